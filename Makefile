@@ -1,0 +1,61 @@
+# The commands people and CI use. Every target first makes sure that the virtual environment is there.
+PYTHON ?= python3
+ifeq ($(PYTHON),python3)
+VENV ?= .venv
+else
+VENV ?= .venv-$(notdir $(PYTHON))
+endif
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Wheels of what is bundled, so that `chalice package` needs no network once `make setup` has run.
+WHEELS := $(VENV)/wheels
+OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(abspath $(WHEELS))
+
+.PHONY: setup demo test test-slow check fix package bench docs clean help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## create the virtual environment with pinned dependencies
+
+$(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sgwatch needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) …" >&2
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools==80.9.0 wheel==0.45.1
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(WHEELS) -r requirements.txt
+	@touch $(STAMP)
+
+demo: setup ## play the story in the terminal: no AWS account, no network
+	@$(OFFLINE) $(BIN)/python -m sgwatch demo
+
+test: setup ## static checks and tests, as CI runs them
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(OFFLINE) $(BIN)/python -m pytest -n auto -m "not slow"
+
+check: test
+
+test-slow: setup ## the long campaigns
+	@$(OFFLINE) $(BIN)/python -m pytest -n auto -m slow
+
+fix: setup ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+package: setup ## build the deployment package and the CloudFormation template into build/package
+	@$(BIN)/chalice package --stage $(or $(STAGE),prod) build/package
+
+bench: setup ## measure speed and memory as ratios
+	@$(BIN)/python -m benchmarks
+
+docs: setup ## regenerate the pages and pictures that are made from code
+	@$(BIN)/python -m sgwatch.docs
+
+clean: ## remove everything that the other targets made
+	@rm -rf $(VENV) build dist .chalice/deployments .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""sgwatch: alerts on AWS security group changes (what is deployed)."""

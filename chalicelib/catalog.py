@@ -1,0 +1,139 @@
+"""The catalog of watched CloudTrail events, and the EventBridge patterns made from it.
+
+Everything that needs to know which API calls matter reads this module: the EventBridge rules, the
+records' reader, the audit of the deployed rules and of metric filters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+MAX_PATTERN_LENGTH = 2048
+
+EC2 = "ec2.amazonaws.com"
+
+
+class EventGroup(StrEnum):
+    """A group of watched events, as named in the ``WATCH`` setting."""
+
+    RULES = "rules"
+    GROUPS = "groups"
+    ATTACHMENTS = "attachments"
+    PREFIX_LISTS = "prefix_lists"
+    TAMPER = "tamper"
+
+
+DEFAULT_WATCH = (EventGroup.RULES, EventGroup.GROUPS, EventGroup.TAMPER)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedEvent:
+    """One CloudTrail event name of one source.
+
+    ``needs`` lists request parameters of which at least one must be there for the record to be
+    about security groups at all (``ModifyInstanceAttribute`` also changes user data and the like).
+    """
+
+    name: str
+    source: str
+    group: EventGroup
+    needs: tuple[str, ...] = ()
+
+
+def _events(group: EventGroup, source: str, *names: str, needs: tuple[str, ...] = ()) -> tuple[WatchedEvent, ...]:
+    return tuple(WatchedEvent(name, source, group, needs) for name in names)
+
+
+# CloudTrail writes Lambda's event names with the API version behind them: UpdateFunctionCode20150331v2.
+# https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
+_LAMBDA_TAMPERING = (
+    "DeleteFunction20150331",
+    "UpdateFunctionCode20150331v2",
+    "UpdateFunctionConfiguration20150331v2",
+    "PutFunctionConcurrency20171031",
+    "RemovePermission20150331v2",
+    "DeleteFunctionEventInvokeConfig",
+    "PutFunctionEventInvokeConfig",
+    "UpdateFunctionEventInvokeConfig",
+)
+
+EVENTS: tuple[WatchedEvent, ...] = (
+    *_events(
+        EventGroup.RULES,
+        EC2,
+        "AuthorizeSecurityGroupIngress",
+        "AuthorizeSecurityGroupEgress",
+        "RevokeSecurityGroupIngress",
+        "RevokeSecurityGroupEgress",
+        "ModifySecurityGroupRules",
+        "UpdateSecurityGroupRuleDescriptionsIngress",
+        "UpdateSecurityGroupRuleDescriptionsEgress",
+    ),
+    *_events(
+        EventGroup.GROUPS,
+        EC2,
+        "CreateSecurityGroup",
+        "DeleteSecurityGroup",
+        "AssociateSecurityGroupVpc",
+        "DisassociateSecurityGroupVpc",
+    ),
+    *_events(
+        EventGroup.ATTACHMENTS, EC2, "ModifyNetworkInterfaceAttribute", "ModifyInstanceAttribute", needs=("groupSet",)
+    ),
+    *_events(EventGroup.ATTACHMENTS, EC2, "ModifyVpcEndpoint"),
+    *_events(EventGroup.ATTACHMENTS, "elasticloadbalancing.amazonaws.com", "SetSecurityGroups"),
+    *_events(EventGroup.PREFIX_LISTS, EC2, "ModifyManagedPrefixList", "RestoreManagedPrefixListVersion"),
+    *_events(EventGroup.TAMPER, "logs.amazonaws.com", "DeleteMetricFilter", "PutMetricFilter", "DeleteLogGroup"),
+    *_events(
+        EventGroup.TAMPER, "monitoring.amazonaws.com", "DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm"
+    ),
+    *_events(EventGroup.TAMPER, "sns.amazonaws.com", "Unsubscribe", "DeleteTopic", "SetTopicAttributes"),
+    *_events(
+        EventGroup.TAMPER, "cloudtrail.amazonaws.com", "StopLogging", "UpdateTrail", "DeleteTrail", "PutEventSelectors"
+    ),
+    *_events(EventGroup.TAMPER, "events.amazonaws.com", "DisableRule", "DeleteRule", "RemoveTargets", "PutRule"),
+    *_events(EventGroup.TAMPER, "lambda.amazonaws.com", *_LAMBDA_TAMPERING),
+)
+
+BY_NAME: dict[tuple[str, str], WatchedEvent] = {(event.source, event.name): event for event in EVENTS}
+
+
+def events_of(groups: Iterable[EventGroup]) -> tuple[WatchedEvent, ...]:
+    """The watched events of these groups, in the catalog's order."""
+    wanted = frozenset(groups)
+    return tuple(event for event in EVENTS if event.group in wanted)
+
+
+def lookup(source: str | None, name: str | None) -> WatchedEvent | None:
+    """The watched event of this source and name, or None where the catalog has none."""
+    if not isinstance(source, str) or not isinstance(name, str):
+        return None
+    return BY_NAME.get((source, name))
+
+
+def event_pattern(groups: Iterable[EventGroup]) -> dict[str, Any]:
+    """The EventBridge event pattern that matches the records of these groups.
+
+    EventBridge compares ``source`` with ``aws.<service>``, and CloudTrail's ``eventSource`` names
+    the service again, so a name shared by two services cannot match the wrong one. See
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+    """
+    by_source: dict[str, list[str]] = {}
+    for event in events_of(groups):
+        by_source.setdefault(event.source, []).append(event.name)
+    if len(by_source) == 1:
+        ((source, names),) = by_source.items()
+        detail: dict[str, Any] = {"eventSource": [source], "eventName": names}
+    else:
+        detail = {"$or": [{"eventSource": [source], "eventName": names} for source, names in by_source.items()]}
+    return {"detail-type": ["AWS API Call via CloudTrail"], "detail": detail}
+
+
+def pattern_length(pattern: dict[str, Any]) -> int:
+    """Characters of a pattern in the compact form in which it is sent to EventBridge."""
+    return len(json.dumps(pattern, separators=(",", ":")))

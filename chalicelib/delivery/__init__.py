@@ -1,0 +1,1 @@
+"""Getting alerts to destinations; retries live here and nowhere else."""

@@ -1,0 +1,1 @@
+"""An AWS on loopback with CloudTrail and EventBridge wired up; not deployed."""
