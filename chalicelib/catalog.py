@@ -119,19 +119,18 @@ def lookup(source: str | None, name: str | None) -> WatchedEvent | None:
 def event_pattern(groups: Iterable[EventGroup]) -> dict[str, Any]:
     """The EventBridge event pattern that matches the records of these groups.
 
-    EventBridge compares ``source`` with ``aws.<service>``, and CloudTrail's ``eventSource`` names
-    the service again, so a name shared by two services cannot match the wrong one. See
+    ``source`` is in it because only AWS can put events whose source begins with ``aws.``: without
+    it anybody with events:PutEvents could forge alerts. No two watched services share an event
+    name, so one list of names beside one of sources matches nothing but the catalog.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
     """
-    by_source: dict[str, list[str]] = {}
-    for event in events_of(groups):
-        by_source.setdefault(event.source, []).append(event.name)
-    if len(by_source) == 1:
-        ((source, names),) = by_source.items()
-        detail: dict[str, Any] = {"eventSource": [source], "eventName": names}
-    else:
-        detail = {"$or": [{"eventSource": [source], "eventName": names} for source, names in by_source.items()]}
-    return {"detail-type": ["AWS API Call via CloudTrail"], "detail": detail}
+    events = events_of(groups)
+    sources = list(dict.fromkeys(event.source for event in events))
+    return {
+        "source": ["aws." + source.removesuffix(".amazonaws.com") for source in sources],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {"eventSource": sources, "eventName": [event.name for event in events]},
+    }
 
 
 def pattern_length(pattern: dict[str, Any]) -> int:
