@@ -106,8 +106,18 @@ class Callers:
 
     _sessions: dict[str, Session] = field(default_factory=dict)
     _roots: dict[str, str] = field(default_factory=dict)
+    _functions: set[str] = field(default_factory=set)
     _console_keys: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add_function(self, access_key_id: str) -> None:
+        """Make an access key one that a function got from its role."""
+        with self._lock:
+            self._functions.add(access_key_id)
+
+    def is_function(self, access_key_id: str) -> bool:
+        """Whether an access key is a function's."""
+        return access_key_id in self._functions
 
     def add_root(self, access_key_id: str, account_id: str = ACCOUNT_ID) -> None:
         """Make an access key one of the account's root user."""
@@ -121,6 +131,11 @@ class Callers:
             began = self._sessions.get(access_key_id, Session(datetime.now(UTC)))
             self._sessions[access_key_id] = Session(began.began_at, began.source_identity, mfa, began.provider)
 
+    def add_session(self, access_key_id: str, session: Session) -> None:
+        """Keep what is known of a session beside its role."""
+        with self._lock:
+            self._sessions[access_key_id] = session
+
     def note_session(self, call: ApiCall, result: Mapping[str, Any]) -> None:
         """Keep what an AssumeRole call said about the session that it made."""
         if call.service != "sts" or call.operation not in SESSION_CALLS:
@@ -132,8 +147,7 @@ class Callers:
         if provider is None and call.operation == "AssumeRoleWithWebIdentity":
             provider = "accounts.example.com"
         mfa = "SerialNumber" in call.params
-        with self._lock:
-            self._sessions[key] = Session(datetime.now(UTC), call.params.get("SourceIdentity"), mfa, provider)
+        self.add_session(key, Session(datetime.now(UTC), call.params.get("SourceIdentity"), mfa, provider))
 
     def identify(self, access_key_id: str) -> Caller:
         """The principal of an access key; an unknown key is an IAM user of that name with every right."""

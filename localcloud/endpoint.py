@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from localcloud.callers import Caller, Callers
 
 StartResponse = Callable[..., Any]
-Listener = Callable[[ApiCall, Outcome, Mapping[str, Any] | None], None]
+Amendment = Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]
+Listener = Callable[[ApiCall, Mapping[str, Any] | None], None]
 
 REQUEST_ID = re.compile(rb"(<(requestId|RequestId|RequestID)>)[^<]*(</)")
 PARSERS = ResponseParserFactory()
@@ -52,13 +53,16 @@ class Answered:
 class Endpoint:
     """The WSGI application behind ``AWS_ENDPOINT_URL``.
 
-    moto is not thread-safe: one call at a time is in it. ``answers`` stand in for moto's own.
+    moto is not thread-safe: one call at a time is in it. ``answers`` stand in for moto's own,
+    ``amendments`` change what it answered, and the ``unlocked`` may wait for other calls to come in.
     """
 
     callers: Callers
     listener: Listener
     enforce_iam: bool = True
     answers: dict[tuple[str, str], Answer] = field(default_factory=answers)
+    amendments: dict[tuple[str, str], Amendment] = field(default_factory=dict)
+    unlocked: dict[tuple[str, str], Callable[[ApiCall, str], Answered]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
 
@@ -69,19 +73,27 @@ class Endpoint:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         with self.lock:
             caller = self.callers.identify(call.access_key_id)
-            answered = self._answer(call, caller, environ)
+            refused = self._refuse(call, caller)
+        unlocked = self.unlocked.get((call.service, call.operation))
+        if unlocked is not None and refused is None:
+            return _send(unlocked(call, caller.account_id), start_response)
+        with self.lock:
+            answered = refused or self._answer(call, caller, environ)
             outcome = outcome_of(call, answered)
             self.callers.note_session(call, outcome.result)
             record = record_of(call, caller, outcome) if is_recorded(call) else None
-        self.listener(call, outcome, record)
-        start_response(f"{answered.status} {'OK' if answered.status < 400 else 'Error'}", answered.headers)
-        return [answered.body]
+        self.listener(call, record)
+        return _send(answered, start_response)
 
-    def _answer(self, call: ApiCall, caller: Caller, environ: dict[str, Any]) -> Answered:
-        if self.enforce_iam and not is_allowed(call, caller):
+    def _refuse(self, call: ApiCall, caller: Caller) -> Answered | None:
+        enforced = self.enforce_iam or self.callers.is_function(call.access_key_id)
+        if enforced and not is_allowed(call, caller):
             return error(call, refusal(call, caller))
         if call.service == "ec2" and call.params.get("DryRun") is True:
             return error(call, DRY_RUN)
+        return None
+
+    def _answer(self, call: ApiCall, caller: Caller, environ: dict[str, Any]) -> Answered:
         stand_in = self.answers.get((call.service, call.operation))
         if stand_in is None:
             return self._ask_moto(call, environ)
@@ -103,7 +115,18 @@ class Endpoint:
         status, headers = caught
         body = REQUEST_ID.sub(rb"\g<1>" + call.request_id.encode() + rb"\g<3>", body)
         kept = [item for item in headers if item[0].lower() not in ("content-length", "x-amzn-requestid")]
-        return whole(call, status, kept, body)
+        answered = whole(call, status, kept, body)
+        amend = self.amendments.get((call.service, call.operation))
+        if amend is None or status >= 300:
+            return answered
+        return serialized(
+            call, amend(call, self.callers.identify(call.access_key_id).account_id, outcome_of(call, answered).result)
+        )
+
+
+def _send(answered: Answered, start_response: StartResponse) -> list[bytes]:
+    start_response(f"{answered.status} {'OK' if answered.status < 400 else 'Error'}", answered.headers)
+    return [answered.body]
 
 
 def whole(call: ApiCall, status: int, headers: list[tuple[str, str]], body: bytes) -> Answered:
