@@ -5,9 +5,11 @@ It works on a private copy of the project, since Chalice writes what it deployed
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -56,19 +58,32 @@ def deploy(
     if variables:
         _add_variables(copy / ".chalice" / "config.json", stage, variables)
     command = [sys.executable, "-c", CHALICE, "deploy", "--stage", stage, "--connection-timeout", "60"]
-    result = subprocess.run(  # noqa: S603  # our own interpreter
+    return Deployed(copy, _run(command, copy, _environment(copy, environment)))
+
+
+def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> str:
+    """Run Chalice and what it starts; whatever ends this early ends them too."""
+    process = subprocess.Popen(  # noqa: S603  # our own interpreter
         command,
-        cwd=copy,
-        env=_environment(copy, environment),
-        capture_output=True,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
         start_new_session=True,
     )
-    if result.returncode != 0:
-        raise DeployError((result.stdout + result.stderr).strip())
-    return Deployed(copy, result.stdout)
+    try:
+        output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise DeployError(f"chalice deploy took longer than {TIMEOUT_SECONDS} s") from error
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.returncode != 0:
+        raise DeployError(output.strip())
+    return output
 
 
 def _environment(copy: Path, environment: Mapping[str, str]) -> dict[str, str]:
