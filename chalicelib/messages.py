@@ -87,9 +87,9 @@ def _labeled(label: str, values: tuple[str, ...]) -> list[str]:
 
 def _undo(alert: Alert, room: int) -> Iterator[str]:
     undo = alert.undo
-    reason = visible(undo.reason) if undo.reason else None
+    reason = clip(visible(undo.reason), 1_000)[0] if undo.reason else None
     if undo.commands is None:
-        yield "Undo\n" + wrap(clip(f"Not known: {reason or 'no reason given'}", 2_000)[0], indent="  ", first="  ")
+        yield "Undo\n" + wrap(f"Not known: {reason or 'no reason given'}", indent="  ", first="  ")
     if not undo.commands:
         return
     body = "\n".join(f"  {command}" for command in undo.commands)

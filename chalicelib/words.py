@@ -96,7 +96,7 @@ def rule_count(changes: Changes) -> int:
 def diff_entries(alert: Alert) -> Iterator[str]:
     """An entry for each rule, its sign first, what is worst first: a list that is cut must not hide it.
 
-    ``+`` added, ``-`` removed, ``~`` modified (two lines where the former rule is known), ``×``
+    ``+`` added, ``-`` removed, ``~`` modified (in two lines), ``×``
     attempted.
     """
     changes = alert.changes
@@ -120,7 +120,7 @@ def modified_entry(item: ModifiedRule) -> str:
     """What a rule was and what it is now."""
     before, after = item.before, item.after
     if before is None:
-        return f"~ {rule_line(after)}  (what it was before is not known)"
+        return f"~ {rule_line(after)}\n  (what it was before is not known)"
     if before.identity == after.identity:
         was, now = (quoted(text) if text else "none" for text in (before.description, after.description))
         return f"~ {_traffic(after)} {_preposition(after)} {_peer(after.peer)}\n  description: {was} → {now}"

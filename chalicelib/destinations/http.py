@@ -158,7 +158,8 @@ class HttpDoor:
             return _error_without_url(error)
 
     def _read(self, response: requests.Response) -> HttpResponse:
-        stop_at = time.monotonic() + self._deadline
+        # The status is what counts; a body that trickles in is cut off like one that is too long.
+        stop_at = time.monotonic() + self._timeout[1]
         body = bytearray()
         while len(body) < self._max_response_bytes and time.monotonic() < stop_at:
             chunk = response.raw.read1(min(_CHUNK, self._max_response_bytes - len(body)), decode_content=False)
@@ -218,9 +219,8 @@ _FAILURES = {
     "InvalidHeader": ("a header cannot be sent", True),
     "InvalidURL": ("the URL is malformed", True),
     "LocationParseError": ("the URL is malformed", True),
-    "ConnectionError": ("the connection failed", False),
     "ProtocolError": ("the connection broke", False),
-    "ChunkedEncodingError": ("the connection broke", False),
+    "ConnectionError": ("the connection failed", False),
 }
 
 
