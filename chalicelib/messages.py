@@ -104,7 +104,7 @@ def _unknowns(alert: Alert, room: int) -> Iterator[str]:
 
 def _links(alert: Alert) -> Iterator[str]:
     group = alert.security_group.url if alert.security_group else None
-    links = [("Group", group), ("Event", alert.event.url)]
+    links = [("Open group", group), ("Open event", alert.event.url)]
     lines = [f"{label.ljust(_LABEL)}{visible(url)}" for label, url in links if url and len(url) <= 2_000]
     if lines:
         yield "\n".join(lines)

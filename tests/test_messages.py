@@ -117,7 +117,7 @@ def test_the_text_tells_what_the_alert_holds(sample: str) -> None:
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_only_commands_links_and_rules_are_wider_than_80_columns(sample: str) -> None:
     for line in plain_text(SAMPLES[sample]()).splitlines():
-        assert len(line) <= 80 or line.startswith(("  aws ", "Group ", "Event ", "  + "))
+        assert len(line) <= 80 or line.startswith(("  aws ", "Open group ", "Open event ", "  + "))
 
 
 def test_the_alarm_path_is_told_where_it_was_looked_at() -> None:
