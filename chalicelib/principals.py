@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.alerts import Principal
 from chalicelib.clients import read_client
 from chalicelib.records import CloudTrailRecord, mapping, text
 
@@ -29,6 +28,27 @@ _PERMISSION_SET = re.compile(r"AWSReservedSSO_(?P<name>.+)_[0-9a-f]{16}")
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 _ARN = re.compile(r"arn:(?P<partition>[^:]+):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.+)")
 _ROLE_ID_PREFIX = "AROA"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acted, read from ``userIdentity``; docs/principals.md says what each field is."""
+
+    type: str
+    name: str
+    arn: str | None = None
+    account_id: str | None = None
+    role: str | None = None
+    permission_set: str | None = None
+    session_name: str | None = None
+    source_identity: str | None = None
+    mfa: bool | None = None
+    access_key_id: str | None = None
+    invoked_by: str | None = None
+    on_behalf_of: str | None = None
+    client: str = "unknown"
+    source_ip: str | None = None
+    cross_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)
