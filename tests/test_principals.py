@@ -117,6 +117,14 @@ def test_every_field_of_an_identity_center_session_is_read() -> None:
         ({"type": "AddedNextYear", "arn": "arn:aws:new::123456789012:thing/jane"}, "jane"),
         ({"invokedBy": "ec2.amazonaws.com", "accountId": "123456789012"}, "ec2.amazonaws.com"),
         ({"type": "IAMUser", "userName": " \u200b ", "principalId": "AIDAEXAMPLE"}, "AIDAEXAMPLE"),
+        (
+            {"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/\u200b", "principalId": "AIDAEXAMPLE"},
+            "AIDAEXAMPLE",
+        ),
+        (
+            {"type": "FederatedUser", "principalId": "444455556666:jane", "accountId": "123456789012"},
+            "444455556666:jane",
+        ),
         ({"type": "IAMUser"}, "unknown"),
         ({}, "unknown"),
         (None, "unknown"),
@@ -148,6 +156,10 @@ def test_text_that_is_no_arn_is_not_read_as_one(text: str | None) -> None:
 def test_a_role_is_named_without_its_path() -> None:
     issuer = {"type": "Role", "arn": "arn:aws:iam::123456789012:role/a/b/Deploy", "userName": "Deploy"}
     assert principal({"type": "AssumedRole", "sessionContext": {"sessionIssuer": issuer}}).role == "Deploy"
+
+
+def test_a_role_that_acts_without_a_session_is_the_role() -> None:
+    assert principal({"type": "Role", "arn": "arn:aws:iam::123456789012:role/a/b/Deploy"}).role == "Deploy"
 
 
 def test_the_user_who_federated_another_is_not_its_role() -> None:
