@@ -1,4 +1,4 @@
-"""Which client a record names, on user agents as the programs themselves send them."""
+"""Which client a record names, on user agents in the shapes that the programs send."""
 
 from __future__ import annotations
 
