@@ -186,12 +186,16 @@ class LocalCloud:
             aws_access_key_id=signed_by.access_key_id,
             aws_secret_access_key=signed_by.secret_access_key,
             aws_session_token=signed_by.session_token,
-            config=Config(user_agent=user_agent, retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}),
         )
-        if source_ip is not None:
-            client.meta.events.register(
-                "before-sign.*.*", lambda request, **_: request.headers.add_header("X-Forwarded-For", source_ip)
-            )
+        headers = {"User-Agent": user_agent, "X-Forwarded-For": source_ip}
+
+        def say_who(request: Any, **_: object) -> None:
+            for name, value in headers.items():
+                if value is not None:
+                    request.headers[name] = value
+
+        client.meta.events.register("before-send.*.*", say_who)
         return client
 
     def environment(self, credentials: Credentials | None = None) -> dict[str, str]:

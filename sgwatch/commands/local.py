@@ -58,10 +58,12 @@ def local(
     except Interrupted:
         console.print("Stopped; nothing is left behind.")
     except DeployError as error:
-        console.print(f"chalice deploy failed:\n{error}", style="red", markup=False)
+        console.print(f"chalice deploy failed:\n{error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error
     except OSError as error:
-        console.print(f"The local cloud could not start: {error}. Try another --port.", style="red", markup=False)
+        console.print(
+            f"The local cloud could not start: {error}. Try another --port.", style="red", markup=False, soft_wrap=True
+        )
         raise typer.Exit(2) from error
 
 
@@ -118,13 +120,13 @@ def pattern_evaluator() -> Callable[[str, Mapping[str, Any]], bool] | None:
 def print_welcome(cloud: LocalCloud) -> None:
     """Say on stdout what to paste."""
     output = Console(highlight=False, soft_wrap=True)
-    output.print(f"The local cloud is up. Inbox page: {cloud.inbox_url}\n", markup=False)
+    output.print(f"The local cloud is up. Inbox page: {cloud.inbox_url}\n", markup=False, soft_wrap=True)
     for name, value in cloud.environment().items():
-        output.print(f"export {name}={shlex.quote(value)}", markup=False)
-    output.print("\nThen, in the same shell:\n", markup=False)
+        output.print(f"export {name}={shlex.quote(value)}", markup=False, soft_wrap=True)
+    output.print("\nThen, in the same shell:\n", markup=False, soft_wrap=True)
     for example in EXAMPLES:
-        output.print(f"  {example}", markup=False)
-    output.print("\nAlerts appear here. Ctrl-C ends it.\n", markup=False)
+        output.print(f"  {example}", markup=False, soft_wrap=True)
+    output.print("\nAlerts appear here. Ctrl-C ends it.\n", markup=False, soft_wrap=True)
 
 
 def print_message(console: Console, message: Message) -> None:
