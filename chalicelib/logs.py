@@ -27,6 +27,7 @@ class Redactor:
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._known: tuple[str, ...] = ()
+        self._lock = threading.Lock()
         for secret in secrets:
             self.add(secret)
 
@@ -35,7 +36,8 @@ class Redactor:
         forms = {secret, _path(secret)}
         known = {form for form in forms if len(form) >= _SHORTEST_SECRET}
         # The longest first, or masking a path would leave the host of its URL unmasked.
-        self._known = tuple(sorted(known.union(self._known), key=len, reverse=True))
+        with self._lock:  # destinations look their secrets up at the same time
+            self._known = tuple(sorted(known.union(self._known), key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """The text without secrets."""
