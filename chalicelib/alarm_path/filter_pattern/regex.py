@@ -268,3 +268,19 @@ class _Compiler:
             raise RegexSyntaxError("a repetition must not end below where it begins", counted.start())
         optional = min(most - least, _MAX_STATES + 1)
         return [State(accepts)] * min(least, _MAX_STATES + 1) + [State(accepts, optional=True)] * optional
+
+
+def example(source: str) -> str | None:
+    """A text that the expression is found in, or None where none is at hand."""
+    compiled = compile_regex(source)
+    if not compiled.rows:
+        return None
+    wanted = (state for state in compiled.rows[0].states if not state.optional and not state.anchor)
+    text = "".join(_one_of(state.accepts) for state in wanted)
+    return text if compiled.found_in(text) else None
+
+
+def _one_of(accepts: CharSet) -> str:
+    return next((character for character in "a1x-_0bcA" if character in accepts), None) or min(
+        accepts.characters, default=""
+    )
