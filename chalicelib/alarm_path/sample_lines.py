@@ -19,7 +19,13 @@ from chalicelib.alarm_path.sample_requests import requests
 
 LinePattern: TypeAlias = TermsPattern | RegexPattern | FieldsPattern
 
-_FIELD_AND_VALUE = re.compile(r"[a-z0-9][\w .@:/+=,-]*")
+_FIELD_AND_VALUE = re.compile(r'"(\w+)":"?[^"{}\[\]]*"?,?')
+_CHOSEN_BY_CALLERS = (
+    *("arn", "userName", "accountId", "principalId", "accessKeyId", "sourceIdentity", "invokedBy", "userAgent"),
+    *("sourceIPAddress", "awsRegion", "recipientAccountId", "groupId", "groupName", "groupDescription", "description"),
+    *("vpcId", "cidrIp", "cidrIpv6", "fromPort", "toPort"),
+)
+_VALUE = re.compile(r"[a-z0-9][\w .@:/+=,-]*")
 _FIELD_NAME = re.compile(r"[a-z]+([A-Z][a-z]*)+")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -40,7 +41,7 @@ def pattern(
     if test is not None:
         try:
             tested = run_on(filter_pattern, test)
-        except (OSError, EOFError, RecordError, RecursionError, ValueError) as error:
+        except (OSError, RecordError) as error:
             typer.echo(f"sgwatch: {error}", err=True)
             raise typer.Exit(2) from None
     if as_json:
@@ -69,23 +70,23 @@ def read_records(path: Path) -> Iterator[Mapping[str, Any]]:
             yield from read_records(inside)
         return
     raw = path.read_bytes()
-    text = (gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8-sig")
-    for place, document in _documents(text):
-        try:
-            yield from unwrap(document)
-        except RecordError as error:
-            raise RecordError(f"{path}{place}: {error}") from error
-
-
-def _documents(text: str) -> Iterator[tuple[str, object]]:
     try:
-        yield "", json.loads(text)
+        text = (gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8-sig")
+        for document in _documents(text):
+            yield from unwrap(document)
+    except (EOFError, gzip.BadGzipFile, zlib.error, RecordError, RecursionError, ValueError) as error:
+        raise RecordError(f"{path}: {error}") from error
+
+
+def _documents(text: str) -> Iterator[object]:
+    try:
+        yield json.loads(text)
         return
-    except ValueError:
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    except json.JSONDecodeError:
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     for number, line in lines:
         try:
-            yield f", line {number}", json.loads(line)
+            yield json.loads(line)
         except ValueError as error:
             raise RecordError(f"line {number} is not JSON: {error}") from error
 
