@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.alarm_path.coverage import CIS_5_EVENTS, Coverage, Status, coverage
+from chalicelib.alarm_path.coverage import CIS_5_EVENTS, Coverage, Status, also_counts, coverage
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse
 from chalicelib.records import RecordError, unwrap
 
@@ -47,7 +47,7 @@ def pattern(
     if as_json:
         typer.echo(json.dumps(answer(judged, tested)))
     else:
-        show(Console(soft_wrap=False), judged, tested)
+        show(Console(), judged, also_counts(filter_pattern), tested)
     raise typer.Exit(0 if judged.cis_1_to_4 else 1)
 
 
@@ -107,15 +107,20 @@ def answer(judged: Coverage, tested: list[tuple[Mapping[str, Any], Verdict]] | N
     return out
 
 
-def show(console: Console, judged: Coverage, tested: list[tuple[Mapping[str, Any], Verdict]] | None = None) -> None:
+def show(
+    console: Console,
+    judged: Coverage,
+    others: tuple[str, ...] = (),
+    tested: list[tuple[Mapping[str, Any], Verdict]] | None = None,
+) -> None:
     """The answer for people."""
     if judged.error is not None:
         _show_error(console, judged.error)
         return
     console.print(_coverage_table(judged))
     console.print(_standards(judged))
-    if judged.also_counts:
-        console.print(Text(f"\nAlso counts calls that change no security group: {', '.join(judged.also_counts)}"))
+    if others:
+        console.print(Text(f"\nAlso counts calls that change no security group, such as {', '.join(others)}."))
     if tested is not None:
         console.print(_tested_table(tested))
 
