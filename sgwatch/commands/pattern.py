@@ -41,7 +41,7 @@ def pattern(
     if test is not None:
         try:
             tested = run_on(filter_pattern, test)
-        except (OSError, RecordError) as error:
+        except (OSError, RecordError, RecursionError) as error:
             typer.echo(f"sgwatch: {error}", err=True)
             raise typer.Exit(2) from None
     if as_json:
