@@ -117,7 +117,10 @@ def show(
     if judged.error is not None:
         _show_error(console, judged.error)
         return
-    console.print(_coverage_table(judged))
+    notes = {condition: number for number, condition in enumerate(_conditions(judged), 1)}
+    console.print(_coverage_table(judged, notes))
+    for condition, number in notes.items():
+        console.print(Text(f"\n({number}) {condition}"))
     console.print(_standards(judged))
     if others:
         console.print(Text(f"\nAlso counts calls that change no security group, such as {', '.join(others)}."))
@@ -134,17 +137,21 @@ def _show_error(console: Console, error: FilterPatternError) -> None:
     console.print(Text(f"AWS would say: {error.aws}", style="dim"))
 
 
-def _coverage_table(judged: Coverage) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), title=None, header_style="bold")
-    table.add_column("Event", no_wrap=True)
-    table.add_column("Counted", no_wrap=True)
-    table.add_column("When", overflow="fold")
-    for item in judged.events:
-        if item.event not in CIS_5_EVENTS and item.event == judged.events[len(CIS_5_EVENTS)].event:
+def _coverage_table(judged: Coverage, notes: dict[str, int]) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for header in ("Event", "Successful calls counted", "Note"):
+        table.add_column(header, no_wrap=True)
+    for place, item in enumerate(judged.events):
+        if place == len(CIS_5_EVENTS):
             table.add_row(Text("beyond the benchmarks:", style="dim"), "", "")
         status = Text(f"{_MARKS[item.status]} {item.status.value}", style=_STYLES[item.status])
-        table.add_row(_short(item.event), status, Text(item.condition.removeprefix("only ")))
+        table.add_row(_short(item.event), status, f"({notes[item.condition]})" if item.condition else "")
     return table
+
+
+def _conditions(judged: Coverage) -> tuple[str, ...]:
+    """Every condition once: most filters have the same one for all events."""
+    return tuple(dict.fromkeys(item.condition for item in judged.events if item.condition))
 
 
 def _short(event: str) -> Text:
