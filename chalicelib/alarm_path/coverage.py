@@ -128,7 +128,7 @@ def also_counts(text: str) -> tuple[str, ...]:
     except FilterPatternError:
         return ()
     counted = (record for record in unrelated_records() if matches(pattern, record) is Verdict.MATCH)
-    return tuple(record["eventName"] for record in counted)
+    return tuple(dict.fromkeys(record["eventName"] for record in counted))
 
 
 def means_exactly_the_six(pattern: Pattern) -> bool:
