@@ -17,6 +17,8 @@ import tempfile
 import threading
 import time
 from collections import deque
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +31,7 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 
-from localcloud import receivers, trails
+from localcloud import metric_filters, receivers, trails
 from localcloud.alarms import AlarmPath, PatternMatches, chain
 from localcloud.callers import ACCOUNT_ID, Callers, Credentials
 from localcloud.endpoint import Endpoint
@@ -70,7 +72,7 @@ class LocalCloud:
         inbox_port: int = 0,
         region: str = REGION,
         enforce_iam: bool = True,
-        pattern_matches: PatternMatches | None = None,
+        pattern_matches: PatternMatches = metric_filters.pattern_matches,
         on_record: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.region = region
@@ -79,7 +81,8 @@ class LocalCloud:
         self.inbox = Inbox()
         self._ports = (port, inbox_port)
         self._on_record = on_record
-        self._folder: Path | None = None
+        self._undo = ExitStack()
+        self._called_at: dict[str, datetime] = {}
         self._servers: list[HttpServer] = []
         self._callers = Callers()
         self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam)
@@ -90,11 +93,26 @@ class LocalCloud:
         """Listen on loopback; returns itself."""
         if not _RUNNING.acquire(blocking=False):
             raise RuntimeError("a local cloud is running in this process already; stop it first")
-        self._folder = Path(tempfile.mkdtemp(prefix="sgwatch-local-"))
+        self._undo.callback(_RUNNING.release)
+        self._undo.callback(_reset_moto)
+        try:
+            self._build(Path(tempfile.mkdtemp(prefix="sgwatch-local-")))
+            self._listen()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End every process, socket and file; the state is gone."""
+        self._undo.close()
+
+    def _build(self, folder: Path) -> None:
+        self._undo.callback(_remove, folder)
         lock = self._endpoint.lock
         self.functions = FunctionPool(
-            root=self._folder / "functions",
-            runtime=link_runtime(self._folder / "runtime"),
+            root=folder / "functions",
+            runtime=link_runtime(folder / "runtime"),
             endpoint=lambda: self.endpoint,
             lock=lock,
             on_log=self._log,
@@ -105,7 +123,6 @@ class LocalCloud:
         self.schedules = Schedules(self.events, self._alarm_path.tick)
         self.queues = QueuePoller(self.deliveries, lock)
         self.topics = Topics(self.inbox, self.deliveries, lock, lambda: self.inbox_url)
-        self.topics.install()
         self._endpoint.answers |= {
             ("events", "PutEvents"): self.events.put_events,
             ("events", "TestEventPattern"): self.events.try_pattern,
@@ -116,26 +133,20 @@ class LocalCloud:
             ("sns", "Unsubscribe"): self.topics.recount,
         }
         self._endpoint.unlocked["lambda", "Invoke"] = InvokeApi(self.deliveries).answer
+
+    def _listen(self) -> None:
+        self.topics.install()
+        self._undo.callback(self.topics.uninstall)
         page = page_application(self.inbox, self.topics.confirm, self.chain, receivers.application(self.inbox))
-        self._servers = [HttpServer.start(self._endpoint, self._ports[0]), HttpServer.start(page, self._ports[1])]
+        applications: tuple[Callable[..., Any], ...] = (self._endpoint, page)
+        for application, port in zip(applications, self._ports, strict=True):
+            server = HttpServer.start(application, port)
+            self._servers.append(server)
+            self._undo.callback(server.stop)
+        for part in (self.functions, self.deliveries, self.queues, self.schedules):
+            self._undo.callback(part.stop)
         self.schedules.start()
         self.queues.start()
-        return self
-
-    def stop(self) -> None:
-        """End every process, socket and file; the state is gone."""
-        if self._folder is None:
-            return
-        for part in (self.schedules, self.queues, self.deliveries, self.functions):
-            part.stop()
-        for server in self._servers:
-            server.stop()
-        self.topics.uninstall()
-        make_writable(self._folder)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = None
-        _reset_moto()
-        _RUNNING.release()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -217,6 +228,10 @@ class LocalCloud:
             time.sleep(0.02)
         return False
 
+    def seconds_to(self, message: Message, event_id: str) -> float:
+        """Seconds from the API call with this event id to a message's arrival."""
+        return (message.at - self._called_at[event_id]).total_seconds()
+
     def chain(self) -> list[dict[str, str]]:
         """The alarm path as it stands, link by link."""
         with self._endpoint.lock:
@@ -229,6 +244,7 @@ class LocalCloud:
             return
         kept = dict(record)
         self.records.append(kept)
+        self._called_at[kept["eventID"]] = call.received_at
         if self._on_record is not None:
             self._on_record(kept)
         self._alarm_path.take(kept)
@@ -241,6 +257,11 @@ class LocalCloud:
 
 
 _RUNNING = threading.Lock()
+
+
+def _remove(folder: Path) -> None:
+    make_writable(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reset_moto() -> None:

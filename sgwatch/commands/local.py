@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import queue
 import shlex
@@ -18,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running
 
@@ -77,8 +77,9 @@ def _run(console: Console, port: int, stage: str, record: Path | None, *, open_p
                 stage=stage,
                 port=port,
                 inbox_port=port + 1 if port else 0,
-                pattern_matches=pattern_evaluator(),
                 on_record=on_record,
+                variables=lambda cloud: {"SLACK_WEBHOOK_URL": cloud.slack_url},
+                on_started=make_alarm_path,
             )
         )
         arrivals = stack.enter_context(cloud.inbox.listening())
@@ -106,15 +107,6 @@ def _forever(arrivals: queue.Queue[Message]) -> Iterator[Message]:
             yield arrivals.get(timeout=1.0)
         except queue.Empty:
             continue
-
-
-def pattern_evaluator() -> Callable[[str, Mapping[str, Any]], bool] | None:
-    """sgwatch's own reading of metric filter patterns, where this installation has it."""
-    try:
-        module = importlib.import_module("chalicelib.alarm_path.filter_pattern")
-    except ImportError:
-        return None
-    return getattr(module, "matches", None)
 
 
 def print_welcome(cloud: LocalCloud) -> None:

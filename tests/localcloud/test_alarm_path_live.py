@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,17 +11,12 @@ import requests
 
 from localcloud import LocalCloud
 
-PATTERN = "{ $.eventName = CreateSecurityGroup }"
-
-
-def evaluator(pattern: str, record: Mapping[str, Any]) -> bool:
-    """Stands for the real reading of patterns: this one pattern only."""
-    return pattern == PATTERN and record["eventName"] == "CreateSecurityGroup"
+PATTERN = "{ ($.eventName = CreateSecurityGroup) && ($.errorCode NOT EXISTS) }"
 
 
 @pytest.fixture(scope="module")
 def path() -> Iterator[LocalCloud]:
-    with LocalCloud(pattern_matches=evaluator) as cloud:
+    with LocalCloud() as cloud:
         cloud.client("s3", region="us-east-1").create_bucket(Bucket="trail-bucket")
         logs, sns = cloud.client("logs"), cloud.client("sns")
         logs.create_log_group(logGroupName="trail-logs")
