@@ -89,9 +89,7 @@ EVENTS: tuple[WatchedEvent, ...] = (
     *_events(EventGroup.ATTACHMENTS, "elasticloadbalancing.amazonaws.com", "SetSecurityGroups"),
     *_events(EventGroup.PREFIX_LISTS, EC2, "ModifyManagedPrefixList", "RestoreManagedPrefixListVersion"),
     *_events(EventGroup.TAMPER, "logs.amazonaws.com", "DeleteMetricFilter", "PutMetricFilter", "DeleteLogGroup"),
-    *_events(
-        EventGroup.TAMPER, "monitoring.amazonaws.com", "DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm"
-    ),
+    *_events(EventGroup.TAMPER, "monitoring.amazonaws.com", "DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm"),
     *_events(EventGroup.TAMPER, "sns.amazonaws.com", "Unsubscribe", "DeleteTopic", "SetTopicAttributes"),
     *_events(
         EventGroup.TAMPER, "cloudtrail.amazonaws.com", "StopLogging", "UpdateTrail", "DeleteTrail", "PutEventSelectors"
