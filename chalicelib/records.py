@@ -1,0 +1,158 @@
+"""CloudTrail records out of the envelopes they travel in.
+
+Nothing is trusted here but that the document is what ``json.loads`` gives: a field of the wrong type
+is read as absent, and a document that holds no record is an error with a sentence, never a crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+class RecordError(ValueError):
+    """A document in which no CloudTrail record could be found; the text says what was there instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudTrailRecord:
+    """One CloudTrail record, its fields by their Python names.
+
+    ``event_id`` is never empty: a record without ``eventID`` gets a digest of itself, so that the
+    same record always has the same id. ``account_id`` is the account in which the call had its
+    effect (``recipientAccountId``). Fields:
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    """
+
+    event_id: str
+    event_name: str | None
+    event_source: str | None
+    event_time: datetime | None
+    region: str | None
+    account_id: str | None
+    request_id: str | None
+    error_code: str | None
+    error_message: str | None
+    user_agent: str | None
+    source_ip: str | None
+    from_console: bool
+    user_identity: Mapping[str, Any]
+    request_parameters: Mapping[str, Any]
+    response_elements: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+    @property
+    def has_event_id(self) -> bool:
+        """Whether ``event_id`` is CloudTrail's own."""
+        return self.event_id == self.raw.get("eventID")
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value where it is a JSON object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def text(value: object) -> str | None:
+    """The value where it is a non-empty string, or the digits of a number; else None."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        # An account id that went through a spreadsheet or a YAML file arrives as a number.
+        try:
+            return str(value)
+        except ValueError:  # Python refuses to print integers over 4,300 digits
+            return None
+    return None
+
+
+def parse_time(value: object) -> datetime | None:
+    """An ISO 8601 time as an aware UTC datetime, None where it is not one."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
+    """The fields of a bare CloudTrail record; whatever has the wrong type is absent."""
+    identity = mapping(raw.get("userIdentity"))
+    return CloudTrailRecord(
+        event_id=text(raw.get("eventID")) or _digest(raw),
+        event_name=text(raw.get("eventName")),
+        event_source=text(raw.get("eventSource")),
+        event_time=parse_time(raw.get("eventTime")),
+        region=text(raw.get("awsRegion")),
+        account_id=text(raw.get("recipientAccountId")) or text(identity.get("accountId")),
+        request_id=text(raw.get("requestID")),
+        error_code=text(raw.get("errorCode")),
+        error_message=text(raw.get("errorMessage")),
+        user_agent=text(raw.get("userAgent")),
+        source_ip=text(raw.get("sourceIPAddress")),
+        from_console=raw.get("sessionCredentialFromConsole") in ("true", True),
+        user_identity=identity,
+        request_parameters=mapping(raw.get("requestParameters")),
+        response_elements=mapping(raw.get("responseElements")),
+        raw=raw,
+    )
+
+
+def unwrap(document: object) -> Iterator[Mapping[str, Any]]:
+    """The bare CloudTrail records in a document, in its order.
+
+    Envelopes: an EventBridge event (``detail``), a CloudTrail log file (``Records``), a LookupEvents
+    answer (``Events``) or one of its items (``CloudTrailEvent``), an object with a ``record`` key, a
+    bare record, and lists of any of these.
+
+    Raises:
+        RecordError: somewhere in the document there is no record; what came before it was yielded.
+    """
+    if isinstance(document, list):
+        for item in document:
+            yield from unwrap(item)
+        return
+    if not isinstance(document, Mapping):
+        raise RecordError(f"a CloudTrail record is a JSON object, this is {_kind(document)}")
+    if "eventName" in document:
+        yield document
+        return
+    for key in ("Records", "Events"):
+        if isinstance(document.get(key), list):
+            yield from unwrap(document[key])
+            return
+    for key in ("detail", "record"):
+        if isinstance(document.get(key), Mapping):
+            yield from unwrap(document[key])
+            return
+    if isinstance(document.get("CloudTrailEvent"), str):
+        yield from unwrap(_decode(document["CloudTrailEvent"]))
+        return
+    raise RecordError(_no_record(document))
+
+
+def _decode(cloud_trail_event: str) -> object:
+    try:
+        return json.loads(cloud_trail_event)
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"CloudTrailEvent is not JSON: {error}") from error
+
+
+def _no_record(document: Mapping[str, Any]) -> str:
+    keys = ", ".join(sorted(str(key)[:40] for key in document)[:8]) or "none"
+    return f"no CloudTrail record here: expected eventName, detail, Records, Events or record, found the keys {keys}"
+
+
+def _kind(value: object) -> str:
+    names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", type(None): "null"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _digest(raw: Mapping[str, Any]) -> str:
+    canonical = json.dumps(raw, sort_keys=True, default=str, ensure_ascii=True).encode()
+    return "sha256-" + hashlib.sha256(canonical).hexdigest()[:32]
