@@ -178,10 +178,8 @@ def _fires(alarm: MetricAlarm, points: Sequence[Point], *, hopeful: bool) -> int
 def _leaves(alarm: MetricAlarm, resting: Sequence[Point]) -> tuple[Status, str]:
     """Whether the alarm, once in ALARM, leaves it when no further record matches."""
     if Point.UNKNOWN in resting:
-        return (
-            Status.UNKNOWN,
-            f"Whether alarm {alarm.name} ever leaves ALARM depends on metrics that were not collected.",
-        )
+        reason = f"Whether alarm {alarm.name} ever leaves ALARM depends on metrics that were not collected."
+        return Status.UNKNOWN, reason
     if Point.EITHER in resting or next_state(resting, alarm, State.ALARM) is not State.ALARM:
         return Status.PASS, ""
     stuck = f"Alarm {alarm.name} never leaves ALARM by itself, and actions run only on a change of state"

@@ -191,16 +191,18 @@ class _Reader:
         return result
 
     def _if_call(self, arguments: list[Operand]) -> Operand | None:
+        if len(arguments) == 2:
+            arguments.append((None,) * self.length)
         return _if(*arguments, length=self.length) if len(arguments) == 3 else None
 
     def _one_argument(self, name: str, arguments: list[Operand]) -> Operand | None:
         result: Operand | None = None
         match name, arguments:
-            case ("SUM" | "MAX" | "MIN" | "AVG"), [list() as array]:
+            case (("SUM" | "MAX" | "MIN" | "AVG"), [list() as array]):
                 result = _across(array, _ACROSS[name], self.length)
-            case ("ABS" | "CEIL" | "FLOOR" | "LOG" | "LOG10"), [argument]:
+            case (("ABS" | "CEIL" | "FLOOR" | "LOG" | "LOG10"), [argument]):
                 result = _each(argument, _PER_VALUE[name])
-            case ("RATE" | "DIFF"), [tuple() as values]:
+            case (("RATE" | "DIFF"), [tuple() as values]):
                 result = _change(values, self.period if name == "RATE" else 1)
             case "TIME_SERIES", [float() as constant]:
                 result = (constant,) * self.length
