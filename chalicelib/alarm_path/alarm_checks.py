@@ -18,6 +18,12 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of
 
 MetricKey = tuple[str, str]
 
+# The options of an alarm that one matching record moves within a minute.
+GOOD_ALARM = (
+    "--statistic Sum --period 60 --evaluation-periods 1 --threshold 1 "
+    "--comparison-operator GreaterThanOrEqualToThreshold --treat-missing-data notBreaching"
+)
+
 
 @dataclass(slots=True)
 class RegionIndex:
@@ -166,8 +172,7 @@ def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, ou
     if status is not Status.PASS:
         fix = (
             f"aws cloudwatch put-metric-alarm --alarm-name {quote(alarm.name)} --namespace {quote(item.namespace)} "
-            f"--metric-name {quote(item.metric)} --statistic Sum --period 60 --evaluation-periods 1 --threshold 1 "
-            "--comparison-operator GreaterThanOrEqualToThreshold --treat-missing-data notBreaching --alarm-actions TOPIC_ARN"
+            f"--metric-name {quote(item.metric)} {GOOD_ALARM} --alarm-actions TOPIC_ARN"
         )
     return Finding("alarm-fires", status, alarm.name, reason, fix)
 

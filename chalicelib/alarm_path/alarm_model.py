@@ -209,7 +209,7 @@ def _without_match(sources: Sources) -> Sources:
 def _notes(alarm: MetricAlarm, sources: Sources) -> tuple[str, ...]:
     if alarm.treat_missing == "breaching" and _has_default(alarm, sources):
         return (
-            f"Alarm {alarm.name} also goes to ALARM when no log events arrive at all: it treats missing data as breaching.",
+            f"Alarm {alarm.name} treats missing data as breaching: it also fires when no log events arrive at all.",
         )
     return ()
 

@@ -16,7 +16,8 @@ from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILT
 from chalicelib.alarm_path.trail_checks import unread
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, worst
 
-DELAY_NOTE = "Seconds count from the moment a record is in the log group; CloudTrail usually takes about five minutes to bring it there."
+DELAY_NOTE = "Seconds count from the moment a record is in the log group; "
+    "CloudTrail usually takes about five minutes to bring it there."
 
 
 def audit(
@@ -73,19 +74,17 @@ def _with_unions(
         if answer.status is Status.PASS:
             continue
         sharing = [chain for chain in good(chains) if _sometimes(chain, event)]
-        patterns = dict.fromkeys(chain.metric_filter.pattern.strip() for chain in sharing if chain.metric_filter)
-        if len(patterns) < 2 or not all(pattern.startswith("{") for pattern in patterns):
-            continue
-        together = "{" + " || ".join(f"({pattern[1:-1]})" for pattern in patterns) + "}"
-        if builder.coverage(together).covers(event) is Status.PASS:
+        patterns = dict.fromkeys(chain.metric_filter.pattern for chain in sharing if chain.metric_filter)
+        if len(patterns) > 1 and builder.coverage(*patterns).covers(event) is Status.PASS:
             seconds = [chain.seconds for chain in sharing if chain.seconds is not None]
             improved[event] = EventAnswer(Status.PASS, max(seconds, default=None))
     return improved
 
 
 def _sometimes(chain: Chain, event: str) -> bool:
-    """Whether a good chain matches an event in part, and nothing but the filter stands in the way."""
-    return chain.coverage is not None and chain.coverage.events.get(event) == "sometimes"
+    """Whether a chain matches an event in part, and nothing but the filter stands in the way."""
+    in_part = chain.coverage is not None and chain.coverage.events.get(event) == "sometimes"
+    return in_part and chain.reach.get(event) is Status.PASS
 
 
 def _standards(

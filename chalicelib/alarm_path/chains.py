@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from shlex import quote
 
-from chalicelib.alarm_path.alarm_checks import AlarmVerdict, RegionIndex, Route, judge_alarm
+from chalicelib.alarm_path.alarm_checks import GOOD_ALARM, AlarmVerdict, RegionIndex, Route, judge_alarm
 from chalicelib.alarm_path.arns import Arn, log_group_name
 from chalicelib.alarm_path.coverage_seam import CoverageOf, PatternCoverage
 from chalicelib.alarm_path.filter_checks import FilterVerdict, judge_filter, put_filter_command
 from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS
 from chalicelib.alarm_path.topic_checks import judge_topic
-from chalicelib.alarm_path.trail_checks import TrailVerdict, judge_trail, unread
+from chalicelib.alarm_path.trail_checks import judge_trail, unread
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of, worst
 
 # Checks whose answer differs from event to event; ``Chain.events`` holds their answers.
@@ -25,7 +26,10 @@ EVENT_CHECKS = {"trail-events", "filter-coverage", "alarm-metric"}
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One way: the names of its links, the findings, and per event whether the filter and trail let it through."""
+    """One way: the names of its links, and the findings.
+
+    ``reach`` says per event whether the trail logs it and the alarm reads what the filter publishes.
+    """
 
     trail: str
     findings: tuple[Finding, ...]
@@ -33,7 +37,7 @@ class Chain:
     metric_filter: MetricFilter | None = None
     alarm: str | None = None
     topic: str | None = None
-    events: Mapping[str, Status] = field(default_factory=dict)
+    reach: Mapping[str, Status] = field(default_factory=dict)
     coverage: PatternCoverage | None = None
     seconds: int | None = None
     notes: tuple[str, ...] = ()
@@ -45,7 +49,8 @@ class Chain:
 
     def passes(self, event: str) -> Status:
         """Whether a successful call of this event reaches somebody along this chain."""
-        return all_of([self.links, self.events.get(event, Status.UNKNOWN)])
+        matched = self.coverage.covers(event) if self.coverage else Status.UNKNOWN
+        return all_of([self.links, self.reach.get(event, Status.UNKNOWN), matched])
 
     @property
     def exact(self) -> Status:
@@ -60,7 +65,7 @@ class Builder:
 
     snapshot: Snapshot
     coverage_of: CoverageOf
-    _patterns: dict[str, PatternCoverage] = field(default_factory=dict)
+    _patterns: dict[tuple[str, ...], PatternCoverage] = field(default_factory=dict)
     _regions: dict[str, RegionIndex] = field(default_factory=dict)
     _topics: dict[tuple[str, str], tuple[list[Finding], list[str]]] = field(default_factory=dict)
 
@@ -69,11 +74,11 @@ class Builder:
         trails = {trail.arn or trail.name: trail for trail in self.snapshot.trails or ()}
         return [chain for trail in trails.values() for chain in self._of_trail(trail)]
 
-    def coverage(self, pattern: str) -> PatternCoverage:
-        """A pattern's coverage, worked out once."""
-        if pattern not in self._patterns:
-            self._patterns[pattern] = self.coverage_of(pattern)
-        return self._patterns[pattern]
+    def coverage(self, *patterns: str) -> PatternCoverage:
+        """What patterns match together, worked out once."""
+        if patterns not in self._patterns:
+            self._patterns[patterns] = self.coverage_of(patterns)
+        return self._patterns[patterns]
 
     def index(self, region: str) -> RegionIndex:
         """A region's index, built once."""
@@ -83,7 +88,7 @@ class Builder:
 
     def _of_trail(self, trail: Trail) -> Iterator[Chain]:
         verdict = judge_trail(self.snapshot, trail)
-        start = Chain(trail.name, verdict.findings, events=dict(verdict.events), notes=verdict.notes)
+        start = Chain(trail.name, verdict.findings, reach=dict(verdict.events), notes=verdict.notes)
         group = verdict.log_group
         if group is None:
             yield start
@@ -92,16 +97,16 @@ class Builder:
         if verdict.elsewhere:
             yield start
             return
-        yield from self._of_group(start, group, verdict)
+        yield from self._of_group(start, group)
 
-    def _of_group(self, start: Chain, group: Arn, verdict: TrailVerdict) -> Iterator[Chain]:
+    def _of_group(self, start: Chain, group: Arn) -> Iterator[Chain]:
         filters = self.index(group.region).region.metric_filters
         name = log_group_name(group)
         judged = [(item, self.coverage(item.pattern)) for item in filters or () if item.log_group == name]
         relevant = [(item, coverage) for item, coverage in judged if _relevant(item, coverage)]
         for item, coverage in relevant:
             found = judge_filter(item, coverage, group, self.index(group.region).region)
-            yield from self._of_filter(_with_filter(start, found, item, verdict), group, found, item)
+            yield from self._of_filter(_with_filter(start, found, item), group, found, item)
         gap = self._gap(
             group, "logs:DescribeMetricFilters", filters is None, f"The metric filters of {name}", str(group)
         )
@@ -132,8 +137,8 @@ class Builder:
                 here = region.name == group.region and item.log_group == log_group_name(group)
                 if not here and "SecurityGroup" in item.pattern:
                     return (
-                        f" Metric filter {item.name} is about them, but on log group {item.log_group} in {region.name}, "
-                        "to which this trail does not deliver."
+                        f" Metric filter {item.name} is about them, but on log group {item.log_group} "
+                        f"in {region.name}, to which this trail does not deliver."
                     )
         return ""
 
@@ -158,9 +163,7 @@ class Builder:
         reason = f"No alarm in {here} reads {metric}, which metric filter {item.name} publishes.{near}"
         fix = (
             f"aws cloudwatch put-metric-alarm --region {here} --alarm-name sgwatch-security-group-changes "
-            f"--namespace {item.namespace} --metric-name {item.metric} --statistic Sum --period 60 --evaluation-periods 1 "
-            "--threshold 1 --comparison-operator GreaterThanOrEqualToThreshold --treat-missing-data notBreaching "
-            "--alarm-actions TOPIC_ARN"
+            f"--namespace {quote(item.namespace)} --metric-name {quote(item.metric)} {GOOD_ALARM} --alarm-actions TOPIC_ARN"
         )
         return Finding("alarm-exists", Status.FAIL, metric, reason, fix)
 
@@ -184,7 +187,7 @@ class Builder:
             alarm=alarm,
             topic=route.topic,
             findings=(*start.findings, *findings),
-            events={event: all_of([start.events[event], verdict.events[event]]) for event in EVENTS},
+            reach={event: all_of([start.reach[event], verdict.events[event]]) for event in EVENTS},
             seconds=None if verdict.seconds is None else verdict.seconds + route.wait,
             notes=(*start.notes, *notes),
         )
@@ -197,13 +200,12 @@ def _relevant(item: MetricFilter, coverage: PatternCoverage) -> bool:
     return "securitygroup" in item.pattern.lower()
 
 
-def _with_filter(start: Chain, found: FilterVerdict, item: MetricFilter, verdict: TrailVerdict) -> Chain:
+def _with_filter(start: Chain, found: FilterVerdict, item: MetricFilter) -> Chain:
     return replace(
         start,
         metric_filter=item,
         coverage=found.coverage,
         findings=(*start.findings, *found.findings),
-        events={event: all_of([verdict.events[event], found.coverage.covers(event)]) for event in EVENTS},
         notes=(*start.notes, *found.notes),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.alarm_path.alarm_rule import Rule, RuleError, alarms_in, holds, parse_rule
 from chalicelib.alarm_path.snapshot import Region
-from chalicelib.alarm_path.snapshot_alarms import CompositeAlarm
+from chalicelib.alarm_path.snapshot_alarms import CompositeAlarm, MetricAlarm
 from chalicelib.alarm_path.verdicts import Status
 
 
@@ -36,7 +36,7 @@ class Composites:
     @classmethod
     def of(cls, region: Region) -> Composites:
         """Read every rule of a region once."""
-        alarms = [*(region.metric_alarms or ()), *(region.composite_alarms or ())]
+        alarms: list[MetricAlarm | CompositeAlarm] = [*(region.metric_alarms or ()), *(region.composite_alarms or ())]
         states = {key: alarm.state for alarm in alarms for key in (alarm.name, alarm.arn)}
         found = cls(states)
         for alarm in region.composite_alarms or ():

@@ -31,4 +31,5 @@ class PatternCoverage:
         return ANSWERS[self.events.get(event, "never")]
 
 
-CoverageOf = Callable[[str], PatternCoverage]
+# What one pattern, or several together, match.
+CoverageOf = Callable[[tuple[str, ...]], PatternCoverage]

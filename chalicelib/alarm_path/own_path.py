@@ -85,7 +85,7 @@ def _normal(pattern: Any) -> Any:
     if isinstance(pattern, Mapping):
         return {key: _normal(value) for key, value in pattern.items()}
     if isinstance(pattern, list):
-        return sorted((json.dumps(_normal(item), sort_keys=True) for item in pattern))
+        return sorted(json.dumps(_normal(item), sort_keys=True) for item in pattern)
     return pattern
 
 

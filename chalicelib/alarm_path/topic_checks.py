@@ -159,7 +159,12 @@ def _about(error: AccessError, topic: Topic, key: str) -> bool:
     """Whether an error on a key is about this topic's: ids, aliases and ARNs name the same key."""
     resource = error.resource
     same_kind = bool(resource) and (("alias/" in key) == ("alias/" in str(resource)))
-    return not resource or resource == topic.arn or not same_kind or str(resource).split("/")[-1] == key.split("/")[-1]
+    return (
+        not resource
+        or resource == topic.arn
+        or not same_kind
+        or str(resource).rsplit("/", 1)[-1] == key.rsplit("/", 1)[-1]
+    )
 
 
 def _subscribers(snapshot: Snapshot, topic: Topic, notification: Notification) -> tuple[Finding, list[str]]:
