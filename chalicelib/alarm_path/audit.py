@@ -16,8 +16,10 @@ from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILT
 from chalicelib.alarm_path.trail_checks import unread
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, worst
 
-DELAY_NOTE = "Seconds count from the moment a record is in the log group; "
+DELAY_NOTE = (
+    "Seconds count from the moment a record is in the log group; "
     "CloudTrail usually takes about five minutes to bring it there."
+)
 
 
 def audit(

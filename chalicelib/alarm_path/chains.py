@@ -163,7 +163,8 @@ class Builder:
         reason = f"No alarm in {here} reads {metric}, which metric filter {item.name} publishes.{near}"
         fix = (
             f"aws cloudwatch put-metric-alarm --region {here} --alarm-name sgwatch-security-group-changes "
-            f"--namespace {quote(item.namespace)} --metric-name {quote(item.metric)} {GOOD_ALARM} --alarm-actions TOPIC_ARN"
+            f"--namespace {quote(item.namespace)} --metric-name {quote(item.metric)} {GOOD_ALARM} "
+            "--alarm-actions TOPIC_ARN"
         )
         return Finding("alarm-exists", Status.FAIL, metric, reason, fix)
 
