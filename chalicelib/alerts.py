@@ -11,28 +11,37 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.changes import Attachment, Changes, Outcome
+from chalicelib.exposure import Exposure, Severity
+from chalicelib.principals import Principal
 from chalicelib.records import parse_time
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.undo import Undo
+
+# The alert is built of the core's own types; whoever handles alerts finds them here.
+__all__ = [
+    "Account",
+    "AlarmPath",
+    "Alert",
+    "AlertKind",
+    "Attached",
+    "Attachment",
+    "Changes",
+    "Event",
+    "Exposure",
+    "Outcome",
+    "Principal",
+    "SecurityGroup",
+    "Severity",
+    "Undo",
+    "decode_rule",
+    "encode_rule",
+    "format_time",
+    "from_json",
+    "to_json",
+]
 
 VERSION = "1"
-
-
-class Severity(StrEnum):
-    """How bad it is; the members are in rising order and compare by ``rank``."""
-
-    INFO = "info"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """0 for info up to 4 for critical."""
-        return _RANKS[self]
-
-
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class AlertKind(StrEnum):
@@ -44,15 +53,6 @@ class AlertKind(StrEnum):
     DELIVERY_PROBLEM = "delivery_problem"
     TEST = "test"
     NOT_UNDERSTOOD = "not_understood"
-
-
-class Outcome(StrEnum):
-    """What became of the API call; only ``succeeded`` changes anything."""
-
-    SUCCEEDED = "succeeded"
-    DENIED = "denied"
-    FAILED = "failed"
-    DRY_RUN = "dry_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +78,6 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Principal:
-    """Who acted, read from ``userIdentity`` (see principals.py)."""
-
-    type: str
-    name: str
-    arn: str | None = None
-    account_id: str | None = None
-    role: str | None = None
-    permission_set: str | None = None
-    session_name: str | None = None
-    source_identity: str | None = None
-    mfa: bool | None = None
-    access_key_id: str | None = None
-    invoked_by: str | None = None
-    on_behalf_of: str | None = None
-    client: str = "unknown"
-    source_ip: str | None = None
-    cross_account: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Attached:
     """What a group is attached to: ids of interfaces and instances, addresses, and services by name."""
 
@@ -120,46 +99,6 @@ class SecurityGroup:
     tags: Mapping[str, str] | None = None
     attached: Attached | None = None
     url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The rule diff, or the rules of a call that did not succeed (``attempted``, and then nothing else)."""
-
-    added: tuple[SecurityGroupRule, ...] = ()
-    removed: tuple[SecurityGroupRule, ...] = ()
-    modified: tuple[ModifiedRule, ...] = ()
-    attempted: tuple[SecurityGroupRule, ...] = ()
-    before_known: bool = True
-    rules_after: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """The groups of one resource before and after; None where not known."""
-
-    resource_type: str
-    resource_id: str
-    groups_before: tuple[str, ...] | None
-    groups_after: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """One reason for the severity: a sentence, the controls it breaks, the rule it is about (if one)."""
-
-    severity: Severity
-    reason: str
-    controls: tuple[str, ...] = ()
-    rule: SecurityGroupRule | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """AWS CLI commands that take the change back; ``commands`` is None where they cannot be known, for ``reason``."""
-
-    commands: tuple[str, ...] | None
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

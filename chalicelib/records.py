@@ -84,7 +84,7 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
     """The fields of a bare CloudTrail record; whatever has the wrong type is absent."""
     identity = mapping(raw.get("userIdentity"))
     return CloudTrailRecord(
-        event_id=text(raw.get("eventID")) or _digest(raw),
+        event_id=text(raw.get("eventID")) or canonical_digest(raw),
         event_name=text(raw.get("eventName")),
         event_source=text(raw.get("eventSource")),
         event_time=parse_time(raw.get("eventTime")),
@@ -103,7 +103,10 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
     )
 
 
-def unwrap(document: object) -> Iterator[Mapping[str, Any]]:
+_MAX_DEPTH = 8
+
+
+def unwrap(document: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     """The bare CloudTrail records in a document, in its order.
 
     Envelopes: an EventBridge event (``detail``), a CloudTrail log file (``Records``), a LookupEvents
@@ -113,26 +116,29 @@ def unwrap(document: object) -> Iterator[Mapping[str, Any]]:
     Raises:
         RecordError: somewhere in the document there is no record; what came before it was yielded.
     """
-    if isinstance(document, list):
-        for item in document:
-            yield from unwrap(item)
-        return
-    if not isinstance(document, Mapping):
-        raise RecordError(f"a CloudTrail record is a JSON object, this is {_kind(document)}")
-    if "eventName" in document:
+    if depth > _MAX_DEPTH:
+        raise RecordError(f"envelopes nested more than {_MAX_DEPTH} deep")
+    if isinstance(document, Mapping) and "eventName" in document:
         yield document
         return
+    inside = document if isinstance(document, list) else _inside(document)
+    for item in inside:
+        yield from unwrap(item, depth + 1)
+
+
+def _inside(document: object) -> list[Any]:
+    """What an envelope holds, itself still to be unwrapped."""
+    if not isinstance(document, Mapping):
+        raise RecordError(f"a CloudTrail record is a JSON object, this is {_kind(document)}")
     for key in ("Records", "Events"):
         if isinstance(document.get(key), list):
-            yield from unwrap(document[key])
-            return
+            listed: list[Any] = document[key]
+            return listed
     for key in ("detail", "record"):
         if isinstance(document.get(key), Mapping):
-            yield from unwrap(document[key])
-            return
+            return [document[key]]
     if isinstance(document.get("CloudTrailEvent"), str):
-        yield from unwrap(_decode(document["CloudTrailEvent"]))
-        return
+        return [_decode(document["CloudTrailEvent"])]
     raise RecordError(_no_record(document))
 
 
@@ -153,6 +159,14 @@ def _kind(value: object) -> str:
     return names.get(type(value), f"a {type(value).__name__}")
 
 
-def _digest(raw: Mapping[str, Any]) -> str:
-    canonical = json.dumps(raw, sort_keys=True, default=str, ensure_ascii=True).encode()
-    return "sha256-" + hashlib.sha256(canonical).hexdigest()[:32]
+def canonical_digest(value: object) -> str:
+    """An id made of a document itself, for one that has none."""
+    return "sha256-" + hashlib.sha256(_canonical_json(value).encode()).hexdigest()[:32]
+
+
+def _canonical_json(value: object) -> str:
+    """The same text for the same document, whatever it holds."""
+    try:
+        return json.dumps(value, sort_keys=True, default=str, ensure_ascii=True)
+    except (RecursionError, TypeError, ValueError):  # too deep, or keys that do not sort
+        return f"{type(value).__name__} of {len(value) if isinstance(value, (Mapping, list, str)) else 0}"

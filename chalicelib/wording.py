@@ -1,0 +1,79 @@
+"""Rules, peers and attacker-chosen text in words that are safe to print anywhere."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from chalicelib.networks import parse_range
+from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, Peer, PeerType, SecurityGroupRule
+
+# Cc control, Cf format (bidirectional overrides, zero-width), Cs surrogates, Co private use, Cn unassigned,
+# Zl and Zp line and paragraph separators: https://www.unicode.org/reports/tr36/
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """The text on one line: what would be invisible, reorder or break the line is shown as an escape."""
+    if text.isascii() and text.isprintable():
+        shown = text
+    else:
+        shown = "".join(_escaped(char) if unicodedata.category(char) in _UNSAFE_CATEGORIES else char for char in text)
+    return shown if limit is None or len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def is_world(peer: Peer) -> bool:
+    """Whether the peer is 0.0.0.0/0 or ::/0."""
+    parsed = parse_range(peer.value) if peer.type in (PeerType.IPV4, PeerType.IPV6) else None
+    return parsed is not None and parsed.is_world
+
+
+def service_phrase(rule: SecurityGroupRule) -> str:
+    """Protocol and ports: ``tcp/22``, ``udp/1000-2000``, ``all traffic``, ``icmp type 8``, ``protocol 50``."""
+    low, high = rule.ports
+    if rule.protocol == ALL_PROTOCOLS:
+        return "all traffic"
+    if rule.protocol in WITH_PORTS:
+        if (low, high) == (0, 65535):
+            return f"all {rule.protocol} ports"
+        return f"{rule.protocol}/{low}" if low == high else f"{rule.protocol}/{low}-{high}"
+    if rule.protocol in ICMP:
+        kind = "" if low == -1 else f" type {low}"
+        return f"{rule.protocol}{kind}" + ("" if high == -1 or low == -1 else f" code {high}")
+    return f"protocol {printable(rule.protocol, 20)}"
+
+
+def peer_phrase(peer: Peer) -> str:
+    """The peer as a person says it: ``the internet``, a range, ``prefix list pl-…``, ``group sg-…``."""
+    if is_world(peer):
+        return "the internet" if peer.type is PeerType.IPV4 else "the internet (IPv6)"
+    value = printable(peer.value, 120)
+    if peer.type is PeerType.PREFIX_LIST:
+        return f"prefix list {value}"
+    if peer.type is PeerType.SECURITY_GROUP:
+        return f"group {value}"
+    return value
+
+
+def rule_phrase(rule: SecurityGroupRule) -> str:
+    """The whole rule: ``ingress tcp/22 from 0.0.0.0/0``."""
+    direction = rule.direction or "rule"
+    preposition = "to" if rule.direction is Direction.EGRESS else "from"
+    peer = peer_phrase(rule.peer) if rule.peer.type not in (PeerType.IPV4, PeerType.IPV6) else None
+    return f"{direction} {service_phrase(rule)} {preposition} {peer or printable(rule.peer.value, 120)}"
+
+
+def group_phrase(name: str | None, group_id: str | None) -> str:
+    """The group: ``web (sg-0a1)``, its id or its name alone, ``an unnamed security group``."""
+    if name and group_id:
+        return f"{printable(name, 80)} ({printable(group_id, 40)})"
+    known = group_id or name
+    return printable(known, 80) if known else "a security group the record does not name"
+
+
+def count_phrase(count: int, noun: str) -> str:
+    """``1 rule``, ``3 rules``."""
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
