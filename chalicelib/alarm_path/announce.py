@@ -31,7 +31,10 @@ class Memory:
 
     def to_json(self) -> dict[str, str | None]:
         """For a parameter or a table."""
-        return {"status": self.status.value, "announced_at": self.announced_at.isoformat() if self.announced_at else None}
+        return {
+            "status": self.status.value,
+            "announced_at": self.announced_at.isoformat() if self.announced_at else None,
+        }
 
     @classmethod
     def from_json(cls, value: object) -> Memory | None:

@@ -1,0 +1,101 @@
+"""The audit for the terminal: each path drawn as a chain with a mark at each link, then the findings."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from chalicelib.alarm_path.report import PathReport, Report
+from chalicelib.alarm_path.standards import Standard
+from chalicelib.alarm_path.verdicts import Finding, Status, worst
+
+STYLES = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
+MARKS = {Status.PASS: "✔", Status.FAIL: "✘", Status.UNKNOWN: "?"}
+HEADLINES = {
+    Status.PASS: "A security group change would raise an alarm and reach somebody.",
+    Status.FAIL: "A security group change would NOT reach anybody through CloudWatch alarms.",
+    Status.UNKNOWN: "Whether a security group change would reach anybody is not known.",
+}
+# link → the checks about it, in the order of the path
+LINKS: dict[str, tuple[str, ...]] = {
+    "trail": ("trail-logging", "trail-multi-region", "trail-events", "trail-log-group", "trail-delivery"),
+    "log group": ("log-group",),
+    "metric filter": ("filter-exists", "filter-coverage", "filter-value", "filter-scope"),
+    "alarm": ("alarm-exists", "alarm-metric", "alarm-fires", "alarm-leaves", "alarm-evaluated"),
+    "action": ("composite-alarm", "alarm-actions"),
+    "topic": ("topic-exists", "topic-policy", "topic-key"),
+    "subscriber": ("subscriber",),
+}
+
+
+def show(console: Console, report: Report) -> None:
+    """Print the report for people."""
+    title = Text(f"{MARKS[report.status]} {HEADLINES[report.status]}", style=f"bold {STYLES[report.status]}")
+    console.print(title)
+    console.print(Text(f"Account {report.account_id}, as of {report.checked_at:%F %T} UTC\n", style="dim"))
+    for path in report.paths:
+        _show_path(console, path)
+    _show_findings(console, "Beside the paths", report.findings)
+    console.print(_coverage(report))
+    console.print(_standards(report))
+    for note in report.notes:
+        console.print(Text(f"• {note}", style="dim"))
+
+
+def links_of(path: PathReport) -> list[tuple[str, str, Status | None]]:
+    """Each link with its name and its answer; None behind the place where the path ends."""
+    names = {
+        "trail": path.trail,
+        "log group": path.log_group,
+        "metric filter": path.metric_filter,
+        "alarm": path.alarm,
+        "topic": path.topic.rsplit(":", 1)[-1] if path.topic else None,
+    }
+    rows: list[tuple[str, str, Status | None]] = []
+    for link, checks in LINKS.items():
+        found = [finding for finding in path.findings if finding.check in checks]
+        rows.append((link, names.get(link) or "", worst(found) if found else None))
+    return rows
+
+
+def _show_path(console: Console, path: PathReport) -> None:
+    chain = Text()
+    for link, name, status in links_of(path):
+        if chain:
+            chain.append(" → ", style="dim")
+        mark, style = (MARKS[status], STYLES[status]) if status else ("·", "dim")
+        chain.append(f"{mark}\u00a0", style=f"bold {style}").append(name or link, style=style)
+    console.print(chain)
+    _show_findings(console, "", [finding for finding in path.findings if finding.status is not Status.PASS])
+    console.print()
+
+
+def _show_findings(console: Console, title: str, findings: tuple[Finding, ...] | list[Finding]) -> None:
+    if findings and title:
+        console.print(Text(title, style="bold"))
+    for finding in findings:
+        line = Text(f"  {MARKS[finding.status]} ", style=STYLES[finding.status])
+        console.print(line.append(finding.reason, style="default"))
+        if finding.fix and finding.status is not Status.PASS:
+            console.print(Text("    fix: ", style="dim"), end="")
+            console.print(Text(finding.fix), soft_wrap=True)
+
+
+def _coverage(report: Report) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("Event", no_wrap=True)
+    table.add_column("Reaches somebody")
+    table.add_column("At worst after", justify="right")
+    for event, answer in report.coverage.items():
+        seconds = "" if answer.seconds is None else f"{answer.seconds} s"
+        mark = Text(f"{MARKS[answer.status]} {answer.status.value}", style=STYLES[answer.status])
+        table.add_row(event, mark, seconds)
+    return table
+
+
+def _standards(report: Report) -> Text:
+    text = Text()
+    for name, status in report.standards.items():
+        text.append(f"\n{MARKS[status]} ", style=STYLES[status]).append(Standard(name).words)
+    return text.append("\n")
