@@ -13,9 +13,9 @@ from chalicelib.alarm_path.verdicts import Finding, Status, worst
 STYLES = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 MARKS = {Status.PASS: "✔", Status.FAIL: "✘", Status.UNKNOWN: "?"}
 HEADLINES = {
-    Status.PASS: "A security group change would raise an alarm and reach somebody.",
-    Status.FAIL: "A security group change would NOT reach anybody through CloudWatch alarms.",
-    Status.UNKNOWN: "Whether a security group change would reach anybody is not known.",
+    Status.PASS: "Every security group change would raise an alarm and reach somebody.",
+    Status.FAIL: "Not every security group change would raise an alarm and reach somebody.",
+    Status.UNKNOWN: "Whether every security group change would raise an alarm and reach somebody is not known.",
 }
 # link → the checks about it, in the order of the path
 LINKS: dict[str, tuple[str, ...]] = {
@@ -60,23 +60,30 @@ def links_of(path: PathReport) -> list[tuple[str, str, Status | None]]:
 
 
 def _show_path(console: Console, path: PathReport) -> None:
-    chain = Text()
-    for link, name, status in links_of(path):
-        if chain:
-            chain.append(" → ", style="dim")
-        mark, style = (MARKS[status], STYLES[status]) if status else ("·", "dim")
-        chain.append(f"{mark}\u00a0", style=f"bold {style}").append(name or link, style=style)
-    console.print(chain)
+    chain = Text(" → ", style="dim").join(_link(name or link, status) for link, name, status in links_of(path))
+    console.print(chain if chain.cell_len <= console.width else _upright(path))
     _show_findings(console, "", [finding for finding in path.findings if finding.status is not Status.PASS])
     console.print()
+
+
+def _link(name: str, status: Status | None) -> Text:
+    mark, style = (MARKS[status], STYLES[status]) if status else ("·", "dim")
+    return Text().append(f"{mark} ", style=f"bold {style}").append(name, style=style)
+
+
+def _upright(path: PathReport) -> Text:
+    """The chain from top to bottom, where it is wider than the terminal."""
+    rows = [_link(f"{link:<14}{name}".rstrip(), status) for link, name, status in links_of(path)]
+    return Text("\n", style="dim").join(rows)
 
 
 def _show_findings(console: Console, title: str, findings: tuple[Finding, ...] | list[Finding]) -> None:
     if findings and title:
         console.print(Text(title, style="bold"))
     for finding in findings:
-        line = Text(f"  {MARKS[finding.status]} ", style=STYLES[finding.status])
-        console.print(line.append(finding.reason, style="default"))
+        line = Table.grid(padding=(0, 1))
+        line.add_row("  ", Text(MARKS[finding.status], style=STYLES[finding.status]), Text(finding.reason))
+        console.print(line)
         if finding.fix and finding.status is not Status.PASS:
             console.print(Text("    fix: ", style="dim"), end="")
             console.print(Text(finding.fix), soft_wrap=True)

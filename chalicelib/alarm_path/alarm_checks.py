@@ -18,6 +18,9 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of
 
 MetricKey = tuple[str, str]
 
+# An alarm slower than this, in seconds, is worth a word.
+SLOW = 900
+
 # The options of an alarm that one matching record moves within a minute.
 GOOD_ALARM = (
     "--statistic Sum --period 60 --evaluation-periods 1 --threshold 1 "
@@ -98,6 +101,8 @@ def judge_alarm(
     notes = list(outcome.notes)
     if alarm.state == "ALARM":
         notes.append(f"Alarm {alarm.name} is in ALARM now: until it leaves that state a further change sends nothing.")
+    if outcome.seconds is not None and outcome.seconds > SLOW:
+        notes.append(f"Alarm {alarm.name} may take up to {outcome.seconds} seconds to fire.")
     routes = _routes(snapshot, index, alarm)
     return AlarmVerdict(tuple(findings), events, outcome.seconds, routes, tuple(notes))
 

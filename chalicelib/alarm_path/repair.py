@@ -98,7 +98,7 @@ def _refusal(why: str, *next_steps: str) -> Plan:
 
 
 def _trail(snapshot: Snapshot) -> tuple[Trail, Arn] | Plan:
-    """A trail whose own links are sound, or why there is none and what a human has to do."""
+    """A trail whose own links are sound (at worst: not known to be broken), or why there is none and what to do."""
     if not snapshot.trails:
         return _refusal(
             f"Account {snapshot.account_id} has no trail, and a trail needs a bucket that sgwatch should not choose.",
@@ -108,11 +108,12 @@ def _trail(snapshot: Snapshot) -> tuple[Trail, Arn] | Plan:
             "sgwatch repair --apply",
         )
     verdicts = [(trail, judge_trail(snapshot, trail)) for trail in snapshot.trails]
-    for trail, verdict in verdicts:
-        group = verdict.log_group
-        answer = all_of([worst(verdict.findings), *verdict.events.values()])
-        if answer is Status.PASS and group is not None and not verdict.elsewhere:
-            return trail, group
+    for acceptable in (Status.PASS, Status.UNKNOWN):
+        for trail, verdict in verdicts:
+            group = verdict.log_group
+            answer = all_of([worst(verdict.findings), *verdict.events.values()])
+            if answer is acceptable and group is not None and not verdict.elsewhere:
+                return trail, group
     findings = [finding for _, verdict in verdicts for finding in verdict.findings if finding.status is not Status.PASS]
     fixes = dict.fromkeys(finding.fix for finding in findings if finding.fix)
     return Plan("", (), tuple(finding.reason for finding in findings), (*fixes, "sgwatch repair --apply"))

@@ -41,10 +41,9 @@ def judge_trail(snapshot: Snapshot, trail: Trail) -> TrailVerdict:
     group = parse_arn(trail.log_group_arn)
     elsewhere = group is not None and group.account != snapshot.account_id
     findings = [_logging(snapshot, trail), _multi_region(trail), events, _log_group(snapshot, trail, group)]
-    if group is not None:
-        findings.append(_delivery(snapshot, trail))
+    # A member account is not told how an organization trail delivers to a group of another account.
     if group is not None and not elsewhere:
-        findings.append(judge_log_group(snapshot, group))
+        findings += [_delivery(snapshot, trail), judge_log_group(snapshot, group)]
     notes = []
     if selected is not None and selected.write_only:
         notes.append(
