@@ -166,7 +166,7 @@ def _outcome(
 
 def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome) -> Finding:
     status, reason = outcome.fires, outcome.reason
-    if emission is None and status is not Status.PASS:
+    if emission is None:
         status, reason = (
             Status.UNKNOWN,
             f"Whether alarm {alarm.name} fires depends on what metric filter {item.name} publishes.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def _value(item: MetricFilter) -> tuple[Finding, Emission | None]:
     try:
         value = float(item.value)
     except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
         return _field_value(item, check), None
     reason = f"Metric filter {item.name} publishes {item.value} to {item.namespace}/{item.metric} for a match."
     return Finding(check, Status.PASS, item.name, reason), Emission(value, item.default)
