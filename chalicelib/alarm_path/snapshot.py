@@ -241,6 +241,11 @@ def _object(value: object, where: str) -> Json:
     return value
 
 
+def _answered(value: Any, *keys: str) -> Any:
+    """An answer of AWS, or None where it holds none of the keys that every such answer has."""
+    return None if isinstance(value, Mapping) and not any(key in value for key in keys) else value
+
+
 def _list(value: object, where: str) -> Sequence[Any]:
     if not isinstance(value, list | tuple):
         raise SnapshotError(f"{where}: expected a list, found {type(value).__name__}")
@@ -273,7 +278,8 @@ def _error(item: Json, _where: str) -> AccessError:
 def _trail(item: Json, where: str) -> Trail:
     arn = str(item.get("TrailARN") or "")
     parsed = parse_arn(arn)
-    status, selectors = item.get("Status"), item.get("EventSelectors")
+    status = _answered(item.get("Status"), "IsLogging")
+    selectors = _answered(item.get("EventSelectors"), "EventSelectors", "AdvancedEventSelectors")
     return Trail(
         name=str(item.get("Name") or (parsed.resource.removeprefix("trail/") if parsed else arn)),
         arn=arn,
@@ -371,7 +377,7 @@ def _metric_filter(item: Json, _where: str) -> MetricFilter:
 
 
 def _topic(arn: str, item: Json, where: str) -> Topic:
-    attributes = item.get("Attributes")
+    attributes = item.get("Attributes") or None
     return Topic(
         arn=arn,
         attributes=None if attributes is None else _object(attributes, f"{where}.Attributes"),
@@ -382,7 +388,7 @@ def _topic(arn: str, item: Json, where: str) -> Topic:
 
 
 def _subscription(item: Json, where: str) -> Subscription:
-    attributes = item.get("Attributes")
+    attributes = item.get("Attributes") or None
     return Subscription(
         arn=str(item.get("SubscriptionArn") or ""),
         protocol=str(item.get("Protocol") or ""),

@@ -542,6 +542,33 @@ def test_an_unbroken_chain_passes(name: str) -> None:
     assert report.status == "pass", reasons(report)
 
 
+EMPTY: list[tuple[tuple[Any, ...], Any, str, str | None]] = [
+    (("trails",), [], "cloudtrail:DescribeTrails", None),
+    (("trails", 0, "Status"), {}, "cloudtrail:GetTrailStatus", TRAIL),
+    (("trails", 0, "EventSelectors"), {}, "cloudtrail:GetEventSelectors", TRAIL),
+    (("regions", REGION, "log_groups"), [], "logs:DescribeLogGroups", None),
+    (("regions", REGION, "metric_filters"), [], "logs:DescribeMetricFilters", GROUP),
+    (("regions", REGION, "metric_alarms"), [], "cloudwatch:DescribeAlarms", None),
+    (("regions", REGION, "topics"), {}, "sns:GetTopicAttributes", TOPIC),
+    (("regions", REGION, "topics", TOPIC, "Attributes"), {}, "sns:GetTopicAttributes", TOPIC),
+    (("regions", REGION, "topics", TOPIC, "Subscriptions"), [], "sns:ListSubscriptionsByTopic", TOPIC),
+    (("regions", REGION, "topics", TOPIC, "Subscriptions", 0, "Attributes"), {}, "sns:GetSubscriptionAttributes", None),
+]
+
+
+@pytest.mark.parametrize(("path", "empty", "call", "resource"), EMPTY)
+def test_nothing_beside_a_refusal_is_unknown_and_not_nothing(
+    path: tuple[Any, ...], empty: Any, call: str, resource: str | None
+) -> None:
+    document = Account().document()
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = empty
+    document["errors"] = [error(call, "AccessDenied", resource)]
+    assert judge(document).status == "unknown"
+
+
 def test_a_list_read_half_way_without_the_link_is_unknown() -> None:
     account = Account()
     account.alarms = []
