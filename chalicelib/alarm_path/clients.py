@@ -12,7 +12,7 @@ from botocore.config import Config
 def client_factory(session: boto3.Session | None = None) -> Callable[[str, str], Any]:
     """service, region → client; answers are waited for 20 seconds and throttled calls repeated."""
     held = session or boto3.Session()
-    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
+    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
     made: dict[tuple[str, str], Any] = {}
 
     def client(service: str, region: str) -> Any:

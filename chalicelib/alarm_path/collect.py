@@ -79,7 +79,7 @@ class _Collector:
         )
         items = [*found.get("metric_alarms", []), *found.get("composite_alarms", [])]
         found["topics"] = self._topics(region, items)
-        return found
+        return found | _present(alarm_mute_rules=self._mute_rules(region))
 
     def _alarms(self, region: str) -> tuple[list[Document], list[Document]] | None:
         metric: list[Document] = []
@@ -92,6 +92,19 @@ class _Collector:
             metric += page.get("MetricAlarms", [])
             composite += page.get("CompositeAlarms", [])
         return (metric, composite) if read else None
+
+    def _mute_rules(self, region: str) -> list[Document] | None:
+        """The rules that silence alarms now or on a schedule; AWS lists them by ARN only."""
+        statuses = ["ACTIVE", "SCHEDULED"]
+        listed = self._pages("cloudwatch", region, "ListAlarmMuteRules", "AlarmMuteRuleSummaries", Statuses=statuses)
+        if listed is None:
+            return None
+        names = [str(item["AlarmMuteRuleArn"]).rpartition(":")[2] for item in listed]
+        rules = [
+            self._call("cloudwatch", region, "GetAlarmMuteRule", resource=name, AlarmMuteRuleName=name)
+            for name in names
+        ]
+        return [rule for rule in rules if rule is not None]
 
     def _topics(self, region: str, alarms: Iterable[Document]) -> Document:
         """The topics that alarms of custom metrics and composite alarms name; those that are gone are left out."""

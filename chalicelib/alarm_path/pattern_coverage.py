@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.alarm_path.coverage import coverage, union_coverage
+from chalicelib.alarm_path.coverage import also_counts, coverage, union_coverage
 from chalicelib.alarm_path.coverage_seam import PatternCoverage
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, parse
 from chalicelib.alarm_path.filter_pattern.syntax import And, Compare, Expression, JsonPattern, Name, Or, Selector, Text
@@ -18,11 +18,13 @@ def coverage_of(patterns: tuple[str, ...]) -> PatternCoverage:
         return _NOTHING
     found = coverage(patterns[0]) if len(patterns) == 1 else union_coverage(patterns)
     conditions = {item.event: item.condition for item in found.events if item.condition}
+    events = {event: found.status(event).value for event in EVENTS}
+    concerned = any(answer != "never" for answer in events.values())
     return PatternCoverage(
-        events={event: found.status(event).value for event in EVENTS},
+        events=events,
         conditions=conditions,
         exact=found.security_hub_exact,
-        over_matches=bool(found.also_counts),
+        over_matches=concerned and any(also_counts(pattern) for pattern in patterns),
         error=None if found.error is None else str(found.error),
     )
 

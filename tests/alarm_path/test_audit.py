@@ -198,6 +198,16 @@ def test_a_suppressor_that_is_not_in_alarm_is_a_note_and_its_wait_counts() -> No
     assert any("unless alarm maintenance suppresses" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(("state", "answer"), [("ACTIVE", "fail"), ("SCHEDULED", "pass"), ("EXPIRED", "pass")])
+def test_an_alarm_muted_now_tells_nobody(state: str, answer: str) -> None:
+    document = Account().document()
+    rule = {"Name": "night", "Status": state, "MuteTargets": {"AlarmNames": ["sg-changes"]}}
+    document["regions"][REGION]["alarm_mute_rules"] = [rule]
+    report = audit(read_snapshot(document), coverage_of, checked_at=NOW)
+    assert report.status == answer
+    assert any("night" in note for note in report.notes) == (state == "SCHEDULED")
+
+
 def test_a_composite_above_a_composite_is_followed() -> None:
     account = Account()
     account.alarms = [alarm(AlarmActions=[])]

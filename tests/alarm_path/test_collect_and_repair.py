@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto.server import ThreadedMotoServer
 
@@ -39,6 +40,8 @@ class Aws:
                 endpoint_url=self.endpoint,
                 aws_access_key_id="testing",
                 aws_secret_access_key="testing",
+                # moto answers ListAlarmMuteRules with 500; asking again would only take time
+                config=Config(retries={"total_max_attempts": 1}),
             )
             client.meta.events.register("before-call.*.*", lambda model, **_: self.calls.append(model.name))
             self._made[service, region] = client
