@@ -40,7 +40,12 @@ def show(console: Console, report: Report) -> None:
     console.print(_coverage(report))
     console.print(_standards(report))
     for note in report.notes:
-        console.print(Text(f"• {note}", style="dim"))
+        console.print(Text(f"• {printable(note)}", style="dim"))
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would obey; names come from whoever may make things in the account."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def links_of(path: PathReport) -> list[tuple[str, str, Status | None]]:
@@ -68,7 +73,7 @@ def _show_path(console: Console, path: PathReport) -> None:
 
 def _link(name: str, status: Status | None) -> Text:
     mark, style = (MARKS[status], STYLES[status]) if status else ("·", "dim")
-    return Text().append(f"{mark} ", style=f"bold {style}").append(name, style=style)
+    return Text().append(f"{mark} ", style=f"bold {style}").append(printable(name), style=style)
 
 
 def _upright(path: PathReport) -> Text:
@@ -82,11 +87,11 @@ def _show_findings(console: Console, title: str, findings: tuple[Finding, ...] |
         console.print(Text(title, style="bold"))
     for finding in findings:
         line = Table.grid(padding=(0, 1))
-        line.add_row("  ", Text(MARKS[finding.status], style=STYLES[finding.status]), Text(finding.reason))
+        line.add_row("  ", Text(MARKS[finding.status], style=STYLES[finding.status]), Text(printable(finding.reason)))
         console.print(line)
         if finding.fix and finding.status is not Status.PASS:
             console.print(Text("    fix: ", style="dim"), end="")
-            console.print(Text(finding.fix), soft_wrap=True)
+            console.print(Text(printable(finding.fix)), soft_wrap=True)
 
 
 def _coverage(report: Report) -> Table:

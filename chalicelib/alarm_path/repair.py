@@ -16,7 +16,7 @@ from chalicelib.alarm_path.arns import Arn, log_group_name, parse_arn
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.snapshot_alarms import MetricAlarm
-from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, pattern_for
+from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for
 from chalicelib.alarm_path.topic_checks import publish_statement
 from chalicelib.alarm_path.trail_checks import judge_trail
 from chalicelib.alarm_path.verdicts import Status, all_of, worst
@@ -79,7 +79,7 @@ def plan(snapshot: Snapshot, report: Report, subscriber: Subscriber | None = Non
     chosen = _trail(snapshot)
     if isinstance(chosen, Plan):
         return chosen
-    return _links(snapshot, chosen, subscriber)
+    return _links(snapshot, chosen[1], _wanted(report), subscriber)
 
 
 def apply(steps: Sequence[Step], region: str, clients: Callable[[str, str], Any]) -> None:
@@ -119,26 +119,35 @@ def _trail(snapshot: Snapshot) -> tuple[Trail, Arn] | Plan:
     return Plan("", (), tuple(finding.reason for finding in findings), (*fixes, "sgwatch repair --apply"))
 
 
-def _links(snapshot: Snapshot, chosen: tuple[Trail, Arn], subscriber: Subscriber | None) -> Plan:
-    _, group = chosen
+def _wanted(report: Report) -> list[str]:
+    """The filters without which a standard is not met: one text wants seven events, the other six and no more."""
+    seven, six = FILTERS
+    wanted = {
+        seven: report.standards[Standard.CIS_5],
+        six: report.standards[Standard.SECURITY_HUB],
+    }
+    return [name for name, status in wanted.items() if status is not Status.PASS]
+
+
+def _links(snapshot: Snapshot, group: Arn, wanted: Sequence[str], subscriber: Subscriber | None) -> Plan:
     region = snapshot.region(group.region)
     unread = [name for name in ("metric_filters", "metric_alarms", "topics") if getattr(region, name) is None]
     if unread:
         why = f"{', '.join(unread)} of {group.region} could not be read, so what is missing is not known."
         return _refusal(why, "Let the caller read them, then run again.")
     topic_arn = str(Arn(snapshot.partition, "sns", group.region, snapshot.account_id, TOPIC))
-    filters = _filter_steps(snapshot, group)
+    filters = _filter_steps(snapshot, group, wanted)
     if isinstance(filters, Plan):
         return filters
-    steps = [*_topic_steps(snapshot, topic_arn), *filters, *_alarm_steps(snapshot, group.region, topic_arn)]
+    steps = [*_topic_steps(snapshot, topic_arn), *filters, *_alarm_steps(snapshot, group.region, topic_arn, wanted)]
     subscribing, human = _subscribe_steps(snapshot, topic_arn, subscriber)
     return Plan(group.region, (*steps, *subscribing), human=human)
 
 
-def _filter_steps(snapshot: Snapshot, group: Arn) -> list[Step] | Plan:
+def _filter_steps(snapshot: Snapshot, group: Arn, wanted: Sequence[str]) -> list[Step] | Plan:
     name = log_group_name(group)
     there = {item.name: item for item in snapshot.region(group.region).metric_filters or () if item.log_group == name}
-    missing = [wanted for wanted in FILTERS if not _same_filter(there.get(wanted), FILTERS[wanted], wanted)]
+    missing = [one for one in wanted if not _same_filter(there.get(one), FILTERS[one], one)]
     if len(there) + len([item for item in missing if item not in there]) > MAX_FILTERS:
         why = f"Log group {name} has {len(there)} metric filters, and AWS allows {MAX_FILTERS}."
         return _refusal(
@@ -184,9 +193,9 @@ def _topic_steps(snapshot: Snapshot, arn: str) -> list[Step]:
     return steps
 
 
-def _alarm_steps(snapshot: Snapshot, region: str, topic_arn: str) -> list[Step]:
+def _alarm_steps(snapshot: Snapshot, region: str, topic_arn: str, wanted: Sequence[str]) -> list[Step]:
     there = {alarm.name: alarm for alarm in snapshot.region(region).metric_alarms or ()}
-    return [_alarm_step(name, topic_arn) for name in FILTERS if not _same_alarm(there.get(name), name, topic_arn)]
+    return [_alarm_step(name, topic_arn) for name in wanted if not _same_alarm(there.get(name), name, topic_arn)]
 
 
 def _same_alarm(alarm: MetricAlarm | None, name: str, topic_arn: str) -> bool:

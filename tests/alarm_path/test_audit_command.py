@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,21 @@ def test_the_chain_is_drawn_with_a_mark_at_each_link(width: int) -> None:
     account = Account()
     account.alarms = [alarm(ActionsEnabled=False)]
     report = judge_snapshot(read_snapshot(account.document()))
-    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=width, record=True, file=io.StringIO())
     show(console, report)
     text = console.export_text()
     assert text.count("✔") >= 4
     assert "The actions of alarm sg-changes are disabled." in text
     assert "aws cloudwatch enable-alarm-actions --alarm-names sg-changes" in text
     assert len(LINKS) == 7
+
+
+def test_a_name_cannot_send_control_characters_to_the_terminal() -> None:
+    account = Account()
+    account.filters, account.alarms = [metric_filter("a\x1b]0;b")], [alarm(metric="a\x1b]0;b", ActionsEnabled=False)]
+    console = Console(width=100, file=io.StringIO(), force_terminal=False)
+    show(console, judge_snapshot(read_snapshot(account.document())))
+    assert "\x1b" not in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows() -> None:

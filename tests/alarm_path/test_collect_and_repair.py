@@ -155,9 +155,16 @@ def test_everything_that_repair_makes_or_changes_bears_its_own_name() -> None:
         assert "sgwatch-" in str(next(name for name in named if name))
 
 
+def test_where_somebody_elses_path_meets_one_text_only_the_other_is_made() -> None:
+    snapshot = read_snapshot(Account().document())
+    planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)), MAIL)
+    made = [step.parameters["filterName"] for step in planned.steps if step.action == "PutMetricFilter"]
+    assert made == ["sgwatch-security-group-changes-cis-1-to-4"]
+
+
 def test_a_full_log_group_is_refused() -> None:
     account = Account()
-    account.filters = [metric_filter(f"f{number}", ("Other",)) for number in range(99)]
+    account.filters = [metric_filter(f"f{number}", ("Other",)) for number in range(100)]
     snapshot = read_snapshot(account.document())
     planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)), MAIL)
     assert planned.steps == ()
