@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any
 
-from chalicelib.alarm_path.alarm_model import Emission, Outcome, simulate
+from chalicelib.alarm_path.alarm_model import Outcome, simulate
 from chalicelib.alarm_path.arns import parse_arn
 from chalicelib.alarm_path.composites import Composites, Parent
+from chalicelib.alarm_path.datapoints import Emission
 from chalicelib.alarm_path.filter_checks import dimension_answers
 from chalicelib.alarm_path.snapshot import MetricFilter, Region, Snapshot
 from chalicelib.alarm_path.snapshot_alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-from chalicelib.alarm_path.alarm_model import Emission
 from chalicelib.alarm_path.arns import Arn, log_group_name
 from chalicelib.alarm_path.coverage_seam import PatternCoverage
+from chalicelib.alarm_path.datapoints import Emission
 from chalicelib.alarm_path.snapshot import MetricFilter, Region
 from chalicelib.alarm_path.standards import EVENTS, pattern_for
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of

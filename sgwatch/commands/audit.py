@@ -18,7 +18,8 @@ from chalicelib.alarm_path.clients import client_factory, default_region
 from chalicelib.alarm_path.collect import collect
 from chalicelib.alarm_path.pattern_coverage import coverage_of
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot import Snapshot, SnapshotError, read_snapshot
+from chalicelib.alarm_path.snapshot import Snapshot
+from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_html import page

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from chalicelib.alarm_path.clients import client_factory
 from chalicelib.alarm_path.repair import COST_NOTE, Plan, Subscriber, apply, plan
-from chalicelib.alarm_path.snapshot import SnapshotError, read_snapshot
+from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_text import show
 from sgwatch.commands.audit import EXIT_STATUS, UsageError, gather_from_aws, judge_snapshot

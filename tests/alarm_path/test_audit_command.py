@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from chalicelib.alarm_path.snapshot import read_snapshot
+from chalicelib.alarm_path.snapshot_reader import read_snapshot
 from sgwatch.audit_html import page
 from sgwatch.audit_text import LINKS, show
 from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain

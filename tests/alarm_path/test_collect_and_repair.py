@@ -17,7 +17,8 @@ from chalicelib.alarm_path.collect import collect
 from chalicelib.alarm_path.pattern_coverage import coverage_of
 from chalicelib.alarm_path.repair import Plan, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot import Snapshot, read_snapshot
+from chalicelib.alarm_path.snapshot import Snapshot
+from chalicelib.alarm_path.snapshot_reader import read_snapshot
 from tests.support.alarm_paths import ACCOUNT, REGION, Account, Document, alarm, metric_filter
 
 MAIL = Subscriber("email", "security@example.com")

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.alarm_path.own_collect import collect_own
 from chalicelib.alarm_path.own_path import judge_own_path
-from chalicelib.alarm_path.snapshot import read_snapshot
+from chalicelib.alarm_path.snapshot_reader import read_snapshot
 from tests.support.alarm_paths import ACCOUNT, REGION, Account
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sgwatch-prod-alert"
