@@ -14,7 +14,7 @@ from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from sgwatch.audit_html import page
 from tests.support.alarm_paths import KEY, NOW, Account, alarm, composite, error, named_coverage
 
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, "", "x", 0, -1, 1.5, float("nan"), True, [], {}, ["x"], {"x": 1}, [{}], [None], "(" * 3000]
 )
 
