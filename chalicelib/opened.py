@@ -8,7 +8,7 @@ from chalicelib.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS, WEB_PORTS
 from chalicelib.facts import Facts, PrefixList
 from chalicelib.networks import AddressRange, holds_private, is_public, parse_range, union_covers, world
 from chalicelib.openings import Opening, Ports, is_ingress
-from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType, SecurityGroupRule
+from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType
 from chalicelib.severity import Exposure, Severity
 from chalicelib.wording import peer_phrase, printable, service_phrase
 
