@@ -18,10 +18,12 @@ class Opening:
     """Traffic from one peer that was not let in before.
 
     ``ports`` are those newly open, () where the protocol has none; ``rule`` is the rule that opens it.
-    ``together`` says that the range is open through several rules at once and not through one.
+    ``together`` says that the range is open through several rules at once and not through one; the
+    protocol is then that of the narrowest of them, which need not be that of ``rule``.
     """
 
     rule: SecurityGroupRule
+    protocol: str
     ports: tuple[Ports, ...] = ()
     range: AddressRange | None = None
     together: bool = False
@@ -42,14 +44,14 @@ def opening(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Ope
     same = [other for other in before if _applies(other, rule)]
     own_range = address_range(rule)
     if rule.protocol not in WITH_PORTS:
-        return None if _peers_cover(same, rule, own_range) else Opening(rule, (), own_range)
+        return None if _peers_cover(same, rule, own_range) else Opening(rule, rule.protocol, (), own_range)
     low, high = _span(rule)
     closed = [
         piece
         for piece in _pieces(low, high, same)
         if not _peers_cover([other for other in same if _holds(other, piece)], rule, own_range)
     ]
-    return Opening(rule, _joined(closed), own_range) if closed else None
+    return Opening(rule, rule.protocol, _joined(closed), own_range) if closed else None
 
 
 def openings_together(
@@ -92,12 +94,12 @@ def _openings_of_version(ranged: list[_Ranged], everything: AddressRange) -> lis
     for protocol in dict.fromkeys(item.rule.protocol for item in ranged):
         same = [item for item in ranged if item.rule.protocol in (protocol, ALL_PROTOCOLS)]
         if protocol in WITH_PORTS:
-            found += _together_by_ports(same, everything)
+            found += _together_by_ports(protocol, same, everything)
         elif protocol in ICMP:
             found += _together_by_type(protocol, same, everything)
         elif opener := _opener(same, everything):
-            found.append(Opening(opener, (), everything, together=True))
-    return [item for item in found if item.rule.protocol == ALL_PROTOCOLS] or found
+            found.append(Opening(opener, protocol, (), everything, together=True))
+    return [item for item in found if item.protocol == ALL_PROTOCOLS] or found
 
 
 def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule | None:
@@ -110,7 +112,7 @@ def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule 
     return next(item.rule for item in after if item.is_new)
 
 
-def _together_by_ports(same: list[_Ranged], everything: AddressRange) -> list[Opening]:
+def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
     """A sweep over the ports, which stops wherever a rule begins or ends."""
     waiting = sorted(same, key=lambda item: _span(item.rule), reverse=True)
     here: list[_Ranged] = []
@@ -122,14 +124,14 @@ def _together_by_ports(same: list[_Ranged], everything: AddressRange) -> list[Op
         if found := _opener(here, everything):
             open_pieces.append(piece)
             opener = opener or found
-    return [Opening(opener, _joined(open_pieces), everything, together=True)] if opener else []
+    return [Opening(opener, protocol, _joined(open_pieces), everything, together=True)] if opener else []
 
 
 def _together_by_type(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
     kinds = {item.rule.ports: item.rule for item in same if item.rule.protocol == protocol}
     for kind in kinds.values():
         if opener := _opener([item for item in same if _applies(item.rule, kind)], everything):
-            return [Opening(opener, (), everything, together=True)]
+            return [Opening(opener, protocol, (), everything, together=True)]
     return []
 
 
