@@ -114,7 +114,7 @@ def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule 
 
 def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
     """A sweep over the ports, which stops wherever a rule begins or ends."""
-    waiting = sorted(same, key=lambda item: _span(item.rule), reverse=True)
+    waiting = sorted(same, key=lambda item: _span(item.rule)[0])[::-1]
     here: list[_Ranged] = []
     open_pieces, opener = [], None
     for piece in _pieces(0, 65535, [item.rule for item in same]):
