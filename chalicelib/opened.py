@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -90,9 +91,11 @@ def _only_web(ports: tuple[Ports, ...]) -> bool:
     return all(low == high and low in WEB_PORTS for low, high in ports)
 
 
+_RISKY = sorted(HIGH_RISK_PORTS.keys() | ADMINISTRATION_PORTS.keys())
+
+
 def _risky_ports(ports: tuple[Ports, ...]) -> list[int]:
-    risky = sorted(HIGH_RISK_PORTS.keys() | ADMINISTRATION_PORTS.keys())
-    return [port for port in risky if any(low <= port <= high for low, high in ports)]
+    return [port for low, high in ports for port in _RISKY[bisect_left(_RISKY, low) : bisect_right(_RISKY, high)]]
 
 
 def _is_risky(protocol: str, ports: tuple[Ports, ...]) -> bool:

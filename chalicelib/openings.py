@@ -85,6 +85,11 @@ class _Ranged:
     is_new: bool
     is_gone: bool
 
+    @property
+    def standing(self) -> tuple[int, int, bool, bool]:
+        """What alone counts of it where ranges are put together."""
+        return (self.range.first, self.range.last, self.is_new, self.is_gone)
+
 
 def _openings_of_version(ranged: list[_Ranged], everything: AddressRange) -> list[Opening]:
     partial = [item.range for item in ranged if not item.is_gone and not item.range.is_world]
@@ -113,15 +118,22 @@ def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule 
 
 
 def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
-    """A sweep over the ports, which stops wherever a rule begins or ends."""
-    waiting = sorted(same, key=lambda item: _span(item.rule)[0])[::-1]
-    here: list[_Ranged] = []
+    """A sweep over the ports, which stops wherever a rule begins or ends.
+
+    Rules of one range count once at each stop, so that many rules of few ranges take no quadratic time.
+    """
+    beginning = sorted(same, key=lambda item: _span(item.rule)[0])[::-1]
+    ending = sorted(same, key=lambda item: _span(item.rule)[1])[::-1]
+    here: dict[tuple[int, int, bool, bool], dict[int, _Ranged]] = {}
     open_pieces, opener = [], None
     for piece in _pieces(0, 65535, [item.rule for item in same]):
-        here = [item for item in here if _span(item.rule)[1] >= piece[0]]
-        while waiting and _span(waiting[-1].rule)[0] <= piece[0]:
-            here.append(waiting.pop())
-        if found := _opener(here, everything):
+        while beginning and _span(beginning[-1].rule)[0] <= piece[0]:
+            item = beginning.pop()
+            here.setdefault(item.standing, {})[id(item)] = item
+        while ending and _span(ending[-1].rule)[1] < piece[0]:
+            item = ending.pop()
+            del here[item.standing][id(item)]
+        if found := _opener([next(iter(alike.values())) for alike in here.values() if alike], everything):
             open_pieces.append(piece)
             opener = opener or found
     return [Opening(opener, protocol, _joined(open_pieces), everything, together=True)] if opener else []

@@ -27,7 +27,7 @@ KEYS = {
     "changes": "added removed modified attempted before_known rules_after",
     "undo": "commands reason",
 }
-RULE_KEYS = "id direction protocol from_port to_port peer description".split()
+RULE_KEYS = ["id", "direction", "protocol", "from_port", "to_port", "peer", "description"]
 
 
 def documents() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,9 +22,12 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "items groupId groupName ipPermissions ipProtocol fromPort toPort ipRanges cidrIp groups omitted type arn "
-                "securityGroupRuleSet SecurityGroupRule SecurityGroupRuleId ModifySecurityGroupRulesRequest groupSet "
-                "sessionContext sessionIssuer userName accountId invokedBy".split()
+                [
+                    *("items", "groupId", "groupName", "ipPermissions", "ipProtocol", "fromPort", "toPort", "ipRanges"),
+                    *("cidrIp", "groups", "omitted", "type", "arn", "securityGroupRuleSet", "SecurityGroupRule"),
+                    *("SecurityGroupRuleId", "ModifySecurityGroupRulesRequest", "groupSet", "sessionContext"),
+                    *("sessionIssuer", "userName", "accountId", "invokedBy"),
+                ]
             )
             | st.text(max_size=4),
             inner,

@@ -213,8 +213,13 @@ def ec2() -> Iterator[Any]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    yield boto3.client("ec2", region_name=r.REGION, endpoint_url=f"http://{host}:{port}", **keys)
+    yield boto3.client(
+        "ec2",
+        region_name=r.REGION,
+        endpoint_url=f"http://{host}:{port}",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
     server.stop()
 
 
