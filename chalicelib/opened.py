@@ -41,16 +41,16 @@ def _from_range(found: Opening, source: AddressRange) -> Exposure:
     widest = 8 if source.version == 4 else 16
     reason = f"{source.text} ({_size(source)}) can {_use(found)}{_risk(found)}."
     if source.prefix <= widest and _is_risky(found.protocol, found.ports):
-        return Exposure(Severity.HIGH, f"{reason} A public range of /{widest} or wider is nearly anybody.", rule=rule)
+        return Exposure(Severity.HIGH, f"{reason} That is a public range of /{widest} or wider.", rule=rule)
     return Exposure(Severity.MEDIUM, reason, rule=rule)
 
 
 def _size(source: AddressRange) -> str:
-    part = "partly public" if holds_private(source) else "public"
     if source.version == 6:
-        return f"{part} addresses"
+        return "public in part" if holds_private(source) else "public addresses"
     addresses = source.last - source.first + 1
-    return f"{addresses:,} {part} address{'' if addresses == 1 else 'es'}"
+    count = f"{addresses:,}" if holds_private(source) else f"{addresses:,} public"
+    return f"{count} address{'' if addresses == 1 else 'es'}{', not all public' if holds_private(source) else ''}"
 
 
 def _world(found: Opening) -> Exposure:

@@ -114,7 +114,9 @@ def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule 
         return None
     if union_covers((item.range for item in here if not item.is_new), everything):
         return None
-    return next(item.rule for item in after if item.is_new)
+    new = [item.rule for item in after if item.is_new]
+    # The rule of the narrower protocol tells better what is open than one of all traffic.
+    return next((rule for rule in new if rule.protocol != ALL_PROTOCOLS), new[0])
 
 
 def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:

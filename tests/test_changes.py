@@ -315,7 +315,7 @@ def test_an_endpoint_tells_the_groups_it_was_given_and_those_it_lost() -> None:
     change = change_of(r.wrapped("ModifyVpcEndpoint", request))
     assert change.attachment is not None
     assert (change.attachment.resource_id, change.attachment.groups_after) == ("vpce-1", ("sg-1",))
-    assert said(change, "added sg-1; removed sg-2")
+    assert said(change, "only added sg-1, removed sg-2")
 
 
 @pytest.mark.parametrize("name", ["ModifyInstanceAttribute", "ModifyNetworkInterfaceAttribute"])

@@ -32,6 +32,10 @@ TITLES: list[tuple[Json, str]] = [
         authorize(permission(v4=("0.0.0.0/1", "128.0.0.0/1"))),
         f"tcp/22 opened to the internet through 0.0.0.0/1 and 1 more rule on {G}",
     ),
+    (
+        authorize(permission("-1", None, v4=("0.0.0.0/1",)), permission(v4=("128.0.0.0/1",))),
+        f"tcp/22 opened to the internet through 128.0.0.0/1 and 1 more rule on {G}",
+    ),
     (authorize(world(None, protocol="-1"), direction="Egress"), f"All traffic allowed out to the internet on {G}"),
     (authorize(world(), "text"), f"tcp/22 opened to the internet on {G}, and more not understood"),
     (authorize(permission()), f"Change to {G} only partly understood"),
