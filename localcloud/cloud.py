@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from botocore.config import Config
 
-# moto reads these when it is imported: thousands of machine images would take half a second.
+# moto reads these when it is used: thousands of machine images would take half a second, AWS's own policies do not.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
@@ -41,7 +42,7 @@ from localcloud.functions.invoke_api import InvokeApi
 from localcloud.functions.package import link_runtime, make_writable
 from localcloud.functions.pool import FunctionPool, LogLine
 from localcloud.identities import Identities
-from localcloud.inbox import Inbox
+from localcloud.inbox import Inbox, Message
 from localcloud.page import page_application
 from localcloud.queues import QueuePoller
 from localcloud.schedules import Schedules
@@ -82,6 +83,8 @@ class LocalCloud:
         self._ports = (port, inbox_port)
         self._on_record = on_record
         self._undo = ExitStack()
+        self._session = boto3.session.Session()
+        self._making_client = threading.Lock()
         self._called_at: dict[str, datetime] = {}
         self._servers: list[HttpServer] = []
         self._callers = Callers()
@@ -190,15 +193,16 @@ class LocalCloud:
     ) -> Any:
         """A boto3 client of the endpoint, as whoever the credentials say."""
         signed_by = credentials or self.credentials
-        client: Any = boto3.session.Session().client(
-            service,  # type: ignore[call-overload]  # any service
-            endpoint_url=self.endpoint,
-            region_name=region or self.region,
-            aws_access_key_id=signed_by.access_key_id,
-            aws_secret_access_key=signed_by.secret_access_key,
-            aws_session_token=signed_by.session_token,
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        with self._making_client:  # a session keeps the service models that it read, and is not thread-safe
+            client: Any = self._session.client(
+                service,  # type: ignore[call-overload]  # any service
+                endpoint_url=self.endpoint,
+                region_name=region or self.region,
+                aws_access_key_id=signed_by.access_key_id,
+                aws_secret_access_key=signed_by.secret_access_key,
+                aws_session_token=signed_by.session_token,
+                config=Config(retries={"total_max_attempts": 1}),
+            )
         headers = {"User-Agent": user_agent, "X-Forwarded-For": source_ip}
 
         def say_who(request: Any, **_: object) -> None:
@@ -230,7 +234,8 @@ class LocalCloud:
 
     def seconds_to(self, message: Message, event_id: str) -> float:
         """Seconds from the API call with this event id to a message's arrival."""
-        return (message.at - self._called_at[event_id]).total_seconds()
+        seconds: float = (message.at - self._called_at[event_id]).total_seconds()
+        return seconds
 
     def chain(self) -> list[dict[str, str]]:
         """The alarm path as it stands, link by link."""
@@ -245,6 +250,8 @@ class LocalCloud:
         kept = dict(record)
         self.records.append(kept)
         self._called_at[kept["eventID"]] = call.received_at
+        if len(self._called_at) > KEPT_RECORDS:
+            del self._called_at[next(iter(self._called_at))]
         if self._on_record is not None:
             self._on_record(kept)
         self._alarm_path.take(kept)

@@ -178,7 +178,6 @@ def play(cloud: LocalCloud) -> Iterator[Callable[[], Told]]:
 
 def _tell(scene: Scene, step: Step) -> Told:
     seen = len(scene.cloud.records)
-    began = time.monotonic()
     step.act(scene)
     record = next((item for item in list(scene.cloud.records)[seen:] if item["eventName"] == step.event_name), None)
     if record is None:
@@ -192,5 +191,5 @@ def _tell(scene: Scene, step: Step) -> Told:
         told = Told(step, message.payload, scene.cloud.seconds_to(message, record["eventID"]))
     if told.alert is not None:
         scene.alerts.append(told.alert)
-    time.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
+    time.sleep(PACE_SECONDS)
     return told

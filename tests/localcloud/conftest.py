@@ -14,6 +14,7 @@ import pytest
 
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
+from localcloud.receivers.webhook import SECRET
 
 SMALL_APP = Path(__file__).with_name("small_app")
 
@@ -30,6 +31,15 @@ def small(cloud: LocalCloud) -> LocalCloud:
     cloud.client("sqs").create_queue(QueueName="work", Attributes={"VisibilityTimeout": "1"})
     with tempfile.TemporaryDirectory() as folder:
         deploy(SMALL_APP, Path(folder), cloud.environment(), variables={"WEBHOOK_URL": cloud.webhook_url})
+    return cloud
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud: LocalCloud) -> LocalCloud:
+    """The local cloud with sgwatch itself deployed in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        variables = {"WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET}
+        deploy(Path.cwd(), Path(folder), cloud.environment(), variables=variables)
     return cloud
 
 

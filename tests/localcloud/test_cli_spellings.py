@@ -1,15 +1,18 @@
-"""The AWS CLI's usual spellings of every watched call: what the record says is what happened to the group."""
+"""The AWS CLI's usual spellings of every watched call: what the alert says is what happened to the group.
+
+sgwatch is deployed with ``chalice deploy``; each call goes the whole way to a webhook.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from chalicelib.changes import Change, Outcome, read_change
-from chalicelib.records import read_record
+from chalicelib.alerts import Alert, from_json
+from chalicelib.changes import Changes, Outcome
 from chalicelib.rule_wire import read_rule_set
 from chalicelib.rules import RuleDiff, SecurityGroupRule, diff
 from localcloud import LocalCloud
@@ -39,8 +42,8 @@ def _lowered(value: Any) -> Any:
 
 
 @pytest.fixture
-def scene(cloud: LocalCloud, request: pytest.FixtureRequest) -> Scene:
-    client = cloud.client("ec2")
+def scene(deployed: LocalCloud, request: pytest.FixtureRequest) -> Scene:
+    client = deployed.client("ec2")
     name = f"web-{abs(hash(request.node.name))}"
     group = client.create_security_group(GroupName=name, Description="d")["GroupId"]
     other = client.create_security_group(GroupName=f"{name}-other", Description="d")["GroupId"]
@@ -202,34 +205,40 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
-def test_what_the_record_says_is_what_happened(
-    spelling: tuple[str, ...], scene: Scene, cloud: LocalCloud, aws: Callable[..., Any]
+def test_what_the_alert_says_is_what_happened(
+    spelling: tuple[str, ...], scene: Scene, deployed: LocalCloud, aws: Callable[..., Any]
 ) -> None:
     before = scene.rules()
     arguments = [part.format(**scene.names) for part in spelling]
     result = aws("ec2", *arguments)
     assert result.status == 0, result.error
     expected = diff(before, scene.rules())
-    change = last_change(cloud, scene)
+    alert = last_alert(deployed)
     assert expected, "the call must have changed something"
-    assert change.outcome is Outcome.SUCCEEDED
-    assert not change.unread
-    assert_same(change, expected)
+    assert alert.event.outcome is Outcome.SUCCEEDED
+    assert_same(alert.changes, expected)
 
 
-def last_change(cloud: LocalCloud, scene: Scene) -> Change:
-    raw = next(record for record in reversed(cloud.records) if not record["readOnly"])
-    return read_change(read_record(raw))
+def last_alert(cloud: LocalCloud) -> Alert:
+    """The alert of the last call that was no look-up."""
+    record = next(record for record in reversed(cloud.records) if not record["readOnly"])
+    return alert_of(cloud, record)
 
 
-def assert_same(change: Change, expected: RuleDiff) -> None:
+def alert_of(cloud: LocalCloud, record: Mapping[str, Any]) -> Alert:
+    message = cloud.inbox.wait_for(lambda item: item.payload.get("id") == record["eventID"], 20)
+    assert message is not None, "no alert came"
+    return from_json(message.payload)
+
+
+def assert_same(changes: Changes, expected: RuleDiff) -> None:
     def seen(rule: SecurityGroupRule) -> tuple[Any, ...]:
         return (rule.id, rule.identity, rule.description)
 
-    assert sorted(map(seen, change.changes.added)) == sorted(map(seen, expected.added))
-    assert sorted(map(seen, change.changes.removed)) == sorted(map(seen, expected.removed))
+    assert sorted(map(seen, changes.added)) == sorted(map(seen, expected.added))
+    assert sorted(map(seen, changes.removed)) == sorted(map(seen, expected.removed))
     # A record of a modification has neither the direction nor (by IpPermissions) the rule's id.
-    new = sorted((rule.after.identity[1:], rule.after.description) for rule in change.changes.modified)
+    new = sorted((rule.after.identity[1:], rule.after.description) for rule in changes.modified)
     assert new == sorted((rule.after.identity[1:], rule.after.description) for rule in expected.modified)
 
 
@@ -244,48 +253,49 @@ def assert_same(change: Change, expected: RuleDiff) -> None:
     ],
 )
 def test_a_dry_run_changes_nothing_and_is_recorded_as_one(
-    spelling: tuple[str, ...], scene: Scene, cloud: LocalCloud, aws: Callable[..., Any]
+    spelling: tuple[str, ...], scene: Scene, deployed: LocalCloud, aws: Callable[..., Any]
 ) -> None:
     before = scene.rules()
     result = aws("ec2", *(part.format(**scene.names) for part in spelling), "--dry-run")
     assert result.status != 0
     assert "DryRunOperation" in result.error
     assert scene.rules() == before
-    change = last_change(cloud, scene)
-    assert change.outcome is Outcome.DRY_RUN
-    assert change.changes.attempted or change.rule_ids
+    alert = last_alert(deployed)
+    assert alert.event.outcome is Outcome.DRY_RUN
+    assert (alert.changes.added, alert.changes.removed, alert.changes.modified) == ((), (), ())
+    assert alert.changes.attempted or scene.names["https"] in " ".join(alert.unknowns)
 
 
 def test_a_description_by_rule_id_is_recorded_with_the_id(
-    scene: Scene, cloud: LocalCloud, aws: Callable[..., Any]
+    scene: Scene, deployed: LocalCloud, aws: Callable[..., Any]
 ) -> None:
     given = f"SecurityGroupRuleId={scene.names['ssh']},Description=office"
     result = aws("ec2", DESCRIBE_IN, "--group-id", scene.names["group"], "--security-group-rule-descriptions", given)
     assert result.status == 0
-    assert last_change(cloud, scene).rule_ids == (scene.names["ssh"],)
+    assert scene.names["ssh"] in " ".join(last_alert(deployed).unknowns)
     assert [rule.description for rule in scene.rules() if rule.id == scene.names["ssh"]] == ["office"]
 
 
-def test_groups_are_made_associated_and_deleted(cloud: LocalCloud, aws: Callable[..., Any]) -> None:
-    vpc = cloud.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+def test_groups_are_made_associated_and_deleted(deployed: LocalCloud, aws: Callable[..., Any]) -> None:
+    vpc = deployed.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     made = aws("ec2", "create-security-group", "--group-name", "made", "--description", "by hand").json()
     group = made["GroupId"]
     assert aws("ec2", "associate-security-group-vpc", "--group-id", group, "--vpc-id", vpc).json()["State"]
     assert aws("ec2", "disassociate-security-group-vpc", "--group-id", group, "--vpc-id", vpc).json()["State"]
     assert aws("ec2", "delete-security-group", "--group-id", group).status == 0
-    named = [record for record in cloud.records if not record["readOnly"]][-4:]
-    changes = [read_change(read_record(record)) for record in named]
-    assert [change.event.name for change in changes] == [
+    records = [record for record in deployed.records if not record["readOnly"]][-4:]
+    alerts = [alert_of(deployed, record) for record in records]
+    assert [alert.event.name for alert in alerts] == [
         "CreateSecurityGroup",
         "AssociateSecurityGroupVpc",
         "DisassociateSecurityGroupVpc",
         "DeleteSecurityGroup",
     ]
-    assert {change.group_id for change in changes} == {group}
-    assert [change.associated_vpc_id for change in changes[1:3]] == [vpc, vpc]
+    assert {alert.security_group.id for alert in alerts if alert.security_group} == {group}
+    assert all(vpc in alert.title + alert.summary for alert in alerts[1:3])
 
 
-def test_a_refused_call_changes_nothing(scene: Scene, cloud: LocalCloud, aws: Callable[..., Any]) -> None:
+def test_a_refused_call_changes_nothing(scene: Scene, deployed: LocalCloud, aws: Callable[..., Any]) -> None:
     before = scene.rules()
     group = scene.names["group"]
     twice = aws("ec2", AUTHORIZE, "--group-id", group, "--protocol", "tcp", "--port", "22", "--cidr", "10.0.0.0/8")
@@ -299,20 +309,20 @@ def test_a_refused_call_changes_nothing(scene: Scene, cloud: LocalCloud, aws: Ca
     )
     assert "InvalidPermission.Duplicate" in partly.error
     assert scene.rules() == before
-    assert last_change(cloud, scene).outcome is Outcome.FAILED
+    assert last_alert(deployed).event.outcome is Outcome.FAILED
 
 
-def test_outside_the_default_vpc_rules_that_are_not_there_are_listed_as_unknown(cloud: LocalCloud) -> None:
-    ec2 = cloud.client("ec2")
+def test_outside_the_default_vpc_rules_that_are_not_there_are_listed_as_unknown(deployed: LocalCloud) -> None:
+    ec2 = deployed.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
     group = ec2.create_security_group(GroupName="apart", Description="d", VpcId=vpc)["GroupId"]
     answer = ec2.revoke_security_group_ingress(
         GroupId=group, IpProtocol="tcp", FromPort=1, ToPort=1, CidrIp="10.0.0.0/8"
     )
     assert answer["UnknownIpPermissions"][0]["IpRanges"] == [{"CidrIp": "10.0.0.0/8"}]
-    record = cloud.records[-1]
+    record = deployed.records[-1]
     assert record["responseElements"]["unknownIpPermissionSet"]["items"][0]["ipv6Ranges"] == {}
-    assert read_change(read_record(record)).changes.removed == ()
+    assert alert_of(deployed, record).changes.removed == ()
 
 
 def test_at_least_forty_spellings_are_tried() -> None:

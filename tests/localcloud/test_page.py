@@ -71,6 +71,19 @@ def test_what_an_attacker_writes_stays_text(page: Browser, cloud: LocalCloud) ->
     assert page.evaluate("document.title") == "sgwatch: local inbox"
 
 
+def test_slack_s_markup_is_drawn_as_slack_draws_it(page: Browser, cloud: LocalCloud) -> None:
+    text = "*bold* _slanted_ `mono` <https://example.com/x|a link> <!date^1767225600^{date}|then> ```+ in\n- out```"
+    payload = {"text": "markup", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}]}
+    time.sleep(1.05)
+    assert requests.post(cloud.slack_url, json=payload, timeout=5).text == "ok"
+    assert page.wait_for("document.querySelector('article strong')?.textContent == 'bold'", 5) is not None
+    first = "document.querySelector('article')"
+    assert page.evaluate(f"{first}.querySelector('em').textContent") == "slanted"
+    assert page.evaluate(f"{first}.querySelector('a').href") == "https://example.com/x"
+    assert "2026" in page.evaluate(f"{first}.querySelector('.block time').textContent")
+    assert page.evaluate(f"{first}.querySelector('pre .minus').textContent") == "- out"
+
+
 def test_it_fits_a_phone_and_follows_the_color_scheme(page: Browser) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     page.look(width=390)
