@@ -1,0 +1,1 @@
+"""Measures the project by ratios: run ``python -m benchmarks``."""
