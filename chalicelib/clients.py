@@ -72,8 +72,6 @@ _SERVICE_HOST = re.compile(r"(?:[a-z0-9-]+\.)+amazonaws\.com(?:\.cn)?")
 _AWS_INTERNAL = "aws internal"
 # The frameworks AWS's own back ends call with, for a service or for a console page.
 _INTERNAL_PRODUCTS = frozenset({"aws-internal", "coral"})
-# A user agent is cut by CloudTrail at about 1 KB; whoever feeds us longer ones gains nothing by it.
-_LONGEST_AGENT = 4096
 
 
 def read_client(record: CloudTrailRecord) -> Client:
@@ -83,7 +81,7 @@ def read_client(record: CloudTrailRecord) -> Client:
     named by the agent over ``sessionCredentialFromConsole``: a console session's credentials are also
     used by other programs.
     """
-    agent = (record.user_agent or "")[:_LONGEST_AGENT].strip(" []").lower()
+    agent = (record.user_agent or "").strip(" []").lower()
     named = _tool(agent) or _console_page(agent) or service_client(agent)
     if named is Client.AWS_SERVICE and record.from_console and not is_service(agent):
         return Client.CONSOLE
@@ -133,7 +131,7 @@ def _tool(agent: str) -> Client | None:
 
 
 def _console_page(agent: str) -> Client | None:
-    # "[S3Console/0.4, aws-internal/3 aws-sdk-java/…]", "aws-internal/3 … AWSLambdaConsole/…"
+    # The consoles of S3 and Lambda name themselves S3Console and AWSLambdaConsole beside the SDK they are made with.
     return Client.CONSOLE if any(item.endswith("console") for item in _products(agent)) else None
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chalicelib.alerts import Alert
-from chalicelib.text import clip, fit, number_of, visible, wrap
-from chalicelib.words import (
+from chalicelib.message_parts import (
     alarm_path_sentence,
     call,
     changes_title,
@@ -20,6 +19,7 @@ from chalicelib.words import (
     unshowable,
     utc,
 )
+from chalicelib.text import clip, fit, number_of, visible, wrap
 
 _UNLIMITED = 10**9
 _LABEL = 13

@@ -32,7 +32,7 @@ _ROLE_ID_PREFIX = "AROA"
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who acted, read from ``userIdentity``."""
+    """Who acted, read from ``userIdentity``; docs/principals.md says what each field is."""
 
     type: str
     name: str
@@ -200,11 +200,23 @@ def _permission_set(role: str | None) -> str | None:
 
 
 def _name(identity: _Identity) -> str:
-    if identity.source_identity:
-        return identity.source_identity
-    if identity.role and identity.role.startswith(_RESERVED_PREFIX) and identity.session_name:
-        return identity.session_name
-    return _name_by_type(identity) or _name_by_what_is_there(identity)
+    candidates = (
+        identity.source_identity,
+        _permission_set_session(identity),
+        _name_by_type(identity),
+        identity.user_name,
+        _role_session(identity),
+        identity.on_behalf_of,
+        identity.arn.name if identity.arn else identity.arn_text,
+        identity.principal_id,
+        identity.invoked_by,
+        _account(identity),
+    )
+    return next((name for name in candidates if name and _is_visible(name)), UNKNOWN_NAME)
+
+
+def _permission_set_session(identity: _Identity) -> str | None:
+    return identity.session_name if (identity.role or "").startswith(_RESERVED_PREFIX) else None
 
 
 def _name_by_type(identity: _Identity) -> str | None:
@@ -221,31 +233,20 @@ def _name_by_type(identity: _Identity) -> str | None:
     return identity.invoked_by if identity.type == "AWSService" else None
 
 
-def _name_by_what_is_there(identity: _Identity) -> str:
-    return (
-        identity.user_name
-        or _role_session(identity)
-        or identity.on_behalf_of
-        or (identity.arn.name if identity.arn else identity.arn_text)
-        or identity.principal_id
-        or identity.invoked_by
-        or _account(identity)
-        or UNKNOWN_NAME
-    )
-
-
 def _user_of_arn(arn: Arn | None) -> str | None:
     return arn.name if arn and arn.path and arn.resource_type in {"user", "federated-user"} else None
 
 
 def _user_of_principal_id(identity: _Identity) -> str | None:
-    # A federated user's is "<account id>:<name>".
+    # A federated user's is the account's id, a colon and the name.
     owner, _, user = (identity.principal_id or "").partition(":")
-    return user if identity.type == "FederatedUser" and user and owner == identity.account_id else None
+    return user if identity.type == "FederatedUser" and owner == identity.account_id else None
 
 
 def _role_session(identity: _Identity) -> str | None:
-    return "/".join(part for part in (identity.role, identity.session_name) if part) or None
+    if identity.role is None:
+        return None
+    return f"{identity.role}/{identity.session_name}" if identity.session_name else identity.role
 
 
 def _account(identity: _Identity) -> str | None:

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.alerts import AlarmPath, Changes, Undo
+from chalicelib.message_parts import diff_entries, facts, outcome_sentence, reasons, rule_line
 from chalicelib.messages import plain_text
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.text import clip, fit, is_plain, number_of, visible, wrap
-from chalicelib.words import diff_entries, facts, outcome_sentence, reasons, rule_line
 from tests.support.alerts import (
     SAMPLES,
     critical_open_ssh,
@@ -98,6 +98,11 @@ def test_every_reason_names_its_controls() -> None:
     assert list(reasons(critical_open_ssh())) == [
         "ingress from 0.0.0.0/0 to tcp/22 (SSH), an administration port [EC2.13, EC2.19, EC2.53, CIS 5.3]"
     ]
+
+
+def test_a_reason_that_several_rules_share_is_said_once() -> None:
+    alert = critical_open_ssh()
+    assert len(list(reasons(replace(alert, exposures=alert.exposures * 3)))) == 1
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

@@ -31,8 +31,7 @@ from chalicelib.destinations.slack_markup import (
     shortened,
     weight,
 )
-from chalicelib.text import clip, fit, number_of, visible
-from chalicelib.words import (
+from chalicelib.message_parts import (
     alarm_path_sentence,
     call,
     changes_title,
@@ -46,6 +45,7 @@ from chalicelib.words import (
     undo_elsewhere,
     unshowable,
 )
+from chalicelib.text import clip, fit, number_of, visible
 
 MAX_WEIGHT = 9_400
 

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.message_parts import utc
 from chalicelib.text import clip, visible
-from chalicelib.words import utc
 
 Block = dict[str, Any]
 

@@ -13,9 +13,9 @@ from chalicelib.alerts import Alert, Principal, SecurityGroup, Undo, to_json
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http import encode_json, is_permanent
 from chalicelib.destinations.ids import delivery_id, group_key
+from chalicelib.message_parts import headline, rule_count, value
 from chalicelib.messages import plain_text
 from chalicelib.text import clip, number_of
-from chalicelib.words import headline, rule_count, value
 
 Format = Literal["text", "json"]
 

@@ -200,6 +200,10 @@ def test_a_removal_is_good_news() -> None:
     assert "*What was closed*" in json.dumps(message)
 
 
+def test_a_removal_that_is_bad_news_for_another_reason_is_not_green() -> None:
+    assert payload(replace(revoke(), severity=Severity.HIGH))["text"].startswith("🟠 HIGH")
+
+
 @pytest.mark.parametrize(
     ("url", "allowed"),
     [

@@ -103,6 +103,14 @@ def test_json_that_is_too_long_says_in_its_unknowns_what_was_left_out() -> None:
     assert alert.undo == Undo(None, "the commands are too long for an SNS message")
 
 
+def test_the_attributes_count_towards_the_limit() -> None:
+    alert = replace(huge(400), undo=Undo(()), summary="")
+    alone = len(payload(alert, "json")["Message"])
+    request = payload(replace(alert, summary="s" * (MAX_BYTES - 20 - alone)), "json")
+    assert len(from_json(json.loads(request["Message"])).changes.added) == 300
+    check_limits(request)
+
+
 def test_as_many_rules_stay_as_fit() -> None:
     alert = replace(huge(1_200), undo=Undo(()))
     kept = from_json(json.loads(payload(alert, "json")["Message"]))

@@ -163,7 +163,7 @@ def revoke() -> Alert:
         summary="alice@example.com took away a rule that let the whole IPv4 internet reach tcp/22 (SSH) on web.",
         event=event("RevokeSecurityGroupIngress"),
         changes=Changes(removed=(rule(description="ssh for all"),), rules_after=3),
-        exposures=(),
+        exposures=(Exposure(Severity.LOW, "removed: ingress tcp/22 from 0.0.0.0/0"),),
         undo=Undo(
             (
                 (
@@ -219,6 +219,7 @@ def description_update() -> Alert:
         summary="alice@example.com changed what a rule says, not what it lets through.",
         event=event("UpdateSecurityGroupRuleDescriptionsIngress"),
         changes=Changes(modified=(ModifiedRule(before, after),)),
+        exposures=(),
     )
 
 
@@ -230,6 +231,7 @@ def group_created() -> Alert:
         summary="alice@example.com created the security group web.",
         event=event("CreateSecurityGroup"),
         changes=Changes(),
+        exposures=(),
         undo=Undo((f"aws ec2 delete-security-group --region eu-west-1 --group-id {GROUP_ID}",)),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.alerts import Alert, Attached, Changes, Event, Outcome, Principal, SecurityGroup, Undo
+from chalicelib.alerts import Alert, Attached, Changes, Event, Outcome, Principal, SecurityGroup, Severity, Undo
 from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.text import clip, is_plain, number_of, visible
 
@@ -53,8 +53,8 @@ def is_attempt(alert: Alert) -> bool:
 def is_closing(alert: Alert) -> bool:
     """Whether ways in were only taken away."""
     changes = alert.changes
-    only_removed = bool(changes.removed) and not (changes.added or changes.modified or alert.exposures)
-    return only_removed and not is_attempt(alert)
+    only_removed = bool(changes.removed) and not (changes.added or changes.modified)
+    return only_removed and not is_attempt(alert) and alert.severity.rank <= Severity.LOW.rank
 
 
 def outcome_sentence(event: Event) -> str | None:
@@ -135,10 +135,14 @@ def changes_title(alert: Alert) -> str:
 
 
 def reasons(alert: Alert) -> Iterator[str]:
-    """The exposures as sentences, worst first, with the controls they break."""
+    """The exposures as sentences, worst first and each once, with the controls they break."""
+    said: set[str] = set()
     for exposure in sorted(alert.exposures, key=lambda item: -item.severity.rank):
         controls = f" [{value(', '.join(exposure.controls))}]" if exposure.controls else ""
-        yield f"{value(exposure.reason, 500)}{controls}"
+        sentence = f"{value(exposure.reason, 500)}{controls}"
+        if sentence not in said:
+            said.add(sentence)
+            yield sentence
 
 
 def facts(alert: Alert) -> Iterator[Fact]:
@@ -150,7 +154,8 @@ def facts(alert: Alert) -> Iterator[Fact]:
     if where:
         yield Fact("Where", (where[0], *([", ".join(where[1:])] if where[1:] else [])))
     if alert.security_group:
-        yield Fact("Group", tuple(_group(alert.security_group)))
+        group = tuple(_group(alert.security_group))
+        yield from [Fact("Group", group)] if group else []
         if alert.security_group.attached:
             yield Fact("Attached to", tuple(_attached(alert.security_group.attached)))
     if alert.attachment:
@@ -254,7 +259,8 @@ def _vpc(group: SecurityGroup | None) -> str | None:
 
 def _group(group: SecurityGroup) -> Iterator[str]:
     known = [value(item) for item in (group.name, group.id) if item]
-    yield " ".join([known[0], *(f"({item})" for item in known[1:])]) if known else "not known"
+    if known:
+        yield " ".join([known[0], *(f"({item})" for item in known[1:])])
     if group.description:
         yield quoted(group.description)
     if group.owner:
