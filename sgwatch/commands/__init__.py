@@ -1,0 +1,1 @@
+"""One module for each command; sgwatch/__main__.py lists them."""
