@@ -39,7 +39,9 @@ def replay(
     watch: Annotated[
         str, typer.Option(envvar="WATCH", metavar="GROUPS", help=f"Of {', '.join(EventGroup)}: which to watch.")
     ] = ",".join(DEFAULT_WATCH),
-    send: Annotated[bool, typer.Option("--send", help="Also deliver each alert to the configured destinations.")] = False,
+    send: Annotated[
+        bool, typer.Option("--send", help="Also deliver each alert to the configured destinations.")
+    ] = False,
 ) -> None:
     """Print the alerts that the records in files would have made, oldest first.
 
