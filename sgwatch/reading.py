@@ -148,21 +148,27 @@ def _is_insight(item: object) -> bool:
 
 def _decode_at(text: str, position: int) -> tuple[object, int]:
     """The document that begins here, and where it ends: on this line, or on a later one if this one stops short."""
+    begins_line = position == 0 or text[position - 1] == "\n"
+    document, end = (_decode_line if begins_line else _DECODER.raw_decode)(text, position)
+    after = text.find("\n", end)
+    rest = text[end : len(text) if after < 0 else min(after, end + 200)].strip("\r \t\x00")
+    # `cat` of two log files joins them without a line break.
+    if rest and rest[0] not in "{[":
+        raise ValueError(f"not JSON: more text after the end of the document: {rest[:40]!r}")
+    return document, end
+
+
+def _decode_line(text: str, position: int) -> tuple[object, int]:
+    """The same, trying the line by itself: its faults are then told by column, and found without the whole text."""
     after = text.find("\n", position)
     line = text[position : len(text) if after < 0 else after].rstrip()
     try:
         document, end = _DECODER.raw_decode(line)
+        return document, position + end
     except json.JSONDecodeError as error:
         if after < 0 or error.pos < len(line):
             raise
-        document, end = _DECODER.raw_decode(text, position)
-        end -= position
-        after = text.find("\n", position + end)
-        line = text[position : len(text) if after < 0 else after]
-    rest = line[end:].strip("\r \t\x00")
-    if rest:
-        raise ValueError(f"not JSON: more text after the end of the document: {rest[:40]!r}")
-    return document, position + end
+    return _DECODER.raw_decode(text, position)
 
 
 def _skip(text: str, position: int) -> int:

@@ -56,7 +56,8 @@ def lines(alert: Alert, width: int) -> Iterator[Text]:
     if entries:
         yield Text(f"  {changes_title(alert)}", "bold")
     for entry in entries:
-        yield from (Text(f"    {line}", _SIGNS.get(entry[:1], "")) for line in entry.split("\n"))
+        for line in entry.split("\n"):
+            yield from _wrapped(line, width, "      ", "    ", _SIGNS.get(entry[:1], ""))
     yield from _list(f"Why {alert.severity}", reasons(alert), width)
     yield from _facts(alert, width)
     yield from _list("Not known", map(visible, alert.unknowns), width)
@@ -65,7 +66,7 @@ def lines(alert: Alert, width: int) -> Iterator[Text]:
 
 def _headline(alert: Alert, width: int) -> Iterator[Text]:
     label = f" {alert.severity.upper()} "
-    first, *others = wrap(f"{label} {visible(alert.title)}", width, "  ").split("\n")
+    first, *others = wrap(visible(alert.title), width, "  ", f"{label} ").split("\n")
     yield Text.assemble((label, STYLES[alert.severity]), (first[len(label) :], "bold"))
     yield from (Text(line, "bold") for line in others)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from chalicelib.alerts import Alert, Severity
 from chalicelib.catalog import EventGroup, events_of
 from chalicelib.changes import NotWatched
 from chalicelib.judgement import alert_of
-from chalicelib.records import read_record
 from sgwatch.reading import Contents, Fault, Wanted
 from sgwatch.sources import Spool, read_files
 
@@ -61,7 +61,6 @@ def replay(
 
     The same event id and name seen again, as where two trails write one log, is alerted once.
     """
-    seen: set[tuple[str, str | None]] = set()
     with Spool() as spool:
         for contents in read_files(files, Wanted.of(events_of(groups))):
             tally.take(contents)
@@ -69,19 +68,22 @@ def replay(
                 spool.add(record)
             if heard:
                 heard(contents)
-        for raw in spool:
-            record = read_record(raw)
-            try:
-                alert = alert_of(raw)
-            except NotWatched:  # the event can also be about other things, and here it is
-                continue
-            tally.watched += 1
-            if (record.event_id, record.event_name) in seen:
-                tally.repeated += 1
-                continue
-            seen.add((record.event_id, record.event_name))
-            if alert.severity.rank < min_severity.rank:
-                tally.below += 1
-                continue
+        yield from _alerts(spool, tally, min_severity)
+
+
+def _alerts(records: Iterable[Mapping[str, Any]], tally: Tally, min_severity: Severity) -> Iterator[Alert]:
+    seen: set[tuple[str, str | None]] = set()
+    for raw in records:
+        try:
+            alert = alert_of(raw)
+        except NotWatched:  # the event can also be about other things, and here it is
+            continue
+        tally.watched += 1
+        if (alert.id, alert.event.name) in seen:
+            tally.repeated += 1
+        elif alert.severity.rank < min_severity.rank:
+            tally.below += 1
+        else:
             tally.alerts[alert.severity] += 1
             yield alert
+        seen.add((alert.id, alert.event.name))

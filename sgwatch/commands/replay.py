@@ -14,7 +14,7 @@ from chalicelib.catalog import DEFAULT_WATCH, EventGroup
 from sgwatch.reading import Contents
 from sgwatch.replaying import Tally
 from sgwatch.replaying import replay as alerts_of
-from sgwatch.sources import STANDARD_INPUT, find_files
+from sgwatch.sources import find_files
 from sgwatch.terminal import note, progress, refuse
 
 
