@@ -63,15 +63,15 @@ class Wanted:
         return isinstance(source, str) and isinstance(name, str) and (source, name) in self.events
 
 
-def read_bytes(path: str, data: bytes, wanted: Wanted) -> Contents:
-    """The watched records in the bytes of a file; ``path`` is for the faults alone."""
+def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
+    """The watched records in the bytes of a file, or all where ``wanted`` is None; ``path`` is for the faults alone."""
     if data.startswith(_GZIP):
         try:
             data = gzip.decompress(data)
         except (EOFError, OSError, zlib.error) as error:
             return Contents(faults=(Fault(path, f"damaged gzip data ({error}); fetch the file again"),))
         # What gzip's checksum vouches for is what CloudTrail wrote; other files may have been edited.
-        scanned = scan(data, wanted.names)
+        scanned = scan(data, wanted.names) if wanted else None
         if scanned is not None:
             return Contents(scanned.records, scanned.count)
     return _Reader(path, wanted).read(_decode(data))
@@ -85,7 +85,7 @@ def _decode(data: bytes) -> str:
 class _Reader:
     """Reads the text of one file: documents, the records in them, and what is neither."""
 
-    def __init__(self, path: str, wanted: Wanted) -> None:
+    def __init__(self, path: str, wanted: Wanted | None) -> None:
         self._path = path
         self._wanted = wanted
         self._records: list[bytes] = []
@@ -119,7 +119,7 @@ class _Reader:
             try:
                 for record in unwrap(item):
                     self._count += 1
-                    if record in self._wanted:
+                    if self._wanted is None or record in self._wanted:
                         self._records.append(json.dumps(record).encode())
             except (RecordError, RecursionError) as error:
                 self._fault(_reason(error), lines)

@@ -84,8 +84,8 @@ def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = Non
         yield from _in_flight(files, lambda path: pool.submit(read_file, path, wanted), 2 * processes)
 
 
-def read_file(path: str, wanted: Wanted) -> Contents:
-    """The contents of one file or, for ``-``, of standard input."""
+def read_file(path: str, wanted: Wanted | None) -> Contents:
+    """The contents of one file or, for ``-``, of standard input; all records where ``wanted`` is None."""
     try:
         data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
     except OSError as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from chalicelib.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def note(text: str) -> None:
@@ -22,6 +25,17 @@ def refuse(*complaints: str) -> NoReturn:
     for complaint in complaints:
         note(f"sgwatch: {complaint}")
     raise typer.Exit(2)
+
+
+def console() -> Console:
+    """Standard output for people: nothing is highlighted that was not meant to be."""
+    from rich.console import Console  # noqa: PLC0415 - machine output does without
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the program with status 1, which means something here
+
+    return Output(highlight=False)
 
 
 @contextmanager

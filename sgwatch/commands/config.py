@@ -14,7 +14,7 @@ from rich.text import Text
 from chalicelib.settings import Row
 from chalicelib.text import visible
 from sgwatch.sending import sound_settings
-from sgwatch.terminal import note
+from sgwatch.terminal import console, note
 
 
 def config(
@@ -31,14 +31,14 @@ def config(
         names = [item.name for item in settings.destinations]
         typer.echo(json.dumps({"settings": listed, "destinations": names, "faults": faults}))
     else:
-        _show(Console(highlight=False), rows)
+        _show(console(), rows)
         for fault in faults:
             note(f"fault: {fault}")
     raise typer.Exit(2 if faults else 0)
 
 
-def _show(console: Console, rows: Iterable[Row]) -> None:
+def _show(out: Console, rows: Iterable[Row]) -> None:
     table = Table("Setting", "Value", "From", box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(Text(visible(row.variable)), Text(visible(row.shown)), Text(row.source, "dim"))
-    console.print(table)
+    out.print(table)

@@ -15,7 +15,7 @@ from sgwatch.reading import Contents
 from sgwatch.replaying import Tally
 from sgwatch.replaying import replay as alerts_of
 from sgwatch.sources import find_files
-from sgwatch.terminal import note, progress, refuse
+from sgwatch.terminal import console, note, progress, refuse
 
 
 class Format(StrEnum):
@@ -98,13 +98,11 @@ def _print_all(alerts: Iterator[Alert], print_them: Printer, deliver: Callable[[
 
 
 def _as_text(alerts: Iterator[Alert]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - the other formats do without
+    from sgwatch.render import show  # noqa: PLC0415 - the other formats do without
 
-    from sgwatch.render import show  # noqa: PLC0415
-
-    console = Console(highlight=False)
+    out = console()
     for alert in alerts:
-        show(console, alert)
+        show(out, alert)
 
 
 def _as_json(alerts: Iterator[Alert]) -> None:

@@ -16,7 +16,7 @@ from chalicelib.alerts import Account, Alert, AlertKind, Severity, Undo
 from chalicelib.delivery.direct import Delivered, Direct, Outcome
 from chalicelib.text import visible
 from sgwatch.sending import configured_routes, deliver, sound_settings
-from sgwatch.terminal import note
+from sgwatch.terminal import console, note
 
 
 def send_test(
@@ -36,7 +36,7 @@ def send_test(
             json.dumps({"alert_id": alert.id, "faults": faults, "results": [_result(item) for item in outcomes]})
         )
     elif outcomes:
-        _show(Console(highlight=False), outcomes)
+        _show(console(), outcomes)
     if faults:
         raise typer.Exit(2)
     raise typer.Exit(0 if all(isinstance(item, Delivered) for item in outcomes) else 1)
@@ -68,9 +68,9 @@ def _result(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _show(console: Console, outcomes: tuple[Outcome, ...]) -> None:
+def _show(out: Console, outcomes: tuple[Outcome, ...]) -> None:
     table = Table("Destination", "Result", "Attempts", box=None, pad_edge=False, header_style="bold")
     for item in outcomes:
         told = Text("delivered", "green") if isinstance(item, Delivered) else Text(visible(item.reason), "red")
         table.add_row(Text(item.destination), told, str(item.attempts))
-    console.print(table)
+    out.print(table)
