@@ -71,7 +71,6 @@ class Coverage:
     events: tuple[EventCoverage, ...]
     error: FilterPatternError | None = None
     security_hub_exact: bool = False
-    also_counts: tuple[str, ...] = ()
 
     def status(self, event: str) -> Status:
         """The answer for one event name; NEVER for a refused pattern."""
@@ -122,6 +121,16 @@ def union_coverage(texts: Iterable[str]) -> Coverage:
     return _judge(tuple(patterns), security_hub_exact=any(map(means_exactly_the_six, patterns)))
 
 
+def also_counts(text: str) -> tuple[str, ...]:
+    """Calls that are no security group changes and are counted too, out of a few telling ones."""
+    try:
+        pattern = parse(text)
+    except FilterPatternError:
+        return ()
+    counted = (record for record in unrelated_records() if matches(pattern, record) is Verdict.MATCH)
+    return tuple(dict.fromkeys(record["eventName"] for record in counted))
+
+
 def means_exactly_the_six(pattern: Pattern) -> bool:
     """Whether a filter is what Security Hub CloudWatch.10 asks for: the six events' names and nothing else.
 
@@ -156,16 +165,7 @@ def _judge(patterns: tuple[Pattern, ...], *, security_hub_exact: bool) -> Covera
         tuple(dict.fromkeys(doubt for pattern in patterns for doubt in acceptance_doubts(pattern))),
     )
     events = tuple(_event_coverage(filters, event) for event in JUDGED_EVENTS)
-    return Coverage(events, security_hub_exact=security_hub_exact, also_counts=_also_counts(patterns))
-
-
-def _also_counts(patterns: tuple[Pattern, ...]) -> tuple[str, ...]:
-    """Calls that are no security group changes and are counted too, out of a few telling ones."""
-    return tuple(
-        record["eventName"]
-        for record in unrelated_records()
-        if any(matches(pattern, record) is Verdict.MATCH for pattern in patterns)
-    )
+    return Coverage(events, security_hub_exact=security_hub_exact)
 
 
 def _trial(filters: _Filters, event: str) -> Trial:
@@ -194,8 +194,8 @@ def _event_coverage(filters: _Filters, event: str) -> EventCoverage:
     if status is Status.SOMETIMES:
         return EventCoverage(event, status, f"only when {trial.condition}")
     if status is Status.UNKNOWN:
-        reason = f"it is not known what AWS does with {', '.join(filters.doubts)}" if filters.doubts else ""
-        return EventCoverage(event, status, reason or f"it is not known what AWS does with {trial.condition}")
+        subject = ", ".join(filters.doubts) or trial.condition
+        return EventCoverage(event, status, f"it is not known what AWS does with {subject}")
     return EventCoverage(event, status)
 
 

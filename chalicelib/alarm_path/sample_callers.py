@@ -70,11 +70,12 @@ def call_of(caller: Caller, event: str, source: str = EC2) -> dict[str, Any]:
 
 @cache
 def unrelated_records() -> tuple[dict[str, Any], ...]:
-    """One record each of a few calls that are no security group changes."""
-    user = next(caller for caller in callers() if caller.kind == "user with a key")
+    """Records of a few calls that are no security group changes, by every kind of caller."""
     empty: dict[str, Any] = {"requestParameters": {}, "responseElements": None}
     return tuple(
-        {**call_of(user, name, source), "readOnly": read_only, **empty} for name, source, read_only in _UNRELATED
+        {**call_of(caller, name, source), "readOnly": read_only, **empty}
+        for name, source, read_only in _UNRELATED
+        for caller in callers()
     )
 
 

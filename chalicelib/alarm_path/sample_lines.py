@@ -41,13 +41,54 @@ def verdicts_on_lines(pattern: LinePattern, event: str) -> tuple[frozenset[Verdi
 
 @lru_cache(maxsize=64)
 def _lines(event: str) -> tuple[str, ...]:
-    """Each kind of caller with one request, and each shape of request with one caller."""
+    """Each kind of caller with one request, each shape of request with one caller, and each with other values."""
     shapes = requests(event)
     samples = [call_of(caller, event) for caller in callers()]
-    return (
+    lines = (
         *(line_of({**sample, **shapes[0]}) for sample in samples),
         *(line_of({**samples[0], **shape}) for shape in shapes[1:]),
     )
+    return (*lines, *(_SAMPLE_VALUE.sub(lambda found: _OTHER_VALUES[found.group()], line) for line in lines))
+
+
+# What the samples hold by chance is not in every record: a value of the samples and one that differs wholly.
+_OTHER_VALUES = {
+    "123456789012": "999988887777",
+    "444455556666": "888877776666",
+    "203.0.113.7": "192.0.2.77",
+    "198.51.100.9": "192.0.2.78",
+    "2001:db8::7": "fd00::77",
+    "10.0.1.5": "172.16.0.77",
+    "0.0.0.0/0": "192.0.2.77/32",
+    "10.0.0.0/8": "172.16.0.0/16",
+    "198.51.100.0/24": "192.0.2.0/25",
+    "::/0": "fd00::/8",
+    "us-east-1": "ap-east-2",
+    "eu-west-1": "sa-west-7",
+    "us-gov-west-1": "cn-north-1",
+    "2026-11-23": "2027-02-03",
+    "T09:00:00Z": "T04:05:06Z",
+    "T10:00:00Z": "T04:05:07Z",
+    "1.10": "1.09",
+    "11111111-2222-3333-4444-555555555555": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+    "66666666-7777-8888-9999-000000000000": "ffffffff-eeee-dddd-cccc-bbbbbbbbbbbb",
+    "AIDAEXAMPLE": "AIDAZQ",
+    "AROAEXAMPLE": "AROAZQ",
+    "AKIAEXAMPLE": "AKIAZQ",
+    "ASIAEXAMPLE": "ASIAZQ",
+    "sg-0abc": "sg-0zq7",
+    "sg-0def": "sg-0zq8",
+    "sgr-0abc": "sgr-0zq7",
+    "vpc-0abc": "vpc-0zq7",
+    "maria": "zq7",
+    "deployer": "zq8",
+    "ssh": "zq9",
+    "web": "zq6",
+    "TLSv1.3": "TLSv1.2",
+    "TLS_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-SHA",
+    '"fromPort":22,"toPort":22': '"fromPort":8,"toPort":8',
+}
+_SAMPLE_VALUE = re.compile("|".join(map(re.escape, sorted(_OTHER_VALUES, key=len, reverse=True))))
 
 
 def _free_texts(pattern: LinePattern) -> Iterator[str]:

@@ -30,7 +30,7 @@ from chalicelib.alarm_path.wording import in_words
 from chalicelib.catalog import EC2
 
 # Combinations of answers per event; a pattern of 1,024 characters hardly needs a hundred.
-_MAX_COMBINATIONS = 20_000
+_MAX_COMBINATIONS = 4_000
 
 Answers: TypeAlias = tuple[Verdict, ...]
 
@@ -51,7 +51,7 @@ def try_on_event(expressions: Sequence[Expression], doubtful: Sequence[bool], ev
     )
     open_ones = [(item, doubt) for item, doubt in reduced if not isinstance(item, Verdict)]
     if decided is Verdict.MATCH or not open_ones:
-        return Trial(frozenset({decided}))
+        return Trial(frozenset({decided}), _unknown_in_words(expressions, event) if decided is Verdict.UNKNOWN else "")
     found = tuple(dict.fromkeys(condition for item, _ in open_ones for condition in conditions(item)))
     possible, complete = _possible_answers(found, event)
     verdicts = frozenset(
@@ -64,6 +64,12 @@ def try_on_event(expressions: Sequence[Expression], doubtful: Sequence[bool], ev
     if not complete and len(verdicts) == 1:
         verdicts |= {Verdict.UNKNOWN}
     return Trial(verdicts, in_words([item for item, _ in open_ones], _may_be_missing(found)))
+
+
+def _unknown_in_words(expressions: Sequence[Expression], event: str) -> str:
+    found = (condition for expression in expressions for condition in conditions(expression))
+    unknown = [condition for condition in found if _constant(condition, event) is Verdict.UNKNOWN]
+    return in_words(unknown, ()) if unknown else ""
 
 
 def try_lines(pattern: LinePattern, event: str) -> Trial:
@@ -128,7 +134,7 @@ def _possible_answers(found: tuple[Condition, ...], event: str) -> tuple[set[Ans
     order = [(*of_callers, *of_requests).index(condition) for condition in found]
     joined = {
         tuple((*caller, *request)[place] for place in order)
-        for caller in called[: _MAX_COMBINATIONS // len(requested)]
+        for caller in called[: max(1, _MAX_COMBINATIONS // len(requested))]
         for request in requested
     }
     return joined, complete

@@ -41,7 +41,8 @@ def _expression(expression: Expression, may_be_missing: Collection[Selector]) ->
 
 
 def _field(selector: Selector) -> str:
-    return render_selector(selector).removeprefix("$").removeprefix(".")
+    name = render_selector(selector).removeprefix("$").removeprefix(".")
+    return "any field" if name == "*" else name
 
 
 def _condition(condition: Condition, may_be_missing: Collection[Selector]) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.alarm_path.coverage import CIS_5_EVENTS, Coverage, Status, coverage
+from chalicelib.alarm_path.coverage import CIS_5_EVENTS, Coverage, Status, also_counts, coverage
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse
 from chalicelib.records import RecordError, unwrap
 
@@ -41,13 +41,13 @@ def pattern(
     if test is not None:
         try:
             tested = run_on(filter_pattern, test)
-        except (OSError, RecordError) as error:
+        except (OSError, RecordError, RecursionError) as error:
             typer.echo(f"sgwatch: {error}", err=True)
             raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps(answer(judged, tested)))
     else:
-        show(Console(soft_wrap=False), judged, tested)
+        show(Console(), judged, also_counts(filter_pattern), tested)
     raise typer.Exit(0 if judged.cis_1_to_4 else 1)
 
 
@@ -107,15 +107,23 @@ def answer(judged: Coverage, tested: list[tuple[Mapping[str, Any], Verdict]] | N
     return out
 
 
-def show(console: Console, judged: Coverage, tested: list[tuple[Mapping[str, Any], Verdict]] | None = None) -> None:
+def show(
+    console: Console,
+    judged: Coverage,
+    others: tuple[str, ...] = (),
+    tested: list[tuple[Mapping[str, Any], Verdict]] | None = None,
+) -> None:
     """The answer for people."""
     if judged.error is not None:
         _show_error(console, judged.error)
         return
-    console.print(_coverage_table(judged))
+    notes = {condition: number for number, condition in enumerate(_conditions(judged), 1)}
+    console.print(_coverage_table(judged, notes))
+    for condition, number in notes.items():
+        console.print(Text(f"\n({number}) {condition}"))
     console.print(_standards(judged))
-    if judged.also_counts:
-        console.print(Text(f"\nAlso counts calls that change no security group: {', '.join(judged.also_counts)}"))
+    if others:
+        console.print(Text(f"\nAlso counts calls that change no security group, such as {', '.join(others)}."))
     if tested is not None:
         console.print(_tested_table(tested))
 
@@ -129,17 +137,21 @@ def _show_error(console: Console, error: FilterPatternError) -> None:
     console.print(Text(f"AWS would say: {error.aws}", style="dim"))
 
 
-def _coverage_table(judged: Coverage) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), title=None, header_style="bold")
-    table.add_column("Event", no_wrap=True)
-    table.add_column("Counted", no_wrap=True)
-    table.add_column("When", overflow="fold")
-    for item in judged.events:
-        if item.event not in CIS_5_EVENTS and item.event == judged.events[len(CIS_5_EVENTS)].event:
+def _coverage_table(judged: Coverage, notes: dict[str, int]) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for header in ("Event", "Successful calls counted", "Note"):
+        table.add_column(header, no_wrap=True)
+    for place, item in enumerate(judged.events):
+        if place == len(CIS_5_EVENTS):
             table.add_row(Text("beyond the benchmarks:", style="dim"), "", "")
         status = Text(f"{_MARKS[item.status]} {item.status.value}", style=_STYLES[item.status])
-        table.add_row(_short(item.event), status, Text(item.condition.removeprefix("only ")))
+        table.add_row(_short(item.event), status, f"({notes[item.condition]})" if item.condition else "")
     return table
+
+
+def _conditions(judged: Coverage) -> tuple[str, ...]:
+    """Every condition once: most filters have the same one for all events."""
+    return tuple(dict.fromkeys(item.condition for item in judged.events if item.condition))
 
 
 def _short(event: str) -> Text:

@@ -29,9 +29,11 @@ class Verdict(IntEnum):
 
 def compare_any(condition: Compare, values: Sequence[Any]) -> Verdict:
     """Whether any of the values meets the comparison."""
-    verdicts = [compare(condition.operator, value, condition.value) for value in values]
-    if not verdicts:
+    if len(values) == 1:
+        return compare(condition.operator, values[0], condition.value)
+    if not values:
         return Verdict.NO_MATCH
+    verdicts = [compare(condition.operator, value, condition.value) for value in values]
     if condition.operator == "!=" and condition.selector.has_wildcard and min(verdicts) != max(verdicts):
         return Verdict.UNKNOWN  # not documented: is it one element that differs, or all of them?
     return max(verdicts)
@@ -39,6 +41,8 @@ def compare_any(condition: Compare, values: Sequence[Any]) -> Verdict:
 
 def compare(operator: str, actual: Any, wanted: Value) -> Verdict:
     """Whether one value of a record meets ``operator wanted``."""
+    if isinstance(actual, str) and isinstance(wanted, Text) and "*" not in wanted.text:
+        return Verdict.of((actual == wanted.text) is (operator == "="))
     if actual is None or isinstance(actual, Mapping | list):
         return Verdict.NO_MATCH
     if operator not in ("=", "!="):

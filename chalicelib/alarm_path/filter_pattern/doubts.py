@@ -14,8 +14,8 @@ from chalicelib.alarm_path.filter_pattern.syntax import (
     Condition,
     FieldsPattern,
     JsonPattern,
-    Name,
     NotExists,
+    Number,
     Pattern,
     Regex,
     RegexPattern,
@@ -39,9 +39,16 @@ def acceptance_doubts(pattern: Pattern) -> tuple[str, ...]:
     return _fields_doubts(pattern)
 
 
+def is_doubtful(condition: Condition) -> bool:
+    """Whether there is any doubt about one condition."""
+    if isinstance(condition, Compare) and isinstance(condition.value, Number):
+        return condition.selector.is_undocumented
+    return next(condition_doubts(condition), None) is not None
+
+
 def condition_doubts(condition: Condition) -> Iterator[str]:
     """The doubts about one condition."""
-    if any(isinstance(step, Name) and step.raw for step in condition.selector.steps):
+    if condition.selector.is_undocumented:
         yield "a bracketed name that is not written .['name']"
     if not isinstance(condition, Compare):
         if any(not keyword.isupper() for keyword in condition.keywords):

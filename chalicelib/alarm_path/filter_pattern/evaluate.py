@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from chalicelib.alarm_path.filter_pattern.compare import Verdict, compare_any
-from chalicelib.alarm_path.filter_pattern.doubts import acceptance_doubts, condition_doubts
+from chalicelib.alarm_path.filter_pattern.doubts import acceptance_doubts, is_doubtful
 from chalicelib.alarm_path.filter_pattern.fields import fields_verdict
 from chalicelib.alarm_path.filter_pattern.regex import compile_regex
 from chalicelib.alarm_path.filter_pattern.syntax import (
@@ -77,19 +77,18 @@ def _expression_verdict(expression: Expression, record: Mapping[str, Any]) -> Ve
 
 def condition_verdict(condition: Condition, values: Sequence[Any]) -> Verdict:
     """A condition's verdict on what its selector found; no values is a missing field."""
-    wildcard = condition.selector.has_wildcard
     if isinstance(condition, Compare):
-        verdict = compare_any(condition, values)
-        doubtful = next(condition_doubts(condition), None) is not None
-        return Verdict.UNKNOWN if doubtful and any(map(_is_scalar, values)) else verdict
+        if is_doubtful(condition):
+            return Verdict.UNKNOWN if any(map(_is_scalar, values)) else Verdict.NO_MATCH
+        return compare_any(condition, values)
     if isinstance(condition, Is):
-        wanted = condition.wanted
-        verdict = Verdict.of(any(value is wanted for value in values))
+        verdict = Verdict.of(any(value is condition.wanted for value in values))
     else:
-        # With a wildcard it is not documented whether one missing element is enough.
         verdict = Verdict.of(not values)
-    doubtful = next(condition_doubts(condition), None) is not None
-    return soften(verdict) if doubtful or (wildcard and not isinstance(condition, Is)) else verdict
+        # With a wildcard it is not documented whether one missing element is enough.
+        if condition.selector.has_wildcard:
+            return soften(verdict)
+    return soften(verdict) if is_doubtful(condition) else verdict
 
 
 def _is_scalar(value: Any) -> bool:

@@ -20,6 +20,8 @@ def fields_verdict(pattern: FieldsPattern, line: str) -> Verdict:
 
 def _row_verdict(fields: tuple[Field, ...], words: list[str]) -> Verdict:
     """The best verdict over all ways to lay the fields over the words; ``...`` takes any number."""
+    if len(fields) != len(words) and not any(field.ellipsis for field in fields):
+        return Verdict.NO_MATCH
     reached = [Verdict.MATCH] + [Verdict.NO_MATCH] * len(words)
     for field in fields:
         if field.ellipsis:

@@ -6,7 +6,7 @@ and redundant parentheses do not. Spellings that AWS does not document are kept 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
@@ -40,14 +40,20 @@ Step: TypeAlias = Name | Index | AnyElement | AnyValue
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """The way from the root of the record to a value: ``$.userIdentity.type``."""
+    """The way from the root of the record to a value: ``$.userIdentity.type``.
+
+    ``has_wildcard``: it may lead to several values. ``is_undocumented``: a name is not written as AWS documents.
+    """
 
     steps: tuple[Step, ...]
+    has_wildcard: bool = field(init=False, repr=False, compare=False)
+    is_undocumented: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def has_wildcard(self) -> bool:
-        """Whether the selector may resolve to several values."""
-        return any(isinstance(step, AnyElement | AnyValue) for step in self.steps)
+    def __post_init__(self) -> None:
+        wildcard = any(isinstance(step, AnyElement | AnyValue) for step in self.steps)
+        object.__setattr__(self, "has_wildcard", wildcard)
+        raw = any(isinstance(step, Name) and bool(step.raw) for step in self.steps)
+        object.__setattr__(self, "is_undocumented", raw)
 
 
 @dataclass(frozen=True, slots=True)
