@@ -54,13 +54,15 @@ def sender_to(routes: tuple[Route, ...], ignore_when: Condition | None) -> Calla
     return send
 
 
-def deliver(direct: Direct, alert: Alert, destinations: Iterable[Destination]) -> tuple[Outcome, ...]:
-    """Send one alert to these destinations at once; a wait that a destination asks for is told on standard error."""
+def deliver(
+    direct: Direct, alert: Alert, destinations: Iterable[Destination], patience: float = _PATIENCE_SECONDS
+) -> tuple[Outcome, ...]:
+    """Send one alert to these destinations at once, for ``patience`` seconds; retries are told on standard error."""
 
     def on_retry(name: str, error: DeliveryError, wait: float) -> None:
         note(f"{name}: {error.reason}; trying again in {wait:.0f} s")
 
-    return direct.deliver(alert, destinations, lambda: _PATIENCE_SECONDS * 1000, on_retry)
+    return direct.deliver(alert, destinations, lambda: patience * 1000, on_retry)
 
 
 def _ignored(alert: Alert, condition: Condition | None) -> bool:

@@ -18,6 +18,9 @@ from chalicelib.text import visible
 from sgwatch.sending import configured_routes, deliver, sound_settings
 from sgwatch.terminal import console, note
 
+# Somebody is waiting; a passing fault is over by then, and a lasting one need not be waited for.
+_PATIENCE_SECONDS = 12.0
+
 
 def send_test(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -30,7 +33,8 @@ def send_test(
     for fault in faults:
         note(f"fault: {fault}")
     alert = test_alert(str(uuid.uuid4()), datetime.now(UTC))
-    outcomes = deliver(Direct(), alert, [route.destination for route in configured_routes(settings)])
+    destinations = [route.destination for route in configured_routes(settings)]
+    outcomes = deliver(Direct(), alert, destinations, _PATIENCE_SECONDS)
     if as_json:
         typer.echo(
             json.dumps({"alert_id": alert.id, "faults": faults, "results": [_result(item) for item in outcomes]})

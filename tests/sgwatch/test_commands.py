@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 
 from sgwatch.__main__ import COMMANDS
+from tests.support.receiver import Answer, receiver
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "events" / "records.jsonl"
@@ -229,6 +230,55 @@ def test_config_masks_secrets_and_lists_every_fault() -> None:
     assert bad.returncode == 2
     assert "hihg" in bad.stderr
     assert "loud" in bad.stderr
+
+
+def test_a_test_alert_reaches_every_destination_whatever_its_filter() -> None:
+    with receiver() as slack, receiver() as hook:
+        done = sgwatch(
+            "send-test", "--json", SLACK_WEBHOOK_URL=slack.url, SLACK_MIN_SEVERITY="critical", WEBHOOK_URL=hook.url
+        )
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert [(item["destination"], item["delivered"]) for item in results] == [("slack", True), ("webhook", True)]
+    assert json.loads(hook.requests[0].body)["kind"] == "test"
+    assert len(slack.requests) == 1
+
+
+def test_a_destination_without_the_test_alert_is_named_and_the_status_is_1() -> None:
+    with receiver() as slack, receiver() as hook:
+        slack.will(Answer(404, b"no_service"))
+        done = sgwatch("send-test", SLACK_WEBHOOK_URL=slack.url + "/secret-path", WEBHOOK_URL=hook.url)
+    assert done.returncode == 1
+    assert re.search(r"slack +\S*.*no_service", done.stdout)
+    assert re.search(r"webhook +delivered", done.stdout)
+    assert "secret-path" not in done.stdout + done.stderr
+
+
+def test_faulty_settings_are_told_and_the_sound_destinations_tested() -> None:
+    with receiver() as hook:
+        done = sgwatch("send-test", WEBHOOK_URL=hook.url, SNS_TOPIC_ARN="nonsense")
+    assert done.returncode == 2
+    assert "SNS_TOPIC_ARN" in done.stderr
+    assert len(hook.requests) == 1
+
+
+def test_replay_with_send_delivers_what_each_destination_wants(two_records: Path) -> None:
+    with receiver() as hook:
+        done = sgwatch(
+            "replay", "--send", "--format", "json", str(two_records), WEBHOOK_URL=hook.url, WEBHOOK_MIN_SEVERITY="high"
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    assert [json.loads(item.body)["id"] for item in hook.requests] == ["1"]
+
+
+def test_replay_with_send_says_what_was_not_delivered(two_records: Path) -> None:
+    with receiver() as hook:
+        hook.will(Answer(410, b"gone"))
+        done = sgwatch("replay", "--send", "--format", "json", str(two_records), WEBHOOK_URL=hook.url)
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 2
+    assert "not delivered: alert 1 to webhook" in done.stderr
 
 
 def test_help_lists_every_command_and_loads_none() -> None:
