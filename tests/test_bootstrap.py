@@ -31,15 +31,16 @@ class Ssm:
         self.values = list(values)
         self.asked = 0
 
-    def get_parameter(self, Name: str, WithDecryption: bool) -> dict[str, Any]:
+    def get_parameter(self, **request: object) -> dict[str, Any]:
         self.asked += 1
         return {"Parameter": {"Value": self.values.pop(0) if len(self.values) > 1 else self.values[0]}}
 
 
 def function(written: list[str], client: Any = None, **environ: str) -> AlertFunction:
     """The alert function, its log and metrics into a list, its waits short."""
+    faults: tuple[str, ...] = ()
     try:
-        settings, faults = read_settings(environ), ()
+        settings = read_settings(environ)
     except SettingsError as error:
         settings, faults = error.sound, error.faults
     made = assemble(settings, faults, "sgwatch-test", client or (lambda *_: pytest.fail("no AWS call was expected")))
@@ -155,9 +156,14 @@ def test_a_condition_that_fails_does_not_lose_the_alert(setting: str) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [None, 1, "text", [], {}, [[]], {"detail": None}, {"Records": []}, {"detail": {"eventName": "RunInstances"}, "x": 1},
-     {"eventName": ["AuthorizeSecurityGroupIngress"]}, {"CloudTrailEvent": "{"}, {**RECORD, "requestParameters": "cut"}],
-)  # fmt: skip
+    [
+        *(None, 1, "text", [], {}, [[]]),
+        *({"detail": None}, {"Records": []}, {"CloudTrailEvent": "{"}),
+        {"detail": {"eventName": "RunInstances"}, "x": 1},
+        {"eventName": ["AuthorizeSecurityGroupIngress"]},
+        {**RECORD, "requestParameters": "cut"},
+    ],
+)
 def test_any_event_is_alerted_or_said_not_to_be_watched(document: object) -> None:
     written: list[str] = []
     with receiver() as webhook:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,3 +94,8 @@ def test_seconds_are_seconds_and_the_rest_are_counts() -> None:
 
     assert unit(metrics.SECONDS_TO_DELIVERY) == "Seconds"
     assert unit(metrics.ALERTS_SENT) == "Count"
+
+
+def test_the_documentation_has_every_metric() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "deploy.md").read_text()
+    assert [name for name in NAMES if f"| `{name}` |" not in page] == []
