@@ -18,11 +18,11 @@ import typer
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: the function ``function`` of ``sgwatch.commands.<module>``, with its line in the list of commands."""
+    """A command: a function of ``sgwatch.commands.<module>``, or a Typer of subcommands, and its line in the list."""
 
     name: str
     module: str
-    function: str
+    target: str
     help: str
 
     @property
@@ -30,10 +30,12 @@ class Command:
         """Whether this installation has it."""
         return find_spec(f"sgwatch.commands.{self.module}") is not None
 
-    def load(self) -> Callable[..., None]:
-        """The function that runs it."""
-        function: Callable[..., None] = getattr(import_module(f"sgwatch.commands.{self.module}"), self.function)
-        return function
+    def load(self) -> Callable[..., None] | typer.Typer:
+        """What runs it."""
+        target: Callable[..., None] | typer.Typer = getattr(
+            import_module(f"sgwatch.commands.{self.module}"), self.target
+        )
+        return target
 
 
 COMMANDS = (
@@ -44,7 +46,7 @@ COMMANDS = (
     Command("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
     Command("config", "config", "config", "Read the settings back, secrets masked."),
     Command("send-test", "send_test", "send_test", "Send a test alert to every destination."),
-    Command("local", "local", "local", "Run the local cloud until Ctrl-C."),
+    Command("local", "local", "app", "Run the local cloud until Ctrl-C."),
     Command("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network."),
 )
 
@@ -64,10 +66,18 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
     for command in COMMANDS:
         if command.name == asked and command.exists:
-            app.command(command.name)(_ends_cleanly(command.load()))
+            _register(app, command)
         elif command.exists:
             app.command(command.name, help=command.help)(_no_options)
     return app
+
+
+def _register(app: typer.Typer, command: Command) -> None:
+    target = command.load()
+    if isinstance(target, typer.Typer):
+        app.add_typer(target, name=command.name)
+    else:
+        app.command(command.name)(_ends_cleanly(target))
 
 
 def _no_options() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
+from typer import Typer
 from typer.models import OptionInfo
 
 from chalicelib.catalog import EventGroup
@@ -41,7 +42,8 @@ def test_the_page_of_the_command_line_has_a_section_with_every_option(command: s
         assert re.search(rf"{option}[ `\]]", section), option
 
 
-def options_of(function: Callable[..., None]) -> list[str]:
+def options_of(function: Callable[..., None] | Typer) -> list[str]:
+    assert not isinstance(function, Typer)
     hints = get_type_hints(function, include_extras=True)
     found = [(name, extra) for name, hint in hints.items() for extra in get_args(hint)[1:]]
     options = [(name, extra) for name, extra in found if isinstance(extra, OptionInfo)]

@@ -289,7 +289,7 @@ def test_help_lists_every_command_and_loads_none() -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.exists], ids=lambda item: item.name)
-def test_every_command_has_help_that_begins_as_in_the_list(command: Any) -> None:
+def test_every_command_has_help(command: Any) -> None:
     done = sgwatch(command.name, "--help")
     assert done.returncode == 0
-    assert command.load().__doc__
+    assert f"Usage: sgwatch {command.name}" in done.stdout
