@@ -102,7 +102,10 @@ def _ends_cleanly(function: Callable[..., None]) -> Callable[..., None]:
 
 def main() -> None:
     """Run the command line of this process."""
-    build(sys.argv[1:])(prog_name="sgwatch")
+    try:
+        build(sys.argv[1:])(prog_name="sgwatch")
+    except KeyboardInterrupt:  # before the command itself began
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from sgwatch.sources import STANDARD_INPUT, find_files, read_file
 from sgwatch.terminal import console, note, refuse
 from sgwatch.tracing import MOST_ITEMS, Path, Trace, leaves, path_text, trace
 
-# The sentences of docs/severity.md that say when.
+# What chalicelib/exposure.py judges so, in a sentence each.
 WHEN = {
     Severity.CRITICAL: "the world reaches all traffic, an administration port or a high-risk port",
     Severity.HIGH: "the world reaches another port; much of the internet reaches a risky one; ingress on a default "
