@@ -77,17 +77,21 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
 
 
 def _unpack(data: bytes) -> bytes:
-    """All members of a gzip file; takes half the time of ``gzip.decompress``, which grows its buffer past the end."""
+    """All members of a gzip file, in about half the time that ``gzip.decompress`` takes for a log file."""
     parts = []
     while data.startswith(_GZIP):
-        # A file ends with its last member's size, and nearly every file has one member.
-        member, size = zlib.decompressobj(wbits=31), int.from_bytes(data[-4:], "little")
-        while not member.eof:
-            part = member.decompress(data, max(size, 1))
-            if not (part or member.eof or member.unconsumed_tail):
-                raise EOFError("it ends too early")
+        # A file ends with its last member's size, and nearly every file has one member. Where that is too little,
+        # several times the packed size keeps the rounds few.
+        most = max(int.from_bytes(data[-4:], "little"), 4 * len(data), 65_536)
+        member = zlib.decompressobj(wbits=31)
+        while True:
+            part = member.decompress(data, most)
             parts.append(part)
+            if member.eof:
+                break
             data = member.unconsumed_tail
+            if not (part or data):
+                raise EOFError("it ends too early")
         data = member.unused_data
     if data.strip(b"\x00"):
         raise EOFError("something else follows it")

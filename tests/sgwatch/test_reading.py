@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.catalog import DEFAULT_WATCH, events_of
-from sgwatch.reading import Wanted, read_bytes
+from sgwatch.reading import Wanted, _unpack, read_bytes
 from sgwatch.sources import Spool, _begin, _pool, find_files, read_files
 
 WANTED = Wanted.of(events_of(DEFAULT_WATCH))
@@ -148,3 +149,15 @@ def test_a_process_that_dies_loses_no_file(tmp_path: Path) -> None:
         with pytest.raises(BrokenProcessPool):
             pool.submit(os._exit, 1).result()
         assert len(_begin(pool, str(path), WANTED)().records) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 32_768, 3_000_000])
+def test_gzip_files_of_any_size_and_number_of_members_are_unpacked(size: int) -> None:
+    data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+    packed, small = gzip.compress(data), gzip.compress(b"x")
+    assert _unpack(packed) == gzip.decompress(packed) == data
+    assert _unpack(packed + small + packed) == data + b"x" + data
+    assert _unpack(packed + b"\0" * 9) == data
+    for cut in (1, 4, 8, 12):
+        with pytest.raises((EOFError, zlib.error)):
+            _unpack(packed[:-cut])
