@@ -1,1 +1,1 @@
-"""Measures the project by ratios: run ``python -m benchmarks``."""
+"""Benchmarks: speed and memory as ratios."""

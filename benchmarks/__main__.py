@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-NAMES = ("cold_start", "replay")
+NAMES = ("cold_start", "warm_alert", "replay")
 
 if __name__ == "__main__":
     sys.exit(max(import_module(f"benchmarks.{name}").main() for name in NAMES))

@@ -265,12 +265,18 @@ def _action(topic: str, name: str, region: str) -> Finding:
     return Finding("alarm-actions", Status.PASS, name, f"Alarm {name} tells topic {topic} when it goes to ALARM.")
 
 
+def _muted_names(rule: Mapping[str, Any]) -> Sequence[str]:
+    targets = rule.get("MuteTargets")
+    names = targets.get("AlarmNames") if isinstance(targets, Mapping) else None
+    return names if isinstance(names, list) else ()
+
+
 def _mute(region: Region, name: str) -> tuple[str | None, tuple[str, ...]]:
     """The mute rule that silences an alarm now, and notes on those that will.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutAlarmMuteRule.html
     """
-    rules = [rule for rule in region.mute_rules if name in ((rule.get("MuteTargets") or {}).get("AlarmNames") or ())]
+    rules = [rule for rule in region.mute_rules if name in _muted_names(rule)]
     active = next((str(rule.get("Name")) for rule in rules if rule.get("Status") == "ACTIVE"), None)
     later = tuple(
         f"Mute rule {rule.get('Name')} is scheduled to mute alarm {name}."

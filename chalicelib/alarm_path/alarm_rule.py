@@ -70,7 +70,10 @@ _CONSTANTS = {"TRUE": Constant(value=True), "FALSE": Constant(value=False)}
 def parse_rule(text: str) -> Rule:
     """The rule's tree. Raises RuleError."""
     reader = _Reader(list(_tokens(text)))
-    rule = reader.either()
+    try:
+        rule = reader.either()
+    except RecursionError:
+        raise RuleError("its parentheses are too deep") from None
     if reader.tokens:
         raise RuleError(f"{reader.tokens[0]} stands where the rule should end")
     return rule

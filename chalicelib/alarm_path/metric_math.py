@@ -54,7 +54,10 @@ def evaluate(expression: str, series: Mapping[str, Series], length: int, period:
     Raises UnknownMathError for what is not understood.
     """
     reader = _Reader(_tokens(expression), series, length, period)
-    result = reader.expression()
+    try:
+        result = reader.expression()
+    except RecursionError:
+        raise UnknownMathError("its parentheses are too deep") from None
     reader.finish()
     if isinstance(result, list):
         if len(result) != 1:

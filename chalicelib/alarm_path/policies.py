@@ -147,8 +147,10 @@ def _texts(value: object) -> list[str]:
 
 
 def _conditions(statement: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    found = statement.get("Condition") or {}
-    return {name: keys for name, keys in found.items() if isinstance(keys, Mapping)}
+    found = statement.get("Condition")
+    if not isinstance(found, Mapping):
+        return {} if not found else {"unreadable": {"condition": []}}
+    return {name: keys if isinstance(keys, Mapping) else {"unreadable": []} for name, keys in found.items()}
 
 
 def _condition(statement: Mapping[str, Any], call: ServiceCall) -> Status:

@@ -12,6 +12,9 @@ from typing import Any
 
 Json = Mapping[str, Any]
 
+# Seven days of one-minute periods: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+MOST_PERIODS = 10_080
+
 
 @dataclass(frozen=True, slots=True)
 class MetricQuery:
@@ -78,25 +81,25 @@ class MetricAlarm:
     @classmethod
     def read(cls, item: Json) -> MetricAlarm:
         """From an item of DescribeAlarms."""
-        periods = _whole(item.get("EvaluationPeriods"), 1)
+        periods = min(max(1, _whole(item.get("EvaluationPeriods"), 1)), MOST_PERIODS)
         threshold = item.get("Threshold")
         window = item.get("EvaluationWindow")
         return cls(
             name=str(item.get("AlarmName") or ""),
             arn=str(item.get("AlarmArn") or ""),
-            state=item.get("StateValue") or None,
+            state=text_or_none(item.get("StateValue")),
             actions=Actions.read(item),
             queries=_queries(item),
             threshold=float(threshold) if isinstance(threshold, int | float) else None,
             comparison=str(item.get("ComparisonOperator") or ""),
             evaluation_periods=periods,
-            datapoints_to_alarm=_whole(item.get("DatapointsToAlarm"), periods),
+            datapoints_to_alarm=min(max(1, _whole(item.get("DatapointsToAlarm"), periods)), periods),
             treat_missing=str(item.get("TreatMissingData") or "missing"),
             low_sample_percentile=str(item.get("EvaluateLowSampleCountPercentile") or "evaluate"),
             is_math=bool(item.get("Metrics")),
             is_anomaly=bool(item.get("ThresholdMetricId")),
             wall_clock=isinstance(window, Mapping) and "WallClockWindow" in window,
-            evaluation_state=item.get("EvaluationState") or None,
+            evaluation_state=text_or_none(item.get("EvaluationState")),
             state_reason=str(item.get("StateReason") or ""),
         )
 
@@ -119,12 +122,17 @@ class CompositeAlarm:
         return cls(
             name=str(item.get("AlarmName") or ""),
             arn=str(item.get("AlarmArn") or ""),
-            state=item.get("StateValue") or None,
+            state=text_or_none(item.get("StateValue")),
             actions=Actions.read(item),
             rule=str(item.get("AlarmRule") or ""),
-            suppressor=item.get("ActionsSuppressor") or None,
+            suppressor=text_or_none(item.get("ActionsSuppressor")),
             suppressor_wait=_whole(item.get("ActionsSuppressorWaitPeriod"), 0),
         )
+
+
+def text_or_none(value: object) -> str | None:
+    """Text, or None where AWS gave none."""
+    return None if value is None or value == "" else str(value)
 
 
 def _queries(item: Json) -> tuple[MetricQuery, ...]:
@@ -142,7 +150,7 @@ def _queries(item: Json) -> tuple[MetricQuery, ...]:
             dimensions=_dimensions(item.get("Dimensions")),
             period=_whole(item.get("Period"), 60),
             statistic=str(item.get("Statistic") or item.get("ExtendedStatistic") or ""),
-            unit=item.get("Unit") or None,
+            unit=text_or_none(item.get("Unit")),
             returns=True,
             account_id=None,
         ),
@@ -154,15 +162,15 @@ def _query(entry: Json, alarm_period: int) -> MetricQuery:
     metric: Json = stat.get("Metric") or {}
     return MetricQuery(
         id=str(entry.get("Id") or ""),
-        expression=entry.get("Expression") or None,
+        expression=text_or_none(entry.get("Expression")),
         namespace=str(metric.get("Namespace") or ""),
         metric=str(metric.get("MetricName") or ""),
         dimensions=_dimensions(metric.get("Dimensions")),
         period=_whole(stat.get("Period") or entry.get("Period"), alarm_period),
         statistic=str(stat.get("Stat") or ""),
-        unit=stat.get("Unit") or None,
+        unit=text_or_none(stat.get("Unit")),
         returns=bool(entry.get("ReturnData", True)),
-        account_id=entry.get("AccountId") or None,
+        account_id=text_or_none(entry.get("AccountId")),
     )
 
 
@@ -181,5 +189,5 @@ def _whole(value: object, default: int) -> int:
         return default
     try:
         return int(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return default

@@ -27,7 +27,7 @@ from chalicelib.alarm_path.snapshot import (
     Trail,
     TrailStatus,
 )
-from chalicelib.alarm_path.snapshot_alarms import CompositeAlarm, MetricAlarm
+from chalicelib.alarm_path.snapshot_alarms import CompositeAlarm, MetricAlarm, text_or_none
 
 _T = TypeVar("_T")
 
@@ -40,7 +40,9 @@ def read_snapshot(document: object) -> Snapshot:
     """Read the document of ``sgwatch audit --collect``. Raises SnapshotError with the place at fault."""
     try:
         return _snapshot(_object(document, "the snapshot"))
-    except (AttributeError, TypeError, OverflowError) as error:
+    except SnapshotError:
+        raise
+    except (AttributeError, TypeError, ValueError, LookupError, OverflowError) as error:
         raise SnapshotError(f"the snapshot holds a value of the wrong type: {error}") from error
 
 
@@ -107,8 +109,8 @@ def _texts(value: object) -> tuple[str, ...]:
 def _error(item: Json, _where: str) -> AccessError:
     return AccessError(
         call=str(item.get("call") or ""),
-        region=item.get("region") or None,
-        resource=item.get("resource") or None,
+        region=text_or_none(item.get("region")),
+        resource=text_or_none(item.get("resource")),
         code=str(item.get("code") or ""),
         message=str(item.get("message") or ""),
     )
@@ -126,7 +128,7 @@ def _trail(item: Json, where: str) -> Trail:
         multi_region=bool(item.get("IsMultiRegionTrail")),
         organization=bool(item.get("IsOrganizationTrail")),
         custom_selectors=bool(item.get("HasCustomEventSelectors")),
-        log_group_arn=item.get("CloudWatchLogsLogGroupArn") or None,
+        log_group_arn=text_or_none(item.get("CloudWatchLogsLogGroupArn")),
         status=None if status is None else _trail_status(_object(status, f"{where}.Status")),
         selectors=None if selectors is None else _selectors(_object(selectors, f"{where}.EventSelectors")),
     )
@@ -138,7 +140,7 @@ def _trail_status(item: Json) -> TrailStatus:
         started_at=parse_time(item.get("StartLoggingTime")),
         delivered_at=parse_time(item.get("LatestDeliveryTime")),
         logs_delivered_at=parse_time(item.get("LatestCloudWatchLogsDeliveryTime")),
-        logs_error=item.get("LatestCloudWatchLogsDeliveryError") or None,
+        logs_error=text_or_none(item.get("LatestCloudWatchLogsDeliveryError")),
     )
 
 
@@ -180,18 +182,19 @@ def _region(name: str, item: Json) -> Region:
         else {
             arn: _topic(arn, _object(topic, f"{where}.topics.{arn}"), f"{where}.topics.{arn}")
             for arn, topic in _object(topics, f"{where}.topics").items()
+            if topic is not None
         },
         transformers=None if transformers is None else _object(transformers, f"{where}.log_transformers"),
-        mute_rules=tuple(item.get("alarm_mute_rules") or ()),
+        mute_rules=_each(item, "alarm_mute_rules", lambda rule, _: rule, f"{where}.alarm_mute_rules") or (),
     )
 
 
 def _log_group(item: Json, _where: str) -> LogGroup:
     return LogGroup(
         name=str(item.get("logGroupName") or ""),
-        arn=item.get("logGroupArn") or item.get("arn") or None,
+        arn=text_or_none(item.get("logGroupArn") or item.get("arn")),
         log_class=str(item.get("logGroupClass") or "STANDARD"),
-        data_protection=item.get("dataProtectionStatus") or None,
+        data_protection=text_or_none(item.get("dataProtectionStatus")),
     )
 
 
@@ -208,7 +211,7 @@ def _metric_filter(item: Json, _where: str) -> MetricFilter:
         value=str(first.get("metricValue") if first.get("metricValue") is not None else ""),
         default=None if default is None else float(default),
         unit=str(first.get("unit") or "None"),
-        dimensions=dict(first.get("dimensions") or {}),
+        dimensions={str(name): str(value) for name, value in (first.get("dimensions") or {}).items()},
         on_transformed=bool(item.get("applyOnTransformedLogs")),
         criteria=str(item.get("fieldSelectionCriteria") or ""),
         system_dimensions=_texts(item.get("emitSystemFieldDimensions")),
