@@ -8,4 +8,4 @@ from importlib import import_module
 NAMES = ("cold_start", "warm_alert", "replay")
 
 if __name__ == "__main__":
-    sys.exit(max(import_module(f"benchmarks.{name}").main() for name in NAMES))
+    sys.exit(max(import_module(f"benchmarks.{name}").main() or 0 for name in NAMES))
