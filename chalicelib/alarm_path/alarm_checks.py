@@ -41,9 +41,9 @@ class RegionIndex:
     composites: Composites = field(default_factory=lambda: Composites({}))
 
     @classmethod
-    def of(cls, region: Region) -> RegionIndex:
+    def of(cls, region: Region, *, complete: bool = False) -> RegionIndex:
         """Index a region once; judging then takes time in proportion to what it looks at."""
-        index = cls(region, composites=Composites.of(region))
+        index = cls(region, composites=Composites.of(region, complete=complete))
         for alarm in region.metric_alarms or ():
             for key in dict.fromkeys(query.key for query in alarm.queries if not query.expression):
                 index.readers.setdefault(key, []).append(alarm)
@@ -199,7 +199,9 @@ def _routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm) -> tuple
 
 def _through(region: Region, parent: Parent) -> list[Route]:
     composite: CompositeAlarm = parent.alarm
-    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason)
+    fix = f"Put composite alarm {composite.name} again so that its ALARM follows the alarm below it alone."
+    fix_or_none = fix if parent.status is Status.FAIL else None
+    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason, fix_or_none)
     notes = (parent.reason,) if composite.suppressor and parent.status is Status.PASS else ()
     wait = composite.suppressor_wait if composite.suppressor else 0
     return [

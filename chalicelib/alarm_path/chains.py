@@ -71,8 +71,7 @@ class Builder:
 
     def chains(self) -> list[Chain]:
         """Every chain of every trail."""
-        trails = {trail.arn or trail.name: trail for trail in self.snapshot.trails or ()}
-        return [chain for trail in trails.values() for chain in self._of_trail(trail)]
+        return [chain for trail in _distinct(self.snapshot.trails or ()) for chain in self._of_trail(trail)]
 
     def coverage(self, *patterns: str) -> PatternCoverage:
         """What patterns match together, worked out once."""
@@ -83,7 +82,10 @@ class Builder:
     def index(self, region: str) -> RegionIndex:
         """A region's index, built once."""
         if region not in self._regions:
-            self._regions[region] = RegionIndex.of(self.snapshot.region(region))
+            found = self.snapshot.region(region)
+            complete = found.metric_alarms is not None and found.composite_alarms is not None
+            complete = complete and not self.snapshot.errors_of("cloudwatch:DescribeAlarms", region=region)
+            self._regions[region] = RegionIndex.of(found, complete=complete)
         return self._regions[region]
 
     def _of_trail(self, trail: Trail) -> Iterator[Chain]:
@@ -192,6 +194,17 @@ class Builder:
             seconds=None if verdict.seconds is None else verdict.seconds + route.wait,
             notes=(*start.notes, *notes),
         )
+
+
+def _distinct(trails: Sequence[Trail]) -> list[Trail]:
+    """Each trail once: a multi-region trail is listed in every region, and answers best in its home region."""
+    found: dict[str, Trail] = {}
+    for trail in trails:
+        key = trail.arn or trail.name
+        known = found.get(key)
+        if known is None or (known.status is None and trail.status is not None):
+            found[key] = trail
+    return list(found.values())
 
 
 def _relevant(item: MetricFilter, coverage: PatternCoverage) -> bool:

@@ -15,6 +15,7 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
 
 _KEY_CALLS = ("kms:GetKeyPolicy", "kms:DescribeKey")
 _KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+_ENDPOINT_CALLS = {"lambda": "lambda:GetPolicy", "sqs": "sqs:GetQueueAttributes"}
 _SUBSCRIPTION_CALLS = ("sns:ListSubscriptionsByTopic",)
 
 
@@ -194,14 +195,23 @@ def _subscribers(snapshot: Snapshot, topic: Topic, notification: Notification) -
 
 def _delivery(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> Delivery:
     found = deliver(subscription, notification)
-    if found.status is not Status.UNKNOWN and not found.note:
+    if found.status is Status.FAIL:
         return found
-    calls = ("sns:GetSubscriptionAttributes",) if found.status is Status.UNKNOWN else ("lambda:GetPolicy",)
-    resource = subscription.arn if found.status is Status.UNKNOWN else subscription.endpoint
-    if calls == ("lambda:GetPolicy",) and subscription.protocol == "sqs":
-        calls = ("sqs:GetQueueAttributes",)
-    errors = snapshot.errors_of(*calls, region=_region(notification.topic_arn), resource=resource)
+    errors = _unread_about(snapshot, subscription, notification)
     if not errors:
         return found
     status, reason = unread(errors, f"subscription {subscription}")
     return Delivery(status, reason.rstrip("."))
+
+
+def _unread_about(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> list[AccessError]:
+    """The refusals over what the snapshot lacks of a subscription."""
+    region = _region(notification.topic_arn)
+    errors = []
+    if subscription.attributes is None:
+        for resource in (subscription.arn, notification.topic_arn):
+            errors += snapshot.errors_of("sns:GetSubscriptionAttributes", region=region, resource=resource)
+    call = _ENDPOINT_CALLS.get(subscription.protocol)
+    if call and not subscription.policy_collected:
+        errors += snapshot.errors_of(call, region=region, resource=subscription.endpoint)
+    return errors
