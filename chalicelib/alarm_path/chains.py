@@ -28,7 +28,8 @@ EVENT_CHECKS = {"trail-events", "filter-coverage", "alarm-metric"}
 class Chain:
     """One way: the names of its links, and the findings.
 
-    ``reach`` says per event whether the trail logs it and the alarm reads what the filter publishes.
+    ``reach`` says per event whether the trail logs it and the alarm reads what the filter publishes;
+    ``links`` is the answer of everything that holds for every event alike, ``answers`` that of all together.
     """
 
     trail: str
@@ -42,15 +43,12 @@ class Chain:
     seconds: int | None = None
     notes: tuple[str, ...] = ()
 
-    @property
-    def links(self) -> Status:
-        """The answer of everything that holds for every event alike."""
-        return worst(finding for finding in self.findings if finding.check not in EVENT_CHECKS)
+    links: Status = Status.UNKNOWN
+    answers: Mapping[str, Status] = field(default_factory=dict)
 
     def passes(self, event: str) -> Status:
         """Whether a successful call of this event reaches somebody along this chain."""
-        matched = self.coverage.covers(event) if self.coverage else Status.UNKNOWN
-        return all_of([self.links, self.reach.get(event, Status.UNKNOWN), matched])
+        return self.answers.get(event, Status.UNKNOWN)
 
     @property
     def exact(self) -> Status:
@@ -71,7 +69,8 @@ class Builder:
 
     def chains(self) -> list[Chain]:
         """Every chain of every trail."""
-        return [chain for trail in _distinct(self.snapshot.trails or ()) for chain in self._of_trail(trail)]
+        trails = _distinct(self.snapshot.trails or ())
+        return [_answered(chain) for trail in trails for chain in self._of_trail(trail)]
 
     def coverage(self, *patterns: str) -> PatternCoverage:
         """What patterns match together, worked out once."""
@@ -194,6 +193,21 @@ class Builder:
             seconds=None if verdict.seconds is None else verdict.seconds + route.wait,
             notes=(*start.notes, *notes),
         )
+
+
+def _answered(chain: Chain) -> Chain:
+    links = worst(finding for finding in chain.findings if finding.check not in EVENT_CHECKS)
+    answers = {
+        event: all_of(
+            [
+                links,
+                chain.reach.get(event, Status.UNKNOWN),
+                chain.coverage.covers(event) if chain.coverage else Status.UNKNOWN,
+            ]
+        )
+        for event in EVENTS
+    }
+    return replace(chain, links=links, answers=answers)
 
 
 def _distinct(trails: Sequence[Trail]) -> list[Trail]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from shlex import quote
 from typing import Any
 
@@ -71,8 +72,11 @@ def _policy(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
 
 
 def _document(text: object) -> Any:
-    if not isinstance(text, str):
-        return text
+    return _parsed(text) if isinstance(text, str) else text
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:

@@ -40,7 +40,8 @@ class UsageError(ValueError):
 
 def audit(
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Judge this snapshot (- is standard input); no AWS is called.")
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Judge this snapshot (- is standard input); no AWS is called."),
     ] = None,
     target: Annotated[
         Path | None, typer.Option("--collect", metavar="FILE", help="Collect a snapshot and write it to this file.")
