@@ -91,7 +91,7 @@ def _details(told: Told) -> list[str]:
 
 
 def _print_summary(console: Console, told: list[Told], mail: str | None) -> None:
-    table = Table(title="\nCall → alert", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title="\nCall → alert", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("", "call", "severity", "seconds", "alert"):
         table.add_column(heading, justify="right" if heading == "seconds" else "left", no_wrap=heading != "alert")
     for item in told:

@@ -19,7 +19,7 @@ import boto3
 import pytest
 
 ROOT = Path.cwd()
-COMMAND = "from sgwatch.commands.local import app; app()"
+COMMAND = (sys.executable, "-m", "sgwatch", "local")
 
 
 class Running:
@@ -29,7 +29,7 @@ class Running:
         self.port = free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "--port", str(self.port), *arguments],
+            [*COMMAND, "--port", str(self.port), *arguments],
             env=environment | {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -117,7 +117,7 @@ def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Pat
     logs = ""
     deadline = time.monotonic() + 15
     while "REPORT RequestId" not in logs and time.monotonic() < deadline:
-        command = [sys.executable, "-c", COMMAND, "logs", "alert", "--port", str(running.port)]
+        command = [*COMMAND, "logs", "alert", "--port", str(running.port)]
         environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
         logs = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
     assert "sgwatch-dev-alert_on_change  REPORT RequestId" in logs
@@ -132,7 +132,7 @@ def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Pat
 
 
 def test_logs_without_a_local_cloud_say_what_to_do(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", COMMAND, "logs", "--port", str(free_port())]
+    command = [*COMMAND, "logs", "--port", str(free_port())]
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 2
@@ -144,7 +144,7 @@ def test_a_port_that_is_taken_is_said(temporary: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-c", COMMAND, "--port", port]
+        command = [*COMMAND, "--port", port]
         environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "TMPDIR": str(temporary), "HOME": str(temporary)}
         result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 2
