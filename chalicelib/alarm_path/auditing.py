@@ -42,7 +42,8 @@ class Auditor:
     """Audits the account that its clients belong to.
 
     ``own`` are sgwatch's functions by name, each with the pattern of its rule (None for a schedule), and
-    ``queues`` the URLs of its dead-letter queues; without ``own`` its own path is not looked at.
+    ``queues`` the URLs of its dead-letter queues, in ``own_region`` where that is another; without ``own``
+    its own path is not looked at.
     """
 
     clients: ClientFactory
@@ -50,6 +51,7 @@ class Auditor:
     standard: Standard
     now: Callable[[], datetime]
     own: Rules | None = None
+    own_region: str | None = None
     queues: tuple[str, ...] = ()
     durable: bool = False
 
@@ -73,7 +75,7 @@ class Auditor:
         except BotoCoreError as error:
             raise NotAudited(f"AWS could not be asked ({type(error).__name__})") from error
         if self.own is not None:
-            document["self"], errors = collect_own(self.clients, self.region, self.own, self.queues)
+            document["self"], errors = collect_own(self.clients, self.own_region or self.region, self.own, self.queues)
             document["errors"] += errors
         return document
 

@@ -68,8 +68,14 @@ def part_name(text: str) -> str:
 def _of_path(report: Report) -> list[Finding]:
     """What is wrong on the path that lacks least, or with the trails."""
     general = _bad(finding for finding in report.findings if not finding.check.startswith("own-"))
-    nearest = min(report.paths, key=lambda path: len(_bad(path.findings)) or len(path.findings), default=None)
+    nearest = min(report.paths, key=_distance, default=None)
     return [*(_bad(nearest.findings) if nearest else ()), *general]
+
+
+def _distance(path: PathReport) -> tuple[int, bool]:
+    """How far a path is from carrying every event; one that was made for fewer of them is further away."""
+    bad = _bad(path.findings)
+    return len(bad) or len(path.findings), any(finding.check == "filter-coverage" for finding in bad)
 
 
 def _bad(findings: Iterable[Finding]) -> list[Finding]:

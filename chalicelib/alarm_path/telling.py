@@ -9,7 +9,8 @@ from chalicelib.alarm_path.announce import Memory, Occasion
 from chalicelib.alarm_path.standing import Standing
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.alerts import Account, AlarmPath, Alert, AlertKind, Exposure, Outcome, Severity
-from chalicelib.wording import count_phrase, printable
+from chalicelib.text import number_of
+from chalicelib.wording import printable
 
 MOST_REASONS = 20
 _SEVERITY = {Status.FAIL: Severity.HIGH, Status.UNKNOWN: Severity.MEDIUM, Status.PASS: Severity.INFO}
@@ -50,7 +51,7 @@ def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: st
     """The alert about an automatic repair and how things stand after it."""
     made = [step for step in done if step.failure is None]
     refused = [step for step in done if step.failure is not None]
-    title = f"sgwatch repaired the alarm path ({count_phrase(len(made), 'call')})"
+    title = f"sgwatch repaired the alarm path ({number_of(len(made), 'call')})"
     if refused:
         title = f"sgwatch could not repair the alarm path: {refused[0].call} failed"
     told = [f"{step.call}: {step.why} To take it back: {step.undo}" for step in made]
@@ -59,7 +60,7 @@ def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: st
     after = "The audit now finds every link sound." if whole else f"The audit now says: {problem_sentence(standing)}"
     severity = Severity.MEDIUM if whole and not refused else Severity.HIGH
     calls = ", ".join(step.call for step in made)
-    summary = f"AUTO_REPAIR made {count_phrase(len(made), 'call')}{f' ({calls})' if calls else ''}. {after}"
+    summary = f"AUTO_REPAIR made {number_of(len(made), 'call')}{f' ({calls})' if calls else ''}. {after}"
     alert = _alert(standing, alert_id, region, title, summary, severity)
     repairs = tuple(Exposure(severity, printable(text, 1_000)) for text in told)
     return replace(alert, exposures=(*repairs, *alert.exposures))
@@ -83,7 +84,7 @@ def tampering(alert: Alert, standing: Standing, touched: bool | None, previous: 
     return replace(
         alert,
         severity=severity,
-        title=f"{alert.title}: {standing.subject} {state}",
+        title=f"{_capital(standing.subject)} {state}: {_call(alert)}",
         summary=summary,
         exposures=(Exposure(severity, reason), *_exposures(standing, severity)),
         alarm_path=AlarmPath(standing.status.value, standing.checked_at),
@@ -102,7 +103,7 @@ def problem_sentence(standing: Standing) -> str:
         return "" if standing.status is Status.PASS else "The standard that was chosen is not met."
     first, more = standing.problems[0], len(standing.problems) - 1
     text = printable(first.reason, 500)
-    return f"{text} {count_phrase(more, 'more finding')} beside it." if more else text
+    return f"{text} {number_of(more, 'more finding')} beside it." if more else text
 
 
 def _severity(alert: Alert, standing: Standing, touched: bool | None, previous: Memory | None) -> Severity:
@@ -148,6 +149,13 @@ def _with_fix(finding: Finding) -> str:
 def _unknowns(standing: Standing) -> tuple[str, ...]:
     unknown = [finding for finding in standing.problems if finding.status is Status.UNKNOWN]
     return tuple(f"{finding.check}: {printable(finding.reason, 300)}" for finding in unknown[:MOST_REASONS])
+
+
+def _call(alert: Alert) -> str:
+    outcome = alert.event.outcome
+    tried = "" if outcome in (None, Outcome.SUCCEEDED) else f" ({outcome.replace('_', ' ')})"
+    who = f" by {printable(alert.principal.name, 60)}" if alert.principal else ""
+    return f"{printable(alert.event.name or 'a call', 60)}{tried}{who}"
 
 
 def _capital(text: str) -> str:

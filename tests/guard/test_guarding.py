@@ -41,7 +41,7 @@ def test_tampering_is_told_with_who_did_it_and_what_is_broken_now(guarded: Guard
     (alert,) = guarded.tampered()
     assert (alert["kind"], alert["severity"]) == ("alarm_path", "high")
     assert alert["principal"]["name"] == "mallory"
-    assert alert["title"] == "DeleteMetricFilter by mallory: the alarm path is broken"
+    assert alert["title"] == "The alarm path is broken: DeleteMetricFilter by mallory"
     assert "No metric filter on log group trail-logs matches security group changes" in alert["summary"]
     assert "aws logs put-metric-filter" in alert["exposures"][1]["reason"]
     assert alert["alarm_path"] == {"status": "fail", "checked_at": "2026-11-23T10:00:00Z"}
@@ -75,7 +75,7 @@ def test_a_call_that_mends_is_told_and_so_is_the_recovery(guarded: Guarded) -> N
     put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
     call, recovery = guarded.tampered(put)
     assert (call["severity"], call["alarm_path"]["status"]) == ("low", "pass")
-    assert call["title"] == "PutMetricFilter by mallory: the alarm path works again"
+    assert call["title"] == "The alarm path works again: PutMetricFilter by mallory"
     assert (recovery["title"], recovery["severity"]) == ("The alarm path works again", "info")
 
 
@@ -222,7 +222,7 @@ def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) ->
     }
     guarded.finds = lambda: audited(document)
     (alert,) = guarded.tampered(event("DisableRule", "events", {"name": rule.rpartition("/")[2]}))
-    assert alert["title"] == "DisableRule by mallory: sgwatch's own path is broken"
+    assert alert["title"] == "sgwatch's own path is broken: DisableRule by mallory"
     assert f"aws events enable-rule --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
 
 
@@ -240,7 +240,7 @@ def test_a_repair_is_told_with_what_it_made_and_how_things_stand_then(guarded: G
 
     guarded.repairs = repair
     broken, mended = guarded.tampered()
-    assert broken["title"].endswith("the alarm path is broken")
+    assert broken["title"].startswith("The alarm path is broken")
     assert mended["title"] == "sgwatch repaired the alarm path (1 call)"
     assert (mended["severity"], mended["alarm_path"]["status"]) == ("medium", "pass")
     assert "delete-metric-filter" in mended["exposures"][0]["reason"]
