@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from botocore.config import Config
 
-# moto reads these when it is used: thousands of machine images would take half a second, AWS's own policies do not.
+# Read by moto when it is used: thousands of machine images would take half a second.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
 from moto.core.model_instances import reset_model_data
 
 from localcloud import metric_filters, receivers, trails
@@ -63,7 +63,8 @@ class LocalCloud:
 
     ``pattern_matches`` says whether a metric filter's pattern matches a record; ``on_record`` is told
     every CloudTrail record. With ``enforce_iam`` every user and role that IAM holds is limited to its
-    policies; functions always are.
+    policies; functions always are. ``aws_managed_policies`` has AWS's own policies in IAM, such as
+    AdministratorAccess, which takes a second.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class LocalCloud:
         inbox_port: int = 0,
         region: str = REGION,
         enforce_iam: bool = True,
+        aws_managed_policies: bool = False,
         pattern_matches: PatternMatches = metric_filters.pattern_matches,
         on_record: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
@@ -82,6 +84,7 @@ class LocalCloud:
         self.inbox = Inbox()
         self._ports = (port, inbox_port)
         self._on_record = on_record
+        self._aws_managed_policies = aws_managed_policies
         self._undo = ExitStack()
         self._session = boto3.session.Session()
         self._making_client = threading.Lock()
@@ -112,6 +115,7 @@ class LocalCloud:
 
     def _build(self, folder: Path) -> None:
         self._undo.callback(_remove, folder)
+        default_user_config["iam"] = {"load_aws_managed_policies": self._aws_managed_policies}
         lock = self._endpoint.lock
         self.functions = FunctionPool(
             root=folder / "functions",

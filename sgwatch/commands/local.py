@@ -78,6 +78,7 @@ def _run(console: Console, port: int, stage: str, record: Path | None, *, open_p
                 port=port,
                 inbox_port=port + 1 if port else 0,
                 on_record=on_record,
+                aws_managed_policies=True,
                 variables=lambda cloud: {"SLACK_WEBHOOK_URL": cloud.slack_url},
                 on_started=make_alarm_path,
             )
