@@ -11,7 +11,6 @@ from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, PeerTyp
 
 # A range of ports, both ends in it.
 Ports = tuple[int, int]
-_ADDRESSES = {4: 2**32, 6: 2**128}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +52,85 @@ def opening(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Ope
     return Opening(rule, _joined(closed), own_range) if closed else None
 
 
-def openings_together(new: Sequence[SecurityGroupRule], before: Sequence[SecurityGroupRule]) -> list[Opening]:
-    """Where several ranges, at least one of them new, cover the whole of IPv4 or IPv6 though none does alone."""
+def openings_together(
+    new: Sequence[SecurityGroupRule],
+    kept: Sequence[SecurityGroupRule] = (),
+    gone: Sequence[SecurityGroupRule] = (),
+) -> list[Opening]:
+    """Where several ranges, at least one of them new, cover the whole of IPv4 or IPv6 though none does alone.
+
+    ``kept`` are the rules that the group had before and still has, ``gone`` those that it has no more.
+    """
     found = []
-    for version in (4, 6):
-        ranged = [(rule, address_range(rule)) for rule in (*new, *before) if is_ingress(rule)]
-        wide = [(rule, span) for rule, span in ranged if span is not None and span.version == version]
-        if sum(span.last - span.first + 1 for _, span in wide if not span.is_world) < _ADDRESSES[version]:
-            continue
-        added = {id(rule) for rule in new}
-        for protocol in dict.fromkeys(rule.protocol for rule, _ in wide):
-            found += _together(protocol, version, wide, added)
+    for ingress in (True, False):
+        for version in (4, 6):
+            ranged = [
+                _Ranged(rule, span, is_new=is_new, is_gone=is_gone)
+                for rules, is_new, is_gone in ((new, True, False), (kept, False, False), (gone, False, True))
+                for rule in rules
+                if is_ingress(rule) is ingress and (span := address_range(rule)) is not None and span.version == version
+            ]
+            found += _openings_of_version(ranged, world(version))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranged:
+    """A rule with its addresses, and whether it stands before the change, after it, or both."""
+
+    rule: SecurityGroupRule
+    range: AddressRange
+    is_new: bool
+    is_gone: bool
+
+
+def _openings_of_version(ranged: list[_Ranged], everything: AddressRange) -> list[Opening]:
+    partial = [item.range for item in ranged if not item.is_gone and not item.range.is_world]
+    if not union_covers(partial, everything):  # which is nearly always, and saves the rest
+        return []
+    found = []
+    for protocol in dict.fromkeys(item.rule.protocol for item in ranged):
+        same = [item for item in ranged if item.rule.protocol in (protocol, ALL_PROTOCOLS)]
+        if protocol in WITH_PORTS:
+            found += _together_by_ports(same, everything)
+        elif protocol in ICMP:
+            found += _together_by_type(protocol, same, everything)
+        elif opener := _opener(same, everything):
+            found.append(Opening(opener, (), everything, together=True))
     return [item for item in found if item.rule.protocol == ALL_PROTOCOLS] or found
 
 
-def _together(
-    protocol: str, version: int, wide: list[tuple[SecurityGroupRule, AddressRange]], added: set[int]
-) -> list[Opening]:
-    same = [(rule, span) for rule, span in wide if rule.protocol in (protocol, ALL_PROTOCOLS)]
-    everything = world(version)
-    pieces = _pieces(0, 65535, [rule for rule, _ in same]) if protocol in WITH_PORTS else [(0, 65535)]
+def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule | None:
+    """The first new rule of those that together cover everything, where nothing did alone or before."""
+    after = [item for item in here if not item.is_gone]
+    if any(item.range.is_world for item in after) or not union_covers((item.range for item in after), everything):
+        return None
+    if union_covers((item.range for item in here if not item.is_new), everything):
+        return None
+    return next(item.rule for item in after if item.is_new)
+
+
+def _together_by_ports(same: list[_Ranged], everything: AddressRange) -> list[Opening]:
+    """A sweep over the ports, which stops wherever a rule begins or ends."""
+    waiting = sorted(same, key=lambda item: _span(item.rule), reverse=True)
+    here: list[_Ranged] = []
     open_pieces, opener = [], None
-    for piece in pieces:
-        here = [(rule, span) for rule, span in same if protocol not in WITH_PORTS or _holds(rule, piece)]
-        alone = any(span.is_world for _, span in here)
-        already = union_covers((span for rule, span in here if id(rule) not in added), everything)
-        if not alone and not already and union_covers((span for _, span in here), everything):
+    for piece in _pieces(0, 65535, [item.rule for item in same]):
+        here = [item for item in here if _span(item.rule)[1] >= piece[0]]
+        while waiting and _span(waiting[-1].rule)[0] <= piece[0]:
+            here.append(waiting.pop())
+        if found := _opener(here, everything):
             open_pieces.append(piece)
-            opener = opener or next(rule for rule, _ in here if id(rule) in added)
-    if opener is None:
-        return []
-    ports = _joined(open_pieces) if protocol in WITH_PORTS else ()
-    return [Opening(opener, ports, everything, together=True)]
+            opener = opener or found
+    return [Opening(opener, _joined(open_pieces), everything, together=True)] if opener else []
+
+
+def _together_by_type(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
+    kinds = {item.rule.ports: item.rule for item in same if item.rule.protocol == protocol}
+    for kind in kinds.values():
+        if opener := _opener([item for item in same if _applies(item.rule, kind)], everything):
+            return [Opening(opener, (), everything, together=True)]
+    return []
 
 
 def _applies(other: SecurityGroupRule, rule: SecurityGroupRule) -> bool:

@@ -50,7 +50,7 @@ def peer_phrase(peer: Peer) -> str:
     """The peer as a person says it: ``the internet``, a range, ``prefix list pl-…``, ``group sg-…``."""
     if is_world(peer):
         return "the internet" if peer.type is PeerType.IPV4 else "the internet (IPv6)"
-    value = printable(peer.value, 120)
+    value = printable(peer.value, 60)
     if peer.type is PeerType.PREFIX_LIST:
         return f"prefix list {value}"
     if peer.type is PeerType.SECURITY_GROUP:
@@ -69,7 +69,7 @@ def rule_phrase(rule: SecurityGroupRule) -> str:
 def group_phrase(name: str | None, group_id: str | None) -> str:
     """The group: ``web (sg-0a1)``, its id or its name alone, ``an unnamed security group``."""
     if name and group_id:
-        return f"{printable(name, 80)} ({printable(group_id, 40)})"
+        return f"{printable(name, 60)} ({printable(group_id, 40)})"
     known = group_id or name
     return printable(known, 80) if known else "a security group the record does not name"
 

@@ -1,0 +1,248 @@
+"""The one door through which HTTP goes out: https, verified, bounded, and silent about where to.
+
+Webhook URLs are passwords. No error raised here holds a URL, a header or the text of another
+library's exception, and none is raised while such an exception is being handled.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from ipaddress import ip_address
+from ssl import SSLCertVerificationError
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from chalicelib.destinations.contract import DeliveryError
+
+if TYPE_CHECKING:
+    import requests
+
+USER_AGENT = "sgwatch"
+
+# The one table of status codes: these and every 5xx may go better the next time, everything else
+# that is not 2xx will not. 408 Request Timeout, 425 Too Early, 429 Too Many Requests:
+# https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9, rfc8470#section-5.2, rfc6585#section-4.
+_RETRIED = frozenset({408, 425, 429})
+_UNSAFE_IN_URL = re.compile(r"[^!-\[\]-~]")
+_CHUNK = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer; ``body`` is its beginning, up to the door's limit."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+
+
+def is_success(status: int) -> bool:
+    """Whether the receiver has taken what was sent."""
+    return 200 <= status <= 299
+
+
+def is_permanent(status: int) -> bool:
+    """Whether sending the same again cannot help."""
+    return not is_success(status) and status not in _RETRIED and not 500 <= status <= 599
+
+
+def url_fault(url: str) -> str | None:
+    """Why nothing may be sent to this URL, without the URL; None where it may be."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "the URL is malformed"
+    # A backslash is where URL parsers disagree on what the host is.
+    if _UNSAFE_IN_URL.search(url) or not host:
+        return "the URL is malformed"
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+        return None
+    return "the URL does not begin with https:// (http:// is only for loopback addresses)"
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """The seconds a ``Retry-After`` header asks for, in either of its forms; None where it says nothing usable.
+
+    https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+    """
+    if header is None:
+        return None
+    header = header.strip()
+    if re.fullmatch(r"[0-9]{1,9}", header):
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except (ValueError, OverflowError, IndexError):
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return max(0.0, (moment - now).total_seconds())
+
+
+def error_for(response: HttpResponse, said: str = "") -> DeliveryError:
+    """The error for an answer that is not 2xx; ``said`` is what may be repeated of it."""
+    permanent = is_permanent(response.status)
+    return DeliveryError(
+        f"it answered HTTP {response.status}" + (f": {said}" if said else _meaning(response.status)),
+        permanent=permanent,
+        retry_after=None if permanent else response.retry_after,
+    )
+
+
+class HttpDoor:
+    """Posts JSON to URLs.
+
+    Proxies, ``.netrc`` and certificate bundles named in the environment are not looked at: the
+    function's behavior follows from its settings alone. ``deadline`` bounds the whole exchange
+    in seconds, name resolution and an answer that trickles in included.
+    """
+
+    def __init__(
+        self,
+        connect_timeout: float = 3.0,
+        read_timeout: float = 10.0,
+        max_response_bytes: int = 16_384,
+        *,
+        deadline: float = 15.0,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._timeout = (connect_timeout, read_timeout)
+        self._max_response_bytes = max_response_bytes
+        self._deadline = deadline
+        self._now = now
+
+    def post_json(
+        self, url: str, body: bytes | Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """Post a JSON document, given as such or encoded, and return whatever was answered.
+
+        Raises:
+            DeliveryError: there was no answer.
+        """
+        fault = url_fault(url)
+        if fault:
+            raise DeliveryError(fault, permanent=True)
+        data = body if isinstance(body, bytes) else encode_json(body)
+        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
+        sent["Content-Type"] = "application/json"
+        outcome = _within(self._deadline, lambda: self._attempt(url, data, sent))
+        if outcome is None:
+            raise DeliveryError(f"no complete answer within {self._deadline:g} s", permanent=False)
+        if isinstance(outcome, DeliveryError):
+            raise outcome
+        return outcome
+
+    def _attempt(self, url: str, data: bytes, headers: dict[str, str]) -> HttpResponse | DeliveryError:
+        import requests  # noqa: PLC0415 - only the functions that send pay for it
+        import urllib3  # noqa: PLC0415
+
+        # urllib3 logs the path of every request at DEBUG, and the path of a webhook URL is its password.
+        logging.getLogger("urllib3").setLevel(logging.INFO)
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                with session.post(
+                    url, data=data, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
+                ) as response:
+                    return self._read(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
+            return _error_without_url(error)
+
+    def _read(self, response: requests.Response) -> HttpResponse:
+        # The status is what counts; a body that trickles in is cut off like one that is too long.
+        stop_at = time.monotonic() + self._timeout[1]
+        body = bytearray()
+        while len(body) < self._max_response_bytes and time.monotonic() < stop_at:
+            chunk = response.raw.read1(min(_CHUNK, self._max_response_bytes - len(body)), decode_content=False)
+            if not chunk:
+                break
+            body += chunk
+        retry_after = retry_after_seconds(response.headers.get("Retry-After"), self._now())
+        return HttpResponse(response.status_code, bytes(body), retry_after)
+
+
+def encode_json(document: Mapping[str, Any]) -> bytes:
+    """Compact JSON in ASCII: a lone surrogate in it stays an escape that any reader takes."""
+    return json.dumps(document, separators=(",", ":")).encode("ascii")
+
+
+_Answer = TypeVar("_Answer")
+
+
+def _within(seconds: float, work: Callable[[], _Answer]) -> _Answer | None:
+    """What the work returns, None if it is not done in time; it then ends by itself, unheard.
+
+    A thread, because nothing else bounds name resolution or headers that come a byte at a time.
+    """
+    answers: list[_Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(work()), name="http", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers[0] if answers else None
+
+
+def _error_without_url(error: BaseException) -> DeliveryError:
+    """The failure in our own words.
+
+    A certificate that does not verify is permanent: it stays so until somebody renews it or mends the
+    URL, and a permanent failure is what gets announced through the other destinations at once.
+    Any other TLS failure may be the network's.
+    """
+    chain = list(_causes(error))
+    if any(isinstance(item, SSLCertVerificationError) for item in chain):
+        return DeliveryError("its TLS certificate could not be verified", permanent=True)
+    names = {type(item).__name__ for item in chain}
+    for name, (reason, permanent) in _FAILURES.items():
+        if name in names:
+            return DeliveryError(reason, permanent=permanent)
+    return DeliveryError(f"the request failed: {type(error).__name__}", permanent=isinstance(error, ValueError))
+
+
+# By class name, the most telling first, so that requests is not imported to look at an error.
+_FAILURES = {
+    "NameResolutionError": ("its host name could not be resolved", False),
+    "ConnectTimeout": ("no connection in time", False),
+    "ConnectTimeoutError": ("no connection in time", False),
+    "ReadTimeout": ("no answer in time", False),
+    "ReadTimeoutError": ("no answer in time", False),
+    "SSLError": ("TLS failed", False),
+    "ConnectionRefusedError": ("the connection was refused", False),
+    "InvalidHeader": ("a header cannot be sent", True),
+    "InvalidURL": ("the URL is malformed", True),
+    "LocationParseError": ("the URL is malformed", True),
+    "ProtocolError": ("the connection broke", False),
+    "ConnectionError": ("the connection failed", False),
+}
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what lies under it; urllib3 and requests keep it in ``args`` and ``reason``."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        yield item
+        below = (item.__cause__, item.__context__, getattr(item, "reason", None), *item.args)
+        waiting += [found for found in below if isinstance(found, BaseException)]
+
+
+def _meaning(status: int) -> str:
+    return ": redirects are not followed" if 300 <= status <= 399 else ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

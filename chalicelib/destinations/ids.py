@@ -1,0 +1,31 @@
+"""The id under which an alert is delivered: the same for every attempt, so that receivers can drop repeats."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from chalicelib.alerts import Alert
+
+# Header-safe, free of the full stop that Standard Webhooks signs between its parts, and no longer
+# than the 128 characters of an SNS FIFO deduplication id.
+_SAFE = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def delivery_id(alert: Alert) -> str:
+    """An id made of the alert's kind, its id and the group it is about; a digest of them where those are unfit."""
+    group = alert.security_group.id if alert.security_group else None
+    readable = "-".join([alert.kind, alert.id, *([group] if group else [])])
+    return readable if _SAFE.fullmatch(readable) else _digest(readable)
+
+
+def group_key(alert: Alert) -> str:
+    """What keeps its order among alerts: the security group, else the account."""
+    group = alert.security_group.id if alert.security_group else None
+    key = group or alert.account.id or alert.kind
+    return key if _SAFE.fullmatch(key) else _digest(key)
+
+
+def _digest(text: str) -> str:
+    # Lone surrogates are possible in JSON and have no UTF-8.
+    return "sha256-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:40]

@@ -1,0 +1,228 @@
+"""A Slack channel, by its incoming webhook.
+
+The limits of a message are kept by weight (see slack_markup.weight), which is never under what Slack
+counts: https://docs.slack.dev/reference/block-kit/blocks
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.alerts import Alert, Severity
+from chalicelib.destinations.contract import DeliveryError, Receipt
+from chalicelib.destinations.http import HttpDoor, HttpResponse, error_for, is_success
+from chalicelib.destinations.slack_markup import (
+    Block,
+    button,
+    code,
+    code_block,
+    date,
+    header,
+    in_code,
+    is_console_url,
+    mrkdwn,
+    mute,
+    plain,
+    section,
+    shortened,
+    weight,
+)
+from chalicelib.message_parts import (
+    alarm_path_sentence,
+    call,
+    changes_title,
+    diff_entries,
+    facts,
+    headline,
+    is_closing,
+    outcome_sentence,
+    reasons,
+    rule_count,
+    undo_elsewhere,
+    unshowable,
+)
+from chalicelib.text import clip, fit, number_of, visible
+
+MAX_WEIGHT = 9_400
+
+_ICONS = {
+    Severity.CRITICAL: "🔴",
+    Severity.HIGH: "🟠",
+    Severity.MEDIUM: "🟡",
+    Severity.LOW: "🔵",
+    Severity.INFO: "⚪",
+}
+_CLOSING_ICON = "🟢"
+
+# What Slack answers in words, and what that calls for. The words:
+# https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
+_REMEDIES = {
+    "action_prohibited": "the workspace's administrators restrict posting there",
+    "channel_is_archived": "unarchive the channel or make a webhook for another",
+    "channel_not_found": "the channel is gone; make a webhook for another",
+    "invalid_token": "the webhook's URL is wrong or was revoked; make a new one",
+    "no_active_hooks": "the webhook is disabled; make a new one",
+    "no_service": "the webhook is disabled, removed or its URL is wrong; make a new one",
+    "no_service_id": "the webhook's URL is incomplete",
+    "no_team": "the workspace is gone or the URL is wrong",
+    "posting_to_general_channel_denied": "administrators restrict posting to that channel",
+    "team_disabled": "the workspace is disabled",
+    "user_not_found": "the person the webhook posts to is gone",
+}
+
+
+def payload(alert: Alert) -> dict[str, Any]:
+    """The message: what matters in the first line, then as much of the rest as Slack takes."""
+    opening = [*_opening(alert), *_facts(alert)]
+    closing = [*_buttons(alert), *_footnote(alert)]
+    message = {"text": shortened(_notification(alert), 400), "blocks": [*opening, *closing]}
+    left = MAX_WEIGHT - len(json.dumps(message))
+    parts: dict[str, list[Block]] = {}
+    # What is written first has the first claim on the room that is left.
+    for name, build, most in (
+        ("unknowns", _unknowns, 600),
+        ("why", _why, 1_100),
+        ("diff", _diff, 2_900),
+        ("undo", _undo, 2_900),
+    ):
+        parts[name] = list(build(alert, min(most, left - _RESERVED[name])))
+        left -= sum(len(json.dumps(block)) + 2 for block in parts[name])
+    middle = [*parts["diff"], *parts["why"], *parts["undo"], *parts["unknowns"]]
+    return {**message, "blocks": [*opening, *middle, *closing]}
+
+
+# What has to stay free for the parts that come later, and for the frame of the part itself.
+_RESERVED = {"unknowns": 2_400, "why": 1_800, "diff": 700, "undo": 150}
+
+
+@dataclass(frozen=True, slots=True)
+class Slack:
+    """Posts alerts to the channel that the webhook was made for."""
+
+    name: str
+    webhook_url: str = field(repr=False)
+    http: HttpDoor = field(repr=False)
+
+    def send(self, alert: Alert) -> Receipt:
+        """Deliver one alert.
+
+        Raises:
+            DeliveryError: it was not delivered.
+        """
+        response = self.http.post_json(self.webhook_url, payload(alert))
+        if not is_success(response.status):
+            raise error_for(response, _said(response))
+        if response.body.strip() != b"ok":
+            # Whatever else answers 200 (a proxy's sign-in page, say) is not Slack having taken it.
+            raise DeliveryError(f'it answered HTTP {response.status} without Slack\'s "ok"', permanent=False)
+        return Receipt()
+
+
+def _said(response: HttpResponse) -> str:
+    """Slack's word for the error: a few lower-case words joined by underscores, which no token is."""
+    word = response.body.strip().decode("ascii", "replace")
+    if not re.fullmatch(r"[a-z]+(_[a-z]+){0,6}", word) or len(word) > 50:
+        return ""
+    remedy = _REMEDIES.get(word)
+    return f"{word} ({remedy})" if remedy else word
+
+
+def _first_line(alert: Alert) -> str:
+    icon = _CLOSING_ICON if is_closing(alert) else _ICONS[alert.severity]
+    return f"{icon} {headline(alert)}"
+
+
+def _notification(alert: Alert) -> str:
+    """What a phone's lock screen and a screen reader get: the fallback ``text``."""
+    who = [f"by {visible(alert.principal.name)}"] if alert.principal else []
+    where = [visible(item) for item in (alert.account.name or alert.account.id, alert.region) if item]
+    line = " · ".join([clip(_first_line(alert), 200, weight)[0], *who, *where])
+    # The fallback text is mrkdwn too, and has nothing to hide code in.
+    return mute(line).translate(_NO_MARKUP)
+
+
+_NO_MARKUP = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
+
+
+def _opening(alert: Alert) -> Iterator[Block]:
+    yield header(_first_line(alert))
+    outcome = outcome_sentence(alert.event)
+    if outcome:
+        yield section(plain(outcome, 500))
+    summary = visible(alert.summary)
+    if summary and summary != visible(alert.title):
+        yield section(plain(summary, 600))
+
+
+def _facts(alert: Alert) -> Iterator[Block]:
+    fields = [
+        mrkdwn("\n".join([f"*{fact.label}*", *(code(line, 110) for line in fact.lines)])) for fact in facts(alert)
+    ]
+    if alert.occurred_at:
+        fields.append(mrkdwn(f"*When*\n{date(alert.occurred_at)}"))
+    if fields:
+        yield {"type": "section", "fields": fields[:10]}
+
+
+def _diff(alert: Alert, room: int) -> Iterator[Block]:
+    total = rule_count(alert.changes)
+    if not total:
+        return
+    each = max(room // 3, 100)
+    entries = fit((clip(in_code(entry), each, weight)[0] for entry in diff_entries(alert)), room, weight)
+    left = total - len(entries)
+    more = f"\n… and {number_of(left, 'more rule')}" if left else ""
+    yield section(mrkdwn(f"*{changes_title(alert)}*\n{code_block(entries)}{more}"))
+
+
+def _why(alert: Alert, room: int) -> Iterator[Block]:
+    yield from _list(f"Why {alert.severity}:", list(reasons(alert)), room)
+
+
+def _unknowns(alert: Alert, room: int) -> Iterator[Block]:
+    yield from _list("Not known:", [visible(item) for item in alert.unknowns], room)
+
+
+def _list(title: str, items: list[str], room: int) -> Iterator[Block]:
+    if not items:
+        return
+    each = max(room // 3, 60)
+    shown = fit((f"• {clip(mute(item), each, weight)[0]}" for item in items), room - 80, weight)
+    left = len(items) - len(shown)
+    yield section(plain("\n".join([title, *shown, *([f"… and {left:,} more"] if left else [])]), room))
+
+
+def _undo(alert: Alert, room: int) -> Iterator[Block]:
+    undo = alert.undo
+    reason = visible(undo.reason) if undo.reason else ""
+    if undo.commands is None:
+        yield section(plain(f"Undo is not known: {reason or 'no reason given'}", min(room, 400)))
+    if not undo.commands:
+        return
+    note = [code(reason, 200)] if reason else []
+    size = sum(weight(command) + 2 for command in undo.commands)
+    hidden = unshowable(undo, {"```": "a code fence"})
+    if not hidden and size > room - 260:
+        hidden = f"too long for Slack ({size:,} characters)"
+    if hidden:
+        yield section(plain(f"Undo: {undo_elsewhere(undo, hidden)}", max(room, 200)))
+        return
+    yield section(mrkdwn("\n".join(["*Undo*", *note, code_block(undo.commands)])))
+
+
+def _buttons(alert: Alert) -> Iterator[Block]:
+    group = alert.security_group.url if alert.security_group else None
+    links = [("Open the security group", group), ("Open the CloudTrail event", alert.event.url)]
+    buttons = [button(label, url) for label, url in links if url and is_console_url(url)]
+    if buttons:
+        yield {"type": "actions", "elements": buttons}
+
+
+def _footnote(alert: Alert) -> Iterator[Block]:
+    parts = [part for part in (call(alert.event), alarm_path_sentence(alert)) if part]
+    if parts:
+        yield {"type": "context", "elements": [plain(" · ".join(parts), 250)]}

@@ -1,0 +1,115 @@
+"""The pieces of Slack's Block Kit that alerts are made of.
+
+Text that somebody else chose goes into ``plain_text`` objects or between backticks, never into bare
+mrkdwn: Slack has no way to escape ``*``, ``_`` and ``~``. https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from chalicelib.message_parts import utc
+from chalicelib.text import clip, visible
+
+Block = dict[str, Any]
+
+MAX_TEXT = 3_000
+MAX_HEADER = 150
+
+_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+# Without brackets these notify only where a message asks for names to be linked, which ours do not; still.
+_BROADCASTS = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
+_CONSOLES = (
+    "console.aws.amazon.com",
+    "console.amazonaws.cn",
+    "console.amazonaws-us-gov.com",
+    "console.amazonaws-eusc.eu",
+)
+
+
+def escape(text: str) -> str:
+    """Text in which Slack finds no mention, link or date."""
+    return text.translate(_ESCAPES)
+
+
+def weight(text: str) -> int:
+    """How much of a limit a text uses: its length when escaped and encoded as JSON, never less than its own."""
+    return len(json.dumps(escape(text))) - 2
+
+
+def shortened(text: str, limit: int) -> str:
+    """As much of the text as weighs no more than the limit, escaped."""
+    return escape(clip(text, limit, weight)[0])
+
+
+def plain(text: str, limit: int) -> dict[str, Any]:
+    """A text object in which nothing is markup."""
+    return {"type": "plain_text", "text": shortened(mute(text), limit), "emoji": False}
+
+
+def mrkdwn(text: str) -> dict[str, Any]:
+    """A text object of our own making; ``verbatim`` keeps Slack from finding links and names in it."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def code(text: str, limit: int) -> str:
+    """A value between backticks that it cannot close; nothing where there is nothing to show."""
+    inner = shortened(in_code(visible(text)).strip(), limit)
+    return f"`{inner}`" if inner else "—"
+
+
+def code_block(lines: Iterable[str]) -> str:
+    """Lines between fences; whoever calls has seen to it that they hold no fence (``in_code``)."""
+    return "```\n" + escape("\n".join(lines)) + "\n```"
+
+
+def in_code(text: str) -> str:
+    """Text that cannot close the code it stands in."""
+    return mute(text.replace("`", "ˋ"))
+
+
+def mute(text: str) -> str:
+    """Text that notifies nobody, wherever it stands."""
+    return _BROADCASTS.sub("＠", text) if "@" in text else text
+
+
+def header(text: str) -> Block:
+    """The large first line."""
+    return {"type": "header", "text": plain(text, MAX_HEADER)}
+
+
+def section(text: dict[str, Any]) -> Block:
+    """A paragraph."""
+    return {"type": "section", "text": text}
+
+
+def date(moment: datetime) -> str:
+    """The reader's own time with UTC beside it."""
+    seconds = int(moment.timestamp())
+    if seconds <= 0:
+        return f"`{utc(moment)}`"
+    return f"<!date^{seconds}^{{date_short_pretty}} {{time_secs}}|{utc(moment)}>\n`{utc(moment)}`"
+
+
+def button(label: str, url: str) -> dict[str, Any]:
+    """A button that opens a page."""
+    return {"type": "button", "text": {"type": "plain_text", "text": label, "emoji": False}, "url": url}
+
+
+def is_console_url(url: str | None) -> bool:
+    """Whether it is a page of the AWS console, of any partition, and safe and short enough for a button."""
+    if not url or len(url) > 600 or not url.isascii() or not url.isprintable() or any(c in url for c in ' "<>\\`|'):
+        return False
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    in_console = any(host == name or host.endswith("." + name) for name in _CONSOLES)
+    return parts.scheme == "https" and in_console and port is None and "@" not in parts.netloc

@@ -1,0 +1,192 @@
+"""An SNS topic: mail and text messages (``text``), or programs behind queues and functions (``json``).
+
+Limits: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from chalicelib.alerts import Alert, Principal, SecurityGroup, Undo, to_json
+from chalicelib.destinations.contract import DeliveryError, Receipt
+from chalicelib.destinations.http import encode_json, is_permanent
+from chalicelib.destinations.ids import delivery_id, group_key
+from chalicelib.message_parts import headline, rule_count, value
+from chalicelib.messages import plain_text
+from chalicelib.text import clip, number_of
+
+Format = Literal["text", "json"]
+
+# Message, attribute names, types and values together; a topic can be set to more, none to less.
+MAX_BYTES = 262_144
+# "less than 100 characters long"
+MAX_SUBJECT = 99
+
+# SNS and KMS answer these with 4xx though waiting or fresh credentials help.
+_RETRIED_CODES = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "KMSThrottling",
+        "RequestExpired",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "Throttled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+# botocore's own, raised before anything is sent.
+_PERMANENT_CLASSES = frozenset({"ParamValidationError", "InvalidRegionError", "UnknownRegionError"})
+_ASCII = str.maketrans({"…": "...", "→": "->", "–": "-", "—": "-", "·": "-", "×": "x", "’": "'", "“": '"', "”": '"'})
+
+
+class SnsPublisher(Protocol):
+    """The one call that is needed of an SNS client."""
+
+    def publish(self, **kwargs: Any) -> Any:
+        """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html."""
+
+
+def subject(alert: Alert) -> str:
+    """``[CRITICAL] tcp/22 opened to the internet on web (sg-…)`` in ASCII, under 100 characters."""
+    text = headline(alert).replace(f"{alert.severity.upper()}: ", f"[{alert.severity.upper()}] ", 1)
+    ascii_text = text.translate(_ASCII).encode("ascii", "replace").decode()
+    return clip(ascii_text, MAX_SUBJECT - 2)[0].translate(_ASCII)
+
+
+def attributes(alert: Alert) -> dict[str, dict[str, str]]:
+    """What subscription filter policies match on; SNS refuses an empty value, so those are left out."""
+    values = {
+        "severity": alert.severity.value,
+        "account": alert.account.id,
+        "region": alert.region,
+        "event": alert.event.name,
+        "kind": alert.kind.value,
+    }
+    return {name: {"DataType": "String", "StringValue": value(text)} for name, text in values.items() if text}
+
+
+def payload(alert: Alert, form: Format) -> dict[str, Any]:
+    """What ``publish`` is given, without the topic."""
+    named = attributes(alert)
+    size = sum(len(name) + len("String") + len(item["StringValue"].encode()) for name, item in named.items())
+    room = MAX_BYTES - size
+    message = plain_text(alert, room) if form == "text" else json_within(alert, room)
+    return {"Subject": subject(alert), "Message": message, "MessageAttributes": named}
+
+
+def json_within(alert: Alert, room: int) -> str:
+    """The alert's JSON in at most that many bytes; what had to go is said in its ``unknowns``."""
+    for candidate in _ever_smaller(alert):
+        document = encode_json(to_json(candidate)).decode()
+        if len(document) <= room:
+            break
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class Sns:
+    """Publishes alerts to a topic; ``client`` is called for the SNS client when there is something to send."""
+
+    name: str
+    topic_arn: str
+    format: Format
+    client: Callable[[], SnsPublisher] = field(repr=False)
+
+    def send(self, alert: Alert) -> Receipt:
+        """Deliver one alert; the receipt's reference is SNS's MessageId.
+
+        Raises:
+            DeliveryError: it was not delivered.
+        """
+        request = {"TopicArn": self.topic_arn, **payload(alert, self.format)}
+        if self.topic_arn.endswith(".fifo"):
+            request |= {"MessageGroupId": group_key(alert), "MessageDeduplicationId": delivery_id(alert)}
+        try:
+            answer = self.client().publish(**request)
+            return Receipt(answer.get("MessageId"))
+        except Exception as error:  # noqa: BLE001 - botocore's classes are not at hand, and whatever it is, nothing was sent
+            failure = error_from(error)
+        raise failure
+
+
+def error_from(error: Exception) -> DeliveryError:
+    """The error for what the client raised, read from the shape of botocore's ``ClientError``."""
+    response = getattr(error, "response", None)
+    answer = response if isinstance(response, dict) else {}
+    code = str((answer.get("Error") or {}).get("Code") or "")
+    status = (answer.get("ResponseMetadata") or {}).get("HTTPStatusCode")
+    if not code:
+        permanent = type(error).__name__ in _PERMANENT_CLASSES
+        return DeliveryError(f"SNS could not be called: {type(error).__name__}", permanent=permanent)
+    permanent = code not in _RETRIED_CODES and isinstance(status, int) and is_permanent(status)
+    return DeliveryError(f"SNS answered {value(code, 60)}", permanent=permanent)
+
+
+def _ever_smaller(alert: Alert) -> Iterator[Alert]:
+    yield alert
+    total = rule_count(alert.changes)
+    for most in (1_000, 300, 100, 30, 10):
+        if total > most:
+            yield _with_fewer_rules(alert, most)
+    shortened = _without_undo(_with_fewer_rules(alert, 10))
+    yield shortened
+    yield _with_short_texts(shortened)
+
+
+def _with_fewer_rules(alert: Alert, most: int) -> Alert:
+    changes = alert.changes
+    kept = replace(
+        changes,
+        added=changes.added[:most],
+        removed=changes.removed[:most],
+        modified=changes.modified[:most],
+        attempted=changes.attempted[:most],
+    )
+    left = rule_count(changes) - rule_count(kept)
+    said = [f"{number_of(left, 'more rule')}: left out to fit into an SNS message"] if left else []
+    more = len(alert.exposures) - most
+    said += [f"{number_of(more, 'more exposure')}: left out to fit into an SNS message"] if more > 0 else []
+    worst = sorted(alert.exposures, key=lambda item: -item.severity.rank)[:most]
+    return replace(alert, changes=kept, exposures=tuple(worst), unknowns=(*alert.unknowns, *said))
+
+
+def _without_undo(alert: Alert) -> Alert:
+    if not alert.undo.commands:
+        return alert
+    return replace(alert, undo=Undo(None, "the commands are too long for an SNS message"))
+
+
+def _with_short_texts(alert: Alert) -> Alert:
+    """The last resort, for a record of absurd texts: only what identifies the alert, and that cut."""
+    said = "all but the headline, the call, who and which group: left out to fit into an SNS message"
+    who, group = alert.principal, alert.security_group
+    return Alert(
+        id=value(alert.id),
+        kind=alert.kind,
+        severity=alert.severity,
+        title=value(alert.title, 500),
+        summary=value(alert.summary, 500),
+        occurred_at=alert.occurred_at,
+        account=replace(alert.account, id=alert.account.id and value(alert.account.id), name=None),
+        region=alert.region and value(alert.region),
+        event=replace(
+            alert.event,
+            name=alert.event.name and value(alert.event.name),
+            source=None,
+            id=alert.event.id and value(alert.event.id),
+            request_id=None,
+            error_code=alert.event.error_code and value(alert.event.error_code),
+            error_message=None,
+            url=None,
+        ),
+        principal=who and Principal(value(who.type), value(who.name), source_ip=who.source_ip and value(who.source_ip)),
+        security_group=group and SecurityGroup(id=group.id and value(group.id), name=group.name and value(group.name)),
+        undo=Undo(None, "the commands are too long for an SNS message"),
+        unknowns=(said,),
+    )

@@ -1,0 +1,274 @@
+"""The words of an alert: its rules, facts and reasons, each as a line of text.
+
+Every function returns text in which ``visible`` has been applied to what others chose; none of it is
+escaped, which is for the destination to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chalicelib.alerts import Alert, Attached, Changes, Event, Outcome, Principal, SecurityGroup, Severity, Undo
+from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.text import clip, is_plain, number_of, visible
+
+# EC2 takes 255 characters of a name or description and IAM 64 of a session name; what is longer never took effect.
+LONGEST_VALUE = 255
+
+_OUTCOMES = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
+_MFA = {True: "MFA", False: "no MFA", None: "MFA not recorded"}
+_PEERS = {PeerType.PREFIX_LIST: "prefix list ", PeerType.SECURITY_GROUP: "group "}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing to know: a label of ours and lines of values."""
+
+    label: str
+    lines: tuple[str, ...]
+
+
+def value(text: str, limit: int = LONGEST_VALUE) -> str:
+    """A value that somebody chose: visible, on one line, of bearable length."""
+    return clip(visible(text), limit)[0]
+
+
+def quoted(text: str) -> str:
+    """A description between quotation marks that it cannot close."""
+    return '"' + value(text.replace('"', '\\"')) + '"'
+
+
+def headline(alert: Alert) -> str:
+    """The line that has to be enough at three in the morning."""
+    return f"{alert.severity.upper()}: {visible(alert.title)}"
+
+
+def is_attempt(alert: Alert) -> bool:
+    """Whether the call did not succeed, so that nothing changed."""
+    return alert.event.outcome not in (None, Outcome.SUCCEEDED)
+
+
+def is_closing(alert: Alert) -> bool:
+    """Whether ways in were only taken away."""
+    changes = alert.changes
+    only_removed = bool(changes.removed) and not (changes.added or changes.modified)
+    return only_removed and not is_attempt(alert) and alert.severity.rank <= Severity.LOW.rank
+
+
+def outcome_sentence(event: Event) -> str | None:
+    """What became of a call that did not succeed; None for one that did."""
+    word = _OUTCOMES.get(event.outcome) if event.outcome else None
+    if word is None:
+        return None
+    code = f" ({value(event.error_code)})" if event.error_code else ""
+    message = f" AWS said: {value(event.error_message, 300)}" if event.error_message else ""
+    return f"{word}{code}: nothing changed.{message}"
+
+
+def rule_line(rule: SecurityGroupRule) -> str:
+    """``ingress tcp 22 from 0.0.0.0/0  "ssh for all"``."""
+    description = f"  {quoted(rule.description)}" if rule.description else ""
+    return f"{_traffic(rule)} {_preposition(rule)} {_peer(rule.peer)}{description}"
+
+
+def ports(rule: SecurityGroupRule) -> str:
+    """``tcp 22``, ``udp 8000-8100``, ``tcp all ports``, ``icmp type 8 code 0``, ``all traffic``, ``protocol 50``."""
+    low, high = rule.ports
+    if rule.protocol == ALL_PROTOCOLS:
+        return "all traffic"
+    if rule.protocol in ICMP:
+        kind = "all types" if low == -1 else f"type {low}" + ("" if high == -1 else f" code {high}")
+        return f"{rule.protocol} {kind}"
+    if rule.protocol in WITH_PORTS:
+        if (low, high) == (0, 65535):
+            return f"{rule.protocol} all ports"
+        return f"{rule.protocol} {low}" if low == high else f"{rule.protocol} {low}-{high}"
+    return f"protocol {value(rule.protocol, 40)}"
+
+
+def rule_count(changes: Changes) -> int:
+    """How many rules ``diff_entries`` has entries for."""
+    return sum(map(len, (changes.added, changes.removed, changes.modified, changes.attempted)))
+
+
+def diff_entries(alert: Alert) -> Iterator[str]:
+    """An entry for each rule, its sign first, what is worst first: a list that is cut must not hide it.
+
+    ``+`` added, ``-`` removed, ``~`` modified (in two lines), ``×``
+    attempted.
+    """
+    changes = alert.changes
+    ranks: dict[SecurityGroupRule, int] = {}
+    for exposure in alert.exposures:
+        if exposure.rule is not None:
+            ranks[exposure.rule] = max(exposure.severity.rank, ranks.get(exposure.rule, 0))
+    entries: list[tuple[str, SecurityGroupRule, ModifiedRule | None]] = [
+        *(("+", rule, None) for rule in changes.added),
+        *(("~", item.after, item) for item in changes.modified),
+        *(("-", rule, None) for rule in changes.removed),
+        *(("×", rule, None) for rule in changes.attempted),
+    ]
+    if ranks:
+        entries.sort(key=lambda entry: -ranks.get(entry[1], -1))
+    for sign, rule, modified in entries:
+        yield f"{sign} {rule_line(rule)}" if modified is None else modified_entry(modified)
+
+
+def modified_entry(item: ModifiedRule) -> str:
+    """What a rule was and what it is now."""
+    before, after = item.before, item.after
+    if before is None:
+        return f"~ {rule_line(after)}\n  (what it was before is not known)"
+    if before.identity == after.identity:
+        was, now = (quoted(text) if text else "none" for text in (before.description, after.description))
+        return f"~ {_traffic(after)} {_preposition(after)} {_peer(after.peer)}\n  description: {was} → {now}"
+    return f"~ {rule_line(before)}\n  → {rule_line(after)}"
+
+
+def changes_title(alert: Alert) -> str:
+    """What stands above the diff."""
+    if is_attempt(alert):
+        return "What was attempted"
+    return "What was closed" if is_closing(alert) else "What changed"
+
+
+def reasons(alert: Alert) -> Iterator[str]:
+    """The exposures as sentences, worst first and each once, with the controls they break."""
+    said: set[str] = set()
+    for exposure in sorted(alert.exposures, key=lambda item: -item.severity.rank):
+        controls = f" [{value(', '.join(exposure.controls))}]" if exposure.controls else ""
+        sentence = f"{value(exposure.reason, 500)}{controls}"
+        if sentence not in said:
+            said.add(sentence)
+            yield sentence
+
+
+def facts(alert: Alert) -> Iterator[Fact]:
+    """Who, from where, in which account, which group; only what is known."""
+    if alert.principal:
+        yield Fact("Who", tuple(_who(alert.principal)))
+        yield Fact("From", tuple(_from(alert.principal)))
+    where = [*_account(alert), *(value(item) for item in (alert.region, _vpc(alert.security_group)) if item)]
+    if where:
+        yield Fact("Where", (where[0], *([", ".join(where[1:])] if where[1:] else [])))
+    if alert.security_group:
+        group = tuple(_group(alert.security_group))
+        yield from [Fact("Group", group)] if group else []
+        if alert.security_group.attached:
+            yield Fact("Attached to", tuple(_attached(alert.security_group.attached)))
+    if alert.attachment:
+        item = alert.attachment
+        before = "not known" if item.groups_before is None else ", ".join(item.groups_before) or "none"
+        resource = f"{value(item.resource_type)} {value(item.resource_id)}"
+        now = ", ".join(item.groups_after) or "none"
+        yield Fact("Groups of", (resource, f"before: {value(before)}", f"now: {value(now)}"))
+    if alert.changes.rules_after is not None:
+        yield Fact("Rules now", (f"{alert.changes.rules_after:,}",))
+
+
+def call(event: Event) -> str | None:
+    """``AuthorizeSecurityGroupIngress, event 1f0c…``."""
+    name = [value(event.name)] if event.name else []
+    return ", ".join([*name, *([f"event {value(event.id, 80)}"] if event.id else [])]) or None
+
+
+def utc(moment: datetime) -> str:
+    """``2026-11-23 10:00:00 UTC``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def alarm_path_sentence(alert: Alert) -> str | None:
+    """What the latest audit said of the alarm path."""
+    if alert.alarm_path is None:
+        return None
+    checked = f", checked {utc(alert.alarm_path.checked_at)}" if alert.alarm_path.checked_at else ""
+    return f"Alarm path: {value(alert.alarm_path.status)}{checked}"
+
+
+def unshowable(undo: Undo, extra: Mapping[str, str]) -> str | None:
+    """Why the undo commands cannot be shown exactly; ``extra`` maps a forbidden text to what it is called."""
+    for command in undo.commands or ():
+        if not is_plain(command):
+            return "it holds characters that would not be seen here"
+        for text, name in extra.items():
+            if text in command:
+                return f"it holds {name}"
+    return None
+
+
+def undo_elsewhere(undo: Undo, reason: str) -> str:
+    """The sentence in place of commands that are not shown: never part of one."""
+    count = number_of(len(undo.commands or ()), "command")
+    return f"Not shown ({count}): {reason}. The alert's JSON has it whole (sgwatch replay --format json)."
+
+
+def _traffic(rule: SecurityGroupRule) -> str:
+    direction = rule.direction.value if rule.direction else "ingress or egress (not known)"
+    return f"{direction} {ports(rule)}"
+
+
+def _preposition(rule: SecurityGroupRule) -> str:
+    if rule.direction is None:
+        return "from/to"
+    return "to" if rule.direction is Direction.EGRESS else "from"
+
+
+def _peer(peer: Peer) -> str:
+    owner = [f"account {value(peer.account_id, 40)}"] if peer.account_id else []
+    network = [value(peer.vpc_id, 40)] if peer.vpc_id else []
+    inside = ", ".join([*owner, *network])
+    return f"{_PEERS.get(peer.type, '')}{value(peer.value)}" + (f" ({inside})" if inside else "")
+
+
+def _who(principal: Principal) -> Iterator[str]:
+    yield value(principal.name)
+    details = [principal.type]
+    if principal.permission_set:
+        details.append(f"permission set {principal.permission_set}")
+    elif principal.role:
+        details.append(f"role {principal.role}")
+    if principal.session_name and principal.session_name not in principal.name:
+        details.append(f"session {principal.session_name}")
+    yield value(", ".join(details))
+    if principal.cross_account:
+        yield f"from another account: {value(principal.account_id or 'not known')}"
+    if principal.on_behalf_of:
+        yield f"on behalf of {value(principal.on_behalf_of)}"
+
+
+def _from(principal: Principal) -> Iterator[str]:
+    yield value(principal.source_ip or "address not recorded")
+    invoked = [f"through {principal.invoked_by}"] if principal.invoked_by else []
+    yield value(", ".join([principal.client, *invoked, _MFA[principal.mfa]]))
+    if principal.access_key_id:
+        yield f"key {value(principal.access_key_id)}"
+
+
+def _account(alert: Alert) -> list[str]:
+    account = alert.account
+    if account.id is None:
+        return []
+    return [value(f"{account.name} ({account.id})" if account.name else account.id)]
+
+
+def _vpc(group: SecurityGroup | None) -> str | None:
+    return group.vpc_id if group else None
+
+
+def _group(group: SecurityGroup) -> Iterator[str]:
+    known = [value(item) for item in (group.name, group.id) if item]
+    if known:
+        yield " ".join([known[0], *(f"({item})" for item in known[1:])])
+    if group.description:
+        yield quoted(group.description)
+    if group.owner:
+        yield f"owner {value(group.owner)}"
+
+
+def _attached(attached: Attached) -> Iterator[str]:
+    if attached.public_addresses:
+        yield f"public address {value(', '.join(attached.public_addresses))}"
+    named = [*attached.instances, *attached.services] or list(attached.interfaces)
+    yield value(", ".join(named)) if named else "nothing"

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+
+from chalicelib.alerts import Alert, Changes, Severity, Undo
+from chalicelib.destinations.contract import DeliveryError
+from chalicelib.destinations.http import HttpDoor
+from chalicelib.destinations.slack import Slack, payload
+from chalicelib.destinations.slack_markup import code, is_console_url, weight
+from chalicelib.text import is_plain
+from tests.support.alerts import (
+    HOSTILE,
+    SAMPLES,
+    critical_open_ssh,
+    group_deleted,
+    hostile,
+    revoke,
+    rule,
+    thousand_rules,
+)
+from tests.support.goldens import check_golden
+from tests.support.receiver import Answer, Receiver
+
+DOOR = HttpDoor(1, 1)
+# What Slack acts on when it is not escaped: <!here>, <@U…>, <#C…>, <https://…|…>.
+MARKUP = re.compile(r"[<>]|&(?!(?:amp|lt|gt);)")
+DATE = re.compile(r"<!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|[-0-9: ]+ UTC>")
+
+LABELS = {"Who", "From", "Where", "Group", "Attached to", "Groups of", "Rules now", "When", "Undo"} | {
+    f"What {verb}" for verb in ("changed", "was attempted", "was closed")
+}
+
+
+def texts(node: Any) -> Iterator[dict[str, Any]]:
+    """Every text object in a message."""
+    if isinstance(node, dict):
+        if node.get("type") in ("plain_text", "mrkdwn"):
+            yield node
+        for below in node.values():
+            yield from texts(below)
+    elif isinstance(node, list):
+        for below in node:
+            yield from texts(below)
+
+
+def check_limits(message: dict[str, Any]) -> None:
+    assert len(json.dumps(message)) < 9_500
+    blocks = message["blocks"]
+    assert len(blocks) <= 50
+    for block in Block.parse_all(blocks):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            block.validate_json()
+    for block in blocks:
+        assert len(block.get("fields", [])) <= 10
+        for field in block.get("fields", []):
+            assert 1 <= len(field["text"]) <= 2_000
+        if block["type"] == "header":
+            assert 1 <= len(block["text"]["text"]) <= 150
+    for text in texts(blocks):
+        assert 1 <= len(text["text"]) <= 3_000
+
+
+def check_harmless(message: dict[str, Any]) -> None:
+    """No text in it is markup but what we wrote ourselves."""
+    assert not MARKUP.search(message["text"])
+    assert not re.search(r"[*_~`]|@(?:here|channel|everyone)", message["text"])
+    for text in texts(message["blocks"]):
+        assert not MARKUP.search(DATE.sub("", text["text"]))
+        shown = text["text"].replace("\n", "")
+        assert is_plain(shown)
+        if text["type"] == "plain_text":
+            assert text["emoji"] is False
+            assert not re.search(r"@(?:here|channel|everyone)\b", text["text"], re.IGNORECASE)
+        else:
+            assert text["verbatim"] is True
+            check_code(text["text"])
+
+
+def check_code(text: str) -> None:
+    """Take away code blocks, code and our labels: what is left of mrkdwn must be ours alone."""
+    assert text.count("```") in (0, 2)
+    left = re.sub(r"```\n.*\n```", "", text, flags=re.DOTALL)
+    left = re.sub(r"`[^`\n]+`", "", left)
+    left = DATE.sub("", left)
+    label, _, left = left.partition("\n")
+    assert label.strip("*") in LABELS
+    left = re.sub(r"… and [\d,]+ more rules?", "", left)
+    assert left.strip("\n—") == ""
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_message_is_the_golden_one(sample: str) -> None:
+    message = payload(SAMPLES[sample]())
+    check_limits(message)
+    check_harmless(message)
+    check_golden(Path("slack") / f"{sample}.json", json.dumps(message, indent=2, ensure_ascii=False) + "\n")
+
+
+def test_the_message_of_hostile_text_is_the_golden_one() -> None:
+    message = payload(hostile())
+    check_limits(message)
+    check_harmless(message)
+    check_golden(Path("slack") / "hostile.json", json.dumps(message, indent=2, ensure_ascii=False) + "\n")
+
+
+nasty = st.text(
+    alphabet=st.one_of(st.characters(), st.sampled_from("<>&`*_~@|!#\n\r\u202e\u200b\ud800\U0001f600")), max_size=400
+) | st.builds(lambda a, b, n: a + b * n, st.sampled_from(["", HOSTILE]), st.characters(), st.integers(0, 20_000))
+
+
+@given(nasty)
+@settings(max_examples=150, deadline=None)
+def test_no_text_at_all_breaks_the_limits_or_becomes_markup(text: str) -> None:
+    message = payload(hostile(text))
+    check_limits(message)
+    check_harmless(message)
+
+
+@pytest.mark.parametrize("character", ["&", "\U0001f600", "`", "\u202e", "a", "\ud800", '"', "\\"])
+def test_the_limits_hold_for_the_heaviest_characters(character: str) -> None:
+    check_limits(payload(hostile(character * 30_000)))
+
+
+def test_the_worst_of_a_thousand_rules_is_shown_and_the_rest_is_counted() -> None:
+    message = payload(thousand_rules())
+    (diff,) = (text["text"] for text in texts(message) if "What changed" in text["text"])
+    lines = diff.split("\n")
+    assert lines[2] == '+ ingress tcp 22 from ::/0  "branch office 999"'
+    shown = sum(line.startswith("+ ") for line in lines)
+    assert shown >= 30
+    assert lines[-1] == f"… and {1_000 - shown} more rules"
+
+
+def test_a_list_that_fits_has_nothing_to_say_of_more() -> None:
+    alert = replace(critical_open_ssh(), changes=Changes(added=(rule(),) * 20))
+    assert "more rule" not in json.dumps(payload(alert))
+
+
+@pytest.mark.parametrize("length", range(2_000, 3_200, 60))
+def test_an_undo_command_is_shown_whole_or_not_at_all(length: int) -> None:
+    command = "aws ec2 " + "x" * length + " END"
+    told = json.dumps(payload(replace(critical_open_ssh(), undo=Undo(("aws first", command)))))
+    assert ("xxx" in told) == ("END" in told) == ("aws first" in told)
+    assert ("END" in told) != ("Not shown (2 commands): too long for Slack" in told)
+
+
+def test_a_short_undo_is_shown_and_a_long_one_is_not() -> None:
+    assert "Not shown" not in json.dumps(payload(replace(critical_open_ssh(), undo=Undo(("x" * 2_000,)))))
+    assert "Not shown" in json.dumps(payload(replace(critical_open_ssh(), undo=Undo(("x" * 3_000,)))))
+
+
+@pytest.mark.parametrize("hidden", ["```", "\u202e", "\x1b[31m", "\u200b", "a\nb"])
+def test_an_undo_command_that_cannot_be_shown_exactly_is_not_shown(hidden: str) -> None:
+    told = json.dumps(payload(replace(critical_open_ssh(), undo=Undo((f"aws ec2 '{hidden}' xyzzy",)))))
+    assert "Not shown (1 command): it holds" in told
+    assert "xyzzy" not in told
+
+
+def test_an_undo_command_is_shown_exactly() -> None:
+    command = 'aws ec2 x --y \'{"a": "<b> & `c` @d"}\''
+    message = payload(replace(critical_open_ssh(), undo=Undo((command,))))
+    (block,) = (text["text"] for text in texts(message) if text["text"].startswith("*Undo*"))
+    body = block.removeprefix("*Undo*\n```\n").removesuffix("\n```")
+    assert body.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == command
+
+
+def test_why_there_is_no_undo_is_said() -> None:
+    assert "Undo is not known: the rules of a deleted group are not in the record" in json.dumps(
+        payload(group_deleted())
+    )
+
+
+def test_the_first_line_tells_what_matters() -> None:
+    message = payload(critical_open_ssh())
+    assert message["blocks"][0]["text"]["text"].startswith("🔴 CRITICAL: tcp/22 opened to the internet on web")
+    assert message["text"].startswith("🔴 CRITICAL: tcp/22 opened to the internet on web")
+    assert "by alice@example.com · prod · eu-west-1" in message["text"]
+
+
+def test_every_severity_has_a_sign_of_its_own() -> None:
+    signs = {payload(replace(critical_open_ssh(), severity=severity))["text"][0] for severity in Severity}
+    assert len(signs) == len(Severity)
+
+
+def test_a_removal_is_good_news() -> None:
+    message = payload(revoke())
+    assert message["text"].startswith("🟢 LOW: tcp/22 closed")
+    assert "*What was closed*" in json.dumps(message)
+
+
+def test_a_removal_that_is_bad_news_for_another_reason_is_not_green() -> None:
+    assert payload(replace(revoke(), severity=Severity.HIGH))["text"].startswith("🟠 HIGH")
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#x", True),
+        ("https://console.aws.amazon.com/", True),
+        ("https://console.amazonaws-us-gov.com/ec2/", True),
+        ("https://cn-north-1.console.amazonaws.cn/ec2/", True),
+        ("http://console.aws.amazon.com/", False),
+        ("https://console.aws.amazon.com.evil.example.com/", False),
+        ("https://evilconsole.aws.amazon.com/", False),
+        ("https://console.aws.amazon.com@evil.example.com/", False),
+        ("https://a@console.aws.amazon.com/", False),
+        ("https://evil.example.com\\@console.aws.amazon.com/", False),
+        ("https://console.aws.amazon.com:8443/", False),
+        ("https://console.aws.amazon.com/" + "x" * 3_000, False),
+        ("https://console.aws.amazon.com/\u202e", False),
+        ("https://console.aws.amazon.com/a b", False),
+        ("javascript:alert(1)", False),
+        ("https://[", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_buttons_lead_only_to_the_console(url: str | None, allowed: bool) -> None:
+    assert is_console_url(url) is allowed
+    alert = replace(critical_open_ssh(), event=replace(critical_open_ssh().event, url=url))
+    assert ("Open the CloudTrail event" in json.dumps(payload(alert))) is allowed
+
+
+@given(st.text())
+@settings(max_examples=200, deadline=None)
+def test_weight_is_never_less_than_what_slack_counts(text: str) -> None:
+    assert weight(text) >= len(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+
+
+@pytest.mark.parametrize("text", ["", " ", "`", "``", " ` "])
+def test_code_is_never_empty(text: str) -> None:
+    assert code(text, 50) == "—" or re.fullmatch(r"`[^`\s][^`]*`", code(text, 50))
+
+
+def test_ok_is_a_receipt(inbox: Receiver) -> None:
+    Slack("slack", inbox.url, DOOR).send(critical_open_ssh())
+    assert json.loads(inbox.requests[0].body) == payload(critical_open_ssh())
+
+
+def slack_error(inbox: Receiver, answer: Answer, alert: Alert | None = None) -> DeliveryError:
+    inbox.will(answer)
+    with pytest.raises(DeliveryError) as caught:
+        Slack("slack", inbox.url, DOOR).send(alert or critical_open_ssh())
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (400, "invalid_payload"),
+        (400, "invalid_blocks"),
+        (400, "user_not_found"),
+        (403, "action_prohibited"),
+        (403, "invalid_token"),
+        (404, "channel_not_found"),
+        (404, "no_service"),
+        (404, "no_active_hooks"),
+        (410, "channel_is_archived"),
+    ],
+)
+def test_what_slack_refuses_stays_refused_and_its_word_is_told(inbox: Receiver, status: int, word: str) -> None:
+    error = slack_error(inbox, Answer(status, word.encode()))
+    assert error.permanent
+    assert error.reason.startswith(f"it answered HTTP {status}: {word}")
+
+
+def test_a_removed_webhook_says_the_way_out(inbox: Receiver) -> None:
+    assert slack_error(inbox, Answer(404, b"no_service")).reason == (
+        "it answered HTTP 404: no_service (the webhook is disabled, removed or its URL is wrong; make a new one)"
+    )
+
+
+def test_a_rate_limit_waits_as_long_as_slack_says(inbox: Receiver) -> None:
+    error = slack_error(inbox, Answer(429, b"rate_limited", {"Retry-After": "30"}))
+    assert (error.permanent, error.retry_after) == (False, 30.0)
+
+
+def test_a_fault_of_slack_s_own_is_worth_a_retry(inbox: Receiver) -> None:
+    assert not slack_error(inbox, Answer(500, b"rollup_error")).permanent
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b"not ok"])
+def test_a_200_without_ok_is_not_a_delivery(inbox: Receiver, body: bytes) -> None:
+    error = slack_error(inbox, Answer(200, body))
+    assert (error.reason, error.permanent) == ('it answered HTTP 200 without Slack\'s "ok"', False)
+
+
+@pytest.mark.parametrize("body", [b"/services/T0/B0/XXXX", b"<html>", b"\xff\xfe", b"a" * 51, b"No_Service", b"a_1"])
+def test_an_answer_that_is_no_error_word_is_not_repeated(inbox: Receiver, body: bytes) -> None:
+    assert slack_error(inbox, Answer(404, body)).reason == "it answered HTTP 404"
