@@ -106,7 +106,7 @@ class AwsReader:
         session = boto3.Session(**self._credentials(foreign, region), region_name=region)
         return session.client(service, config=config)  # type: ignore[call-overload]
 
-    def _credentials(self, foreign: str | None, region: str | None) -> dict[str, str]:
+    def _credentials(self, foreign: str | None, region: str | None) -> dict[str, Any]:
         if foreign is None:
             return {}
         sts = self._make("sts", None, region)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from chalicelib.catalog import EventGroup
 from chalicelib.changes import Change
 from chalicelib.enrichment.clients import Call
+from chalicelib.records import CloudTrailRecord, mapping, text
+from chalicelib.rule_wire import field
 from chalicelib.rules import PeerType, SecurityGroupRule
 
 MAX_CALLS = 3
@@ -39,20 +40,20 @@ class Plan:
     given_up: tuple[str, ...] = ()
 
 
-def plan(change: Change, occurred_at: datetime | None, *, with_config: bool, is_cached: Callable[[str], bool]) -> Plan:
+def plan(record: CloudTrailRecord, change: Change, *, with_config: bool, is_cached: Callable[[str], bool]) -> Plan:
     """The look-ups for one change; ``is_cached`` tells which prefix lists need none."""
     if not change.succeeded:
         return Plan((_groups(change, ()),) if _is_named(change) else ())
     group = change.event.group
     if group is EventGroup.PREFIX_LISTS:
-        return _for_prefix_list(change)
+        return _for_prefix_list(record, change)
     if group is EventGroup.ATTACHMENTS:
-        return _for_attachment(change, occurred_at, with_config=with_config)
+        return _for_attachment(record, change, with_config=with_config)
     if not _is_named(change):
         return Plan()
     if group is EventGroup.GROUPS:
-        return _for_group(change, occurred_at, with_config=with_config)
-    return _for_rules(change, occurred_at, with_config=with_config, is_cached=is_cached)
+        return _for_group(record, change, with_config=with_config)
+    return _for_rules(record, change, with_config=with_config, is_cached=is_cached)
 
 
 def changed_rules(change: Change) -> tuple[SecurityGroupRule, ...]:
@@ -67,7 +68,7 @@ def _is_named(change: Change) -> bool:
 
 
 def _for_rules(
-    change: Change, occurred_at: datetime | None, *, with_config: bool, is_cached: Callable[[str], bool]
+    record: CloudTrailRecord, change: Change, *, with_config: bool, is_cached: Callable[[str], bool]
 ) -> Plan:
     if change.group_id is None:
         return Plan((_groups(change, ()),))
@@ -80,16 +81,16 @@ def _for_rules(
         given_up += [f"what is in prefix list {item}: not looked up, an alert has three calls" for item in lists[1:]]
         return Plan((rules, _lists(lists), _entries(lists[0])), tuple(given_up))
     if with_config and not change.changes.before_known:
-        return Plan((rules, _config(change.group_id, "AWS::EC2::SecurityGroup", occurred_at), _attached(change)))
+        return Plan((rules, _config(change.group_id, "AWS::EC2::SecurityGroup", record), _attached(change)))
     return Plan((_groups(change, _referenced(change)), rules, _attached(change)))
 
 
-def _for_group(change: Change, occurred_at: datetime | None, *, with_config: bool) -> Plan:
+def _for_group(record: CloudTrailRecord, change: Change, *, with_config: bool) -> Plan:
     group_id = change.group_id
     if change.event.name == "DeleteSecurityGroup":
         # It is gone: nothing live is left to ask about.
         recorded = with_config and group_id
-        return Plan((_config(str(group_id), "AWS::EC2::SecurityGroup", occurred_at),) if recorded else ())
+        return Plan((_config(str(group_id), "AWS::EC2::SecurityGroup", record),) if recorded else ())
     if group_id is None:
         return Plan((_groups(change, ()),))
     if change.event.name == "CreateSecurityGroup":
@@ -105,7 +106,7 @@ _INTERFACES_OF = {
 _LOAD_BALANCER = re.compile(r"arn:[a-z-]+:elasticloadbalancing:[^:]*:\d*:loadbalancer/(?P<path>.+)")
 
 
-def _for_attachment(change: Change, occurred_at: datetime | None, *, with_config: bool) -> Plan:
+def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bool) -> Plan:
     attachment = change.attachment
     if attachment is None or change.changes.before_known:  # an endpoint whose groups were left alone
         return Plan()
@@ -115,7 +116,7 @@ def _for_attachment(change: Change, occurred_at: datetime | None, *, with_config
         by, kind = _INTERFACES_OF[attachment.resource_type]
         questions.append(_interfaces(by, attachment.resource_id))
         if with_config:
-            questions.append(_config(attachment.resource_id, kind, occurred_at))
+            questions.append(_config(attachment.resource_id, kind, record))
     elif attachment.resource_type == "VPC endpoint":
         call = Call("ec2:DescribeVpcEndpoints", "describe_vpc_endpoints", {"VpcEndpointIds": [attachment.resource_id]})
         questions.append(Question("endpoint", f"the groups of {attachment.resource_id}", call))
@@ -131,14 +132,31 @@ def removed_from_endpoint(change: Change) -> tuple[str, ...]:
     return tuple(told[1].rstrip(", ").split(", ")) if told else ()
 
 
-def _for_prefix_list(change: Change) -> Plan:
-    prefix_list = change.prefix_list
-    if prefix_list is None:
+def _for_prefix_list(record: CloudTrailRecord, change: Change) -> Plan:
+    if change.prefix_list is None:
         return Plan()
-    by_list = {"Name": "ip-permission.prefix-list-id", "Values": [prefix_list.prefix_list_id]}
-    lacks = f"which security groups {prefix_list.prefix_list_id} opens"
-    groups = _describe_groups([by_list], lacks)
-    return Plan((groups, _lists([prefix_list.prefix_list_id]), _entries(prefix_list.prefix_list_id)))
+    list_id = change.prefix_list.prefix_list_id
+    by_list = {"Name": "ip-permission.prefix-list-id", "Values": [list_id]}
+    questions = [_describe_groups([by_list], f"which security groups {list_id} opens")]
+    before, restored = list_versions(record)
+    if before is not None:
+        questions.append(_entries(list_id, before, "entries_before"))
+    if restored is not None:
+        questions.append(_entries(list_id, restored, "entries_after"))
+    else:
+        questions.append(_lists([list_id]))
+    return Plan(tuple(questions[:MAX_CALLS]))
+
+
+def list_versions(record: CloudTrailRecord) -> tuple[int | None, int | None]:
+    """The version of the prefix list before a change of it, and the one that was restored."""
+    request = mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
+    return _number(field(request, "currentVersion")), _number(field(request, "previousVersion"))
+
+
+def _number(value: object) -> int | None:
+    digits = text(value)
+    return int(digits) if digits is not None and digits.isdecimal() and len(digits) <= 18 else None
 
 
 def alias() -> Question:
@@ -192,15 +210,19 @@ def _lists(prefix_list_ids: list[str]) -> Question:
     return Question("lists", f"the name of prefix list {', '.join(prefix_list_ids)}", call)
 
 
-def _entries(prefix_list_id: str) -> Question:
-    parameters = {"PrefixListId": prefix_list_id, "MaxResults": 100}
+def _entries(prefix_list_id: str, version: int | None = None, key: str | None = None) -> Question:
+    parameters: dict[str, Any] = {"PrefixListId": prefix_list_id, "MaxResults": 100}
+    lacks = f"what is in prefix list {prefix_list_id}"
+    if version is not None:
+        parameters["TargetVersion"] = version
+        lacks = f"what was in version {version} of prefix list {prefix_list_id}"
     call = Call("ec2:GetManagedPrefixListEntries", "get_managed_prefix_list_entries", parameters)
-    return Question(f"entries:{prefix_list_id}", f"what is in prefix list {prefix_list_id}", call)
+    return Question(key or f"entries:{prefix_list_id}", lacks, call)
 
 
-def _config(resource_id: str, kind: str, occurred_at: datetime | None) -> Question:
+def _config(resource_id: str, kind: str, record: CloudTrailRecord) -> Question:
     parameters: dict[str, Any] = {"resourceType": kind, "resourceId": resource_id, "limit": 1}
-    if occurred_at is not None:
-        parameters["laterTime"] = occurred_at
+    if record.event_time is not None:
+        parameters["laterTime"] = record.event_time
     call = Call("config:GetResourceConfigHistory", "get_resource_config_history", parameters, "config")
     return Question("config", "what AWS Config recorded before", call)
