@@ -9,13 +9,25 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 # An assumed role lasts an hour unless asked otherwise; it is renewed while it is still good.
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _ROLE_SECONDS = 3600 - 300
+
+
+# botocore's names for having had no answer, in words. https://botocore.amazonaws.com/v1/documentation/
+_NETWORK_WORDS = {
+    "ConnectTimeoutError": "timed out",
+    "ReadTimeoutError": "timed out",
+    "EndpointConnectionError": "no connection",
+    "ConnectionClosedError": "no connection",
+    "NoCredentialsError": "no credentials",
+    "NoRegionError": "no region",
+}
 
 
 class LookupFailed(Exception):  # noqa: N818 - a look-up fails, the program does not
@@ -25,6 +37,19 @@ class LookupFailed(Exception):  # noqa: N818 - a look-up fails, the program does
         self.action = action
         self.code = code
         super().__init__(f"{code} on {action}")
+
+
+@contextmanager
+def named_failures(action: str) -> Iterator[None]:
+    """Turns what botocore raises inside into a LookupFailed that names the action."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only where look-ups are on
+
+    try:
+        yield
+    except ClientError as error:
+        raise LookupFailed(action, error.response.get("Error", {}).get("Code") or "an error") from error
+    except BotoCoreError as error:
+        raise LookupFailed(action, _NETWORK_WORDS.get(type(error).__name__, type(error).__name__)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +91,9 @@ class AwsReader:
 
     def __call__(self, call: Call, account_id: str | None, region: str | None) -> Mapping[str, Any]:
         """The answer of AWS to one call."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only where look-ups are on
-
-        try:
+        with named_failures(call.action):
             client = self._client(call.service, account_id, region)
             answer: Mapping[str, Any] = getattr(client, call.method)(**call.parameters)
-        except ClientError as error:
-            raise LookupFailed(call.action, error.response.get("Error", {}).get("Code") or "an error") from error
-        except BotoCoreError as error:
-            raise LookupFailed(call.action, _network_word(type(error).__name__)) from error
         return answer
 
     def _client(self, service: str, account_id: str | None, region: str | None) -> Any:
@@ -122,18 +141,3 @@ class AwsReader:
         if role.startswith("arn:"):
             return re.sub(r"\{account\}|(?<=:)\d{12}(?=:)", account_id, role)
         return f"arn:{sts.meta.partition}:iam::{account_id}:role/{role}"
-
-
-# botocore's names for having had no answer, in words. https://botocore.amazonaws.com/v1/documentation/
-_NETWORK_WORDS = {
-    "ConnectTimeoutError": "timed out",
-    "ReadTimeoutError": "timed out",
-    "EndpointConnectionError": "no connection",
-    "ConnectionClosedError": "no connection",
-    "NoCredentialsError": "no credentials",
-    "NoRegionError": "no region",
-}
-
-
-def _network_word(name: str) -> str:
-    return _NETWORK_WORDS.get(name, name)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from chalicelib.enrichment.clients import LookupFailed, named_failures
 from chalicelib.enrichment.snapshot_store import Item, Outrun
 
 
@@ -22,12 +23,12 @@ class DynamoTable:
     def get(self, pk: str, sk: str) -> Item | None:
         """The item, read consistently: what was written last is what comes."""
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
-        answer = self._client().get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        with named_failures("dynamodb:GetItem"):
+            answer = self._client().get_item(TableName=self._name, Key=key, ConsistentRead=True)
         return _decoded(answer["Item"]) if "Item" in answer else None
 
     def put(self, item: Item, seen: int) -> None:
         """Write the item where nobody else has since it was read."""
-        client = self._client()
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if seen:
             condition = {
@@ -35,25 +36,28 @@ class DynamoTable:
                 "ExpressionAttributeValues": {":seen": {"N": str(seen)}},
             }
         try:
-            client.put_item(TableName=self._name, Item=_encoded(item), **condition)
-        except client.exceptions.ConditionalCheckFailedException as error:
-            raise Outrun(f"{item['sk']} was written by somebody else") from error
+            with named_failures("dynamodb:PutItem"):
+                self._client().put_item(TableName=self._name, Item=_encoded(item), **condition)
+        except LookupFailed as error:
+            if error.code == "ConditionalCheckFailedException":
+                raise Outrun(f"{item['sk']} was written by somebody else") from error
+            raise
 
     def query(self, pk: str) -> Iterator[Item]:
         """Every item of a partition."""
-        pages = (
-            self._client()
-            .get_paginator("query")
-            .paginate(
-                TableName=self._name,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": pk}},
-                ConsistentRead=True,
-            )
-        )
-        for page in pages:
-            for item in page["Items"]:
-                yield _decoded(item)
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": pk}},
+            "ConsistentRead": True,
+        }
+        while True:
+            with named_failures("dynamodb:Query"):
+                page = self._client().query(**request)
+            yield from map(_decoded, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def _encoded(item: Item) -> dict[str, Any]:

@@ -96,7 +96,9 @@ def play(base: Rules, history: Iterable[PastChange]) -> Rules:
 def _play_one(rules: list[SecurityGroupRule], past: PastChange) -> None:
     if past.removed or past.gone:
         rules[:] = [
-            rule for rule in rules if rule.id not in past.gone and not any(_is(rule, item) for item in past.removed)
+            rule
+            for rule in rules
+            if rule.id not in past.gone and not any(same_rule(rule, item) for item in past.removed)
         ]
     for item in past.modified:
         place = find(rules, item.after, item.before)
@@ -107,7 +109,7 @@ def _play_one(rules: list[SecurityGroupRule], past: PastChange) -> None:
     rules += [rule for rule in past.added if find(rules, rule, None) is None]
 
 
-def _is(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
+def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
     """Whether both are the same rule: by id where both have one, else by what they allow."""
     if rule.id is not None and other.id is not None:
         return rule.id == other.id
