@@ -1,1 +1,1 @@
-"""One module per command of the ``sgwatch`` command line."""
+"""The commands of the operator command line, one module each."""
