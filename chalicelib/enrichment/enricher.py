@@ -5,11 +5,12 @@ Whatever goes wrong with a look-up or the state table is a sentence in the alert
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from chalicelib import judgement
 from chalicelib.alerts import Account, Alert, AlertKind, Attached, SecurityGroup
@@ -22,7 +23,7 @@ from chalicelib.enrichment.correlation import remarks
 from chalicelib.enrichment.known import GroupInfo, Interface, Rules, World
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.memory import Memory, described_by_id, group_of, key_of, past_of, remembered
-from chalicelib.enrichment.questions import list_versions, removed_from_endpoint
+from chalicelib.enrichment.questions import LABELS, list_versions, removed_from_endpoint
 from chalicelib.enrichment.reach import sharpen
 from chalicelib.enrichment.restore import restore
 from chalicelib.enrichment.snapshot_store import Outrun, Snapshots
@@ -31,7 +32,7 @@ from chalicelib.facts import Facts
 from chalicelib.headline import summary, title
 from chalicelib.principals import read_principal
 from chalicelib.reading import read_change
-from chalicelib.records import CloudTrailRecord
+from chalicelib.records import CloudTrailRecord, read_record
 from chalicelib.severity import severity_of
 
 DEFAULT_OWNER_TAGS = ("owner", "team")
@@ -54,13 +55,14 @@ class Enricher:
     now: Callable[[], datetime] = _utc_now
     on_fault: Callable[[CloudTrailRecord, Exception], None] = lambda _record, _error: None
 
-    def alert_of(self, record: CloudTrailRecord) -> Alert:
-        """The alert of one record.
+    def alert_of(self, raw: Mapping[str, Any]) -> Alert:
+        """The alert of one bare CloudTrail record.
 
         Raises:
             NotWatched: the record is of no event in the catalog, or touches no security group.
         """
-        plain = judgement.alert_of(record.raw)
+        plain = judgement.alert_of(raw)
+        record = read_record(raw)
         if plain.kind is not AlertKind.SECURITY_GROUP_CHANGE:
             return replace(plain, account=Account(record.account_id, self.lookups.name_of(record.account_id)))
         try:
@@ -92,7 +94,8 @@ class Enricher:
             said = remarks(past, snapshot.earlier(past.event_id, past.event_time)) if snapshot else ()
             looked_up = (world.groups or {}).get(key.group_id)
             unknowns += self._remember(key, Memory(past, known, live, looked_up, self.now()), snapshot)
-        world = replace(world, unknowns=(*world.unknowns, *doubts, *unknowns))
+        told = world.unknowns if group is None else [item for item in world.unknowns if not item.startswith(LABELS)]
+        world = replace(world, unknowns=(*told, *doubts, *unknowns))
         return self._alert(record, known, world, group, said)
 
     def _look(

@@ -22,6 +22,9 @@ MAX_CALLS = 3
 _MAX_VALUES = 200
 _PAGE = 1000
 
+# What the alert lacks where nobody describes the group.
+LABELS = "the group's name, description and tags"
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -77,7 +80,7 @@ def _for_rules(
     lists = [item for item in dict.fromkeys(lists) if not is_cached(item)]
     rules = _rules(change.group_id)
     if lists:
-        given_up = ["the group's name, tags and attached interfaces: not looked up, the prefix list took the calls"]
+        given_up = [f"{part}: not looked up, the prefix list took the calls" for part in (LABELS, "attached interfaces")]
         given_up += [f"what is in prefix list {item}: not looked up, an alert has three calls" for item in lists[1:]]
         return Plan((rules, _lists(lists), _entries(lists[0])), tuple(given_up))
     if with_config and not change.changes.before_known:
@@ -171,7 +174,7 @@ def _referenced(change: Change) -> tuple[str, ...]:
 
 
 def _groups(change: Change, others: Iterable[str]) -> Question:
-    lacks = "the group's name, description and tags"
+    lacks = LABELS
     if change.group_id is None:
         return _describe_groups([{"Name": "group-name", "Values": [change.group_name]}], lacks)
     return _groups_by_id((change.group_id, *others), lacks)
