@@ -9,7 +9,7 @@ from datetime import datetime
 from chalicelib.changes import Change
 from chalicelib.enrichment.before import Known, shows
 from chalicelib.enrichment.known import GroupInfo, Rules
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, first_seen, fold, resolved, trimmed
+from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, created, first_seen, fold, resolved, trimmed
 from chalicelib.records import CloudTrailRecord, mapping, text
 from chalicelib.rule_wire import field, items
 
@@ -73,12 +73,15 @@ def remembered(current: Snapshot | None, memory: Memory, key: GroupKey) -> Snaps
 
 def _begun(memory: Memory, key: GroupKey) -> Snapshot | None:
     live, past = memory.live, memory.past
+    if past.event_name == "CreateSecurityGroup":
+        return created(key, past, live)
     if live is None:
         return None
     if shows(memory.known.change, live):
-        return first_seen(key, past, memory.known.before or ())
+        return first_seen(key, past, memory.known.before or (), memory.now)
     # The live rules are of a later moment: they are the beginning, and this change is only remembered.
-    return Snapshot(key, base=live, base_time=memory.now.replace(microsecond=0), history=(past,))
+    at = memory.now
+    return Snapshot(key, base=live, base_time=at.replace(microsecond=0), known_since=at, history=(past,))
 
 
 def _labelled(snapshot: Snapshot, memory: Memory) -> Snapshot:

@@ -80,7 +80,9 @@ def _for_rules(
     lists = [item for item in dict.fromkeys(lists) if not is_cached(item)]
     rules = _rules(change.group_id)
     if lists:
-        given_up = [f"{part}: not looked up, the prefix list took the calls" for part in (LABELS, "attached interfaces")]
+        given_up = [
+            f"{part}: not looked up, the prefix list took the calls" for part in (LABELS, "attached interfaces")
+        ]
         given_up += [f"what is in prefix list {item}: not looked up, an alert has three calls" for item in lists[1:]]
         return Plan((rules, _lists(lists), _entries(lists[0])), tuple(given_up))
     if with_config and not change.changes.before_known:

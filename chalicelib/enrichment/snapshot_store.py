@@ -155,6 +155,7 @@ def _body(snapshot: Snapshot) -> bytes:
     document = {
         "base": _encode_rules(snapshot.base),
         "base_time": _encode_time(snapshot.base_time),
+        "known_since": _encode_time(snapshot.known_since),
         "history": [_encode_past(past) for past in snapshot.history],
         "description": snapshot.description,
         "tags": dict(snapshot.tags),
@@ -171,6 +172,7 @@ def decode_snapshot(item: Item) -> Snapshot:
         key=GroupKey(account_id, region, str(item["sk"])),
         base=_decode_rules(body["base"]),
         base_time=parse_time(body["base_time"]),
+        known_since=parse_time(body["known_since"]),
         history=tuple(_decode_past(past) for past in body["history"]),
         name=item.get("name"),
         vpc_id=item.get("vpc_id"),

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from chalicelib.enrichment.known import Rules
-from chalicelib.rules import ModifiedRule, RuleIdentity, SecurityGroupRule, diff
+from chalicelib.rules import (
+    ALL_PROTOCOLS,
+    Direction,
+    ModifiedRule,
+    Peer,
+    PeerType,
+    RuleIdentity,
+    SecurityGroupRule,
+    diff,
+)
 
 # EventBridge retries an event for a day and Lambda for six hours: what is older than this comes no more.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
@@ -48,12 +57,15 @@ class Snapshot:
     """A group as far as events have told of it.
 
     ``base`` are its rules before the first change in ``history``, None where they were never known;
-    ``base_time`` is the moment up to which the base holds all changes. ``revision`` counts writes.
+    ``base_time`` is the moment up to which the base holds all changes; it may hold some of a little
+    later, so that only of events after ``known_since`` it can be told what was before. ``revision``
+    counts writes.
     """
 
     key: GroupKey
     base: Rules | None = None
     base_time: datetime | None = None
+    known_since: datetime | None = None
     history: tuple[PastChange, ...] = ()
     name: str | None = None
     vpc_id: str | None = None
@@ -69,7 +81,7 @@ class Snapshot:
 
     def rules_before(self, event_id: str, event_time: datetime) -> Rules | None:
         """The rules just before a change; None where the snapshot does not reach back so far."""
-        if self.base is None or (self.base_time is not None and event_time < self.base_time):
+        if self.base is None or self.known_since is None or event_time < self.known_since:
             return None
         return play(self.base, self._to_play(self.earlier(event_id, event_time)))
 
@@ -102,9 +114,9 @@ def _play_one(rules: list[SecurityGroupRule], past: PastChange) -> None:
         ]
     for item in past.modified:
         place = find(rules, item.after, item.before)
-        if place is None:
+        if place is None and item.after.id is not None:
             rules.append(item.after)
-        else:
+        elif place is not None:
             rules[place] = item.after if item.after.id else replace(item.after, id=rules[place].id)
     rules += [rule for rule in past.added if find(rules, rule, None) is None]
 
@@ -142,9 +154,29 @@ def _contents(rules: Iterable[SecurityGroupRule]) -> frozenset[tuple[RuleIdentit
     return frozenset((rule.identity, rule.description) for rule in rules)
 
 
-def first_seen(key: GroupKey, past: PastChange, before: Rules) -> Snapshot:
-    """The snapshot of a group of which nothing was known until this change."""
-    return Snapshot(key, base=before, base_time=past.event_time, history=(past,))
+def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: datetime) -> Snapshot:
+    """The snapshot of a group of which nothing was known until this change.
+
+    ``before`` are live rules with the change undone: what was done since is in them, until
+    ``observed_at``, and not told yet.
+    """
+    return Snapshot(key, base=before, base_time=past.event_time, known_since=observed_at, history=(past,))
+
+
+def created(key: GroupKey, past: PastChange, live: Rules | None) -> Snapshot:
+    """The snapshot of a new group: all egress is allowed, whatever was done to it in the meantime."""
+    default = tuple(rule for rule in live or () if _is_default(rule)) or (DEFAULT_EGRESS,)
+    return Snapshot(key, base=default, base_time=past.event_time, known_since=past.event_time, history=(past,))
+
+
+# https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
+DEFAULT_EGRESS = SecurityGroupRule(Direction.EGRESS, ALL_PROTOCOLS, None, None, Peer(PeerType.IPV4, "0.0.0.0/0"))
+
+
+def _is_default(rule: SecurityGroupRule) -> bool:
+    """Whether a new group may have been given this rule by AWS; a VPC with IPv6 adds one for ``::/0``."""
+    same = replace(rule, peer=DEFAULT_EGRESS.peer) if rule.peer.value == "::/0" else rule
+    return same.identity == DEFAULT_EGRESS.identity
 
 
 def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Snapshot:
@@ -195,7 +227,8 @@ def shortened(snapshot: Snapshot, length: int) -> Snapshot:
     old, kept = snapshot.history[:cut], snapshot.history[cut:]
     base = None if snapshot.base is None else play(snapshot.base, old)
     since = max(filter(None, (snapshot.base_time, old[-1].event_time)))
-    return replace(snapshot, base=base, base_time=since, history=kept)
+    known = max(filter(None, (snapshot.known_since, since)))
+    return replace(snapshot, base=base, base_time=since, known_since=known, history=kept)
 
 
 def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
@@ -206,7 +239,7 @@ def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
     """
     rules = snapshot.rules
     if rules is None:
-        return replace(snapshot, base=live, base_time=at)
+        return replace(snapshot, base=live, base_time=at, known_since=at)
     found = diff(rules, live)
     if not found:
         return snapshot

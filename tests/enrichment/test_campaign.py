@@ -110,7 +110,7 @@ def test_what_is_told_without_a_state_table_is_true(
 @pytest.mark.slow
 @pytest.mark.parametrize("with_store", [True, False])
 @given(group=GROUPS, plan=PLANS)
-@settings(max_examples=100, suppress_health_check=FIXTURES_STAY, deadline=None)
+@settings(max_examples=50, suppress_health_check=FIXTURES_STAY, deadline=None)
 def test_hundreds_of_changes_are_told_truly_and_undone(
     world: World, lookups: Lookups, with_store: bool, group: Any, plan: list[Step]
 ) -> None:

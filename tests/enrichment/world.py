@@ -116,7 +116,8 @@ class World:
             else:
                 default = [item for item in self.rules(group_id) if item.direction is Direction.EGRESS]
                 permissions = to_ip_permissions(
-                    rule for rule in mine
+                    rule
+                    for rule in mine
                     if rule.direction is direction and rule.identity not in {item.identity for item in default}
                 )
                 if permissions:
@@ -139,7 +140,9 @@ class World:
     def state(self, group_id: str) -> State:
         """The whole group."""
         (group,) = self.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
-        listed = (replace(rule, peer=replace(rule.peer, value=self._own(rule, group_id))) for rule in self.rules(group_id))
+        listed = (
+            replace(rule, peer=replace(rule.peer, value=self._own(rule, group_id))) for rule in self.rules(group_id)
+        )
         return State(
             name=group["GroupName"],
             description=group["Description"],
@@ -173,7 +176,9 @@ def true_difference(before: Rules, after: Rules) -> RuleDiff:
         added=tuple(rule for key, rule in new.items() if key not in old),
         removed=tuple(rule for key, rule in old.items() if key not in new),
         modified=tuple(
-            ModifiedRule(old[key], new[key]) for key in old if key in new and contents([old[key]]) != contents([new[key]])
+            ModifiedRule(old[key], new[key])
+            for key in old
+            if key in new and contents([old[key]]) != contents([new[key]])
         ),
     )
 
@@ -182,13 +187,24 @@ def assert_true(changes: Changes, truth: RuleDiff) -> None:
     """That an alert tells the true difference."""
     assert contents(changes.added) == contents(truth.added)
     assert contents(changes.removed) == contents(truth.removed)
-    told = [item for item in changes.modified if item.before is None or contents([item.before]) != contents([item.after])]
+    told = [
+        item for item in changes.modified if item.before is None or contents([item.before]) != contents([item.after])
+    ]
     assert pairs(told) == pairs(truth.modified)
 
 
 CHANGES = st.sampled_from(
-    ["authorize", "authorize", "revoke_by_id", "revoke_by_value", "modify", "modify", "describe_by_id",
-     "describe_by_value", "delete"]
+    [
+        "authorize",
+        "authorize",
+        "revoke_by_id",
+        "revoke_by_value",
+        "modify",
+        "modify",
+        "describe_by_id",
+        "describe_by_value",
+        "delete",
+    ]
 )
 
 
@@ -267,7 +283,9 @@ def _modification(
         peer = wanted.peer if wanted.peer.type is old.peer.type else old.peer
         changed = replace(wanted, peer=peer)
         updates.append({"SecurityGroupRuleId": old.id, "SecurityGroupRule": rule_request(changed)})
-    wanted_identities = [json.dumps({k: v for k, v in u["SecurityGroupRule"].items() if k != "Description"}) for u in updates]
+    wanted_identities = [
+        json.dumps({k: v for k, v in u["SecurityGroupRule"].items() if k != "Description"}) for u in updates
+    ]
     if not updates or len(set(wanted_identities)) < len(updates):
         return None
     return "modify-security-group-rules", request | {"SecurityGroupRules": updates}
