@@ -159,8 +159,23 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# The order of a rule's keys in the published shape.
-_RULE_KEYS = ("id", "direction", "protocol", "from_port", "to_port", "peer", "description")
+def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
+    """A rule in the published shape."""
+    peer = rule.peer
+    return {
+        "id": rule.id,
+        "direction": rule.direction and rule.direction.value,
+        "protocol": rule.protocol,
+        "from_port": rule.from_port,
+        "to_port": rule.to_port,
+        "peer": {
+            "type": peer.type.value,
+            "value": peer.value,
+            "account_id": peer.account_id,
+            "vpc_id": peer.vpc_id,
+        },
+        "description": rule.description,
+    }
 
 
 def _encode(value: object) -> Any:
@@ -169,19 +184,19 @@ def _encode(value: object) -> Any:
             return value
         case str():
             return str(value)  # a StrEnum as the plain string
-        case datetime():
-            return format_time(value)
         case SecurityGroupRule():
-            return {key: _encode(getattr(value, key)) for key in _RULE_KEYS}
+            return encode_rule(value)
         case tuple():
             return [_encode(item) for item in value]
+        case datetime():
+            return format_time(value)
         case Mapping():
             return dict(value)
     return _encode_fields(value)
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    return {item.name: _encode(getattr(value, item.name)) for item in fields(value)}
+    return {name: _encode(getattr(value, name)) for name in value.__slots__}
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:
@@ -235,12 +250,6 @@ def decode_rule(document: Mapping[str, Any]) -> SecurityGroupRule:
     direction = document["direction"] and Direction(document["direction"])
     known = _only_known(Peer, {**peer, "type": PeerType(peer["type"])})
     return _only_known(SecurityGroupRule, {**document, "direction": direction, "peer": known})
-
-
-def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
-    """A rule in the published shape."""
-    encoded: dict[str, Any] = _encode(rule)
-    return encoded
 
 
 def _decode_changes(document: Mapping[str, Any]) -> Changes:

@@ -8,7 +8,15 @@ from chalicelib.openings import is_ingress
 from chalicelib.principals import Principal
 from chalicelib.records import CloudTrailRecord
 from chalicelib.rules import Direction, ModifiedRule, SecurityGroupRule
-from chalicelib.wording import count_phrase, group_phrase, is_world, peer_phrase, printable, service_phrase
+from chalicelib.wording import (
+    count_phrase,
+    group_phrase,
+    is_world,
+    named_group_phrase,
+    peer_phrase,
+    printable,
+    service_phrase,
+)
 
 # A title fits a Slack header (150) with room for a mark, and an SNS subject after shortening.
 MAX_TITLE = 140
@@ -74,6 +82,7 @@ def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
 
 
 def _without_rules(change: Change, group: str) -> str:
+    named = named_group_phrase(change.group_name, change.group_id)
     vpc = printable(change.associated_vpc_id or "a VPC", 40)
     attachment, prefix_list = change.attachment, change.prefix_list
     if attachment and change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
@@ -83,10 +92,10 @@ def _without_rules(change: Change, group: str) -> str:
     if prefix_list:
         return f"prefix list {printable(prefix_list.prefix_list_id, 60)} changed"
     return {
-        "CreateSecurityGroup": f"security group {group} created",
-        "DeleteSecurityGroup": f"security group {group} deleted",
-        "AssociateSecurityGroupVpc": f"security group {group} associated with {vpc}",
-        "DisassociateSecurityGroupVpc": f"security group {group} disassociated from {vpc}",
+        "CreateSecurityGroup": f"{named} created",
+        "DeleteSecurityGroup": f"{named} deleted",
+        "AssociateSecurityGroupVpc": f"{named} associated with {vpc}",
+        "DisassociateSecurityGroupVpc": f"{named} disassociated from {vpc}",
     }.get(change.event.name, f"rule descriptions changed on {group}")
 
 
@@ -167,10 +176,11 @@ def _attempt_without_rules(change: Change, group: str) -> str:
         return f"changing the security groups of {_resource(change.attachment)}"
     if change.prefix_list:
         return f"changing prefix list {printable(change.prefix_list.prefix_list_id, 60)}"
+    named = named_group_phrase(change.group_name, change.group_id)
     verbs = {
-        "CreateSecurityGroup": f"creating security group {group}",
-        "DeleteSecurityGroup": f"deleting security group {group}",
-        "AssociateSecurityGroupVpc": f"associating security group {group} with a VPC",
-        "DisassociateSecurityGroupVpc": f"disassociating security group {group} from a VPC",
+        "CreateSecurityGroup": f"creating {named}",
+        "DeleteSecurityGroup": f"deleting {named}",
+        "AssociateSecurityGroupVpc": f"associating {named} with a VPC",
+        "DisassociateSecurityGroupVpc": f"disassociating {named} from a VPC",
     }
     return verbs.get(change.event.name, f"{change.event.name} on {group}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,15 +76,17 @@ class Log:
         level: str = "info",
         write: Callable[[str], None] = write_line,
         bound: Mapping[str, object] | None = None,
+        lines: Callable[[], Any] | None = None,
     ) -> None:
         self._redactor = redactor
         self._level = level
         self._write = write
         self._bound = dict(bound or {})
+        self._lines = lines or cache(lambda: _structlog(redactor, write))
 
     def bind(self, **fields: object) -> Log:
         """The same log with these fields in every line."""
-        return Log(self._redactor, self._level, self._write, {**self._bound, **fields})
+        return Log(self._redactor, self._level, self._write, {**self._bound, **fields}, self._lines)
 
     def debug(self, phrase: str, **fields: object) -> None:
         """For whoever looks for a defect."""
@@ -103,8 +106,7 @@ class Log:
 
     def _line(self, level: str, phrase: str, fields: Mapping[str, object]) -> None:
         if _RANKS[level] >= _RANKS[self._level]:
-            logger = _structlog(self._redactor, self._write)
-            getattr(logger.bind(**self._bound), level)(phrase, **fields)
+            getattr(self._lines(), level)(phrase, **{**self._bound, **fields})
 
 
 _FIRST_LINE = threading.Lock()
@@ -127,7 +129,7 @@ def _structlog(redactor: Redactor, write: Callable[[str], None]) -> Any:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.BoundLogger,
-    )
+    ).bind()
 
 
 class _Lines:

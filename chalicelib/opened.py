@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 
 from chalicelib.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS, WEB_PORTS, world_controls
 from chalicelib.facts import Facts, PrefixList
 from chalicelib.networks import AddressRange, holds_private, is_public, parse_range, union_covers, world
 from chalicelib.openings import Opening, Ports, is_ingress
-from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType, SecurityGroupRule
+from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType
 from chalicelib.severity import Exposure, Severity
 from chalicelib.wording import peer_phrase, printable, service_phrase
 
@@ -38,22 +40,22 @@ def _from_range(found: Opening, source: AddressRange) -> Exposure:
         return Exposure(Severity.LOW, reason, rule=rule)
     widest = 8 if source.version == 4 else 16
     reason = f"{source.text} ({_size(source)}) can {_use(found)}{_risk(found)}."
-    if source.prefix <= widest and _is_risky(rule.protocol, found.ports):
-        return Exposure(Severity.HIGH, f"{reason} A public range of /{widest} or wider is nearly anybody.", rule=rule)
+    if source.prefix <= widest and _is_risky(found.protocol, found.ports):
+        return Exposure(Severity.HIGH, f"{reason} That is a public range of /{widest} or wider.", rule=rule)
     return Exposure(Severity.MEDIUM, reason, rule=rule)
 
 
 def _size(source: AddressRange) -> str:
-    part = "partly public" if holds_private(source) else "public"
     if source.version == 6:
-        return f"{part} addresses"
+        return "public in part" if holds_private(source) else "public addresses"
     addresses = source.last - source.first + 1
-    return f"{addresses:,} {part} address{'' if addresses == 1 else 'es'}"
+    count = f"{addresses:,}" if holds_private(source) else f"{addresses:,} public"
+    return f"{count} address{'' if addresses == 1 else 'es'}{', not all public' if holds_private(source) else ''}"
 
 
 def _world(found: Opening) -> Exposure:
     rule, source = found.rule, found.range
-    protocol, ports = rule.protocol, found.ports
+    protocol, ports = found.protocol, found.ports
     if protocol in ICMP or (protocol in WITH_PORTS and _only_web(ports)):
         severity = Severity.MEDIUM
     elif _is_risky(protocol, ports):
@@ -69,27 +71,31 @@ def _world(found: Opening) -> Exposure:
 
 def _use(found: Opening) -> str:
     """What became possible: ``reach tcp/22``, ``send any traffic``, ``send icmp``."""
-    if found.rule.protocol == ALL_PROTOCOLS:
+    if found.protocol == ALL_PROTOCOLS:
         return "send any traffic"
-    return f"{'reach' if found.rule.protocol in WITH_PORTS else 'send'} {_service(found)}"
+    return f"{'reach' if found.protocol in WITH_PORTS else 'send'} {_service(found)}"
 
 
 def _service(found: Opening) -> str:
     """What became reachable, in words: the rule's own ports, or of a widened rule only the new ones."""
-    low, high = found.rule.ports
-    if found.rule.protocol not in WITH_PORTS or found.ports == ((low, high),):
+    if found.protocol not in WITH_PORTS:
+        alike = found.protocol == found.rule.protocol
+        return service_phrase(found.rule if alike else replace(found.rule, protocol=found.protocol, from_port=None))
+    if found.protocol == found.rule.protocol and found.ports == (found.rule.ports,):
         return service_phrase(found.rule)
     parts = (str(first) if first == last else f"{first}-{last}" for first, last in found.ports)
-    return f"{found.rule.protocol}/{','.join(parts)}"
+    return f"{found.protocol}/{','.join(parts)}"
 
 
 def _only_web(ports: tuple[Ports, ...]) -> bool:
     return all(low == high and low in WEB_PORTS for low, high in ports)
 
 
+_RISKY = sorted(HIGH_RISK_PORTS.keys() | ADMINISTRATION_PORTS.keys())
+
+
 def _risky_ports(ports: tuple[Ports, ...]) -> list[int]:
-    risky = sorted(HIGH_RISK_PORTS.keys() | ADMINISTRATION_PORTS.keys())
-    return [port for port in risky if any(low <= port <= high for low, high in ports)]
+    return [port for low, high in ports for port in _RISKY[bisect_left(_RISKY, low) : bisect_right(_RISKY, high)]]
 
 
 def _is_risky(protocol: str, ports: tuple[Ports, ...]) -> bool:
@@ -98,9 +104,9 @@ def _is_risky(protocol: str, ports: tuple[Ports, ...]) -> bool:
 
 def _risk(found: Opening) -> str:
     """What makes the newly open ports worse than others, as the end of a sentence."""
-    if found.rule.protocol == ALL_PROTOCOLS:
+    if found.protocol == ALL_PROTOCOLS:
         return ", administration ports included"
-    risky = _risky_ports(found.ports) if found.rule.protocol in WITH_PORTS else []
+    risky = _risky_ports(found.ports) if found.protocol in WITH_PORTS else []
     if not risky:
         return ""
     names = {**HIGH_RISK_PORTS, **ADMINISTRATION_PORTS}
@@ -138,7 +144,7 @@ def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
     """The worst of a list's entries speaks for it; entries that together cover the internet are the internet."""
     ranges = [item for item in map(parse_range, known.cidrs) if item]
     ranges += [everything for everything in map(world, (4, 6)) if union_covers(ranges, everything)]
-    judged = [_from_range(Opening(found.rule, found.ports or _all_ports(found), item), item) for item in ranges]
+    judged = [_from_range(replace(found, ports=found.ports or _all_ports(found), range=item), item) for item in ranges]
     worst = max(judged, key=lambda item: item.severity.rank, default=None)
     name = printable(known.name or found.rule.peer.value, 80)
     if worst is None:
@@ -149,13 +155,13 @@ def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
 
 
 def _all_ports(found: Opening) -> tuple[Ports, ...]:
-    return ((0, 65535),) if found.rule.protocol in WITH_PORTS else ()
+    return ((0, 65535),) if found.protocol in WITH_PORTS else ()
 
 
 def _egress(found: Opening) -> Exposure:
     rule = found.rule
     how = " through several ranges that together cover it" if found.together else ""
-    if rule.protocol == ALL_PROTOCOLS and found.range is not None and found.range.is_world:
+    if found.protocol == ALL_PROTOCOLS and found.range is not None and found.range.is_world:
         return Exposure(Severity.MEDIUM, f"All traffic may leave to the internet ({found.range.text}){how}.", rule=rule)
     return Exposure(Severity.LOW, f"Traffic may leave to {peer_phrase(rule.peer)}: {service_phrase(rule)}.", rule=rule)
 

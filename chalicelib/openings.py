@@ -18,10 +18,12 @@ class Opening:
     """Traffic from one peer that was not let in before.
 
     ``ports`` are those newly open, () where the protocol has none; ``rule`` is the rule that opens it.
-    ``together`` says that the range is open through several rules at once and not through one.
+    ``together`` says that the range is open through several rules at once and not through one; the
+    protocol is then that of the narrowest of them, which need not be that of ``rule``.
     """
 
     rule: SecurityGroupRule
+    protocol: str
     ports: tuple[Ports, ...] = ()
     range: AddressRange | None = None
     together: bool = False
@@ -42,14 +44,14 @@ def opening(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Ope
     same = [other for other in before if _applies(other, rule)]
     own_range = address_range(rule)
     if rule.protocol not in WITH_PORTS:
-        return None if _peers_cover(same, rule, own_range) else Opening(rule, (), own_range)
+        return None if _peers_cover(same, rule, own_range) else Opening(rule, rule.protocol, (), own_range)
     low, high = _span(rule)
     closed = [
         piece
         for piece in _pieces(low, high, same)
         if not _peers_cover([other for other in same if _holds(other, piece)], rule, own_range)
     ]
-    return Opening(rule, _joined(closed), own_range) if closed else None
+    return Opening(rule, rule.protocol, _joined(closed), own_range) if closed else None
 
 
 def openings_together(
@@ -83,6 +85,11 @@ class _Ranged:
     is_new: bool
     is_gone: bool
 
+    @property
+    def standing(self) -> tuple[int, int, bool, bool]:
+        """What alone counts of it where ranges are put together."""
+        return (self.range.first, self.range.last, self.is_new, self.is_gone)
+
 
 def _openings_of_version(ranged: list[_Ranged], everything: AddressRange) -> list[Opening]:
     partial = [item.range for item in ranged if not item.is_gone and not item.range.is_world]
@@ -92,12 +99,12 @@ def _openings_of_version(ranged: list[_Ranged], everything: AddressRange) -> lis
     for protocol in dict.fromkeys(item.rule.protocol for item in ranged):
         same = [item for item in ranged if item.rule.protocol in (protocol, ALL_PROTOCOLS)]
         if protocol in WITH_PORTS:
-            found += _together_by_ports(same, everything)
+            found += _together_by_ports(protocol, same, everything)
         elif protocol in ICMP:
             found += _together_by_type(protocol, same, everything)
         elif opener := _opener(same, everything):
-            found.append(Opening(opener, (), everything, together=True))
-    return [item for item in found if item.rule.protocol == ALL_PROTOCOLS] or found
+            found.append(Opening(opener, protocol, (), everything, together=True))
+    return [item for item in found if item.protocol == ALL_PROTOCOLS] or found
 
 
 def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule | None:
@@ -107,29 +114,38 @@ def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule 
         return None
     if union_covers((item.range for item in here if not item.is_new), everything):
         return None
-    return next(item.rule for item in after if item.is_new)
+    new = [item.rule for item in after if item.is_new]
+    # The rule of the narrower protocol tells better what is open than one of all traffic.
+    return next((rule for rule in new if rule.protocol != ALL_PROTOCOLS), new[0])
 
 
-def _together_by_ports(same: list[_Ranged], everything: AddressRange) -> list[Opening]:
-    """A sweep over the ports, which stops wherever a rule begins or ends."""
-    waiting = sorted(same, key=lambda item: _span(item.rule), reverse=True)
-    here: list[_Ranged] = []
+def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
+    """A sweep over the ports, which stops wherever a rule begins or ends.
+
+    Rules of one range count once at each stop, so that many rules of few ranges take no quadratic time.
+    """
+    beginning = sorted(same, key=lambda item: _span(item.rule)[0])[::-1]
+    ending = sorted(same, key=lambda item: _span(item.rule)[1])[::-1]
+    here: dict[tuple[int, int, bool, bool], dict[int, _Ranged]] = {}
     open_pieces, opener = [], None
     for piece in _pieces(0, 65535, [item.rule for item in same]):
-        here = [item for item in here if _span(item.rule)[1] >= piece[0]]
-        while waiting and _span(waiting[-1].rule)[0] <= piece[0]:
-            here.append(waiting.pop())
-        if found := _opener(here, everything):
+        while beginning and _span(beginning[-1].rule)[0] <= piece[0]:
+            item = beginning.pop()
+            here.setdefault(item.standing, {})[id(item)] = item
+        while ending and _span(ending[-1].rule)[1] < piece[0]:
+            item = ending.pop()
+            del here[item.standing][id(item)]
+        if found := _opener([next(iter(alike.values())) for alike in here.values() if alike], everything):
             open_pieces.append(piece)
             opener = opener or found
-    return [Opening(opener, _joined(open_pieces), everything, together=True)] if opener else []
+    return [Opening(opener, protocol, _joined(open_pieces), everything, together=True)] if opener else []
 
 
 def _together_by_type(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
     kinds = {item.rule.ports: item.rule for item in same if item.rule.protocol == protocol}
     for kind in kinds.values():
         if opener := _opener([item for item in same if _applies(item.rule, kind)], everything):
-            return [Opening(opener, (), everything, together=True)]
+            return [Opening(opener, protocol, (), everything, together=True)]
     return []
 
 

@@ -142,8 +142,8 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
     removed = texts(request, ("removeSecurityGroupIds", "removeSecurityGroupId"), "securityGroupId")
     unknowns: tuple[str, ...] = ()
     if added or removed:
-        told = "; ".join(f"{verb} {', '.join(ids)}" for verb, ids in (("added", added), ("removed", removed)) if ids)
-        unknowns = (f"all groups of {resource_id}, before and after: the record tells only what it {told}",)
+        told = ", ".join(f"{verb} {', '.join(ids)}" for verb, ids in (("added", added), ("removed", removed)) if ids)
+        unknowns = (f"all groups of {resource_id}, before and after: the record tells only {told}",)
     return _attached(change, Attachment("VPC endpoint", resource_id, None, added), unknowns)
 
 

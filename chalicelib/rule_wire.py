@@ -236,7 +236,6 @@ def _rule_peer(rule: Mapping[str, Any]) -> Peer:
 def _protocol(source: Mapping[str, Any]) -> str:
     value = text(field(source, "ipProtocol"))
     if value is None:
-        # -1 as a JSON number is negative, which text() also takes; nothing at all is not a protocol.
         raise _UnreadableError(f"a rule without a protocol: {_shown(source)}")
     lowered = value.strip().lower()
     if lowered.isascii() and lowered.isdigit() and len(lowered) <= 5:

@@ -83,7 +83,7 @@ def _why_not(change: Change) -> str | None:
     reasons = {
         "the former values are not in the record": bool(changes.modified) or name in _NEW_VALUES_ONLY,
         "the rules and tags that went with the group are not in the record": name == "DeleteSecurityGroup",
-        "the groups it had before are not in the record": change.attachment is not None,
+        "what the resource had before is not in the record": change.attachment is not None,
         "the entries before are not in the record": change.prefix_list is not None,
         "the record does not name the group": not (change.group_id or change.group_name),
         "the record does not name the VPC": name.endswith("SecurityGroupVpc") and change.associated_vpc_id is None,

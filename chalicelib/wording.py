@@ -69,9 +69,15 @@ def rule_phrase(rule: SecurityGroupRule) -> str:
 def group_phrase(name: str | None, group_id: str | None) -> str:
     """The group: ``web (sg-0a1)``, its id or its name alone, ``an unnamed security group``."""
     if name and group_id:
-        return f"{printable(name, 60)} ({printable(group_id, 40)})"
+        return f"{printable(name, 48)} ({printable(group_id, 40)})"
     known = group_id or name
     return printable(known, 80) if known else "a security group the record does not name"
+
+
+def named_group_phrase(name: str | None, group_id: str | None) -> str:
+    """The group with the words before it: ``security group web (sg-0a1)``."""
+    phrase = group_phrase(name, group_id)
+    return f"security group {phrase}" if name or group_id else phrase
 
 
 def count_phrase(count: int, noun: str) -> str:
