@@ -65,7 +65,7 @@ class Call:
 class Reader(Protocol):
     """Asks AWS one thing."""
 
-    def __call__(self, call: Call, account_id: str | None, region: str | None) -> Mapping[str, Any]:
+    def __call__(self, call: Call, account_id: str | None, region: str | None, /) -> Mapping[str, Any]:
         """The answer.
 
         Raises:

@@ -7,7 +7,7 @@ the wrong order; each takes the place that its time gives it, and the rules are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -118,7 +118,22 @@ def _play_one(rules: list[SecurityGroupRule], past: PastChange) -> None:
             rules.append(item.after)
         elif place is not None:
             rules[place] = item.after if item.after.id else replace(item.after, id=rules[place].id)
-    rules += [rule for rule in past.added if find(rules, rule, None) is None]
+    if past.added:
+        rules += list(_missing(rules, past.added))
+
+
+def _missing(rules: Iterable[SecurityGroupRule], added: Rules) -> Iterator[SecurityGroupRule]:
+    """Those of the added rules that are not there: by id where both have one, else by what they allow."""
+    ids: set[object] = set()
+    nameless: set[object] = set()
+    every: set[RuleIdentity] = set()
+    for rule in rules:
+        every.add(rule.identity)
+        (ids if rule.id is not None else nameless).add(rule.id or rule.identity)
+    for rule in added:
+        known = rule.id in ids or rule.identity in nameless if rule.id is not None else rule.identity in every
+        if not known:
+            yield rule
 
 
 def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chalicelib.alerts import Alert, Changes
+from chalicelib.enrichment.restore import rule_request
 from chalicelib.enrichment.wire import read_live_rules
 from chalicelib.rule_wire import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, RuleDiff, SecurityGroupRule
@@ -275,9 +276,7 @@ def _on_rules(
 def _modification(
     request: dict[str, Any], picked: list[SecurityGroupRule], new: list[SecurityGroupRule]
 ) -> tuple[str, dict[str, Any]] | None:
-    from chalicelib.enrichment.restore import rule_request
-
-    updates = []
+    updates: list[dict[str, Any]] = []
     for old, wanted in zip(picked, new, strict=False):
         # AWS lets nobody change the kind of a rule's peer.
         peer = wanted.peer if wanted.peer.type is old.peer.type else old.peer

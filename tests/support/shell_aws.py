@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from awscli.clidriver import create_clidriver
 
@@ -52,9 +53,13 @@ class AwsShell:
         shim = Path(self._folder.name) / "aws"
         shim.write_text(_SHIM.format(python=sys.executable, address=address))
         shim.chmod(0o755)
-        with _environ(self._environment):
-            self._driver = create_clidriver()
+        self._drivers: dict[tuple[str, ...], Any] = {}
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def path(self) -> str:
+        """A ``PATH`` on which ``aws`` is this CLI."""
+        return f"{self._folder.name}:{os.environ['PATH']}"
 
     def close(self) -> None:
         """Stop serving."""
@@ -66,18 +71,24 @@ class AwsShell:
         out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
         with _environ(self._environment), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                code = self._driver.main(list(arguments))
+                code = self._driver(arguments).main(list(arguments))
             except SystemExit as exit_:
                 code = int(exit_.code or 0)
         return Ran(code, _text(out), _text(err))
 
+    def _driver(self, arguments: Sequence[str]) -> Any:
+        """The CLI for one command: some commands leave things behind that break others."""
+        command = tuple(arguments[:2])
+        if command not in self._drivers:
+            self._drivers[command] = create_clidriver()
+        return self._drivers[command]
+
     def run(self, commands: Sequence[str]) -> Ran:
         """The commands as one script, which stops at the first that fails."""
-        path = f"{self._folder.name}:{os.environ['PATH']}"
         script = "\n".join(["set -e", *commands])
         ended = subprocess.run(
             ["/bin/sh", "-c", script],
-            env={"PATH": path, "HOME": self._folder.name},
+            env={"PATH": self.path, "HOME": self._folder.name},
             capture_output=True,
             text=True,
             timeout=120,
