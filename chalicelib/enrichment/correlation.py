@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from chalicelib.enrichment.snapshots import PastChange
 from chalicelib.rules import RuleIdentity, SecurityGroupRule
-from chalicelib.wording import count_phrase, printable
+from chalicelib.text import number_of
+from chalicelib.wording import printable
 
 WITHIN = timedelta(hours=1)
 Contents = frozenset[tuple[RuleIdentity, str | None]]
@@ -25,7 +26,7 @@ def remarks(change: PastChange, earlier: Iterable[PastChange]) -> tuple[str, ...
     if not recent:
         return ()
     names = ", ".join(dict.fromkeys(printable(item.event_name, 60) for item in recent[-3:]))
-    counted = count_phrase(len(recent), "change")
+    counted = number_of(len(recent), "change")
     return (f"{printable(change.principal, 100)} made {counted} to this group in the hour before ({names}).",)
 
 

@@ -19,7 +19,8 @@ from chalicelib.opened import judge_opening
 from chalicelib.openings import address_range, is_ingress, opening
 from chalicelib.rules import ALL_PROTOCOLS, WITH_PORTS, PeerType, SecurityGroupRule
 from chalicelib.severity import Exposure, Severity
-from chalicelib.wording import count_phrase, group_phrase, peer_phrase, printable, rule_phrase
+from chalicelib.text import number_of
+from chalicelib.wording import group_phrase, peer_phrase, printable, rule_phrase
 
 _SHOWN = 3
 _GROUPS_SHOWN = 20
@@ -177,4 +178,4 @@ def _used_by(users: Sequence[GroupInfo]) -> str:
         return "No security group of this account and region names the list in an ingress rule."
     names = _few([printable(group.name or group.id, 80) for group in users])
     verb = "names" if len(users) == 1 else "name"
-    return f"{count_phrase(len(users), 'security group')} {verb} the list in ingress rules: {names}."
+    return f"{number_of(len(users), 'security group')} {verb} the list in ingress rules: {names}."
