@@ -74,7 +74,8 @@ class Enricher:
 
     def _enriched(self, record: CloudTrailRecord, change: Change) -> Alert:
         if record.region is None or record.account_id is None:
-            world = World(unknowns=("everything beyond the record: it names no account or no region to look in",))
+            nowhere = "everything beyond the record: it names no account or no region to look in"
+            world = World(account_name=self.lookups.name_of(record.account_id), unknowns=(nowhere,))
             return self._alert(record, Known(change), world, None, ())
         if change.event.group is EventGroup.ATTACHMENTS:
             return self._of_attachment(record, change)
