@@ -131,7 +131,7 @@ class Enricher:
         attachment = change.attachment
         before: tuple[str, ...] | None = world.config_group_ids
         if attachment is not None and change.succeeded and not change.changes.before_known:
-            change, before = _endpoint(change, world, before)
+            change, before = _endpoint(record, change, world, before)
             attachment = change.attachment or attachment
             key = AttachmentKey(record.account_id or "", record.region or "", attachment.resource_id)
             remembered_groups, unknowns = self._attached_before(key, record, attachment.groups_after)
@@ -239,12 +239,14 @@ def _group(change: Change, world: World, snapshot: Snapshot | None) -> GroupInfo
     return next(iter(groups.values())) if len(groups) == 1 else None
 
 
-def _endpoint(change: Change, world: World, before: tuple[str, ...] | None) -> tuple[Change, tuple[str, ...] | None]:
+def _endpoint(
+    record: CloudTrailRecord, change: Change, world: World, before: tuple[str, ...] | None
+) -> tuple[Change, tuple[str, ...] | None]:
     """ModifyVpcEndpoint with all groups, which its record does not list: those now, and those with it undone."""
     attachment, now = change.attachment, world.endpoint_groups
     if attachment is None or change.event.name != "ModifyVpcEndpoint" or now is None:
         return change, before
-    added, removed = attachment.groups_after, removed_from_endpoint(change)
+    added, removed = attachment.groups_after, removed_from_endpoint(record)
     if not set(added) <= set(now) or set(removed) & set(now):
         return change, None
     changed = replace(change, attachment=replace(attachment, groups_after=now))

@@ -6,7 +6,7 @@ What each event asks, and what it gives up for that, is told in docs/enrichment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from chalicelib.catalog import EventGroup
 from chalicelib.changes import Change
 from chalicelib.enrichment.clients import Call
 from chalicelib.records import CloudTrailRecord, mapping, text
+from chalicelib.rule_calls import texts
 from chalicelib.rule_wire import field
 from chalicelib.rules import PeerType, SecurityGroupRule
 
@@ -115,7 +116,7 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
     attachment = change.attachment
     if attachment is None or change.changes.before_known:  # an endpoint whose groups were left alone
         return Plan()
-    named = (*attachment.groups_after, *removed_from_endpoint(change))
+    named = (*attachment.groups_after, *removed_from_endpoint(record))
     questions = [_groups_by_id(named, "what the groups are")] if named else []
     if attachment.resource_type in _INTERFACES_OF:
         by, kind = _INTERFACES_OF[attachment.resource_type]
@@ -130,11 +131,15 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
     return Plan(tuple(questions))
 
 
-def removed_from_endpoint(change: Change) -> tuple[str, ...]:
-    """The groups that ModifyVpcEndpoint took away, which a change tells in its unknowns only."""
-    words = " ".join(change.unknowns) if change.event.name == "ModifyVpcEndpoint" else ""
-    told = re.search(r"removed ((?:sg-[0-9a-z]+(?:, )?)+)", words)
-    return tuple(told[1].rstrip(", ").split(", ")) if told else ()
+def removed_from_endpoint(record: CloudTrailRecord) -> tuple[str, ...]:
+    """The groups that ModifyVpcEndpoint took away, which an attachment has no place for."""
+    if record.event_name != "ModifyVpcEndpoint":
+        return ()
+    return texts(_request(record), ("removeSecurityGroupIds", "removeSecurityGroupId"), "securityGroupId")
+
+
+def _request(record: CloudTrailRecord) -> Mapping[str, Any]:
+    return mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
 
 
 def _for_prefix_list(record: CloudTrailRecord, change: Change) -> Plan:
@@ -155,7 +160,7 @@ def _for_prefix_list(record: CloudTrailRecord, change: Change) -> Plan:
 
 def list_versions(record: CloudTrailRecord) -> tuple[int | None, int | None]:
     """The version of the prefix list before a change of it, and the one that was restored."""
-    request = mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
+    request = _request(record)
     return _number(field(request, "currentVersion")), _number(field(request, "previousVersion"))
 
 
