@@ -1,0 +1,39 @@
+"""Lambda entry points: read, call, raise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice import Chalice
+from chalice.app import CloudWatchEvent
+
+from chalicelib import bootstrap
+from chalicelib.catalog import EventGroup, event_pattern
+from chalicelib.handling import Invocation
+from chalicelib.settings import watched_groups
+
+app = Chalice(app_name="sgwatch")
+
+CHANGES = event_pattern(group for group in watched_groups() if group is not EventGroup.TAMPER)
+
+
+class AnyEvent(CloudWatchEvent):  # type: ignore[misc]
+    """Whatever JSON the function is invoked with.
+
+    Chalice's own class raises KeyError where a key of EventBridge's envelope is missing, before any of
+    our code runs; an input transformer on the rule's target is enough to get there.
+    """
+
+    def _extract_attributes(self, event_dict: object) -> None:
+        pass
+
+
+@app.on_cw_event(CHANGES)  # type: ignore[untyped-decorator]
+def alert_on_change(event: AnyEvent) -> None:
+    """Alert on each security group change in the event; raise what could not be done, so that AWS tries again."""
+    context: Any = event.context
+    invocation = Invocation(context.aws_request_id, context.get_remaining_time_in_millis)
+    bootstrap.alert_function().handle(event.to_dict(), invocation)
+
+
+alert_on_change.event_class = AnyEvent

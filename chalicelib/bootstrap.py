@@ -1,0 +1,127 @@
+"""The composition root: puts the alert function together from the settings.
+
+Nothing is looked up and no client is made until something needs it: a cold start that sends to Slack
+imports no boto3.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from chalicelib.delivery.direct import Direct
+from chalicelib.delivery.lazy import Lazy
+from chalicelib.destinations.contract import Destination
+from chalicelib.destinations.http import HttpDoor
+from chalicelib.handling import AlertFunction, Route
+from chalicelib.judgement import build_alert, not_understood
+from chalicelib.logs import Log, Redactor
+from chalicelib.metrics import Metrics
+from chalicelib.secrets import Secrets
+from chalicelib.settings import DestinationSettings, Settings, SettingsError, from_environment, function_name
+
+Clients = Callable[..., Any]
+_MAKING_A_CLIENT = threading.Lock()
+
+
+@cache
+def aws_client(service: str, region: str | None = None) -> Any:
+    """A client of an AWS service, made once; retries are the delivery's, so it makes none."""
+    with _MAKING_A_CLIENT:  # boto3.client is not safe from several threads at once
+        import boto3  # noqa: PLC0415 - 200 ms of a cold start, which only some destinations need
+        from botocore.config import Config  # noqa: PLC0415
+
+        once = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
+        return boto3.Session().client(service, region_name=region, config=once)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What destinations are made of."""
+
+    secret: Callable[[str], str]
+    http: HttpDoor
+    client: Clients
+
+
+def _slack(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
+    from chalicelib.destinations.slack import Slack  # noqa: PLC0415 - each kind only where it is configured
+
+    return Slack(name, parts.secret(values["WEBHOOK_URL"]), parts.http)
+
+
+def _sns(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
+    from chalicelib.destinations.sns import Sns  # noqa: PLC0415
+
+    topic = values["TOPIC_ARN"]
+    region = topic.split(":")[3]  # settings_table has matched the whole ARN
+    form = "json" if values["FORMAT"] == "json" else "text"
+    return Sns(name, topic, form, lambda: parts.client("sns", region))
+
+
+def _webhook(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
+    from chalicelib.destinations.webhook import Webhook  # noqa: PLC0415
+
+    secret = values.get("SECRET")
+    return Webhook(name, parts.secret(values["URL"]), secret and parts.secret(secret), parts.http)
+
+
+BUILDERS: Mapping[str, Callable[[Mapping[str, str], str, _Parts], Destination]] = {
+    "slack": _slack,
+    "sns": _sns,
+    "webhook": _webhook,
+}
+
+
+def routes(settings: Settings, redactor: Redactor, client: Clients = aws_client) -> tuple[Route, ...]:
+    """The configured destinations with their filters; secrets are looked up when one is used."""
+    secrets = Secrets(client)
+    http = HttpDoor()
+
+    def secret(value: str) -> str:
+        resolved = secrets.resolve(value)
+        redactor.add(resolved)
+        return resolved
+
+    def destination(configured: DestinationSettings) -> Destination:
+        def build() -> Destination:
+            return BUILDERS[configured.kind](configured.values, configured.name, _Parts(secret, http, client))
+
+        def forget() -> None:
+            for value in configured.values.values():
+                secrets.forget(value)
+
+        return Lazy(configured.name, build, forget)
+
+    return tuple(Route(destination(each), each.filter) for each in settings.destinations)
+
+
+def assemble(
+    settings: Settings, faults: tuple[str, ...] = (), function: str = "local", client: Clients = aws_client
+) -> AlertFunction:
+    """The alert function of these settings."""
+    redactor = Redactor(settings.secrets)
+    return AlertFunction(
+        build_alert=build_alert,
+        not_understood=not_understood,
+        routes=routes(settings, redactor, client),
+        ignore_when=settings.ignore_when,
+        faults=faults,
+        direct=Direct(),
+        log=Log(redactor, settings.log_level).bind(function=function),
+        metrics=Metrics(function),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+@cache
+def alert_function() -> AlertFunction:
+    """The alert function of this process; with faulty settings it does what is sound and then raises."""
+    try:
+        return assemble(from_environment(), function=function_name())
+    except SettingsError as error:
+        return assemble(error.sound, error.faults, function_name())

@@ -1,0 +1,180 @@
+"""Direct delivery: all destinations at once, inside the time that the function has.
+
+Each destination has a thread of its own and its own retries, so that a slow or broken one neither
+delays nor repeats another. What is still undelivered at the end is for the caller to raise.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from chalicelib.alerts import Alert
+from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
+
+# Kept back from the function's time, for logs and for raising before Lambda ends the function.
+RESERVE_SECONDS = 2.0
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 20.0
+MAX_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A destination has taken the alert: now, or earlier from this warm container (``attempts`` is 0 then)."""
+
+    destination: str
+    attempts: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """A destination has not taken the alert; ``permanent`` says that trying again cannot help."""
+
+    destination: str
+    attempts: int
+    reason: str
+    permanent: bool
+
+
+Outcome = Delivered | Undelivered
+
+
+class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in CloudWatch too
+    """Some alerts did not reach some destinations; raised at the very end, so that AWS tries the event again."""
+
+    def __init__(self, failures: Sequence[tuple[str, Undelivered]]) -> None:
+        self.failures = tuple(failures)
+        super().__init__("; ".join(_sentence(alert_id, failed) for alert_id, failed in self.failures))
+
+
+def _sentence(alert_id: str, failed: Undelivered) -> str:
+    lasting = "permanently" if failed.permanent else f"after {failed.attempts} attempts"
+    return f"alert {alert_id} was not delivered to {failed.destination}: {failed.reason} ({lasting})"
+
+
+class Memory:
+    """What this container has delivered, the oldest forgotten first."""
+
+    def __init__(self, capacity: int = 2000) -> None:
+        self._capacity = capacity
+        self._receipts: OrderedDict[tuple[str, str], Receipt] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def recall(self, alert_id: str, destination: str) -> Receipt | None:
+        """The receipt of an earlier delivery, None where there was none."""
+        with self._lock:
+            return self._receipts.get((alert_id, destination))
+
+    def remember(self, alert_id: str, destination: str, receipt: Receipt) -> None:
+        """Note a delivery."""
+        with self._lock:
+            self._receipts[alert_id, destination] = receipt
+            self._receipts.move_to_end((alert_id, destination))
+            while len(self._receipts) > self._capacity:
+                self._receipts.popitem(last=False)
+
+
+OnRetry = Callable[[str, DeliveryError, float], None]
+
+
+def _unheard(destination: str, error: DeliveryError, wait: float) -> None:
+    """The ``on_retry`` of those who do not want to hear."""
+
+
+class Direct:
+    """Delivers alerts; one instance lives as long as its container and remembers what it delivered."""
+
+    def __init__(
+        self,
+        *,
+        memory: Memory | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._memory = memory or Memory()
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def deliver(
+        self,
+        alert: Alert,
+        destinations: Iterable[Destination],
+        remaining_ms: Callable[[], float],
+        on_retry: OnRetry = _unheard,
+    ) -> tuple[Outcome, ...]:
+        """Send the alert everywhere and say what became of it, in the order of the destinations.
+
+        ``remaining_ms`` gives the milliseconds that the function has left. ``on_retry`` hears of a
+        failed attempt, in its destination's thread: the destination's name, the error, the seconds until the next.
+        """
+        deadline = self._clock() + max(0.0, remaining_ms() / 1000 - RESERVE_SECONDS)
+        wanted = tuple(destinations)
+        finished: SimpleQueue[Outcome] = SimpleQueue()
+
+        def work(destination: Destination) -> None:
+            finished.put(self._deliver_one(alert, destination, deadline, on_retry))
+
+        for destination in wanted:
+            # A daemon, because one that hangs must not keep the process from ending.
+            threading.Thread(target=work, args=(destination,), name=destination.name, daemon=True).start()
+        outcomes = self._gather(finished, len(wanted), deadline)
+        return tuple(outcomes.get(each.name) or _silent(each) for each in wanted)
+
+    def _gather(self, finished: SimpleQueue[Outcome], expected: int, deadline: float) -> dict[str, Outcome]:
+        outcomes: dict[str, Outcome] = {}
+        while len(outcomes) < expected:
+            try:
+                # One second more than the retries have, so that the last attempt can still say how it ended.
+                outcome = finished.get(timeout=max(0.0, deadline - self._clock()) + RESERVE_SECONDS / 2)
+            except Empty:
+                break
+            outcomes[outcome.destination] = outcome
+        return outcomes
+
+    def _deliver_one(self, alert: Alert, destination: Destination, deadline: float, on_retry: OnRetry) -> Outcome:
+        name = destination.name
+        earlier = self._memory.recall(alert.id, name)
+        if earlier is not None:
+            return Delivered(name, 0, earlier)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                receipt = destination.send(alert)
+            except DeliveryError as error:
+                wait = self._wait(attempt, error)
+                if error.permanent or attempt == MAX_ATTEMPTS or self._clock() + wait >= deadline:
+                    return Undelivered(name, attempt, error.reason, error.permanent)
+                on_retry(name, error, wait)
+                self._sleep(wait)
+            except Exception as error:  # noqa: BLE001 - a defect in one destination must not lose the alert for the others
+                return Undelivered(name, attempt, f"{type(error).__name__} in its code{_place(error)}", permanent=True)
+            else:
+                self._memory.remember(alert.id, name, receipt)
+                return Delivered(name, attempt, receipt)
+        raise AssertionError("unreachable: the last attempt returns")
+
+    def _wait(self, attempt: int, error: DeliveryError) -> float:
+        """Seconds until the next attempt: what the destination asked for, else twice as long each time, spread out."""
+        spread = 0.5 + self._jitter() / 2
+        backoff = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1)) * spread
+        return backoff if error.retry_after is None else max(error.retry_after, FIRST_WAIT_SECONDS * spread)
+
+
+def _silent(destination: Destination) -> Undelivered:
+    return Undelivered(destination.name, 1, "no answer within the time that the function had", permanent=False)
+
+
+def _place(error: Exception) -> str:
+    """Module and line where it was raised; the error's own text may hold a secret and is left out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f", {trace.tb_frame.f_globals.get('__name__')} line {trace.tb_lineno}"

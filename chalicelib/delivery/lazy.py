@@ -1,0 +1,38 @@
+"""A destination that is put together when it is first used, because its secret has to be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chalicelib.alerts import Alert
+from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
+from chalicelib.secrets import SecretError
+
+
+class Lazy:
+    """Builds the destination on its first ``send``, and anew after a permanent failure: its secret may be stale."""
+
+    def __init__(self, name: str, build: Callable[[], Destination], forget: Callable[[], None]) -> None:
+        self.name = name
+        self._build = build
+        self._forget = forget
+        self._built: Destination | None = None
+
+    def send(self, alert: Alert) -> Receipt:
+        """Deliver one alert.
+
+        Raises:
+            DeliveryError: it was not delivered, or the secret could not be looked up.
+        """
+        try:
+            destination = self._built or self._build()
+        except SecretError as error:
+            raise DeliveryError(str(error), permanent=False) from error
+        self._built = destination
+        try:
+            return destination.send(alert)
+        except DeliveryError as error:
+            if error.permanent:
+                self._built = None
+                self._forget()
+            raise

@@ -1,0 +1,116 @@
+"""Which alerts a destination wants: MIN_SEVERITY, WHEN and IGNORE_WHEN.
+
+A condition that fails on an alert (a function given null, say) never holds the alert back: the
+caller hears ``ConditionFailed`` and sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from chalicelib.alerts import Alert, Severity, to_json
+
+ALERT_FIELDS = frozenset({"version", *(item.name for item in fields(Alert))})
+
+
+class ConditionFailed(Exception):  # noqa: N818 - it reads as what happened
+    """A condition could not be evaluated on this alert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A JMESPath expression on the alert's JSON object (schemas/alert.v1.json)."""
+
+    text: str
+    search: Callable[[Mapping[str, Any]], object] = field(repr=False, compare=False)
+
+    def holds(self, alert: Alert) -> bool:
+        """Whether it is true of the alert, as JMESPath understands true.
+
+        Raises:
+            ConditionFailed: it cannot be evaluated on this alert.
+        """
+        try:
+            return _is_true(self.search(to_json(alert)))
+        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise ConditionFailed(f"{self.text}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What one destination wants; the default wants everything."""
+
+    min_severity: Severity = Severity.INFO
+    when: Condition | None = None
+
+    def refusal(self, alert: Alert) -> str | None:
+        """Why the destination does not want the alert (the setting's name), or None where it does.
+
+        Raises:
+            ConditionFailed: its WHEN cannot be evaluated on this alert.
+        """
+        if alert.severity.rank < self.min_severity.rank:
+            return "MIN_SEVERITY"
+        if self.when is not None and not self.when.holds(alert):
+            return "WHEN"
+        return None
+
+
+def compile_condition(text: str) -> Condition:
+    """The condition of a JMESPath expression.
+
+    Raises:
+        ValueError: it is not JMESPath, calls a function that JMESPath does not have, or reads a
+            field that no alert has. The last is how ``severity == "high"`` shows, which would
+            compare with a field named high: JMESPath puts strings into single quotes.
+    """
+    import jmespath  # noqa: PLC0415 - 20 ms of a cold start, and few deployments have a condition
+    from jmespath.functions import Functions  # noqa: PLC0415
+
+    try:
+        expression = jmespath.compile(text)
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{text!r} is not a JMESPath expression: {reason}") from error
+    for name in _calls(expression.parsed):
+        if name not in Functions.FUNCTION_TABLE:
+            raise ValueError(f"{text!r} calls {name}(), which JMESPath does not have; see https://jmespath.org")
+    for name in _root_fields(expression.parsed):
+        if name not in ALERT_FIELDS:
+            raise ValueError(
+                f"{text!r} reads the field {name}, and an alert has none of that name; it has "
+                f"{', '.join(sorted(ALERT_FIELDS))}. A string in JMESPath has single quotes: '{name}'"
+            )
+    return Condition(text, expression.search)
+
+
+# Of these only the first child is read from the alert itself, the others from what it yields.
+_SCOPING = frozenset(
+    {"subexpression", "index_expression", "projection", "filter_projection", "value_projection", "pipe"}
+)
+
+
+def _root_fields(node: Mapping[str, Any]) -> Iterator[str]:
+    if node["type"] == "field":
+        yield node["value"]
+    if node["type"] == "expref":
+        return
+    children = node.get("children", [])
+    for child in children[:1] if node["type"] in _SCOPING else children:
+        if isinstance(child, Mapping):
+            yield from _root_fields(child)
+
+
+def _calls(node: Mapping[str, Any]) -> Iterator[str]:
+    if node["type"] == "function_expression":
+        yield node["value"]
+    for child in node.get("children", []):
+        if isinstance(child, Mapping):
+            yield from _calls(child)
+
+
+def _is_true(value: object) -> bool:
+    """https://jmespath.org/specification.html#or-expressions names what is false; 0 is not."""
+    return value is not None and value is not False and value not in ("", [], {})

@@ -1,0 +1,161 @@
+"""One event, from its envelope to its delivery: records, alerts, filters, destinations, and the verdict.
+
+Whatever the event holds, it ends in an alert, in a logged suppression, or in an exception that
+makes AWS try again; a record that breaks the code that reads it is alerted as not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib import metrics as names
+from chalicelib.alerts import Alert, AlertKind
+from chalicelib.delivery.direct import Delivered, Direct, NotDelivered, Outcome, Undelivered
+from chalicelib.destinations.contract import DeliveryError, Destination
+from chalicelib.filters import Condition, ConditionFailed, Filter
+from chalicelib.logs import Log
+from chalicelib.metrics import Metrics
+from chalicelib.records import CloudTrailRecord, RecordError, read_record, unwrap
+from chalicelib.settings import Settings, SettingsError
+
+BuildAlert = Callable[[CloudTrailRecord], Alert | None]
+NotUnderstood = Callable[[object, str], Alert]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A destination and which alerts it wants."""
+
+    destination: Destination
+    filter: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What Lambda says of one invocation."""
+
+    request_id: str
+    remaining_ms: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFunction:
+    """The alert function; one instance lives as long as its container."""
+
+    build_alert: BuildAlert
+    not_understood: NotUnderstood
+    routes: tuple[Route, ...]
+    ignore_when: Condition | None
+    faults: tuple[str, ...]
+    direct: Direct
+    log: Log
+    metrics: Metrics
+    now: Callable[[], datetime]
+
+    def handle(self, document: object, invocation: Invocation) -> None:
+        """Alert on every record in the event.
+
+        Raises:
+            NotDelivered: some destination has not got some alert.
+            SettingsError: all that is sound was done, but the settings have faults.
+        """
+        log = self.log.bind(request_id=invocation.request_id)
+        failures: list[tuple[str, Undelivered]] = []
+        for alert in self._alerts(document, log):
+            outcomes = self._tell(alert, invocation, log.bind(**_identity(alert)))
+            failures += [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
+        for fault in self.faults:
+            log.error("settings are faulty", fault=fault)
+        if self.faults:
+            self.metrics.emit(names.SETTINGS_FAULTS, len(self.faults))
+        if failures:
+            raise NotDelivered(failures)
+        if self.faults:
+            raise SettingsError(self.faults, Settings())
+
+    def _alerts(self, document: object, log: Log) -> Iterator[Alert]:
+        found = False
+        try:
+            for raw in unwrap(document):
+                found = True
+                alert = self._judge(read_record(raw), log)
+                if alert is not None:
+                    yield alert
+        except (RecordError, RecursionError) as error:
+            yield self.not_understood(document, str(error))
+            return
+        if not found:
+            yield self.not_understood(document, "the event holds no CloudTrail record")
+
+    def _judge(self, record: CloudTrailRecord, log: Log) -> Alert | None:
+        try:
+            alert = self.build_alert(record)
+        except Exception as error:  # noqa: BLE001 - nobody may hide a change by crashing what reads it
+            log.error("record broke its reader", event_id=record.event_id, exc_info=True)
+            return self.not_understood(record.raw, f"a defect in sgwatch: {type(error).__name__}")
+        if alert is None:
+            log.info("record is not about a watched change", event_id=record.event_id, event_name=record.event_name)
+        return alert
+
+    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[Outcome, ...]:
+        def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
+            log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
+
+        wanted = [] if self._ignored(alert, log) else self._wanted(alert, log)
+        outcomes = self.direct.deliver(alert, wanted, invocation.remaining_ms, on_retry)
+        for outcome in outcomes:
+            self._record(alert, outcome, log)
+        if alert.kind is AlertKind.NOT_UNDERSTOOD:
+            log.warning("record was not understood", reason=alert.summary)
+            self.metrics.emit(names.NOT_UNDERSTOOD)
+        return outcomes
+
+    def _ignored(self, alert: Alert, log: Log) -> bool:
+        try:
+            ignored = self.ignore_when is not None and self.ignore_when.holds(alert)
+        except ConditionFailed as error:
+            log.warning("condition failed, sending", setting="IGNORE_WHEN", reason=str(error))
+            return False
+        if ignored:
+            log.info("alert suppressed", by="IGNORE_WHEN", severity=alert.severity)
+            self.metrics.emit(names.ALERTS_SUPPRESSED)
+        return ignored
+
+    def _wanted(self, alert: Alert, log: Log) -> list[Destination]:
+        return [route.destination for route in self.routes if self._wants(route, alert, log)]
+
+    def _wants(self, route: Route, alert: Alert, log: Log) -> bool:
+        name = route.destination.name
+        try:
+            refusal = route.filter.refusal(alert)
+        except ConditionFailed as error:
+            log.warning("condition failed, sending", setting="WHEN", destination=name, reason=str(error))
+            return True
+        if refusal is not None:
+            log.info("alert suppressed", by=refusal, destination=name, severity=alert.severity)
+            self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
+        return refusal is None
+
+    def _record(self, alert: Alert, outcome: Outcome, log: Log) -> None:
+        log = log.bind(destination=outcome.destination, attempts=outcome.attempts)
+        match outcome:
+            case Undelivered():
+                log.error("delivery failed", reason=outcome.reason, permanent=outcome.permanent)
+                self.metrics.emit(names.DELIVERY_FAILURES, destination=outcome.destination)
+            case Delivered(attempts=0):
+                log.info("alert was sent before")
+            case Delivered():
+                log.info("alert sent", severity=alert.severity, reference=outcome.receipt.reference)
+                self.metrics.emit(names.ALERTS_SENT, destination=outcome.destination)
+                self._time(alert, outcome.destination)
+
+    def _time(self, alert: Alert, destination: str) -> None:
+        if alert.occurred_at is not None:
+            seconds = max(0.0, (self.now() - alert.occurred_at).total_seconds())
+            self.metrics.emit(names.SECONDS_TO_DELIVERY, round(seconds, 3), destination)
+
+
+def _identity(alert: Alert) -> dict[str, object]:
+    return {"event_id": alert.id, "account": alert.account.id, "region": alert.region, "event_name": alert.event.name}

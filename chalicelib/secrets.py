@@ -1,0 +1,112 @@
+"""Secrets that are kept elsewhere: ``ssm:/path`` and ``secretsmanager:name#key``.
+
+A reference is looked up when its destination is first used, once for each warm container, and again
+after a failure. The reference itself is no secret and may be shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_SSM = re.compile(r"ssm:(?P<name>(?:arn:[\w:.-]+)?/?[\w.-]+(?:/[\w.-]+)*)")
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html#API_CreateSecret_RequestParameters
+_SECRETS_MANAGER = re.compile(r"secretsmanager:(?P<name>[\w/+=.@:-]+)(?:#(?P<key>.+))?")
+
+
+class SecretError(Exception):
+    """A reference could not be looked up; the text holds the reference and no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a secret is kept."""
+
+    service: str
+    name: str
+    key: str | None = None
+
+
+def parse_reference(value: str) -> Reference | None:
+    """The reference that a setting's value is, or None where the value is the secret itself.
+
+    Raises:
+        ValueError: it begins like a reference and is none.
+    """
+    if value.startswith("ssm:"):
+        match = _SSM.fullmatch(value)
+        if match is None:
+            raise ValueError("a reference to the parameter store is written ssm:/path/of/the/parameter")
+        return Reference("ssm", match["name"])
+    if value.startswith("secretsmanager:"):
+        match = _SECRETS_MANAGER.fullmatch(value)
+        if match is None:
+            raise ValueError("a reference to Secrets Manager is written secretsmanager:name or secretsmanager:name#key")
+        return Reference("secretsmanager", match["name"], match["key"])
+    return None
+
+
+class Secrets:
+    """Looks references up, through clients made by ``client(service)`` when they are first needed."""
+
+    def __init__(self, client: Callable[[str], Any]) -> None:
+        self._client = client
+        self._known: dict[str, str] = {}
+
+    def resolve(self, value: str) -> str:
+        """The secret behind a setting's value; a value that is no reference is the secret.
+
+        Raises:
+            SecretError: the reference could not be looked up.
+        """
+        reference = parse_reference(value)
+        if reference is None:
+            return value
+        if value not in self._known:
+            self._known[value] = self._look_up(value, reference)
+        return self._known[value]
+
+    def forget(self, value: str) -> None:
+        """Look the reference up again next time: what it gave did not work, it may have been changed."""
+        self._known.pop(value, None)
+
+    def _look_up(self, value: str, reference: Reference) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import, rarely needed
+
+        try:
+            secret = self._fetch(reference)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "an unnamed error")
+            raise SecretError(f"{value} could not be read: {code} on {error.operation_name}") from error
+        except BotoCoreError as error:
+            raise SecretError(f"{value} could not be read: {type(error).__name__}") from error
+        if not secret:
+            raise SecretError(f"{value} is empty")
+        return secret
+
+    def _fetch(self, reference: Reference) -> str:
+        client = self._client(reference.service)
+        if reference.service == "ssm":
+            answer = client.get_parameter(Name=reference.name, WithDecryption=True)
+            return str(answer["Parameter"]["Value"]).strip()
+        answer = client.get_secret_value(SecretId=reference.name)
+        if "SecretString" not in answer:
+            raise SecretError(f"secretsmanager:{reference.name} is binary; sgwatch reads text")
+        text = str(answer["SecretString"]).strip()
+        return text if reference.key is None else _member(text, reference)
+
+
+def _member(text: str, reference: Reference) -> str:
+    where = f"secretsmanager:{reference.name}"
+    try:
+        document = json.loads(text)
+    except ValueError:
+        # The decoder's own error would carry the secret into the traceback.
+        raise SecretError(f"{where} is not a JSON object, so it has no key {reference.key}") from None
+    value = document.get(reference.key) if isinstance(document, dict) else None
+    if not isinstance(value, str):
+        raise SecretError(f"{where} has no text under the key {reference.key}")
+    return value.strip()
