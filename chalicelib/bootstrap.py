@@ -18,7 +18,6 @@ from chalicelib.delivery.lazy import Lazy
 from chalicelib.destinations.contract import Destination
 from chalicelib.destinations.http import HttpDoor
 from chalicelib.handling import AlertFunction, Route
-from chalicelib.judgement import build_alert, not_understood
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
 from chalicelib.secrets import Secrets
@@ -55,11 +54,11 @@ def _slack(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
 
 
 def _sns(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
-    from chalicelib.destinations.sns import Sns  # noqa: PLC0415
+    from chalicelib.destinations.sns import Format, Sns  # noqa: PLC0415
 
     topic = values["TOPIC_ARN"]
     region = topic.split(":")[3]  # settings_table has matched the whole ARN
-    form = "json" if values["FORMAT"] == "json" else "text"
+    form: Format = "json" if values["FORMAT"] == "json" else "text"
     return Sns(name, topic, form, lambda: parts.client("sns", region))
 
 
@@ -106,8 +105,6 @@ def assemble(
     """The alert function of these settings."""
     redactor = Redactor(settings.secrets)
     return AlertFunction(
-        build_alert=build_alert,
-        not_understood=not_understood,
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
         faults=faults,

@@ -1,7 +1,7 @@
 """One event, from its envelope to its delivery: records, alerts, filters, destinations, and the verdict.
 
 Whatever the event holds, it ends in an alert, in a logged suppression, or in an exception that
-makes AWS try again; a record that breaks the code that reads it is alerted as not understood.
+makes AWS try again.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from datetime import datetime
 
 from chalicelib import metrics as names
 from chalicelib.alerts import Alert, AlertKind
+from chalicelib.changes import NotWatched
 from chalicelib.delivery.direct import Delivered, Direct, NotDelivered, Outcome, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.filters import Condition, ConditionFailed, Filter
+from chalicelib.judgement import alert_of, not_a_record
 from chalicelib.logs import Log
 from chalicelib.metrics import Metrics
-from chalicelib.records import CloudTrailRecord, RecordError, read_record, unwrap
+from chalicelib.records import RecordError, text, unwrap
 from chalicelib.settings import Settings, SettingsError
-
-BuildAlert = Callable[[CloudTrailRecord], Alert | None]
-NotUnderstood = Callable[[object, str], Alert]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,6 @@ class Invocation:
 class AlertFunction:
     """The alert function; one instance lives as long as its container."""
 
-    build_alert: BuildAlert
-    not_understood: NotUnderstood
     routes: tuple[Route, ...]
     ignore_when: Condition | None
     faults: tuple[str, ...]
@@ -80,24 +77,17 @@ class AlertFunction:
         try:
             for raw in unwrap(document):
                 found = True
-                alert = self._judge(read_record(raw), log)
-                if alert is not None:
+                try:
+                    alert = alert_of(raw)
+                except NotWatched as error:
+                    log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
+                else:
                     yield alert
         except (RecordError, RecursionError) as error:
-            yield self.not_understood(document, str(error))
+            yield not_a_record(document, str(error))
             return
         if not found:
-            yield self.not_understood(document, "the event holds no CloudTrail record")
-
-    def _judge(self, record: CloudTrailRecord, log: Log) -> Alert | None:
-        try:
-            alert = self.build_alert(record)
-        except Exception as error:  # noqa: BLE001 - nobody may hide a change by crashing what reads it
-            log.error("record broke its reader", event_id=record.event_id, exc_info=True)
-            return self.not_understood(record.raw, f"a defect in sgwatch: {type(error).__name__}")
-        if alert is None:
-            log.info("record is not about a watched change", event_id=record.event_id, event_name=record.event_name)
-        return alert
+            yield not_a_record(document, "the event holds no CloudTrail record")
 
     def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[Outcome, ...]:
         def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
@@ -108,7 +98,7 @@ class AlertFunction:
         for outcome in outcomes:
             self._record(alert, outcome, log)
         if alert.kind is AlertKind.NOT_UNDERSTOOD:
-            log.warning("record was not understood", reason=alert.summary)
+            log.warning("record was not understood", unknowns=alert.unknowns)
             self.metrics.emit(names.NOT_UNDERSTOOD)
         return outcomes
 

@@ -96,9 +96,7 @@ def _signing_secret(text: str) -> str:
 
 def _topic_arn(text: str) -> str:
     if not _TOPIC_ARN.fullmatch(text):
-        raise ValueError(
-            f'"{text}" is not the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:security'
-        )
+        raise ValueError(f'"{text}" is not the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:security')
     return text
 
 
