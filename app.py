@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from chalice import Chalice
-from chalice.app import CloudWatchEvent
+from chalice.app import CloudWatchEvent, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.catalog import EventGroup, event_pattern
 from chalicelib.handling import Invocation
-from chalicelib.settings import watched_groups
+from chalicelib.settings import delivery_queue, watched_groups
 
 app = Chalice(app_name="sgwatch")
 
@@ -37,3 +37,16 @@ def alert_on_change(event: AnyEvent) -> None:
 
 
 alert_on_change.event_class = AnyEvent
+
+
+if QUEUE := delivery_queue():
+
+    @app.on_sqs_message(queue=QUEUE, batch_size=1)  # type: ignore[untyped-decorator]
+    def deliver(event: SQSEvent) -> object:
+        """Deliver the queued alerts; the answer names those that are to be tried again."""
+        from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
+
+        # One at a time, so that a slow destination holds up nobody else's alert in the same batch.
+        context: Any = event.context
+        invocation = Invocation(context.aws_request_id, context.get_remaining_time_in_millis)
+        return bootstrap_durable.deliver_function().handle(event.to_dict(), invocation)

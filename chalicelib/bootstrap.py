@@ -17,11 +17,17 @@ from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
 from chalicelib.destinations.contract import Destination
 from chalicelib.destinations.http import HttpDoor
-from chalicelib.handling import AlertFunction, Route
+from chalicelib.handling import AlertFunction, Deliverer, Gate, Route
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
 from chalicelib.secrets import Secrets
-from chalicelib.settings import DestinationSettings, Settings, SettingsError, from_environment, function_name
+from chalicelib.settings import (
+    DestinationSettings,
+    Settings,
+    SettingsError,
+    from_environment,
+    function_name,
+)
 
 Clients = Callable[..., Any]
 _MAKING_A_CLIENT = threading.Lock()
@@ -104,14 +110,21 @@ def assemble(
 ) -> AlertFunction:
     """The alert function of these settings."""
     redactor = Redactor(settings.secrets)
+    direct: Deliverer = Direct()
+    gate: Gate | None = None
+    if settings.durable is not None:
+        from chalicelib import bootstrap_durable  # noqa: PLC0415 - a direct delivery's cold start does not need it
+
+        direct, gate = bootstrap_durable.entrance(settings.durable, client)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
         faults=faults,
-        direct=Direct(),
+        direct=direct,
         log=Log(redactor, settings.log_level).bind(function=function),
         metrics=Metrics(function),
         now=lambda: datetime.now(UTC),
+        gate=gate,
     )
 
 

@@ -25,6 +25,7 @@ from chalicelib.settings_table import (
     Field,
     Kind,
     did_you_mean,
+    queue_name,
     read_watch,
 )
 
@@ -51,6 +52,15 @@ class DestinationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DurableSettings:
+    """The resources of durable delivery, by name."""
+
+    queue: str
+    table: str
+    burst_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, or (from a SettingsError) the sound part of them."""
 
@@ -58,6 +68,7 @@ class Settings:
     ignore_when: Condition | None = None
     watch: tuple[EventGroup, ...] = DEFAULT_WATCH
     log_level: str = "info"
+    durable: DurableSettings | None = None
     rows: tuple[Row, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -120,6 +131,20 @@ def watched_groups(environ: Mapping[str, str] | None = None) -> tuple[EventGroup
         raise SettingsError([f"WATCH: {error}"], Settings()) from error
 
 
+def delivery_queue(environ: Mapping[str, str] | None = None) -> str | None:
+    """The name of the delivery queue, which the app needs at import; None where delivery is direct.
+
+    A fault here is reported with all others when the settings are read.
+    """
+    environ = os.environ if environ is None else environ
+    if not environ.get("DELIVERY_QUEUE") or not environ.get("STATE_TABLE"):
+        return None
+    try:
+        return queue_name(environ["DELIVERY_QUEUE"].strip())
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Variable:
     """A variable of a destination, taken apart; ``name`` is empty for the only one of its kind."""
@@ -153,9 +178,19 @@ class _Reader:
             ignore_when=ignore_when,
             watch=watch or DEFAULT_WATCH,
             log_level=str(values["LOG_LEVEL"] or "info"),
+            durable=self._durable(values),
             rows=tuple(self._rows),
             secrets=tuple(self._secrets),
         )
+
+    def _durable(self, values: Mapping[str, object]) -> DurableSettings | None:
+        queue, table, burst = (values[name] for name in ("DELIVERY_QUEUE", "STATE_TABLE", "BURST_WINDOW"))
+        if queue is not None and table is not None:
+            return DurableSettings(str(queue), str(table), burst if isinstance(burst, int) else 60)
+        for given, missing in (("DELIVERY_QUEUE", "STATE_TABLE"), ("STATE_TABLE", "DELIVERY_QUEUE")):
+            if values[given] is not None and missing not in self._environ:
+                self.faults.append(f"{given} is set but {missing} is not: run `sgwatch setup`, or remove {given}")
+        return None
 
     def _destinations(self, kind: Kind) -> list[DestinationSettings]:
         named: dict[str, dict[str, _Variable]] = {}

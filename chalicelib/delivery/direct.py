@@ -43,7 +43,15 @@ class Undelivered:
     permanent: bool
 
 
-Outcome = Delivered | Undelivered
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The alert is in the delivery queue for a destination, which will get it from there."""
+
+    destination: str
+    attempts: int = 1
+
+
+Outcome = Delivered | Queued | Undelivered
 
 
 class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in CloudWatch too
@@ -84,7 +92,7 @@ class Memory:
 OnRetry = Callable[[str, DeliveryError, float], None]
 
 
-def _unheard(destination: str, error: DeliveryError, wait: float) -> None:
+def unheard(destination: str, error: DeliveryError, wait: float) -> None:
     """The ``on_retry`` of those who do not want to hear."""
 
 
@@ -109,7 +117,7 @@ class Direct:
         alert: Alert,
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
-        on_retry: OnRetry = _unheard,
+        on_retry: OnRetry = unheard,
     ) -> tuple[Outcome, ...]:
         """Send the alert everywhere and say what became of it, in the order of the destinations.
 
@@ -155,7 +163,7 @@ class Direct:
                 on_retry(name, error, wait)
                 self._sleep(wait)
             except Exception as error:  # noqa: BLE001 - a defect in one destination must not lose the alert for the others
-                return Undelivered(name, attempt, f"{type(error).__name__} in its code{_place(error)}", permanent=True)
+                return Undelivered(name, attempt, f"{type(error).__name__} in its code{place(error)}", permanent=True)
             else:
                 self._memory.remember(alert.id, name, receipt)
                 return Delivered(name, attempt, receipt)
@@ -172,7 +180,7 @@ def _silent(destination: Destination) -> Undelivered:
     return Undelivered(destination.name, 1, "no answer within the time that the function had", permanent=False)
 
 
-def _place(error: Exception) -> str:
+def place(error: Exception) -> str:
     """Module and line where it was raised; the error's own text may hold a secret and is left out."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

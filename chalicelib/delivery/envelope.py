@@ -131,4 +131,6 @@ def _time(text: object) -> datetime:
 
 def fit(text: str) -> str:
     """The text where SQS takes it as an id, else a digest of it."""
-    return text if _FIT.fullmatch(text) else "sha256-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return (
+        text if _FIT.fullmatch(text) else "sha256-" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    )

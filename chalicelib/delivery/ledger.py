@@ -79,12 +79,12 @@ class Ledger:
 
     def _taken(self, item: Item, now: float) -> Claim:
         if item.get("state") == "delivered":
-            return AlreadyDelivered(_text(item, "reference"))
+            return AlreadyDelivered(_text(item, "receipt"))
         return Held(max(1.0, float(item.get("lease_until", now)) - now))
 
     def delivered(self, delivery: str, destination: str, reference: str | None) -> None:
         """The destination has taken it."""
-        self._finish(delivery, destination, "delivered", reference=reference or "")
+        self._finish(delivery, destination, "delivered", receipt=reference or "")
 
     def failed(self, delivery: str, destination: str, reason: str) -> None:
         """It was not taken and will be tried again."""
