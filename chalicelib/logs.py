@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,7 @@ class Redactor:
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._known: tuple[str, ...] = ()
+        self._lock = threading.Lock()
         for secret in secrets:
             self.add(secret)
 
@@ -35,7 +37,8 @@ class Redactor:
         forms = {secret, _path(secret)}
         known = {form for form in forms if len(form) >= _SHORTEST_SECRET}
         # The longest first, or masking a path would leave the host of its URL unmasked.
-        self._known = tuple(sorted(known.union(self._known), key=len, reverse=True))
+        with self._lock:  # destinations look their secrets up at the same time
+            self._known = tuple(sorted(known.union(self._known), key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """The text without secrets."""
@@ -73,15 +76,17 @@ class Log:
         level: str = "info",
         write: Callable[[str], None] = write_line,
         bound: Mapping[str, object] | None = None,
+        lines: Callable[[], Any] | None = None,
     ) -> None:
         self._redactor = redactor
         self._level = level
         self._write = write
         self._bound = dict(bound or {})
+        self._lines = lines or cache(lambda: _structlog(redactor, write))
 
     def bind(self, **fields: object) -> Log:
         """The same log with these fields in every line."""
-        return Log(self._redactor, self._level, self._write, {**self._bound, **fields})
+        return Log(self._redactor, self._level, self._write, {**self._bound, **fields}, self._lines)
 
     def debug(self, phrase: str, **fields: object) -> None:
         """For whoever looks for a defect."""
@@ -101,8 +106,7 @@ class Log:
 
     def _line(self, level: str, phrase: str, fields: Mapping[str, object]) -> None:
         if _RANKS[level] >= _RANKS[self._level]:
-            logger = _structlog(self._redactor, self._write)
-            getattr(logger.bind(**self._bound), level)(phrase, **fields)
+            getattr(self._lines(), level)(phrase, **{**self._bound, **fields})
 
 
 _FIRST_LINE = threading.Lock()
@@ -125,7 +129,7 @@ def _structlog(redactor: Redactor, write: Callable[[str], None]) -> Any:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.BoundLogger,
-    )
+    ).bind()
 
 
 class _Lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -55,14 +56,14 @@ def test_a_condition_reads_the_published_alert(expression: str, holds: bool) -> 
     ],
 )
 def test_a_condition_that_can_never_work_is_a_fault(expression: str, said: str) -> None:
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
         compile_condition(expression)
-    assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_fields_of_what_a_projection_yields_are_not_taken_for_the_alerts_own() -> None:
-    assert compile_condition("exposures[?severity == 'high'].rule.peer | [0].value")
+    condition = compile_condition("exposures[?severity == 'high'].rule.peer | [0].value")
+    assert not condition.holds(ALERT)
 
 
 def test_a_condition_that_fails_on_an_alert_says_so() -> None:

@@ -1,0 +1,186 @@
+"""``sgwatch pattern``: what a CloudWatch Logs metric filter pattern counts, told without any AWS."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from chalicelib.alarm_path.coverage import CIS_5_EVENTS, Coverage, Status, also_counts, coverage
+from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse
+from chalicelib.records import RecordError, unwrap
+
+ReadRecords: TypeAlias = Callable[[Path], Iterator[Mapping[str, Any]]]
+
+_STYLES = {Status.ALWAYS: "green", Status.SOMETIMES: "yellow", Status.NEVER: "red", Status.UNKNOWN: "magenta"}
+_MARKS = {Status.ALWAYS: "✔", Status.SOMETIMES: "◐", Status.NEVER: "✘", Status.UNKNOWN: "?"}
+_WORDS = {Verdict.MATCH: "match", Verdict.NO_MATCH: "no match", Verdict.UNKNOWN: "unknown"}
+
+
+def pattern(
+    filter_pattern: Annotated[str, typer.Argument(metavar="FILTER", help="The filter pattern, in quotes.")],
+    test: Annotated[
+        list[Path] | None, typer.Option("--test", metavar="PATH", help="Run it on the CloudTrail records of this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell which security group calls a metric filter pattern counts.
+
+    Exit status: 0 when the six classic events are always counted, 1 when not, 2 when a file cannot be read.
+    """
+    judged = coverage(filter_pattern)
+    tested: list[tuple[Mapping[str, Any], Verdict]] | None = None
+    if test is not None:
+        try:
+            tested = run_on(filter_pattern, test)
+        except (OSError, RecordError, RecursionError) as error:
+            typer.echo(f"sgwatch: {error}", err=True)
+            raise typer.Exit(2) from None
+    if as_json:
+        typer.echo(json.dumps(answer(judged, tested)))
+    else:
+        show(Console(), judged, also_counts(filter_pattern), tested)
+    raise typer.Exit(0 if judged.cis_1_to_4 else 1)
+
+
+def run_on(
+    filter_pattern: str, paths: list[Path], read: ReadRecords | None = None
+) -> list[tuple[Mapping[str, Any], Verdict]]:
+    """Every record of the files in order, and whether the filter counts it; nothing for a refused pattern."""
+    records = [record for path in paths for record in (read or read_records)(path)]
+    try:
+        parsed = parse(filter_pattern)
+    except FilterPatternError:
+        return []
+    return [(record, matches(parsed, record)) for record in records]
+
+
+def read_records(path: Path) -> Iterator[Mapping[str, Any]]:
+    """The CloudTrail records of a file or folder, in any envelope: one JSON document, or one in each line."""
+    if path.is_dir():
+        for inside in sorted(path.iterdir()):
+            yield from read_records(inside)
+        return
+    raw = path.read_bytes()
+    try:
+        text = (gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8-sig")
+        for document in _documents(text):
+            yield from unwrap(document)
+    except (EOFError, gzip.BadGzipFile, zlib.error, RecordError, RecursionError, ValueError) as error:
+        raise RecordError(f"{path}: {error}") from error
+
+
+def _documents(text: str) -> Iterator[object]:
+    try:
+        yield json.loads(text)
+        return
+    except json.JSONDecodeError:
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    for number, line in lines:
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise RecordError(f"line {number} is not JSON: {error}") from error
+
+
+def answer(judged: Coverage, tested: list[tuple[Mapping[str, Any], Verdict]] | None = None) -> dict[str, Any]:
+    """The answer for ``--json``; a record of which it is not known whether it matches is null."""
+    out: dict[str, Any] = {
+        "valid": judged.error is None,
+        "error": None if judged.error is None else str(judged.error),
+        "coverage": {item.event: item.status.value for item in judged.events},
+        "cis_1_to_4": judged.cis_1_to_4,
+        "cis_5": judged.cis_5,
+        "security_hub_exact": judged.security_hub_exact,
+    }
+    if tested is not None:
+        as_bool = {Verdict.MATCH: True, Verdict.NO_MATCH: False, Verdict.UNKNOWN: None}
+        out["matches"] = [as_bool[verdict] for _, verdict in tested]
+    return out
+
+
+def show(
+    console: Console,
+    judged: Coverage,
+    others: tuple[str, ...] = (),
+    tested: list[tuple[Mapping[str, Any], Verdict]] | None = None,
+) -> None:
+    """The answer for people."""
+    if judged.error is not None:
+        _show_error(console, judged.error)
+        return
+    notes = {condition: number for number, condition in enumerate(_conditions(judged), 1)}
+    console.print(_coverage_table(judged, notes))
+    for condition, number in notes.items():
+        console.print(Text(f"\n({number}) {condition}"))
+    console.print(_standards(judged))
+    if others:
+        console.print(Text(f"\nAlso counts calls that change no security group, such as {', '.join(others)}."))
+    if tested is not None:
+        console.print(_tested_table(tested))
+
+
+def _show_error(console: Console, error: FilterPatternError) -> None:
+    console.print(Text("AWS refuses this pattern.\n", style="bold red"))
+    line, caret = error.caret().split("\n")
+    console.print(Text(f"  {line}"), no_wrap=True, crop=False)
+    console.print(Text(f"  {caret}", style="bold red"), no_wrap=True, crop=False)
+    console.print(Text(f"  {error.reason} (line {error.line}, column {error.column})\n"))
+    console.print(Text(f"AWS would say: {error.aws}", style="dim"))
+
+
+def _coverage_table(judged: Coverage, notes: dict[str, int]) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="bold")
+    for header in ("Event", "Successful calls counted", "Note"):
+        table.add_column(header, no_wrap=True)
+    for place, item in enumerate(judged.events):
+        if place == len(CIS_5_EVENTS):
+            table.add_row(Text("beyond the benchmarks:", style="dim"), "", "")
+        status = Text(f"{_MARKS[item.status]} {item.status.value}", style=_STYLES[item.status])
+        table.add_row(_short(item.event), status, f"({notes[item.condition]})" if item.condition else "")
+    return table
+
+
+def _conditions(judged: Coverage) -> tuple[str, ...]:
+    """Every condition once: most filters have the same one for all events."""
+    return tuple(dict.fromkeys(item.condition for item in judged.events if item.condition))
+
+
+def _short(event: str) -> Text:
+    """Long event names cut where every reader can tell them, so that the table keeps to 80 columns."""
+    return Text(event.replace("UpdateSecurityGroupRuleDescriptions", "Update…RuleDescriptions"))
+
+
+def _standards(judged: Coverage) -> Text:
+    lines = (
+        (judged.cis_1_to_4, "CIS 1.x to 4.x: the six classic events, always"),
+        (judged.cis_5, "CIS 5 and later: these and ModifySecurityGroupRules, always"),
+        (judged.security_hub_exact, "Security Hub CloudWatch.10: exactly the six and nothing else in the filter"),
+    )
+    text = Text()
+    for met, words in lines:
+        text.append("\n✔ " if met else "\n✘ ", style="green" if met else "red").append(words)
+    return text
+
+
+def _tested_table(tested: list[tuple[Mapping[str, Any], Verdict]]) -> Table:
+    counted = sum(verdict is Verdict.MATCH for _, verdict in tested)
+    title = Text(f"\n{counted} of {len(tested)} records counted", style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", show_header=False)
+    styles = {Verdict.MATCH: "green", Verdict.NO_MATCH: "dim", Verdict.UNKNOWN: "magenta"}
+    for record, verdict in tested:
+        cells = (str(record.get(key) or "")[:60] for key in ("eventTime", "eventName"))
+        table.add_row(Text(_WORDS[verdict], style=styles[verdict]), *(Text(_printable(cell)) for cell in cells))
+    return table
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

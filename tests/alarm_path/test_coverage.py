@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from chalicelib.alarm_path.coverage import (
+    CIS_5_EVENTS,
+    CLASSIC_EVENTS,
+    JUDGED_EVENTS,
+    Status,
+    also_counts,
+    coverage,
+    union_coverage,
+)
+from chalicelib.alarm_path.filter_pattern import Verdict, matches, parse
+from chalicelib.alarm_path.sample_callers import call_of, callers
+from chalicelib.alarm_path.sample_requests import requests
+from chalicelib.catalog import EventGroup, events_of
+
+SIX = " || ".join(f"($.eventName = {name})" for name in CLASSIC_EVENTS)
+IDENTITY = "$.userIdentity"
+SESSION = f"{IDENTITY}.sessionContext"
+
+# The answers for the seven events by their first letters, in the order of CIS_5_EVENTS, worked out by hand.
+ANSWERS = [
+    (f"{{ {SIX} }}", "aaaaaan"),
+    (f"{{(((\n{SIX}\r\n)))}}", "aaaaaan"),
+    ('{ $.eventName = "Authorize*Ingress" }', "nnnnnnn"),
+    ("{ $.eventName = *SecurityGroup* }", "aaaaaaa"),
+    ("{ $.eventName = *SecurityGroupIngress }", "anannnn"),
+    ("{ $.eventName = Delete* }", "nnnnnan"),
+    ("{ $.eventName = %SecurityGroup% }", "aaaaaaa"),
+    ("{ $.eventName != %Describe% }", "uuuuuuu"),
+    ("{ $.eventName = authorizesecuritygroupingress }", "nnnnnnn"),
+    ("{ $.eventname = CreateSecurityGroup }", "nnnnnnn"),
+    ("{ $.['eventName'] = CreateSecurityGroup }", "nnnnann"),
+    ('{ $["eventName"] = CreateSecurityGroup }', "uuuuuuu"),
+    ("{ $.eventName = CreateSecurityGroup && $.eventName = DeleteSecurityGroup }", "nnnnnnn"),
+    ("{ $.eventName = CreateSecurityGroup || $.eventName = CreateSecurityGroup }", "nnnnann"),
+    ("{ $.eventName = * }", "aaaaaaa"),
+    ("{ $.eventName NOT EXISTS }", "nnnnnnn"),
+    # Fields that are always the same.
+    (f"{{ ({SIX}) && $.eventSource = ec2.amazonaws.com }}", "aaaaaan"),
+    (f"{{ ({SIX}) && $.eventSource = EC2.amazonaws.com }}", "nnnnnnn"),
+    (f"{{ ({SIX}) && $.eventType != AwsServiceEvent }}", "aaaaaan"),
+    (f"{{ ({SIX}) && $.managementEvent IS TRUE }}", "aaaaaan"),
+    (f"{{ ({SIX}) && $.readOnly IS FALSE }}", "aaaaaan"),
+    (f"{{ ({SIX}) && $.readOnly = false }}", "uuuuuun"),
+    (f"{{ ({SIX}) && $.readOnly IS TRUE }}", "nnnnnnn"),
+    (f"{{ ({SIX}) && $.responseElements._return IS TRUE }}", "aaaaaan"),
+    ("{ $.responseElements._return IS TRUE }", "aaaaaan"),
+    ("{ $.eventVersion = 1.* }", "aaaaaaa"),
+    ("{ $.eventVersion > 1 }", "nnnnnnn"),
+    # Fields that a successful call does not have.
+    (f"{{ ({SIX}) && $.errorCode NOT EXISTS }}", "aaaaaan"),
+    (f"{{ ({SIX}) && $.errorCode != AccessDenied }}", "nnnnnnn"),
+    (f"{{ ({SIX}) && $.errorCode IS NULL }}", "nnnnnnn"),
+    (f"{{ ({SIX}) && $.additionalEventData NOT EXISTS }}", "aaaaaan"),
+    (f"{{ ({SIX}) && $.requestParameters NOT EXISTS }}", "nnnnnnn"),
+    # Callers singled out.
+    (f"{{ {SIX} && {IDENTITY}.type != AWSService }}", "aaaaasn"),
+    (f"{{ ({SIX}) && {IDENTITY}.type != AWSService }}", "ssssssn"),
+    (f"{{ ({SIX}) && {IDENTITY}.type = * }}", "aaaaaan"),
+    (f'{{ ({SIX}) && {IDENTITY}.type = "Nobody" }}', "nnnnnnn"),
+    (f"{{ ({SIX}) && {IDENTITY}.userName != terraform }}", "ssssssn"),
+    (f"{{ ({SIX}) && ({IDENTITY}.userName NOT EXISTS || {IDENTITY}.userName != terraform) }}", "ssssssn"),
+    (f'{{ ({SIX}) && {IDENTITY}.arn = "*:root" }}', "ssssssn"),
+    (f'{{ ({SIX}) && {IDENTITY}.arn != "arn:aws:sts::*:assumed-role/x/y" }}', "ssssssn"),
+    (f'{{ ({SIX}) && {IDENTITY}.arn = "arn:aws:sts::*:assumed-role/x/y" }}', "nnnnnnn"),
+    (f'{{ {IDENTITY}.type = Root && {IDENTITY}.arn = "*alice" }}', "nnnnnnn"),
+    (f'{{ ({SIX}) && {IDENTITY}.arn != "*AWSReservedSSO*" }}', "ssssssn"),
+    (f'{{ ({SIX}) && {SESSION}.attributes.mfaAuthenticated != "true" }}', "ssssssn"),
+    (f"{{ ({SIX}) && {IDENTITY}.invokedBy NOT EXISTS }}", "ssssssn"),
+    (f"{{ ({SIX}) && $.recipientAccountId = 123456789012 }}", "ssssssn"),
+    (f"{{ ({SIX}) && $.recipientAccountId = 1234 }}", "nnnnnnn"),
+    (f"{{ ({SIX}) && $.awsRegion = us-* }}", "ssssssn"),
+    (f"{{ ({SIX}) && $.awsRegion = Europe }}", "nnnnnnn"),
+    (f"{{ ({SIX}) && $.awsRegion = *-* }}", "aaaaaan"),
+    (f"{{ ({SIX}) && ($.awsRegion = us-east-1 || $.awsRegion != us-east-1) }}", "aaaaaan"),
+    (f'{{ ({SIX}) && $.userAgent != "console.ec2.amazonaws.com" }}', "ssssssn"),
+    (f"{{ ({SIX}) && $.sourceIPAddress != 10.* }}", "ssssssn"),
+    (f"{{ ({SIX}) && $.sourceIPAddress != 10.0.0.0/8 }}", "uuuuuun"),
+    (f'{{ ({SIX}) && $.sessionCredentialFromConsole = "true" }}', "ssssssn"),
+    (f"{{ ({SIX}) && $.vpcEndpointId NOT EXISTS }}", "ssssssn"),
+    # Requests singled out.
+    (f'{{ ({SIX}) && $.requestParameters.groupId = "*" }}', "ssssnsn"),
+    (f'{{ ({SIX}) && $.requestParameters.groupId = "vpc-1" }}', "nnnnnnn"),
+    (f"{{ ({SIX}) && $.requestParameters.ipPermissions.items[3].fromPort = 22 }}", "ssssnnn"),
+    (f"{{ ({SIX}) && $.requestParameters.ipPermissions.items[0].toPort > 1000 }}", "ssssnnn"),
+    (f"{{ ({SIX}) && $.requestParameters.ipPermissions.items[0].toPort > 70000 }}", "nnnnnnn"),
+    (f'{{ ({SIX}) && $.requestParameters.ipPermissions.items[*].ipProtocol = "-1" }}', "ssssnnn"),
+    ("{ $.* = CreateSecurityGroup }", "nnnnann"),
+    ("{ $.* = us-east-1 }", "sssssss"),
+    ("{ $.* != us-east-1 }", "uuuuuuu"),
+    # Text.
+    ("", "aaaaaaa"),
+    ('" "', "aaaaaaa"),
+    (" ", "uuuuuuu"),
+    ('"\\"eventName\\":\\"CreateSecurityGroup\\""', "nnnnann"),
+    ('"\\"eventName\\": \\"CreateSecurityGroup\\""', "nnnnnnn"),
+    ("?CreateSecurityGroup ?DeleteSecurityGroup", "nnnnaan"),
+    ("alice", "sssssss"),
+    ("-alice", "sssssss"),
+    ("errorCode", "nnnnnnn"),
+    ('"123456789012"', "sssssss"),
+    ('"0.0.0.0/0"', "sssssss"),
+    ("[ip, user, status=4*, bytes]", "nnnnnnn"),
+    ("[...]", "uuuuuuu"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "letters"), ANSWERS)
+def test_coverage_is_what_was_worked_out_by_hand(pattern: str, letters: str) -> None:
+    judged = coverage(pattern)
+    assert judged.error is None
+    assert "".join(judged.status(event)[0] for event in CIS_5_EVENTS) == letters
+
+
+@pytest.mark.parametrize(
+    ("clause", "condition"),
+    [
+        ('$.userIdentity.type = "IAMUser"', "only when userIdentity.type = IAMUser"),
+        ("$.userIdentity.invokedBy NOT EXISTS", "only when userIdentity.invokedBy is absent"),
+        (
+            "$.userIdentity.invokedBy != x.amazonaws.com",
+            "only when userIdentity.invokedBy is there and is not x.amazonaws.com",
+        ),
+        ("$.sourceIPAddress != 10.*", "only when sourceIPAddress does not begin with 10."),
+        ("$.awsRegion = us-* && $.readOnly IS FALSE", "only when awsRegion begins with us-"),
+        (
+            '$.userIdentity.type = Root || $.userAgent = "*aws-cli*" && $.awsRegion = eu-west-1',
+            "only when userIdentity.type = Root or (userAgent contains aws-cli and awsRegion = eu-west-1)",
+        ),
+        ("$.readOnly = false", "it is not known what AWS does with readOnly = false"),
+        ("$.readOnly is FALSE", "it is not known what AWS does with IS in other than capital letters"),
+    ],
+)
+def test_the_condition_is_said_in_words(clause: str, condition: str) -> None:
+    judged = coverage(f"{{ ($.eventName = CreateSecurityGroup) && ({clause}) }}")
+    answers = {item.event: item.condition for item in judged.events}
+    assert answers["CreateSecurityGroup"] == condition
+    assert answers["DeleteSecurityGroup"] == ""
+
+
+def test_every_watched_rule_and_group_event_is_judged() -> None:
+    watched = {event.name for event in events_of((EventGroup.RULES, EventGroup.GROUPS))}
+    assert {item.event for item in coverage("").events} == watched == set(JUDGED_EVENTS)
+
+
+def test_the_standards_ask_for_always() -> None:
+    classic = coverage(f"{{ {SIX} }}")
+    assert (classic.cis_1_to_4, classic.cis_5) == (True, False)
+    seven = coverage(f"{{ {SIX} || $.eventName = ModifySecurityGroupRules }}")
+    assert (seven.cis_1_to_4, seven.cis_5, seven.security_hub_exact) == (True, True, False)
+    some = coverage(f"{{ ({SIX}) && $.userIdentity.type = Root }}")
+    assert (some.cis_1_to_4, some.cis_5) == (False, False)
+    refused = coverage("{ $.eventName == x }")
+    assert refused.error is not None
+    assert (refused.cis_1_to_4, refused.security_hub_exact, refused.events) == (False, False, ())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "exact"),
+    [
+        (f"{{ {SIX} }}", True),
+        ("{" + "||".join(f'$.eventName="{name}"' for name in reversed(CLASSIC_EVENTS)) + "}", True),
+        (f"{{ {SIX} || $.eventName = ModifySecurityGroupRules }}", False),
+        (f"{{ ({SIX}) && ($.errorCode NOT EXISTS) }}", False),
+        (f"{{ ($.eventSource = ec2.amazonaws.com) && ({SIX}) }}", False),
+        ("{ " + " || ".join(f"($.eventName = {name})" for name in CLASSIC_EVENTS[:5]) + " }", False),
+        ("{ $.eventName = AuthorizeSecurityGroup* || $.eventName = RevokeSecurityGroup* }", False),
+        ("SecurityGroup", False),
+    ],
+)
+def test_security_hub_wants_the_six_names_and_nothing_else(pattern: str, exact: bool) -> None:
+    assert coverage(pattern).security_hub_exact is exact
+
+
+def test_two_filters_together_may_cover_what_neither_does() -> None:
+    halves = [f"{{ ({SIX}) && $.userIdentity.type = Root }}", f"{{ ({SIX}) && $.userIdentity.type != Root }}"]
+    assert [coverage(half).cis_1_to_4 for half in halves] == [False, False]
+    assert union_coverage(halves).cis_1_to_4
+    assert union_coverage([*halves, "{ $.eventName == x }"]).cis_1_to_4
+    text_and_json = ["DeleteSecurityGroup", "{ $.eventName != DeleteSecurityGroup }"]
+    assert union_coverage(text_and_json).cis_5
+    assert union_coverage([]).status("CreateSecurityGroup") is Status.NEVER
+
+
+def test_a_doubtful_filter_does_not_spoil_a_sound_one_beside_it() -> None:
+    sound, doubtful = f"{{ {SIX} }}", "{ $.readOnly is FALSE }"
+    assert union_coverage([sound, doubtful]).cis_1_to_4
+    assert union_coverage([doubtful]).status("CreateSecurityGroup") is Status.UNKNOWN
+
+
+def test_calls_that_change_no_security_group_are_noted() -> None:
+    assert also_counts("{ $.eventName = *SecurityGroup* }") == (
+        "DescribeSecurityGroups",
+        "AuthorizeClusterSecurityGroupIngress",
+        "CreateDBSecurityGroup",
+        "SetSecurityGroups",
+    )
+    assert also_counts(f"{{ {SIX} }}") == ()
+
+
+def _random_pattern(seed: int) -> str:
+    chance = random.Random(seed)
+    clauses = [
+        "$.eventName = Create*",
+        "$.eventName != DeleteSecurityGroup",
+        "$.userIdentity.type = Root",
+        "$.userIdentity.type != AssumedRole",
+        "$.userIdentity.invokedBy NOT EXISTS",
+        "$.userIdentity.userName = maria",
+        '$.userAgent = "aws-cli*"',
+        "$.awsRegion != us-east-1",
+        "$.requestParameters.groupId NOT EXISTS",
+        "$.requestParameters.ipPermissions.items[0].fromPort = 22",
+        "$.errorCode NOT EXISTS",
+        "$.readOnly = false",
+    ]
+    groups = [" && ".join(chance.sample(clauses, chance.randint(1, 3))) for _ in range(chance.randint(1, 3))]
+    return "{ " + " || ".join(groups) + " }"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_sample_record_contradicts_the_coverage(seed: int) -> None:
+    text = _random_pattern(seed)
+    pattern = parse(text)
+    judged = coverage(text)
+    for event in CIS_5_EVENTS:
+        samples = [{**call_of(caller, event), **request} for caller in callers() for request in requests(event)]
+        seen = {matches(pattern, sample) for sample in samples}
+        status = judged.status(event)
+        if status is Status.ALWAYS:
+            assert seen == {Verdict.MATCH}
+        if status is Status.NEVER:
+            assert seen == {Verdict.NO_MATCH}
+        if {Verdict.MATCH, Verdict.NO_MATCH} <= seen:
+            assert status is Status.SOMETIMES
+
+
+def test_two_thousand_filters_are_judged_in_well_under_two_seconds() -> None:
+    patterns = [f"{{ {SIX} || ($.eventName = Other{number}) }}" for number in range(2000)]
+    started = time.perf_counter()
+    assert all(coverage(pattern).cis_1_to_4 for pattern in patterns)
+    assert time.perf_counter() - started < 2.0
+    started = time.perf_counter()
+    assert all(coverage(pattern).cis_1_to_4 for pattern in patterns)
+    assert time.perf_counter() - started < 0.2
+
+
+def test_a_pattern_made_to_be_slow_is_judged_in_bounded_time() -> None:
+    names = ("userIdentity.arn", "sourceIPAddress", "userAgent", "awsRegion", "userIdentity.principalId")
+    clauses = [f'$.{names[n % len(names)]} != "*{n}{n}*"' for n in range(24)]
+    started = time.perf_counter()
+    assert coverage("{ " + " && ".join(clauses) + " }").status("CreateSecurityGroup") is Status.SOMETIMES
+    assert time.perf_counter() - started < 10

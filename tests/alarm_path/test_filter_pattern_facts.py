@@ -1,0 +1,82 @@
+"""The answers that public sources recorded, row by row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.alarm_path.coverage import Status, coverage
+from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse, render
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = [folder for folder in (ROOT / "tests/data/patterns", ROOT.parent / "shared/patterns") if folder.is_dir()]
+
+
+def rows(name: str) -> list[Any]:
+    found: list[Any] = []
+    for folder in FOLDERS:
+        with (folder / name).open(encoding="utf-8") as lines:
+            found.extend(pytest.param(json.loads(line), id=f"{folder.name}-{n}") for n, line in enumerate(lines, 1))
+    return found
+
+
+# The record differs from what the source says, each for a reason.
+SINGLES_OUT_CALLERS = {
+    # A role session of Identity Center is such a caller; the recorded answer comes from records without one.
+    (
+        '{ $.readOnly IS FALSE  && $.userIdentity.sessionContext.sessionIssuer.userName = "AWSReservedSSO_*" '
+        '&& $.eventName != "ConsoleLogin" }'
+    ),
+    # A caller at 123.123.x.y is not counted; the recorded answer comes from records without one.
+    '{ $.eventType = "*" && $.sourceIPAddress != 123.123.* }',
+}
+NOT_KNOWN = {
+    # Lower-case keywords were seen in use; that AWS takes them, or how, was never verified.
+    "{$.readOnly is FALSE}",
+    # A bare / is refused by AWS's page and was never tried.
+    (
+        "{ ($.eventName = AuthorizeSecurityGroupIngress) && "
+        "($.requestParameters.ipPermissions.items[0].ipRanges.items[0].cidrIp = 0.0.0.0/0) }"
+    ),
+}
+
+
+@pytest.mark.parametrize("row", rows("verdicts.jsonl"))
+def test_a_verified_verdict_is_answered_as_recorded(row: dict[str, Any]) -> None:
+    if not row["verified"]:
+        return
+    try:
+        answer = {Verdict.MATCH: "match", Verdict.NO_MATCH: "no-match", Verdict.UNKNOWN: "unknown"}[
+            matches(parse(row["pattern"]), row["record"])
+        ]
+    except FilterPatternError:
+        answer = "invalid"
+    assert answer == row["expected"]
+
+
+@pytest.mark.parametrize("row", rows("patterns.jsonl"))
+def test_a_pattern_is_valid_as_recorded(row: dict[str, Any]) -> None:
+    valid = coverage(row["pattern"]).error is None
+    assert valid is (row["expected_valid"] is not False)
+
+
+@pytest.mark.parametrize("row", rows("patterns.jsonl"))
+def test_a_pattern_covers_what_is_recorded(row: dict[str, Any]) -> None:
+    judged = coverage(row["pattern"])
+    recorded = row.get("coverage_detail") or {}
+    expected = {event: Status("sometimes" if word == "conditional" else word) for event, word in recorded.items()}
+    if row["pattern"] in SINGLES_OUT_CALLERS:
+        expected = dict.fromkeys(expected, Status.SOMETIMES)
+    elif row["pattern"] in NOT_KNOWN:
+        expected = {event: word if word is Status.NEVER else Status.UNKNOWN for event, word in expected.items()}
+    assert {event: judged.status(event) for event in expected} == expected
+
+
+@pytest.mark.parametrize("row", rows("patterns.jsonl"))
+def test_a_recorded_pattern_survives_being_printed(row: dict[str, Any]) -> None:
+    if row["expected_valid"] is not False:
+        pattern = parse(row["pattern"])
+        assert parse(render(pattern)) == pattern

@@ -1,0 +1,79 @@
+"""The Lambda entry points: what they are registered for, and what importing them does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.cold_start import EVENT
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Python code in a new process at the project's root."""
+    keep = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**keep, "PYTHONDONTWRITEBYTECODE": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+PATTERN = "import app, json; print(json.dumps(app.app.pure_lambda_functions or app.CHANGES))"
+
+
+def test_watch_makes_the_pattern_and_tampering_is_not_in_it() -> None:
+    pattern = json.loads(run(PATTERN, WATCH="groups,prefix_lists,tamper").stdout)
+    assert pattern["detail"]["eventSource"] == ["ec2.amazonaws.com"]
+    assert "CreateSecurityGroup" in pattern["detail"]["eventName"]
+    assert "ModifyManagedPrefixList" in pattern["detail"]["eventName"]
+    assert not {"AuthorizeSecurityGroupIngress", "DeleteTrail"} & set(pattern["detail"]["eventName"])
+
+
+def test_a_faulty_watch_stops_the_deploying_machine_with_a_sentence() -> None:
+    done = run(PATTERN, WATCH="ruels")
+    assert done.returncode == 1
+    assert 'WATCH: "ruels" is not one of rules' in done.stderr
+
+
+def test_importing_the_app_makes_no_client_and_reads_no_destination() -> None:
+    code = (
+        "import sys, app; from chalicelib import bootstrap;"
+        "assert bootstrap.alert_function.cache_info().currsize == 0;"
+        "assert not {'boto3', 'botocore', 'requests', 'structlog', 'jmespath'} & set(sys.modules)"
+    )
+    done = run(code, SLACK_WEBHOOK_URL="nonsense")
+    assert done.returncode == 0, done.stderr
+
+
+INVOKE = """
+import json, sys, app
+class Context:
+    aws_request_id = "r"
+    def get_remaining_time_in_millis(self): return 5000
+app.alert_on_change(json.loads(sys.stdin.read()), Context())
+"""
+
+
+def invoke(document: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return run(INVOKE.replace("sys.stdin.read()", repr(json.dumps(document))), **environment)
+
+
+def test_a_function_without_destinations_raises() -> None:
+    done = invoke(EVENT)
+    assert done.returncode == 1
+    assert "SettingsError: no destination is configured" in done.stderr
+
+
+def test_an_event_without_eventbridges_envelope_gets_to_our_code() -> None:
+    done = invoke(["not", "an", "envelope"])
+    assert "SettingsError: no destination is configured" in done.stderr
+    assert "KeyError" not in done.stderr

@@ -1,0 +1,124 @@
+"""What `chalice package` makes, and the policies that go with it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.catalog import DEFAULT_WATCH, EventGroup, event_pattern
+from tests.support.deployment import ROOT, chalice, copy_project
+
+MOST_BYTES = 1_500_000
+# The IAM actions behind the calls that the deployed code makes, by how they read in the code.
+CALLS = {
+    "get_parameter": "ssm:GetParameter",
+    "get_secret_value": "secretsmanager:GetSecretValue",
+    "publish": "sns:Publish",
+}
+LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+@pytest.fixture(scope="module")
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("package")
+    chalice(copy_project(folder), "package", "--stage", "prod", str(folder / "out"))
+    return folder / "out"
+
+
+def names(packaged: Path) -> list[str]:
+    with zipfile.ZipFile(packaged / "deployment.zip") as bundle:
+        return bundle.namelist()
+
+
+def test_the_bundle_is_small(packaged: Path) -> None:
+    assert (packaged / "deployment.zip").stat().st_size <= MOST_BYTES
+
+
+def test_the_bundle_holds_what_is_deployed_and_nothing_else(packaged: Path) -> None:
+    found = names(packaged)
+    assert {"app.py", "chalicelib/bootstrap.py", "chalice/app.py", "requests/__init__.py"} <= set(found)
+    unwanted = re.compile(r"^(boto3|botocore|pip|setuptools|tests|sgwatch|localcloud)/|__pycache__|\.(so|pyc|pyd)$")
+    assert [name for name in found if unwanted.search(name)] == []
+
+
+def test_the_template_passes_cfn_lint(packaged: Path) -> None:
+    # W3002: the code is a local file until `aws cloudformation package` uploads it.
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("cfn-lint"),
+        "--ignore-checks",
+        "W3002",
+        "--",
+        packaged / "sam.json",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_template_holds_the_pattern_the_policy_and_the_retention(packaged: Path) -> None:
+    resources = json.loads((packaged / "sam.json").read_text())["Resources"]
+    (function,) = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::Serverless::Function")
+    (event,) = function["Events"].values()
+    expected = event_pattern(group for group in DEFAULT_WATCH if group is not EventGroup.TAMPER)
+    assert event["Properties"]["Pattern"] == expected
+    (role,) = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::IAM::Role")
+    assert role["Policies"][0]["PolicyDocument"] == policy("prod")
+    (group,) = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup")
+    assert group["RetentionInDays"] == 365
+
+
+def policy(stage: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / ".chalice" / f"policy-{stage}.json").read_text())
+    return document
+
+
+def called() -> set[str]:
+    source = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py"))
+    # Only what the alert function can reach; the alarm path's adapters belong to other functions.
+    return {action for method, action in CALLS.items() if re.search(rf"\.{method}\(", source)}
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_policy_allows_what_the_code_calls_and_no_more(stage: str) -> None:
+    allowed = {action for statement in policy(stage)["Statement"] for action in statement["Action"]}
+    assert called() == set(CALLS.values())
+    assert allowed == called() | LOGS
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_no_statement_is_about_everything(stage: str) -> None:
+    for statement in policy(stage)["Statement"]:
+        assert statement["Effect"] == "Allow"
+        assert not any("*" in action for action in statement["Action"])
+        assert all(resource.count(":") >= 5 and resource != "*" for resource in statement["Resource"])
+
+
+@pytest.mark.parametrize(
+    ("arn", "allowed"),
+    [
+        ("arn:aws:ssm:eu-west-1:123456789012:parameter/sgwatch/slack", True),
+        ("arn:aws-us-gov:ssm:us-gov-west-1:123456789012:parameter/sgwatch/slack", True),
+        ("arn:aws:ssm:eu-west-1:123456789012:parameter/database/password", False),
+        ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:sgwatch/slack-a1b2c3", True),
+        ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:database-a1b2c3", False),
+        ("arn:aws:sns:eu-west-1:123456789012:security", True),
+        ("arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/other", False),
+    ],
+)
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_documented_prefixes_are_allowed_and_others_are_not(stage: str, arn: str, allowed: bool) -> None:
+    resources = [resource for statement in policy(stage)["Statement"] for resource in statement["Resource"]]
+    assert any(fnmatchcase(arn, resource) for resource in resources) is allowed
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_stage_may_write_its_own_logs_only(stage: str) -> None:
+    (statement,) = (each for each in policy(stage)["Statement"] if set(each["Action"]) == LOGS)
+    assert statement["Resource"] == [f"arn:*:logs:*:*:log-group:/aws/lambda/sgwatch-{stage}-*"]
