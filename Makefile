@@ -49,7 +49,8 @@ fix: setup ## let ruff mend what it can
 	@$(BIN)/ruff format .
 
 package: setup ## build the deployment package and the CloudFormation template into build/package
-	@$(BIN)/chalice package --stage $(or $(STAGE),prod) build/package
+	@find app.py chalicelib -name __pycache__ -prune -exec rm -r {} +  # Chalice zips whatever is under chalicelib/
+	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/chalice package --stage $(or $(STAGE),prod) build/package
 
 bench: setup ## measure speed and memory as ratios
 	@$(BIN)/python -m benchmarks
