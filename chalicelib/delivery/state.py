@@ -88,14 +88,6 @@ class StateTable:
         )
         return None if answer is None else decode(answer["Attributes"])
 
-    def delete(self, pk: str, sk: str) -> None:
-        """Take the item away, if it is there.
-
-        Raises:
-            StateError: it could not be.
-        """
-        self._call("delete_item", Key=_key(pk, sk))
-
     def query(self, pk: str) -> Iterator[Item]:
         """The items under a ``pk`` in the order of their ``sk``, read consistently.
 
