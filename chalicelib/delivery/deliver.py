@@ -27,18 +27,21 @@ from chalicelib.metrics import Metrics
 
 # A later delivery says so.
 LATE_SECONDS = 60
-# One exchange with a destination, and then some.
-NEEDED_MS = 17_000
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait and for how long to try, in seconds; ``unfinished`` is how many deaths in a row are enough."""
+    """How long to wait and for how long to try, in seconds.
+
+    ``unfinished`` is how many deaths in a row are enough; ``needed`` is what one attempt takes at
+    most: one exchange with a destination, and then some.
+    """
 
     first_wait: float = 2.0
     longest_wait: float = 900.0
     give_up_after: float = 86_400.0
     unfinished: int = 5
+    needed: float = 17.0
 
     def wait(self, attempts: int, jitter: float, retry_after: float | None = None) -> float:
         """Seconds until the next attempt: twice as long each time and spread out, never less than was asked for."""
@@ -137,7 +140,7 @@ class DeliverFunction:
 
     def _take(self, received: Received, invocation: Invocation) -> float | None:
         """None where the message is done with, else the seconds until it should come back."""
-        if invocation.remaining_ms() < NEEDED_MS:
+        if invocation.remaining_ms() < self.patience.needed * 1000:
             return 0.0
         log = self.log.bind(request_id=invocation.request_id, message_id=received.id)
         try:
