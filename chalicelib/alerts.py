@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chalicelib.changes import Attachment, Changes, Outcome
 from chalicelib.exposure import Exposure, Severity
@@ -17,6 +17,9 @@ from chalicelib.principals import Principal
 from chalicelib.records import parse_time
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.undo import Undo
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 # The alert is built of the core's own types; whoever handles alerts finds them here.
 __all__ = [
@@ -156,8 +159,23 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# The order of a rule's keys in the published shape.
-_RULE_KEYS = ("id", "direction", "protocol", "from_port", "to_port", "peer", "description")
+def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
+    """A rule in the published shape."""
+    peer = rule.peer
+    return {
+        "id": rule.id,
+        "direction": rule.direction and rule.direction.value,
+        "protocol": rule.protocol,
+        "from_port": rule.from_port,
+        "to_port": rule.to_port,
+        "peer": {
+            "type": peer.type.value,
+            "value": peer.value,
+            "account_id": peer.account_id,
+            "vpc_id": peer.vpc_id,
+        },
+        "description": rule.description,
+    }
 
 
 def _encode(value: object) -> Any:
@@ -166,19 +184,19 @@ def _encode(value: object) -> Any:
             return value
         case str():
             return str(value)  # a StrEnum as the plain string
-        case datetime():
-            return format_time(value)
         case SecurityGroupRule():
-            return {key: _encode(getattr(value, key)) for key in _RULE_KEYS}
+            return encode_rule(value)
         case tuple():
             return [_encode(item) for item in value]
+        case datetime():
+            return format_time(value)
         case Mapping():
             return dict(value)
     return _encode_fields(value)
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    return {item.name: _encode(getattr(value, item.name)) for item in fields(value)}
+    return {name: _encode(getattr(value, name)) for name in value.__slots__}
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:
@@ -192,10 +210,10 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         title=document["title"],
         summary=document["summary"],
         occurred_at=parse_time(document["occurred_at"]),
-        account=Account(**document["account"]),
+        account=_only_known(Account, document["account"]),
         region=document["region"],
-        event=Event(**event),
-        principal=Principal(**document["principal"]) if document["principal"] else None,
+        event=_only_known(Event, event),
+        principal=_only_known(Principal, document["principal"]) if document["principal"] else None,
         security_group=_decode_group(document["security_group"]),
         changes=_decode_changes(document["changes"]),
         attachment=_decode_attachment(document["attachment"]),
@@ -206,6 +224,14 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
     )
 
 
+Known = TypeVar("Known", bound="DataclassInstance")
+
+
+def _only_known(kind: type[Known], document: Mapping[str, Any]) -> Known:
+    """The dataclass of a JSON object; keys that a newer writer added are skipped."""
+    return kind(**{item.name: document[item.name] for item in fields(kind)})
+
+
 def _strings(value: list[str] | None) -> tuple[str, ...] | None:
     return None if value is None else tuple(value)
 
@@ -214,26 +240,16 @@ def _decode_group(document: Mapping[str, Any] | None) -> SecurityGroup | None:
     if document is None:
         return None
     attached = document["attached"]
-    known = attached and Attached(**{key: tuple(value) for key, value in attached.items()})
-    return SecurityGroup(**{**document, "attached": known})
+    known = attached and _only_known(Attached, {key: tuple(value or ()) for key, value in attached.items()})
+    return _only_known(SecurityGroup, {**document, "attached": known})
 
 
 def decode_rule(document: Mapping[str, Any]) -> SecurityGroupRule:
     """A rule of the published shape."""
     peer = document["peer"]
-    return SecurityGroupRule(
-        **{
-            **document,
-            "direction": document["direction"] and Direction(document["direction"]),
-            "peer": Peer(**{**peer, "type": PeerType(peer["type"])}),
-        }
-    )
-
-
-def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
-    """A rule in the published shape."""
-    encoded: dict[str, Any] = _encode(rule)
-    return encoded
+    direction = document["direction"] and Direction(document["direction"])
+    known = _only_known(Peer, {**peer, "type": PeerType(peer["type"])})
+    return _only_known(SecurityGroupRule, {**document, "direction": direction, "peer": known})
 
 
 def _decode_changes(document: Mapping[str, Any]) -> Changes:
@@ -258,7 +274,7 @@ def _decode_attachment(document: Mapping[str, Any] | None) -> Attachment | None:
     if document is None:
         return None
     groups = {key: _strings(document[key]) for key in ("groups_before", "groups_after")}
-    return Attachment(**{**document, **groups})
+    return _only_known(Attachment, {**document, **groups})
 
 
 def _decode_exposure(document: Mapping[str, Any]) -> Exposure:

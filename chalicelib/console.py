@@ -19,7 +19,8 @@ def _host(region: str) -> str:
 
 
 def _page(region: str | None, path: str, fragment: str) -> str | None:
-    if region is None or not _REGION.fullmatch(region):
+    # The isolated partitions (us-iso-…, us-isob-…, eu-isoe-…) publish no address of their console.
+    if region is None or not _REGION.fullmatch(region) or "-iso" in region:
         return None
     return f"https://{region}.{_host(region)}/{path}/home?region={region}#{fragment}"
 

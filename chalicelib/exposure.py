@@ -6,67 +6,22 @@ known, did not. Removing and narrowing are good news. What cannot be read is jud
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterator
 
 from chalicelib.catalog import EventGroup
-from chalicelib.changes import Change, Outcome
-from chalicelib.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, WEB_PORTS, world_controls
-from chalicelib.networks import AddressRange, is_public, parse_range
-from chalicelib.openings import Opening, Ports, is_ingress, opening, openings_together
-from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, ModifiedRule, PeerType, SecurityGroupRule
-from chalicelib.wording import count_phrase, is_world, peer_phrase, printable, rule_phrase, service_phrase
+from chalicelib.changes import Change, Changes, Outcome
+from chalicelib.controls import DEFAULT_GROUP
+from chalicelib.facts import Facts, PrefixList
+from chalicelib.networks import is_public, parse_range
+from chalicelib.opened import judge_opening, together_exposure
+from chalicelib.openings import Opening, is_ingress, opening, openings_together
+from chalicelib.rules import ModifiedRule, SecurityGroupRule
+from chalicelib.severity import Exposure, Severity, severity_of
+from chalicelib.text import number_of
+from chalicelib.wording import is_world, peer_phrase, printable, rule_phrase, service_phrase
 
-
-class Severity(StrEnum):
-    """How bad it is; the members stand in rising order and compare by ``rank``."""
-
-    INFO = "info"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """0 for info up to 4 for critical."""
-        return _RANKS[self]
-
-
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """One reason for the severity: a sentence, the controls it breaks, the rule it is about (if one)."""
-
-    severity: Severity
-    reason: str
-    controls: tuple[str, ...] = ()
-    rule: SecurityGroupRule | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixList:
-    """What was looked up about a prefix list: its name, whether AWS manages it, its CIDR texts."""
-
-    name: str | None
-    aws_managed: bool
-    cidrs: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What look-ups know beyond the record; everything is optional.
-
-    ``before`` are all the group's rules before the change.
-    """
-
-    account_id: str | None = None
-    group_name: str | None = None
-    before: tuple[SecurityGroupRule, ...] | None = None
-    prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
+# Whoever judges changes finds what it takes and gives here.
+__all__ = ["Exposure", "Facts", "PrefixList", "Severity", "judge", "severity_of"]
 
 
 def judge(change: Change, *, by_root: bool, facts: Facts) -> tuple[Exposure, ...]:
@@ -80,14 +35,9 @@ def judge(change: Change, *, by_root: bool, facts: Facts) -> tuple[Exposure, ...
     return tuple(sorted(exposures, key=lambda item: -item.severity.rank))
 
 
-def severity_of(exposures: tuple[Exposure, ...]) -> Severity:
-    """The worst severity of the exposures."""
-    return max((item.severity for item in exposures), key=lambda severity: severity.rank, default=Severity.INFO)
-
-
 def _attempt(change: Change, *, by_root: bool) -> Exposure:
     rules = change.changes.attempted
-    asked = f": {rule_phrase(rules[0])}" if len(rules) == 1 else f": {count_phrase(len(rules), 'rule')}"
+    asked = f": {rule_phrase(rules[0])}" if len(rules) == 1 else f": {number_of(len(rules), 'rule')}"
     what = change.event.name + (asked if rules else "")
     rule = rules[0] if len(rules) == 1 else None
     if change.outcome is Outcome.DENIED:
@@ -108,175 +58,51 @@ def _judge_rules(change: Change, facts: Facts) -> Iterator[Exposure]:
     if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
         yield Exposure(Severity.INFO, "Only descriptions changed; nothing opened or closed.")
         return
-    before = _rules_before(change, facts)
-    new = [*changes.added, *(item.after for item in changes.modified)]
-    opened = False
-    for rule in changes.added:
-        found = opening(rule, before)
-        opened = opened or (found is not None and is_ingress(rule))
-        yield from _judge_opening(found, facts) if found else (_adds_nothing(rule),)
-    for item in changes.modified:
-        found = opening(item.after, before)
-        opened = opened or (found is not None and is_ingress(item.after))
-        yield from _judge_opening(found, facts) if found else (_narrowed(item),)
-    for found in openings_together(new, before):
-        yield _world(found)
-    if opened and "default" in (change.group_name, facts.group_name):
-        yield Exposure(
-            Severity.HIGH, "Ingress was added to a VPC's default group, which should allow none.", DEFAULT_GROUP
-        )
+    # A new rule counts in full even where other rules allow the same already: they may go, and it stays.
+    found: list[tuple[ModifiedRule | None, Opening | None]]
+    found = [(None, opening(rule, ())) for rule in changes.added]
+    found += [(item, opening(item.after, (item.before,) if item.before else ())) for item in changes.modified]
+    for item, opened in found:
+        if opened is not None:
+            yield from judge_opening(opened, facts)
+        elif item is not None:
+            yield _narrowed(item)
+    yield from _together(changes, facts)
+    if any(_is_default_group(change, facts) and opened and is_ingress(opened.rule) for _, opened in found):
+        reason = "Ingress was added to a VPC's default group, which should allow none."
+        yield Exposure(Severity.HIGH, reason, DEFAULT_GROUP)
     yield from (_removed(rule) for rule in changes.removed)
-    if not (new or changes.removed or change.unread):
-        yield Exposure(Severity.LOW, "Rules were removed that the record names by id only.")
+    if not (found or changes.removed or change.unread):
+        yield Exposure(Severity.LOW, _nothing_listed(change))
 
 
-def _rules_before(change: Change, facts: Facts) -> list[SecurityGroupRule]:
-    if facts.before is not None:
-        return list(facts.before)
-    return [item.before for item in change.changes.modified if item.before is not None]
+def _is_default_group(change: Change, facts: Facts) -> bool:
+    return "default" in (change.group_name, facts.group_name)
 
 
-def _judge_opening(found: Opening, facts: Facts) -> Iterator[Exposure]:
-    rule = found.rule
-    if not is_ingress(rule):
-        yield _egress(rule)
-    elif rule.peer.type is PeerType.SECURITY_GROUP:
-        yield _from_group(rule, facts)
-    elif rule.peer.type is PeerType.PREFIX_LIST:
-        yield from _from_prefix_list(found, facts)
-    elif found.range is None:
-        reason = f"The range {printable(rule.peer.value, 60)} cannot be read, so it may be anybody."
-        yield Exposure(Severity.HIGH, reason, rule=rule)
-    else:
-        yield _from_range(found, found.range)
+def _together(changes: Changes, facts: Facts) -> Iterator[Exposure]:
+    """What the new rules open with each other, or with those that the group had and kept."""
+    new = [*changes.added, *(item.after for item in changes.modified)]
+    known = [item.before for item in changes.modified if item.before is not None]
+    before = facts.before if facts.before is not None else known
+    replaced = {rule.identity for rule in (*changes.removed, *known)}
+    kept = [rule for rule in before if rule.identity not in replaced]
+    gone = [rule for rule in before if rule.identity in replaced]
+    for found in openings_together(new, kept, gone):
+        yield together_exposure(found)
 
 
-def _from_range(found: Opening, source: AddressRange) -> Exposure:
-    rule = found.rule
-    if source.is_world:
-        return _world(found)
-    if not is_public(source):
-        reason = f"{source.text} is not reachable from the internet; it may now use {_service(found)}."
-        return Exposure(Severity.LOW, reason, rule=rule)
-    wide = source.prefix <= (8 if source.version == 4 else 16)
-    addresses = source.last - source.first + 1
-    size = (
-        f"{addresses:,} public address{'' if addresses == 1 else 'es'}" if source.version == 4 else "public addresses"
-    )
-    reason = f"{source.text} ({size}) can reach {_service(found)}"
-    if wide and _is_risky(rule.protocol, found.ports):
-        return Exposure(Severity.HIGH, f"{reason}{_risk(found)}. The range is a large part of the internet.", rule=rule)
-    return Exposure(Severity.MEDIUM, f"{reason}{_risk(found)}.", rule=rule)
-
-
-def _world(found: Opening) -> Exposure:
-    rule, source = found.rule, found.range
-    protocol, ports = rule.protocol, found.ports
-    if protocol in ICMP or (protocol in WITH_PORTS and _only_web(ports)):
-        severity = Severity.MEDIUM
-    elif _is_risky(protocol, ports):
-        severity = Severity.CRITICAL
-    else:
-        severity = Severity.HIGH
-    version = source.version if source else 4
-    who = "Anyone on the internet" + (f" ({source.text})" if source else "")
-    how = " through several ranges that together cover it" if found.together else ""
-    reason = f"{who} can reach {_service(found)}{how}{_risk(found)}."
-    return Exposure(severity, reason, world_controls(protocol, ports, version), rule)
-
-
-def _service(found: Opening) -> str:
-    """What became reachable, in words: the rule's own ports, or of a widened rule only the new ones."""
-    low, high = found.rule.ports
-    if found.rule.protocol not in WITH_PORTS or found.ports == ((low, high),):
-        return service_phrase(found.rule)
-    parts = (str(first) if first == last else f"{first}-{last}" for first, last in found.ports)
-    return f"{found.rule.protocol}/{','.join(parts)}"
-
-
-def _only_web(ports: tuple[Ports, ...]) -> bool:
-    return all(low == high and low in WEB_PORTS for low, high in ports)
-
-
-def _risky_ports(ports: tuple[Ports, ...]) -> list[int]:
-    risky = sorted(HIGH_RISK_PORTS.keys() | ADMINISTRATION_PORTS.keys())
-    return [port for port in risky if any(low <= port <= high for low, high in ports)]
-
-
-def _is_risky(protocol: str, ports: tuple[Ports, ...]) -> bool:
-    return protocol == ALL_PROTOCOLS or (protocol in WITH_PORTS and bool(_risky_ports(ports)))
-
-
-def _risk(found: Opening) -> str:
-    """What makes the newly open ports worse than others, as the end of a sentence."""
-    if found.rule.protocol == ALL_PROTOCOLS:
-        return ", administration ports included"
-    risky = _risky_ports(found.ports) if found.rule.protocol in WITH_PORTS else []
-    if not risky:
-        return ""
-    names = {**HIGH_RISK_PORTS, **ADMINISTRATION_PORTS}
-    if len(risky) == 1:
-        return f": {risky[0]} is a high-risk port ({names[risky[0]]})"
-    shown = ", ".join(f"{port} ({names[port]})" for port in risky[:3])
-    return f", high-risk ports among them: {shown}{f' and {len(risky) - 3} more' if len(risky) > 3 else ''}"
-
-
-def _from_group(rule: SecurityGroupRule, facts: Facts) -> Exposure:
-    owner = rule.peer.account_id
-    if owner and facts.account_id and owner != facts.account_id:
-        reason = f"A group of another account ({printable(owner, 40)}) can reach {service_phrase(rule)}."
-        return Exposure(Severity.MEDIUM, reason, rule=rule)
-    reason = f"Members of {peer_phrase(rule.peer)} can reach {service_phrase(rule)}."
-    return Exposure(Severity.LOW, reason, rule=rule)
-
-
-def _from_prefix_list(found: Opening, facts: Facts) -> Iterator[Exposure]:
-    rule = found.rule
-    known = facts.prefix_lists.get(rule.peer.value)
-    if known is None:
-        reason = f"The addresses in {peer_phrase(rule.peer)} are not known; they can reach {service_phrase(rule)}."
-        yield Exposure(Severity.MEDIUM, reason, rule=rule)
-    elif known.aws_managed:
-        name = printable(known.name or rule.peer.value, 80)
-        reason = f"{name}, a prefix list managed by AWS, can reach {service_phrase(rule)}."
-        yield Exposure(Severity.LOW, reason, rule=rule)
-    else:
-        yield from _from_entries(found, known)
-
-
-def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
-    """The worst of a list's entries speaks for it."""
-    ranges = [parse_range(cidr) for cidr in known.cidrs]
-    judged = [_from_range(Opening(found.rule, found.ports or _all_ports(found), item), item) for item in ranges if item]
-    worst = max(judged, key=lambda item: item.severity.rank, default=None)
-    name = printable(known.name or found.rule.peer.value, 80)
-    if worst is None:
-        reason = f"Prefix list {name} is empty; it lets nobody reach {service_phrase(found.rule)} yet."
-        yield Exposure(Severity.LOW, reason, rule=found.rule)
-    else:
-        yield Exposure(worst.severity, f"Through prefix list {name}: {worst.reason}", worst.controls, found.rule)
-
-
-def _all_ports(found: Opening) -> tuple[Ports, ...]:
-    return ((0, 65535),) if found.rule.protocol in WITH_PORTS else ()
-
-
-def _egress(rule: SecurityGroupRule) -> Exposure:
-    if rule.protocol == ALL_PROTOCOLS and is_world(rule.peer):
-        return Exposure(Severity.MEDIUM, "All traffic may leave to the internet.", rule=rule)
-    return Exposure(Severity.LOW, f"{service_phrase(rule)} may leave to {peer_phrase(rule.peer)}.", rule=rule)
-
-
-def _adds_nothing(rule: SecurityGroupRule) -> Exposure:
-    reason = f"{rule_phrase(rule)} opens nothing new: other rules of the group already allow it."
-    return Exposure(Severity.LOW, reason, rule=rule)
+def _nothing_listed(change: Change) -> str:
+    if change.rule_ids or not change.changes.before_known:
+        return "Rules were removed that the record does not list."
+    return "Nothing was removed: the group had no such rules."
 
 
 def _narrowed(item: ModifiedRule) -> Exposure:
     if item.before is not None and item.before.identity == item.after.identity:
         return Exposure(Severity.INFO, "Only the description changed; nothing opened or closed.", rule=item.after)
     was = f" ({rule_phrase(item.before)} before)" if item.before else ""
-    reason = f"Good news: {rule_phrase(item.after)} lets in nothing that was not allowed already{was}."
+    reason = f"Good news: {rule_phrase(item.after)} allows nothing that was not allowed already{was}."
     return Exposure(Severity.LOW, reason, rule=item.after)
 
 
@@ -301,7 +127,10 @@ def _judge_groups(change: Change, _facts: Facts) -> Iterator[Exposure]:
 
 def _judge_attachments(change: Change, _facts: Facts) -> Iterator[Exposure]:
     what = change.attachment.resource_type if change.attachment else "resource"
-    yield Exposure(Severity.LOW, f"Which security groups protect this {what} has changed.")
+    if change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
+        yield Exposure(Severity.LOW, f"The {what} was modified; its security groups are not part of the request.")
+    else:
+        yield Exposure(Severity.LOW, f"Which security groups protect this {what} has changed.")
 
 
 def _judge_prefix_list(change: Change, _facts: Facts) -> Iterator[Exposure]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from chalicelib.changes import Change, Outcome
-from chalicelib.exposure import Exposure
+from chalicelib.changes import Attachment, Change, Outcome
+from chalicelib.exposure import Exposure, Severity
 from chalicelib.openings import is_ingress
 from chalicelib.principals import Principal
 from chalicelib.records import CloudTrailRecord
 from chalicelib.rules import Direction, ModifiedRule, SecurityGroupRule
-from chalicelib.wording import count_phrase, group_phrase, peer_phrase, printable, service_phrase
+from chalicelib.text import number_of
+from chalicelib.wording import (
+    group_phrase,
+    is_world,
+    named_group_phrase,
+    peer_phrase,
+    printable,
+    service_phrase,
+)
 
 # A title fits a Slack header (150) with room for a mark, and an SNS subject after shortening.
 MAX_TITLE = 140
@@ -21,13 +29,28 @@ def title(change: Change, exposures: tuple[Exposure, ...]) -> str:
     group = group_phrase(change.group_name, change.group_id)
     if not change.succeeded:
         text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, group)}"
-    elif change.unread:
-        text = f"Change to {group} only partly understood"
+    elif change.unread and not _new_rules(change):
+        text = f"change to {group} only partly understood"
     else:
-        text = _done(change, exposures, group)
+        text = _done(change, exposures, group) + (", and more not understood" if change.unread else "")
+    return _as_title(text)
+
+
+def not_understood_title(record: CloudTrailRecord, group_id: str | None, group_name: str | None) -> str:
+    """The title where no more is known than which call it was, and perhaps on which group."""
+    called = printable(record.event_name or "a call", 60)
+    group = f" on {group_phrase(group_name, group_id)}" if group_id or group_name else ""
+    return _as_title(f"{called}{group}: the record is not understood")
+
+
+def _as_title(text: str) -> str:
     if not text.startswith(("tcp", "udp", "icmp")):  # protocol names keep their case
         text = text[0].upper() + text[1:]
     return text if len(text) <= MAX_TITLE else text[: MAX_TITLE - 1] + "…"
+
+
+def _new_rules(change: Change) -> list[SecurityGroupRule]:
+    return [*change.changes.added, *(item.after for item in change.changes.modified)]
 
 
 def summary(record: CloudTrailRecord, principal: Principal, exposures: tuple[Exposure, ...]) -> str:
@@ -54,38 +77,47 @@ def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     if change.changes.added or change.changes.modified:
         return _rules_title(change, exposures, group)
     if name.startswith("Revoke"):
-        return _removed_title(change.changes.removed, group)
+        return _removed_title(change, group)
     return _without_rules(change, group)
 
 
 def _without_rules(change: Change, group: str) -> str:
+    named = named_group_phrase(change.group_name, change.group_id)
     vpc = printable(change.associated_vpc_id or "a VPC", 40)
     attachment, prefix_list = change.attachment, change.prefix_list
+    if attachment and change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
+        return f"{_resource(attachment)} modified, its security groups untouched"
     if attachment:
-        return f"security groups of {attachment.resource_type} {printable(attachment.resource_id, 80)} changed"
+        return f"security groups of {_resource(attachment)} changed"
     if prefix_list:
         return f"prefix list {printable(prefix_list.prefix_list_id, 60)} changed"
     return {
-        "CreateSecurityGroup": f"security group {group} created",
-        "DeleteSecurityGroup": f"security group {group} deleted",
-        "AssociateSecurityGroupVpc": f"security group {group} associated with {vpc}",
-        "DisassociateSecurityGroupVpc": f"security group {group} disassociated from {vpc}",
+        "CreateSecurityGroup": f"{named} created",
+        "DeleteSecurityGroup": f"{named} deleted",
+        "AssociateSecurityGroupVpc": f"{named} associated with {vpc}",
+        "DisassociateSecurityGroupVpc": f"{named} disassociated from {vpc}",
     }.get(change.event.name, f"rule descriptions changed on {group}")
 
 
+def _resource(attachment: Attachment) -> str:
+    return f"{attachment.resource_type} {printable(attachment.resource_id, 80)}"
+
+
 def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
-    after = [*change.changes.added, *(item.after for item in change.changes.modified)]
+    after = _new_rules(change)
     rule = next((item.rule for item in exposures if item.rule in after), after[0])
     assert rule is not None  # noqa: S101 - `after` holds no None
-    more = f" and {count_phrase(len(after) - 1, 'more rule')}" if len(after) > 1 else ""
+    more = f" and {number_of(len(after) - 1, 'more rule')}" if len(after) > 1 else ""
     if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
         return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{more} on {group}"
     changed = next((item for item in change.changes.modified if item.after is rule), None)
-    return f"{_opened(rule, changed)}{more} on {group}"
+    # Nothing but a way in for the whole internet is critical.
+    to_world = exposures[0].severity is Severity.CRITICAL and not is_world(rule.peer)
+    return f"{_opened(rule, changed, 'the internet through ' if to_world else '')}{more} on {group}"
 
 
-def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None) -> str:
-    service, peer = service_phrase(rule), peer_phrase(rule.peer)
+def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, through: str) -> str:
+    service, peer = service_phrase(rule), through + peer_phrase(rule.peer)
     was = _former(changed, rule) if changed else ""
     if rule.direction is Direction.EGRESS:
         return f"{service} {'now ' if changed else ''}allowed out to {peer}{was}"
@@ -107,11 +139,14 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
     return f" (was {' from '.join(parts)})" if parts else ""
 
 
-def _removed_title(removed: tuple[SecurityGroupRule, ...], group: str) -> str:
+def _removed_title(change: Change, group: str) -> str:
+    removed = change.changes.removed
+    if not removed and change.changes.before_known:
+        return f"nothing removed from {group}, which had no such rules"
     if not removed:
-        return f"rules removed from {group}"
-    rule = next((item for item in removed if is_ingress(item)), removed[0])
-    more = f" and {count_phrase(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
+        return f"rules removed from {group} that the record does not list"
+    rule = next((item for item in removed if is_world(item.peer)), removed[0])
+    more = f" and {number_of(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
     service, peer = service_phrase(rule), peer_phrase(rule.peer)
     if is_ingress(rule):
         return f"{service} closed to {peer}{more} on {group}"
@@ -123,7 +158,7 @@ def _attempt(change: Change, group: str) -> str:
     if not rules:
         return _attempt_without_rules(change, group)
     service, peer = service_phrase(rules[0]), peer_phrase(rules[0].peer)
-    more = f" and {count_phrase(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
+    more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
     out = name.endswith("Egress")
     if name.startswith("Authorize"):
         verb = f"allowing {service} out to {peer}" if out else f"opening {service} to {peer}"
@@ -137,10 +172,15 @@ def _attempt(change: Change, group: str) -> str:
 
 
 def _attempt_without_rules(change: Change, group: str) -> str:
+    if change.attachment:
+        return f"changing the security groups of {_resource(change.attachment)}"
+    if change.prefix_list:
+        return f"changing prefix list {printable(change.prefix_list.prefix_list_id, 60)}"
+    named = named_group_phrase(change.group_name, change.group_id)
     verbs = {
-        "CreateSecurityGroup": f"creating security group {group}",
-        "DeleteSecurityGroup": f"deleting security group {group}",
-        "AssociateSecurityGroupVpc": f"associating security group {group} with a VPC",
-        "DisassociateSecurityGroupVpc": f"disassociating security group {group} from a VPC",
+        "CreateSecurityGroup": f"creating {named}",
+        "DeleteSecurityGroup": f"deleting {named}",
+        "AssociateSecurityGroupVpc": f"associating {named} with a VPC",
+        "DisassociateSecurityGroupVpc": f"disassociating {named} from a VPC",
     }
     return verbs.get(change.event.name, f"{change.event.name} on {group}")

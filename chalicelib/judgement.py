@@ -9,10 +9,11 @@ from typing import Any
 from chalicelib import console
 from chalicelib.alerts import Account, Alert, AlertKind, Event, SecurityGroup
 from chalicelib.catalog import EventGroup, WatchedEvent, lookup
-from chalicelib.changes import Change, NotUnderstood, NotWatched, Outcome, read_change, read_outcome
+from chalicelib.changes import Change, Changes, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.exposure import Exposure, Facts, Severity, judge, severity_of
-from chalicelib.headline import call_sentence, summary, title
+from chalicelib.headline import call_sentence, not_understood_title, summary, title
 from chalicelib.principals import read_principal
+from chalicelib.reading import named_group, read_change
 from chalicelib.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.undo import Undo, undo
 from chalicelib.wording import printable
@@ -47,6 +48,7 @@ def not_a_record(document: object, reason: str) -> Alert:
         occurred_at=None,
         account=Account(text(envelope.get("account"))),
         region=text(envelope.get("region")),
+        changes=Changes(before_known=False),
         exposures=(Exposure(Severity.HIGH, "What cannot be understood may be anything."),),
         undo=Undo(None, "what happened is not known"),
         unknowns=(f"what happened: {printable(reason, 300)}",),
@@ -76,12 +78,12 @@ def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert
         attachment=change.attachment,
         exposures=exposures,
         undo=undo(change, record.region),
-        unknowns=_unknowns(record) + change.unknowns,
+        unknowns=_unknowns(record) + tuple(map(printable, change.unknowns)),
     )
 
 
 def _group(change: Change, region: str | None) -> SecurityGroup | None:
-    if change.prefix_list is not None:
+    if change.prefix_list is not None or (change.attachment is not None and change.group_id is None):
         return None
     return SecurityGroup(
         id=change.group_id,
@@ -129,16 +131,15 @@ def _unknowns(record: CloudTrailRecord) -> tuple[str, ...]:
 def _not_understood(record: CloudTrailRecord, reason: str) -> Alert:
     principal = read_principal(record)
     shown = printable(reason, 300)
-    name = printable(record.event_name or "a record", 80)
-    parameters = record.request_parameters
-    group_id, group_name = text(parameters.get("groupId")), text(parameters.get("groupName"))
+    group_id, group_name = named_group(record)
     group = SecurityGroup(group_id, group_name, url=console.security_group_url(group_id, record.region))
     return replace(
         _frame(record),
-        title=f"{name} was called and its record is not understood",
+        title=not_understood_title(record, group_id, group_name),
         summary=f"{call_sentence(record, principal)} What it changed is not known: {shown}.",
         principal=principal,
         security_group=group if group_id or group_name else None,
+        changes=Changes(before_known=False),
         exposures=(Exposure(Severity.HIGH, f"What cannot be understood may be anything: {shown}."),),
         undo=Undo(None, "what changed is not known"),
         unknowns=(*_unknowns(record), f"what changed: {shown}"),
@@ -162,7 +163,7 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent) -> Alert:
         _frame(record),
         kind=AlertKind.ALARM_PATH,
         severity=severity,
-        title=f"{watched.name}{tried} by {printable(principal.name, 60)}",
+        title=f"Alarm path at risk: {watched.name}{tried} by {printable(principal.name, 60)}",
         summary=f"{call_sentence(record, principal)} {reason}",
         principal=principal,
         exposures=(Exposure(severity, reason),),

@@ -73,6 +73,14 @@ def is_public(candidate: AddressRange) -> bool:
     return not any(known.covers(candidate) for known in NOT_PUBLIC)
 
 
+def holds_private(candidate: AddressRange) -> bool:
+    """Whether any address of the range is not one of the internet's."""
+    return any(
+        known.version == candidate.version and known.first <= candidate.last and candidate.first <= known.last
+        for known in NOT_PUBLIC
+    )
+
+
 def union_covers(ranges: Iterable[AddressRange], target: AddressRange) -> bool:
     """Whether the ranges together hold every address of the target."""
     wanted = target.first

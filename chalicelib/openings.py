@@ -11,7 +11,6 @@ from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, PeerTyp
 
 # A range of ports, both ends in it.
 Ports = tuple[int, int]
-_ADDRESSES = {4: 2**32, 6: 2**128}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +18,12 @@ class Opening:
     """Traffic from one peer that was not let in before.
 
     ``ports`` are those newly open, () where the protocol has none; ``rule`` is the rule that opens it.
-    ``together`` says that the range is open through several rules at once and not through one.
+    ``together`` says that the range is open through several rules at once and not through one; the
+    protocol is then that of the narrowest of them, which need not be that of ``rule``.
     """
 
     rule: SecurityGroupRule
+    protocol: str
     ports: tuple[Ports, ...] = ()
     range: AddressRange | None = None
     together: bool = False
@@ -43,48 +44,109 @@ def opening(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Ope
     same = [other for other in before if _applies(other, rule)]
     own_range = address_range(rule)
     if rule.protocol not in WITH_PORTS:
-        return None if _peers_cover(same, rule, own_range) else Opening(rule, (), own_range)
+        return None if _peers_cover(same, rule, own_range) else Opening(rule, rule.protocol, (), own_range)
     low, high = _span(rule)
     closed = [
         piece
         for piece in _pieces(low, high, same)
         if not _peers_cover([other for other in same if _holds(other, piece)], rule, own_range)
     ]
-    return Opening(rule, _joined(closed), own_range) if closed else None
+    return Opening(rule, rule.protocol, _joined(closed), own_range) if closed else None
 
 
-def openings_together(new: Sequence[SecurityGroupRule], before: Sequence[SecurityGroupRule]) -> list[Opening]:
-    """Where several ranges, at least one of them new, cover the whole of IPv4 or IPv6 though none does alone."""
-    found = []
-    for version in (4, 6):
-        ranged = [(rule, address_range(rule)) for rule in (*new, *before) if is_ingress(rule)]
-        wide = [(rule, span) for rule, span in ranged if span is not None and span.version == version]
-        if sum(span.last - span.first + 1 for _, span in wide if not span.is_world) < _ADDRESSES[version]:
-            continue
-        added = {id(rule) for rule in new}
-        for protocol in dict.fromkeys(rule.protocol for rule, _ in wide):
-            found += _together(protocol, version, wide, added)
-    return [item for item in found if item.rule.protocol == ALL_PROTOCOLS] or found
-
-
-def _together(
-    protocol: str, version: int, wide: list[tuple[SecurityGroupRule, AddressRange]], added: set[int]
+def openings_together(
+    new: Sequence[SecurityGroupRule],
+    kept: Sequence[SecurityGroupRule] = (),
+    gone: Sequence[SecurityGroupRule] = (),
 ) -> list[Opening]:
-    same = [(rule, span) for rule, span in wide if rule.protocol in (protocol, ALL_PROTOCOLS)]
-    everything = world(version)
-    pieces = _pieces(0, 65535, [rule for rule, _ in same]) if protocol in WITH_PORTS else [(0, 65535)]
-    open_pieces, opener = [], None
-    for piece in pieces:
-        here = [(rule, span) for rule, span in same if protocol not in WITH_PORTS or _holds(rule, piece)]
-        alone = any(span.is_world for _, span in here)
-        already = union_covers((span for rule, span in here if id(rule) not in added), everything)
-        if not alone and not already and union_covers((span for _, span in here), everything):
-            open_pieces.append(piece)
-            opener = opener or next(rule for rule, _ in here if id(rule) in added)
-    if opener is None:
+    """Where several ranges, at least one of them new, cover the whole of IPv4 or IPv6 though none does alone.
+
+    ``kept`` are the rules that the group had before and still has, ``gone`` those that it has no more.
+    """
+    found = []
+    for ingress in (True, False):
+        for version in (4, 6):
+            ranged = [
+                _Ranged(rule, span, is_new=is_new, is_gone=is_gone)
+                for rules, is_new, is_gone in ((new, True, False), (kept, False, False), (gone, False, True))
+                for rule in rules
+                if is_ingress(rule) is ingress and (span := address_range(rule)) is not None and span.version == version
+            ]
+            found += _openings_of_version(ranged, world(version))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranged:
+    """A rule with its addresses, and whether it stands before the change, after it, or both."""
+
+    rule: SecurityGroupRule
+    range: AddressRange
+    is_new: bool
+    is_gone: bool
+
+    @property
+    def standing(self) -> tuple[int, int, bool, bool]:
+        """What alone counts of it where ranges are put together."""
+        return (self.range.first, self.range.last, self.is_new, self.is_gone)
+
+
+def _openings_of_version(ranged: list[_Ranged], everything: AddressRange) -> list[Opening]:
+    partial = [item.range for item in ranged if not item.is_gone and not item.range.is_world]
+    if not union_covers(partial, everything):  # which is nearly always, and saves the rest
         return []
-    ports = _joined(open_pieces) if protocol in WITH_PORTS else ()
-    return [Opening(opener, ports, everything, together=True)]
+    found = []
+    for protocol in dict.fromkeys(item.rule.protocol for item in ranged):
+        same = [item for item in ranged if item.rule.protocol in (protocol, ALL_PROTOCOLS)]
+        if protocol in WITH_PORTS:
+            found += _together_by_ports(protocol, same, everything)
+        elif protocol in ICMP:
+            found += _together_by_type(protocol, same, everything)
+        elif opener := _opener(same, everything):
+            found.append(Opening(opener, protocol, (), everything, together=True))
+    return [item for item in found if item.protocol == ALL_PROTOCOLS] or found
+
+
+def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule | None:
+    """The first new rule of those that together cover everything, where nothing did alone or before."""
+    after = [item for item in here if not item.is_gone]
+    if any(item.range.is_world for item in after) or not union_covers((item.range for item in after), everything):
+        return None
+    if union_covers((item.range for item in here if not item.is_new), everything):
+        return None
+    new = [item.rule for item in after if item.is_new]
+    # The rule of the narrower protocol tells better what is open than one of all traffic.
+    return next((rule for rule in new if rule.protocol != ALL_PROTOCOLS), new[0])
+
+
+def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
+    """A sweep over the ports, which stops wherever a rule begins or ends.
+
+    Rules of one range count once at each stop, so that many rules of few ranges take no quadratic time.
+    """
+    beginning = sorted(same, key=lambda item: _span(item.rule)[0])[::-1]
+    ending = sorted(same, key=lambda item: _span(item.rule)[1])[::-1]
+    here: dict[tuple[int, int, bool, bool], dict[int, _Ranged]] = {}
+    open_pieces, opener = [], None
+    for piece in _pieces(0, 65535, [item.rule for item in same]):
+        while beginning and _span(beginning[-1].rule)[0] <= piece[0]:
+            item = beginning.pop()
+            here.setdefault(item.standing, {})[id(item)] = item
+        while ending and _span(ending[-1].rule)[1] < piece[0]:
+            item = ending.pop()
+            del here[item.standing][id(item)]
+        if found := _opener([next(iter(alike.values())) for alike in here.values() if alike], everything):
+            open_pieces.append(piece)
+            opener = opener or found
+    return [Opening(opener, protocol, _joined(open_pieces), everything, together=True)] if opener else []
+
+
+def _together_by_type(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
+    kinds = {item.rule.ports: item.rule for item in same if item.rule.protocol == protocol}
+    for kind in kinds.values():
+        if opener := _opener([item for item in same if _applies(item.rule, kind)], everything):
+            return [Opening(opener, protocol, (), everything, together=True)]
+    return []
 
 
 def _applies(other: SecurityGroupRule, rule: SecurityGroupRule) -> bool:

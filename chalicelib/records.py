@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ class CloudTrailRecord:
     @property
     def has_event_id(self) -> bool:
         """Whether ``event_id`` is CloudTrail's own."""
-        return self.event_id == self.raw.get("eventID")
+        return text(self.raw.get("eventID")) is not None
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -56,10 +57,17 @@ def mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
+# JSON may spell half of a surrogate pair; such text can be neither encoded nor sent.
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def text(value: object) -> str | None:
-    """The value where it is a non-empty string, or the digits of a number; else None."""
+    """The value where it is a non-empty string, or the digits of a number; else None.
+
+    Whatever comes out of here can be encoded as UTF-8.
+    """
     if isinstance(value, str):
-        return value or None
+        return (value if value.isascii() else _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)) or None
     if isinstance(value, int) and not isinstance(value, bool):
         # An account id that went through a spreadsheet or a YAML file arrives as a number.
         try:
@@ -106,7 +114,7 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
 _MAX_DEPTH = 8
 
 
-def unwrap(document: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+def unwrap(document: object) -> Iterator[Mapping[str, Any]]:
     """The bare CloudTrail records in a document, in its order.
 
     Envelopes: an EventBridge event (``detail``), a CloudTrail log file (``Records``), a LookupEvents
@@ -114,16 +122,31 @@ def unwrap(document: object, depth: int = 0) -> Iterator[Mapping[str, Any]]:
     bare record, and lists of any of these.
 
     Raises:
-        RecordError: somewhere in the document there is no record; what came before it was yielded.
+        RecordError: somewhere in the document there is no record; raised after all others were yielded,
+            so that one broken record hides none of its neighbors.
     """
-    if depth > _MAX_DEPTH:
-        raise RecordError(f"envelopes nested more than {_MAX_DEPTH} deep")
+    errors: list[RecordError] = []
+    yield from _unwrap(document, 0, errors)
+    if len(errors) > 1:
+        raise RecordError(f"{errors[0]} (and {len(errors) - 1} more like it)") from errors[0]
+    if errors:
+        raise errors[0]
+
+
+def _unwrap(document: object, depth: int, errors: list[RecordError]) -> Iterator[Mapping[str, Any]]:
     if isinstance(document, Mapping) and "eventName" in document:
         yield document
         return
-    inside = document if isinstance(document, list) else _inside(document)
+    if depth > _MAX_DEPTH:
+        errors.append(RecordError(f"envelopes nested more than {_MAX_DEPTH} deep"))
+        return
+    try:
+        inside = document if isinstance(document, list) else _inside(document)
+    except RecordError as error:
+        errors.append(error)
+        return
     for item in inside:
-        yield from unwrap(item, depth + 1)
+        yield from _unwrap(item, depth + 1, errors)
 
 
 def _inside(document: object) -> list[Any]:

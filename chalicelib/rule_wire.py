@@ -6,8 +6,9 @@ CloudTrail wraps lists in ``{"items": […]}``, writes an empty one as ``{}``, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 from chalicelib.networks import parse_range
@@ -21,17 +22,44 @@ _PROTOCOL_NAMES = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The rules that could be read, and a sentence for each part that could not."""
+    """The rules that could be read, and a sentence for each part that could not.
+
+    ``problems`` are parts that make no sense; ``gaps`` make sense but no rule: an IpPermission without a peer.
+    """
 
     rules: tuple[SecurityGroupRule, ...] = ()
     problems: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
     def __add__(self, other: Reading) -> Reading:
-        return Reading(self.rules + other.rules, self.problems + other.problems)
+        return Reading(self.rules + other.rules, self.problems + other.problems, self.gaps + other.gaps)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Everything that was there and gave no rule."""
+        return self.problems + self.gaps
 
 
 class _UnreadableError(ValueError):
     """A part of the record that makes no rule; the text says why."""
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """A reading in the making: adding up thousands of tuples would take quadratic time."""
+
+    rules: list[SecurityGroupRule] = dataclass_field(default_factory=list)
+    problems: list[str] = dataclass_field(default_factory=list)
+    gaps: list[str] = dataclass_field(default_factory=list)
+
+    def attempt(self, read: Callable[[], SecurityGroupRule]) -> None:
+        try:
+            self.rules.append(read())
+        except _UnreadableError as error:
+            self.problems.append(str(error))
+
+    def reading(self) -> Reading:
+        return Reading(tuple(self.rules), tuple(self.problems), tuple(self.gaps))
 
 
 def items(value: object) -> list[Any]:
@@ -61,10 +89,10 @@ def item_text(item: object, name: str) -> str | None:
 
 def read_ip_permissions(value: object, direction: Direction | None) -> Reading:
     """The rules of an ``ipPermissions`` list: one for each peer of each IpPermission."""
-    result = Reading()
+    gathered = _Gathered()
     for permission in items(value):
-        result += _read_ip_permission(permission, direction)
-    return result
+        _read_ip_permission(permission, direction, gathered)
+    return gathered.reading()
 
 
 def read_flat_permission(parameters: Mapping[str, Any], direction: Direction | None) -> Reading:
@@ -82,15 +110,15 @@ def read_flat_permission(parameters: Mapping[str, Any], direction: Direction | N
     if permission["ipProtocol"] is None and group_name:
         # --source-group without a protocol opens everything: https://docs.aws.amazon.com/cli/latest/reference/ec2/
         permission["ipProtocol"] = ALL_PROTOCOLS
-    return _read_ip_permission(permission, direction)
+    return read_ip_permissions([permission], direction)
 
 
 def read_rule_set(value: object, direction: Direction | None = None) -> Reading:
     """The rules of a ``securityGroupRuleSet``; ``direction`` is for those that do not say theirs."""
-    result = Reading()
+    gathered = _Gathered()
     for item in items(value):
-        result += _attempt(lambda item=item: _read_rule(item, direction))
-    return result
+        gathered.attempt(lambda item=item: _read_rule(item, direction))  # type: ignore[misc]
+    return gathered.reading()
 
 
 def to_ip_permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
@@ -98,49 +126,29 @@ def to_ip_permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]
     return [_to_ip_permission(rule) for rule in rules]
 
 
-def to_rule_request(rule: SecurityGroupRule) -> dict[str, Any]:
-    """The rule as a SecurityGroupRuleRequest of ModifySecurityGroupRules."""
-    request: dict[str, Any] = {"IpProtocol": rule.protocol, **_ports_of(rule)}
-    keys = {
-        PeerType.IPV4: "CidrIpv4",
-        PeerType.IPV6: "CidrIpv6",
-        PeerType.PREFIX_LIST: "PrefixListId",
-        PeerType.SECURITY_GROUP: "ReferencedGroupId",
-    }
-    request[keys[rule.peer.type]] = rule.peer.value
-    if rule.description is not None:
-        request["Description"] = rule.description
-    return request
-
-
-def _attempt(read: Any) -> Reading:
-    try:
-        return Reading(rules=(read(),))
-    except _UnreadableError as error:
-        return Reading(problems=(str(error),))
-
-
-def _read_ip_permission(permission: object, direction: Direction | None) -> Reading:
+def _read_ip_permission(permission: object, direction: Direction | None, gathered: _Gathered) -> None:
     if not isinstance(permission, Mapping):
-        return Reading(problems=(f"an IpPermission that is not an object: {_shown(permission)}",))
+        gathered.problems.append(f"an IpPermission that is not an object: {_shown(permission)}")
+        return
     try:
         protocol = _protocol(permission)
         low, high = _ports(permission, protocol)
     except _UnreadableError as error:
-        return Reading(problems=(str(error),))
-    result = Reading()
-    for read_peer, entry in _peer_entries(permission):
-        result += _attempt(
-            lambda read_peer=read_peer, entry=entry: SecurityGroupRule(
-                direction, protocol, low, high, read_peer(entry), text(field(mapping(entry), "description"))
-            )
-        )
-    if not result.rules and not result.problems:
-        return Reading(problems=(f"an IpPermission for protocol {_shown(protocol)} that names no peer",))
-    return result
+        gathered.problems.append(str(error))
+        return
+    entries = list(_peer_entries(permission))
+    for read_peer, entry in entries:
+
+        def read(read_peer: Callable[[object], Peer] = read_peer, entry: object = entry) -> SecurityGroupRule:
+            description = text(field(mapping(entry), "description"))
+            return SecurityGroupRule(direction, protocol, low, high, read_peer(entry), description)
+
+        gathered.attempt(read)
+    if not entries:
+        gathered.gaps.append(f"an IpPermission for {_shown(protocol)} that names no peer")
 
 
-def _peer_entries(permission: Mapping[str, Any]) -> Iterable[tuple[Any, Any]]:
+def _peer_entries(permission: Mapping[str, Any]) -> Iterable[tuple[Callable[[object], Peer], object]]:
     groups = items(field(permission, "groups")) or items(field(permission, "userIdGroupPairs"))
     for entries, read_peer in (
         (items(field(permission, "ipRanges")), _ipv4_peer),
@@ -228,9 +236,10 @@ def _rule_peer(rule: Mapping[str, Any]) -> Peer:
 def _protocol(source: Mapping[str, Any]) -> str:
     value = text(field(source, "ipProtocol"))
     if value is None:
-        # -1 as a JSON number is negative, which text() also takes; nothing at all is not a protocol.
         raise _UnreadableError(f"a rule without a protocol: {_shown(source)}")
     lowered = value.strip().lower()
+    if lowered.isascii() and lowered.isdigit() and len(lowered) <= 5:
+        lowered = str(int(lowered))  # "006" is tcp too
     return _PROTOCOL_NAMES.get(lowered, lowered)
 
 

@@ -77,7 +77,7 @@ class SecurityGroupRule:
         if self.protocol in WITH_PORTS:
             if self.from_port in (None, -1):
                 return (0, 65535)
-            return (self.from_port, self.from_port if self.to_port is None else self.to_port)
+            return (self.from_port, {None: self.from_port, -1: 65535}.get(self.to_port, self.to_port))
         if self.protocol in ICMP:
             return (-1 if self.from_port is None else self.from_port, -1 if self.to_port is None else self.to_port)
         return (None, None)
@@ -116,8 +116,13 @@ def diff(before: Iterable[SecurityGroupRule], after: Iterable[SecurityGroupRule]
     return RuleDiff(
         added=tuple(rule for j, rule in enumerate(new) if j not in kept_new),
         removed=tuple(rule for i, rule in enumerate(old) if i not in kept_old),
-        modified=tuple(ModifiedRule(old[i], new[j]) for i, j in pairs if old[i] != new[j]),
+        modified=tuple(ModifiedRule(old[i], new[j]) for i, j in pairs if _differ(old[i], new[j])),
     )
+
+
+def _differ(old: SecurityGroupRule, new: SecurityGroupRule) -> bool:
+    """Whether a rule reads differently: sources that leave out an id or spell ports otherwise do not count."""
+    return old.identity != new.identity or old.description != new.description
 
 
 def apply(rules: Iterable[SecurityGroupRule], change: RuleDiff) -> tuple[SecurityGroupRule, ...]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.changes import Change
@@ -19,6 +19,11 @@ from chalicelib.rule_wire import to_ip_permissions
 from chalicelib.rules import Direction, SecurityGroupRule
 
 _ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")
+_REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
+
+# Linux takes no single argument over 128 KiB; this many rules, quoted and escaped, stay far below.
+# https://man7.org/linux/man-pages/man2/execve.2.html
+_RULES_PER_COMMAND = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +39,20 @@ NOTHING_TO_UNDO = Undo(commands=(), reason="the call changed nothing")
 
 def undo(change: Change, region: str | None) -> Undo:
     """The commands that return the group to where it was before the change."""
-    if not change.succeeded:
+    if not change.succeeded or _removed_nothing(change):
         return NOTHING_TO_UNDO
     reason = _why_not(change)
-    if reason is not None:
+    if reason is None and (region is None or not _REGION.fullmatch(region)):
+        # Without one the command would run in whatever region the reader's CLI is set to.
+        reason = "the record does not name the region"
+    if reason is not None or region is None:
         return Undo(None, reason)
-    name, parameters = _call(change)
-    return Undo((command(name, parameters, region),))
+    return Undo(tuple(command(name, parameters, region) for name, parameters in _calls(change)))
 
 
-def command(name: str, parameters: Mapping[str, Any], region: str | None) -> str:
+def command(name: str, parameters: Mapping[str, Any], region: str) -> str:
     """One AWS CLI command line; ids stand as options, anything else in ``--cli-input-json``."""
-    words = ["aws", "ec2", name]
-    if region:
-        words += ["--region", shlex.quote(region)]
+    words = ["aws", "ec2", name, "--region", shlex.quote(region)]
     if all(_is_plain(value) for value in parameters.values()):
         for key, value in parameters.items():
             words.append(_option(key))
@@ -66,6 +71,11 @@ def _option(key: str) -> str:
     return "--" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", key).lower()
 
 
+def _removed_nothing(change: Change) -> bool:
+    revoked = change.event.name.startswith("Revoke")
+    return revoked and change.changes.before_known and not change.changes.removed
+
+
 def _why_not(change: Change) -> str | None:
     """Why the commands cannot be known; None where they can."""
     name = change.event.name
@@ -73,13 +83,13 @@ def _why_not(change: Change) -> str | None:
     reasons = {
         "the former values are not in the record": bool(changes.modified) or name in _NEW_VALUES_ONLY,
         "the rules and tags that went with the group are not in the record": name == "DeleteSecurityGroup",
-        "the groups it had before are not in the record": change.attachment is not None,
+        "what the resource had before is not in the record": change.attachment is not None,
         "the entries before are not in the record": change.prefix_list is not None,
         "the record does not name the group": not (change.group_id or change.group_name),
         "the record does not name the VPC": name.endswith("SecurityGroupVpc") and change.associated_vpc_id is None,
         "part of the change could not be read": bool(change.unread),
         "not all removed rules are in the record": revoke and not changes.before_known,
-        "the call removed no rule": revoke and not changes.removed,
+        "the record does not name the new group": name == "CreateSecurityGroup" and change.group_id is None,
     }
     return next((reason for reason, applies in reasons.items() if applies), None)
 
@@ -91,27 +101,32 @@ _NEW_VALUES_ONLY = (
 )
 
 
-def _call(change: Change) -> tuple[str, dict[str, Any]]:
+def _calls(change: Change) -> Iterator[tuple[str, dict[str, Any]]]:
     group = {"GroupId": change.group_id} if change.group_id else {"GroupName": change.group_name}
-    match change.event.name:
+    name, changes = change.event.name, change.changes
+    direction = Direction.EGRESS if name.endswith("Egress") else Direction.INGRESS
+    match name:
         case "CreateSecurityGroup":
-            return "delete-security-group", group
+            yield "delete-security-group", group
         case "AssociateSecurityGroupVpc":
-            return "disassociate-security-group-vpc", {**group, "VpcId": change.associated_vpc_id}
+            yield "disassociate-security-group-vpc", {**group, "VpcId": change.associated_vpc_id}
         case "DisassociateSecurityGroupVpc":
-            return "associate-security-group-vpc", {**group, "VpcId": change.associated_vpc_id}
-    direction = Direction.EGRESS if change.event.name.endswith("Egress") else Direction.INGRESS
-    if change.event.name.startswith("Authorize"):
-        return f"revoke-security-group-{direction}", {**group, **_by_id_or_value(change.changes.added)}
-    return f"authorize-security-group-{direction}", {
-        **group,
-        "IpPermissions": to_ip_permissions(change.changes.removed),
-    }
+            yield "associate-security-group-vpc", {**group, "VpcId": change.associated_vpc_id}
+        case "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress":
+            for rules in _portions(changes.added):
+                yield f"revoke-security-group-{direction}", {**group, **_by_id_or_value(rules)}
+        case _:
+            for rules in _portions(changes.removed):
+                yield f"authorize-security-group-{direction}", {**group, "IpPermissions": to_ip_permissions(rules)}
 
 
-def _by_id_or_value(rules: Iterable[SecurityGroupRule]) -> dict[str, Any]:
-    rules = tuple(rules)
+def _portions(rules: tuple[SecurityGroupRule, ...]) -> Iterator[tuple[SecurityGroupRule, ...]]:
+    return (rules[start : start + _RULES_PER_COMMAND] for start in range(0, len(rules), _RULES_PER_COMMAND))
+
+
+def _by_id_or_value(rules: tuple[SecurityGroupRule, ...]) -> dict[str, Any]:
     ids = [rule.id for rule in rules]
     if all(ids):
         return {"SecurityGroupRuleIds": ids}
-    return {"IpPermissions": to_ip_permissions(rules)}
+    # A rule to revoke need not be described, and what is left out cannot be wrong.
+    return {"IpPermissions": to_ip_permissions(replace(rule, description=None) for rule in rules)}

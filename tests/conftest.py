@@ -19,5 +19,5 @@ def _bundle_from_local_wheels() -> None:
     """Let ``chalice package`` take what it bundles from the wheels that ``make setup`` put aside."""
     wheels = Path(sys.prefix) / "wheels"
     if wheels.is_dir():
-        os.environ.setdefault("PIP_NO_INDEX", "1")
-        os.environ.setdefault("PIP_FIND_LINKS", str(wheels))
+        os.environ["PIP_NO_INDEX"] = "1"
+        os.environ["PIP_FIND_LINKS"] = str(wheels)

@@ -69,11 +69,21 @@ def test_envelopes_without_an_end_are_an_error() -> None:
         list(unwrap(document))
 
 
-def test_records_before_a_broken_one_are_still_given() -> None:
+def test_a_broken_record_hides_none_of_its_neighbors() -> None:
     records = unwrap({"Records": [RECORD, 7, OTHER]})
-    assert next(records) == RECORD
-    with pytest.raises(RecordError):
+    assert [next(records), next(records)] == [RECORD, OTHER]
+    with pytest.raises(RecordError, match="this is a number"):
         next(records)
+
+
+def test_how_many_records_were_broken_is_said() -> None:
+    with pytest.raises(RecordError, match=r"this is a number \(and 2 more like it\)"):
+        list(unwrap([7, None, RECORD, {}]))
+
+
+def test_half_a_surrogate_pair_becomes_text_that_can_be_sent() -> None:
+    assert text("a\ud800b") == "a\ufffdb"
+    assert text("\U0001f600") == "\U0001f600"
 
 
 def test_the_fields_of_a_record_are_read() -> None:

@@ -1,1 +1,1 @@
-"""The commands of the operator command line, one module each."""
+"""One module for each command; sgwatch/__main__.py lists them."""

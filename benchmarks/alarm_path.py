@@ -1,0 +1,86 @@
+"""How long the audit takes on a large account, against reading the same snapshot's JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.alarm_path.audit import audit
+from chalicelib.alarm_path.pattern_coverage import coverage_of
+from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.standards import EVENTS, pattern_for
+
+ALARMS, FILTERS = 5_000, 2_000
+REGION, ACCOUNT = "us-east-1", "123456789012"
+
+
+def snapshot() -> dict[str, Any]:
+    """A large account: every filter on the trail's log group has a pattern of its own."""
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*"
+    trail = {
+        "Name": "main",
+        "TrailARN": f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/main",
+        "HomeRegion": REGION,
+        "IsMultiRegionTrail": True,
+        "CloudWatchLogsLogGroupArn": group,
+        "Status": {"IsLogging": True, "LatestCloudWatchLogsDeliveryTime": "2026-11-23T09:57:00Z"},
+        "EventSelectors": {"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": True}]},
+    }
+    region = {
+        "log_groups": [{"logGroupName": "trail", "arn": group}],
+        "metric_filters": [_filter(number) for number in range(FILTERS)],
+        "metric_alarms": [_alarm(number) for number in range(ALARMS)],
+        "composite_alarms": [],
+        "topics": {},
+    }
+    document = {"version": "1", "account_id": ACCOUNT, "partition": "aws", "collected_at": "2026-11-23T10:00:00Z"}
+    return {**document, "trails": [trail], "regions": {REGION: region}, "errors": []}
+
+
+def _filter(number: int) -> dict[str, Any]:
+    other = f'{{ ($.eventName = "Call{number}") || ($.errorCode = "*Denied{number}") }}'
+    return {
+        "filterName": f"filter-{number}",
+        "filterPattern": pattern_for(EVENTS) if number == 0 else other,
+        "logGroupName": "trail",
+        "metricTransformations": [{"metricName": f"metric-{number}", "metricNamespace": "n", "metricValue": "1"}],
+    }
+
+
+def _alarm(number: int) -> dict[str, Any]:
+    return {
+        "AlarmName": f"alarm-{number}",
+        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:alarm-{number}",
+        "ActionsEnabled": True,
+        "AlarmActions": [f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"],
+        "Namespace": "n",
+        "MetricName": f"metric-{number % FILTERS}",
+        "Statistic": "Sum",
+        "Period": 300,
+        "EvaluationPeriods": 1,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+    }
+
+
+def measure() -> dict[str, float]:
+    """Seconds to read the JSON and to judge it, and the second as a multiple of the first."""
+    text = json.dumps(snapshot())
+    reading = _seconds(lambda: json.loads(text))
+    document = json.loads(text)
+    now = datetime.now(UTC)
+    judging = _seconds(lambda: audit(read_snapshot(document), coverage_of, checked_at=now))
+    return {"json_seconds": reading, "audit_seconds": judging, "ratio": judging / reading}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure()))

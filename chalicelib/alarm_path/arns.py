@@ -1,0 +1,52 @@
+"""ARNs, read by their grammar: partitions, regions and accounts are never guessed from a prefix."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """arn:partition:service:region:account:resource."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+
+def parse_arn(text: str | None) -> Arn | None:
+    """The ARN in ``text``, or None where it is not one."""
+    if not isinstance(text, str):
+        return None
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2]:
+        return None
+    return Arn(*parts[1:])
+
+
+def log_group_name(arn: Arn) -> str:
+    """The log group's name in its ARN, with or without the ``:*`` that CloudTrail asks for."""
+    return arn.resource.removeprefix("log-group:").removesuffix(":*")
+
+
+def same_log_group(one: str, other: str) -> bool:
+    """Whether two log group ARNs name the same group."""
+    return one.removesuffix(":*") == other.removesuffix(":*")
+
+
+@lru_cache(maxsize=4096)
+def _wildcard(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+    text = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
+    return re.compile(text, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
+    """IAM's wildcards: ``*`` for any run of characters, ``?`` for one; nothing else is special."""
+    return _wildcard(pattern, ignore_case).fullmatch(text) is not None

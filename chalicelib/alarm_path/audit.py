@@ -1,0 +1,158 @@
+"""The audit: chains judged per event, events judged per standard, and the report of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.alarm_path.chains import Builder, Chain, about_groups, good
+from chalicelib.alarm_path.coverage_seam import CoverageOf
+from chalicelib.alarm_path.filter_checks import coverage_sentence
+from chalicelib.alarm_path.own_path import judge_own_path
+from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
+from chalicelib.alarm_path.snapshot import Snapshot
+from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard
+from chalicelib.alarm_path.trail_checks import unread
+from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, worst
+
+DELAY_NOTE = (
+    "Seconds count from the moment a record is in the log group; "
+    "CloudTrail usually takes about five minutes to bring it there."
+)
+
+
+def audit(
+    snapshot: Snapshot, coverage_of: CoverageOf, *, checked_at: datetime, standard: Standard = Standard.CIS_5
+) -> Report:
+    """Judge a snapshot. ``checked_at`` is the time that the report is about."""
+    builder = Builder(snapshot, coverage_of)
+    chains = builder.chains()
+    missing = _missing_trails(snapshot)
+    gaps = [finding.status for finding in missing]
+    coverage = {event: _event(chains, gaps, event) for event in EVENTS}
+    coverage = _with_unions(builder, chains, coverage)
+    standards = _standards(chains, gaps, coverage)
+    own, own_notes = judge_own_path(snapshot)
+    paths = _paths(chains, coverage, standard)
+    notes = [*_notes(snapshot, chains, paths, standards), *own_notes]
+    return Report(
+        status=standards[standard],
+        checked_at=checked_at,
+        account_id=snapshot.account_id,
+        standards={item.value: standards[item] for item in Standard},
+        coverage=coverage,
+        paths=paths,
+        findings=(*missing, *own),
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _missing_trails(snapshot: Snapshot) -> list[Finding]:
+    """What belongs to no path: no trail at all, or trails that could not be listed."""
+    errors = snapshot.errors_of("cloudtrail:DescribeTrails") + snapshot.errors_of("cloudtrail:ListTrails")
+    if snapshot.trails is None or any(not error.not_found for error in errors):
+        status, reason = unread(errors, "The list of trails")
+        return [Finding("trail-exists", status, snapshot.account_id, reason)]
+    if snapshot.trails:
+        return []
+    reason = f"Account {snapshot.account_id} has no CloudTrail trail, so nothing can raise an alarm."
+    fix = "Create a multi-region trail that delivers to a bucket and to a CloudWatch Logs log group."
+    return [Finding("trail-exists", Status.FAIL, snapshot.account_id, reason, fix)]
+
+
+def _event(chains: Sequence[Chain], gaps: Sequence[Status], event: str) -> EventAnswer:
+    status = any_of([*(chain.passes(event) for chain in chains), *gaps])
+    seconds = [chain.seconds for chain in chains if chain.seconds is not None and chain.passes(event) is Status.PASS]
+    return EventAnswer(status, min(seconds, default=None))
+
+
+def _with_unions(
+    builder: Builder, chains: Sequence[Chain], coverage: Mapping[str, EventAnswer]
+) -> dict[str, EventAnswer]:
+    """Filters that match an event only sometimes may together match it always."""
+    improved = dict(coverage)
+    for event, answer in coverage.items():
+        if answer.status is Status.PASS:
+            continue
+        sharing = [chain for chain in good(chains) if _sometimes(chain, event)]
+        patterns = dict.fromkeys(chain.metric_filter.pattern for chain in sharing if chain.metric_filter)
+        if len(patterns) > 1 and builder.coverage(*patterns).covers(event) is Status.PASS:
+            seconds = [chain.seconds for chain in sharing if chain.seconds is not None]
+            improved[event] = EventAnswer(Status.PASS, max(seconds, default=None))
+    return improved
+
+
+def _sometimes(chain: Chain, event: str) -> bool:
+    """Whether a chain matches an event in part, and nothing but the filter stands in the way."""
+    in_part = chain.coverage is not None and chain.coverage.events.get(event) == "sometimes"
+    return in_part and chain.reach.get(event) is Status.PASS
+
+
+def _standards(
+    chains: Sequence[Chain], gaps: Sequence[Status], coverage: Mapping[str, EventAnswer]
+) -> dict[Standard, Status]:
+    return {
+        Standard.CIS_1_TO_4: all_of(coverage[event].status for event in CLASSIC_EVENTS),
+        Standard.CIS_5: all_of(coverage[event].status for event in EVENTS),
+        Standard.SECURITY_HUB: any_of([*(chain.exact for chain in chains), *gaps]),
+    }
+
+
+def _paths(chains: Sequence[Chain], coverage: Mapping[str, EventAnswer], standard: Standard) -> tuple[PathReport, ...]:
+    """The chains as paths: those about security groups, and any other only where it carries something."""
+    events = standard.events
+    complete = all(coverage[event].status is Status.PASS for event in events)
+    shown = [chain for chain in chains if about_groups(chain) or _carries(chain, events)]
+    shown = shown or list(chains)
+    return tuple(_path(chain, events, complete=complete) for chain in shown)
+
+
+def _carries(chain: Chain, events: Sequence[str]) -> bool:
+    return chain.metric_filter is not None and any(chain.passes(event) is Status.PASS for event in events)
+
+
+def _path(chain: Chain, events: Sequence[str], *, complete: bool) -> PathReport:
+    contributes = complete and _carries(chain, events)
+    findings = tuple(_for_standard(finding, chain, events, contributes=contributes) for finding in chain.findings)
+    return PathReport(
+        trail=chain.trail,
+        log_group=chain.log_group,
+        metric_filter=chain.metric_filter.name if chain.metric_filter else None,
+        alarm=chain.alarm,
+        topic=chain.topic,
+        status=worst(findings),
+        findings=findings,
+    )
+
+
+def _for_standard(finding: Finding, chain: Chain, events: Sequence[str], *, contributes: bool) -> Finding:
+    """The coverage finding answers for the standard's events; what other paths cover is not missing here."""
+    if finding.check != "filter-coverage" or chain.metric_filter is None or chain.coverage is None:
+        return finding
+    status = all_of(chain.coverage.covers(event) for event in events)
+    if status is Status.PASS:
+        reason = f"Metric filter {chain.metric_filter.name} matches every successful call of the {len(events)} events."
+        return replace(finding, status=status, reason=reason, fix=None)
+    sentence = coverage_sentence(chain.metric_filter, chain.coverage)
+    if contributes:
+        return replace(finding, status=Status.PASS, reason=f"{sentence} Other filters match the rest.", fix=None)
+    return replace(finding, status=status, reason=sentence)
+
+
+def _notes(
+    snapshot: Snapshot, chains: Sequence[Chain], paths: Sequence[PathReport], standards: Mapping[Standard, Status]
+) -> list[str]:
+    shown = {(path.metric_filter, path.alarm, path.topic) for path in paths}
+    notes = [
+        note
+        for chain in chains
+        if (chain.metric_filter.name if chain.metric_filter else None, chain.alarm, chain.topic) in shown
+        for note in chain.notes
+    ]
+    if any(chain.seconds is not None for chain in chains):
+        notes.append(DELAY_NOTE)
+    if standards[Standard.SECURITY_HUB] is not standards[Standard.CIS_5]:
+        notes.append(WHY_TWO_FILTERS)
+    notes += [f"Could not be read: {error}." for error in snapshot.errors if not error.not_found]
+    return notes

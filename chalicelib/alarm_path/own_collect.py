@@ -1,0 +1,102 @@
+"""Collect sgwatch's own path for the snapshot's ``self``: rules, functions, dead-letter queues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+Document = dict[str, Any]
+_NOT_THERE = {"ResourceNotFoundException"}
+
+
+def collect_own(
+    clients: Callable[[str, str], Any],
+    region: str,
+    expected: Mapping[str, Mapping[str, Any] | None],
+    queue_urls: Sequence[str] = (),
+) -> tuple[Document, list[Document]]:
+    """The ``self`` part and the errors met. ``expected``: function name → the pattern its rule should have, if any."""
+    errors: list[Document] = []
+    ask = _asker(clients, region, errors)
+    functions, rules = [], []
+    for name, pattern in expected.items():
+        function = _function(ask, name)
+        if function is not None:
+            functions.append(function)
+            rules += _rules(ask, function["Configuration"]["FunctionArn"], pattern)
+    queues = [queue for url in queue_urls if (queue := _queue(ask, url)) is not None]
+    return {"rules": rules, "functions": functions, "dead_letter_queues": queues}, errors
+
+
+_Ask = Callable[..., Document | None]
+
+
+def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Document]) -> _Ask:
+    def ask(service: str, method: str, call: str, resource: str, **parameters: Any) -> Document | None:
+        """The answer; {} where AWS says that there is nothing; None, and an error noted, where it refuses."""
+        try:
+            answer = getattr(clients(service, region), method)(**parameters)
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            if said.get("Code") in _NOT_THERE:
+                return {}
+            code, message = said.get("Code", ""), said.get("Message", "")
+        except BotoCoreError as error:
+            code, message = type(error).__name__, str(error)
+        else:
+            return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+        errors.append({"call": call, "region": region, "resource": resource, "code": code, "message": message})
+        return None
+
+    return ask
+
+
+def _function(ask: _Ask, name: str) -> Document | None:
+    configuration = ask(
+        "lambda", "get_function_configuration", "lambda:GetFunctionConfiguration", name, FunctionName=name
+    )
+    if not configuration:
+        return None
+    kept = ("FunctionArn", "FunctionName", "State", "LastUpdateStatus", "Runtime")
+    function: Document = {"Configuration": {key: configuration[key] for key in kept if key in configuration}}
+    policy = ask("lambda", "get_policy", "lambda:GetPolicy", name, FunctionName=name)
+    if policy is not None:
+        function["Policy"] = policy.get("Policy")
+    invoke = ask(
+        "lambda",
+        "get_function_event_invoke_config",
+        "lambda:GetFunctionEventInvokeConfig",
+        name,
+        FunctionName=name,
+    )
+    if invoke is not None:
+        destinations = invoke.get("DestinationConfig")
+        function["EventInvokeConfig"] = {"DestinationConfig": destinations} if destinations else None
+    concurrency = ask("lambda", "get_function_concurrency", "lambda:GetFunctionConcurrency", name, FunctionName=name)
+    if concurrency:
+        function["ReservedConcurrency"] = concurrency.get("ReservedConcurrentExecutions")
+    return function
+
+
+def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[Document]:
+    answer = ask(
+        "events", "list_rule_names_by_target", "events:ListRuleNamesByTarget", function_arn, TargetArn=function_arn
+    )
+    rules = []
+    for name in (answer or {}).get("RuleNames", []):
+        rule = ask("events", "describe_rule", "events:DescribeRule", name, Name=name)
+        targets = ask("events", "list_targets_by_rule", "events:ListTargetsByRule", name, Rule=name)
+        if rule and targets is not None:
+            found = {**rule, "Targets": targets.get("Targets", [])}
+            rules.append(found | ({"Expected": dict(pattern)} if pattern and rule.get("EventPattern") else {}))
+    return rules
+
+
+def _queue(ask: _Ask, url: str) -> Document | None:
+    names = ["QueueArn", "ApproximateNumberOfMessages"]
+    answer = ask("sqs", "get_queue_attributes", "sqs:GetQueueAttributes", url, QueueUrl=url, AttributeNames=names)
+    if not answer:
+        return None
+    return {"QueueArn": answer["Attributes"].get("QueueArn", url), "Attributes": answer["Attributes"]}

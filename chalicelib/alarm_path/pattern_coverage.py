@@ -1,0 +1,50 @@
+"""The pattern evaluator's answer in the audit's words."""
+
+from __future__ import annotations
+
+from chalicelib.alarm_path.coverage import also_counts, coverage, union_coverage
+from chalicelib.alarm_path.coverage_seam import PatternCoverage
+from chalicelib.alarm_path.filter_pattern import FilterPatternError, parse
+from chalicelib.alarm_path.filter_pattern.syntax import And, Compare, Expression, JsonPattern, Name, Or, Selector, Text
+from chalicelib.alarm_path.standards import EVENTS
+
+_EVENT_NAME = Selector((Name("eventName"),))
+_NOTHING = PatternCoverage(dict.fromkeys(EVENTS, "never"))
+
+
+def coverage_of(patterns: tuple[str, ...]) -> PatternCoverage:
+    """What one filter pattern, or several together, match of the standards' events."""
+    if all(_about_other_events(pattern) for pattern in patterns):
+        return _NOTHING
+    found = coverage(patterns[0]) if len(patterns) == 1 else union_coverage(patterns)
+    conditions = {item.event: item.condition for item in found.events if item.condition}
+    events = {event: found.status(event).value for event in EVENTS}
+    concerned = any(answer != "never" for answer in events.values())
+    return PatternCoverage(
+        events=events,
+        conditions=conditions,
+        exact=found.security_hub_exact,
+        over_matches=concerned and any(also_counts(pattern) for pattern in patterns),
+        error=None if found.error is None else str(found.error),
+    )
+
+
+def _about_other_events(pattern: str) -> bool:
+    """Whether a pattern names other events in every alternative; an account has many such filters."""
+    try:
+        parsed = parse(pattern)
+    except FilterPatternError:
+        return False
+    return isinstance(parsed, JsonPattern) and _names_others(parsed.expression)
+
+
+def _names_others(expression: Expression) -> bool:
+    match expression:
+        case Or(items=items):
+            return all(_names_others(item) for item in items)
+        case And(items=items):
+            return any(_names_others(item) for item in items)
+        case Compare(selector=selector, operator="=", value=Text(text=text)):
+            return selector == _EVENT_NAME and "*" not in text and text not in EVENTS
+        case _:
+            return False

@@ -1,0 +1,193 @@
+"""CloudWatch alarms as DescribeAlarms gives them, read into types.
+
+An alarm on one metric and an alarm on metric math differ only in ``queries``: the single metric is
+read as one query, so that whoever judges has one shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = Mapping[str, Any]
+
+# Seven days of one-minute periods: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+MOST_PERIODS = 10_080
+
+
+@dataclass(frozen=True, slots=True)
+class MetricQuery:
+    """One entry of an alarm's Metrics: a metric with a statistic, or an expression over the others."""
+
+    id: str
+    expression: str | None
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str]
+    period: int
+    statistic: str
+    unit: str | None
+    returns: bool
+    account_id: str | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name of the metric."""
+        return self.namespace, self.metric
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What an alarm does on a change of state."""
+
+    enabled: bool
+    on_alarm: tuple[str, ...]
+    on_ok: tuple[str, ...]
+    on_insufficient_data: tuple[str, ...]
+
+    @classmethod
+    def read(cls, item: Json) -> Actions:
+        """From either kind of alarm."""
+        return cls(
+            enabled=bool(item.get("ActionsEnabled", True)),
+            on_alarm=_actions(item.get("AlarmActions")),
+            on_ok=_actions(item.get("OKActions")),
+            on_insufficient_data=_actions(item.get("InsufficientDataActions")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MetricAlarm:
+    """One item of DescribeAlarms' MetricAlarms."""
+
+    name: str
+    arn: str
+    state: str | None
+    actions: Actions
+    queries: tuple[MetricQuery, ...]
+    threshold: float | None
+    comparison: str
+    evaluation_periods: int
+    datapoints_to_alarm: int
+    treat_missing: str
+    low_sample_percentile: str
+    is_math: bool
+    is_anomaly: bool
+    wall_clock: bool
+    evaluation_state: str | None
+    state_reason: str
+
+    @classmethod
+    def read(cls, item: Json) -> MetricAlarm:
+        """From an item of DescribeAlarms."""
+        periods = min(max(1, _whole(item.get("EvaluationPeriods"), 1)), MOST_PERIODS)
+        threshold = item.get("Threshold")
+        window = item.get("EvaluationWindow")
+        return cls(
+            name=str(item.get("AlarmName") or ""),
+            arn=str(item.get("AlarmArn") or ""),
+            state=text_or_none(item.get("StateValue")),
+            actions=Actions.read(item),
+            queries=_queries(item),
+            threshold=float(threshold) if isinstance(threshold, int | float) else None,
+            comparison=str(item.get("ComparisonOperator") or ""),
+            evaluation_periods=periods,
+            datapoints_to_alarm=min(max(1, _whole(item.get("DatapointsToAlarm"), periods)), periods),
+            treat_missing=str(item.get("TreatMissingData") or "missing"),
+            low_sample_percentile=str(item.get("EvaluateLowSampleCountPercentile") or "evaluate"),
+            is_math=bool(item.get("Metrics")),
+            is_anomaly=bool(item.get("ThresholdMetricId")),
+            wall_clock=isinstance(window, Mapping) and "WallClockWindow" in window,
+            evaluation_state=text_or_none(item.get("EvaluationState")),
+            state_reason=str(item.get("StateReason") or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeAlarm:
+    """One item of DescribeAlarms' CompositeAlarms."""
+
+    name: str
+    arn: str
+    state: str | None
+    actions: Actions
+    rule: str
+    suppressor: str | None
+    suppressor_wait: int
+
+    @classmethod
+    def read(cls, item: Json) -> CompositeAlarm:
+        """From an item of DescribeAlarms."""
+        return cls(
+            name=str(item.get("AlarmName") or ""),
+            arn=str(item.get("AlarmArn") or ""),
+            state=text_or_none(item.get("StateValue")),
+            actions=Actions.read(item),
+            rule=str(item.get("AlarmRule") or ""),
+            suppressor=text_or_none(item.get("ActionsSuppressor")),
+            suppressor_wait=_whole(item.get("ActionsSuppressorWaitPeriod"), 0),
+        )
+
+
+def text_or_none(value: object) -> str | None:
+    """Text, or None where AWS gave none."""
+    return None if value is None or value == "" else str(value)
+
+
+def _queries(item: Json) -> tuple[MetricQuery, ...]:
+    entries = item.get("Metrics")
+    if entries:
+        return tuple(_query(entry, _whole(item.get("Period"), 0)) for entry in entries)
+    if not item.get("MetricName"):
+        return ()
+    return (
+        MetricQuery(
+            id="",
+            expression=None,
+            namespace=str(item.get("Namespace") or ""),
+            metric=str(item.get("MetricName") or ""),
+            dimensions=_dimensions(item.get("Dimensions")),
+            period=_whole(item.get("Period"), 60),
+            statistic=str(item.get("Statistic") or item.get("ExtendedStatistic") or ""),
+            unit=text_or_none(item.get("Unit")),
+            returns=True,
+            account_id=None,
+        ),
+    )
+
+
+def _query(entry: Json, alarm_period: int) -> MetricQuery:
+    stat: Json = entry.get("MetricStat") or {}
+    metric: Json = stat.get("Metric") or {}
+    return MetricQuery(
+        id=str(entry.get("Id") or ""),
+        expression=text_or_none(entry.get("Expression")),
+        namespace=str(metric.get("Namespace") or ""),
+        metric=str(metric.get("MetricName") or ""),
+        dimensions=_dimensions(metric.get("Dimensions")),
+        period=_whole(stat.get("Period") or entry.get("Period"), alarm_period),
+        statistic=str(stat.get("Stat") or ""),
+        unit=text_or_none(stat.get("Unit")),
+        returns=bool(entry.get("ReturnData", True)),
+        account_id=text_or_none(entry.get("AccountId")),
+    )
+
+
+def _dimensions(items: object) -> dict[str, str]:
+    if not isinstance(items, list | tuple):
+        return {}
+    return {str(item.get("Name")): str(item.get("Value")) for item in items}
+
+
+def _actions(items: object) -> tuple[str, ...]:
+    return tuple(str(item) for item in items) if isinstance(items, list | tuple) else ()
+
+
+def _whole(value: object, default: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return default
+    try:
+        return int(value)
+    except (ValueError, OverflowError):
+        return default

@@ -1,0 +1,171 @@
+"""What one opening means: who can now reach what, how bad that is, and which controls it breaks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import replace
+
+from chalicelib.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS, WEB_PORTS, world_controls
+from chalicelib.facts import Facts, PrefixList
+from chalicelib.networks import AddressRange, holds_private, is_public, parse_range, union_covers, world
+from chalicelib.openings import Opening, Ports, is_ingress
+from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType
+from chalicelib.severity import Exposure, Severity
+from chalicelib.wording import peer_phrase, printable, service_phrase
+
+
+def judge_opening(found: Opening, facts: Facts) -> Iterator[Exposure]:
+    """The exposures of what one rule opens."""
+    rule = found.rule
+    if not is_ingress(rule):
+        yield _egress(found)
+    elif rule.peer.type is PeerType.SECURITY_GROUP:
+        yield _from_group(found, facts)
+    elif rule.peer.type is PeerType.PREFIX_LIST:
+        yield from _from_prefix_list(found, facts)
+    elif found.range is None:
+        reason = f"The range {printable(rule.peer.value, 60)} cannot be read, so it may be anybody."
+        yield Exposure(Severity.HIGH, reason, rule=rule)
+    else:
+        yield _from_range(found, found.range)
+
+
+def _from_range(found: Opening, source: AddressRange) -> Exposure:
+    rule = found.rule
+    if source.is_world:
+        return _world(found)
+    if not is_public(source):
+        reason = f"{source.text} (not addresses of the internet) can {_use(found)}."
+        return Exposure(Severity.LOW, reason, rule=rule)
+    widest = 8 if source.version == 4 else 16
+    reason = f"{source.text} ({_size(source)}) can {_use(found)}{_risk(found)}."
+    if source.prefix <= widest and _is_risky(found.protocol, found.ports):
+        return Exposure(Severity.HIGH, f"{reason} That is a public range of /{widest} or wider.", rule=rule)
+    return Exposure(Severity.MEDIUM, reason, rule=rule)
+
+
+def _size(source: AddressRange) -> str:
+    if source.version == 6:
+        return "public in part" if holds_private(source) else "public addresses"
+    addresses = source.last - source.first + 1
+    count = f"{addresses:,}" if holds_private(source) else f"{addresses:,} public"
+    return f"{count} address{'' if addresses == 1 else 'es'}{', not all public' if holds_private(source) else ''}"
+
+
+def _world(found: Opening) -> Exposure:
+    rule, source = found.rule, found.range
+    protocol, ports = found.protocol, found.ports
+    if protocol in ICMP or (protocol in WITH_PORTS and _only_web(ports)):
+        severity = Severity.MEDIUM
+    elif _is_risky(protocol, ports):
+        severity = Severity.CRITICAL
+    else:
+        severity = Severity.HIGH
+    version = source.version if source else 4
+    who = "Anyone on the internet" + (f" ({source.text})" if source else "")
+    how = " through several ranges that together cover it" if found.together else ""
+    reason = f"{who} can {_use(found)}{how}{_risk(found)}."
+    return Exposure(severity, reason, world_controls(protocol, ports, version), rule)
+
+
+def _use(found: Opening) -> str:
+    """What became possible: ``reach tcp/22``, ``send any traffic``, ``send icmp``."""
+    if found.protocol == ALL_PROTOCOLS:
+        return "send any traffic"
+    return f"{'reach' if found.protocol in WITH_PORTS else 'send'} {_service(found)}"
+
+
+def _service(found: Opening) -> str:
+    """What became reachable, in words: the rule's own ports, or of a widened rule only the new ones."""
+    if found.protocol not in WITH_PORTS:
+        alike = found.protocol == found.rule.protocol
+        return service_phrase(found.rule if alike else replace(found.rule, protocol=found.protocol, from_port=None))
+    if found.protocol == found.rule.protocol and found.ports == (found.rule.ports,):
+        return service_phrase(found.rule)
+    parts = (str(first) if first == last else f"{first}-{last}" for first, last in found.ports)
+    return f"{found.protocol}/{','.join(parts)}"
+
+
+def _only_web(ports: tuple[Ports, ...]) -> bool:
+    return all(low == high and low in WEB_PORTS for low, high in ports)
+
+
+_RISKY = sorted(HIGH_RISK_PORTS.keys() | ADMINISTRATION_PORTS.keys())
+
+
+def _risky_ports(ports: tuple[Ports, ...]) -> list[int]:
+    return [port for low, high in ports for port in _RISKY[bisect_left(_RISKY, low) : bisect_right(_RISKY, high)]]
+
+
+def _is_risky(protocol: str, ports: tuple[Ports, ...]) -> bool:
+    return protocol == ALL_PROTOCOLS or (protocol in WITH_PORTS and bool(_risky_ports(ports)))
+
+
+def _risk(found: Opening) -> str:
+    """What makes the newly open ports worse than others, as the end of a sentence."""
+    if found.protocol == ALL_PROTOCOLS:
+        return ", administration ports included"
+    risky = _risky_ports(found.ports) if found.protocol in WITH_PORTS else []
+    if not risky:
+        return ""
+    names = {**HIGH_RISK_PORTS, **ADMINISTRATION_PORTS}
+    if len(risky) == 1:
+        return f": {risky[0]} is a high-risk port ({names[risky[0]]})"
+    shown = ", ".join(f"{port} ({names[port]})" for port in risky[:3])
+    return f", high-risk ports among them: {shown}{f' and {len(risky) - 3} more' if len(risky) > 3 else ''}"
+
+
+def _from_group(found: Opening, facts: Facts) -> Exposure:
+    rule = found.rule
+    owner = rule.peer.account_id
+    if owner and facts.account_id and owner != facts.account_id:
+        reason = f"A group of another account ({printable(owner, 40)}) can {_use(found)}."
+        return Exposure(Severity.MEDIUM, reason, rule=rule)
+    reason = f"Members of {peer_phrase(rule.peer)} can {_use(found)}."
+    return Exposure(Severity.LOW, reason, rule=rule)
+
+
+def _from_prefix_list(found: Opening, facts: Facts) -> Iterator[Exposure]:
+    rule = found.rule
+    known = facts.prefix_lists.get(rule.peer.value)
+    if known is None:
+        reason = f"The addresses in {peer_phrase(rule.peer)} are not known; they can {_use(found)}."
+        yield Exposure(Severity.MEDIUM, reason, rule=rule)
+    elif known.aws_managed:
+        name = printable(known.name or rule.peer.value, 80)
+        reason = f"{name}, a prefix list managed by AWS, can {_use(found)}."
+        yield Exposure(Severity.LOW, reason, rule=rule)
+    else:
+        yield from _from_entries(found, known)
+
+
+def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
+    """The worst of a list's entries speaks for it; entries that together cover the internet are the internet."""
+    ranges = [item for item in map(parse_range, known.cidrs) if item]
+    ranges += [everything for everything in map(world, (4, 6)) if union_covers(ranges, everything)]
+    judged = [_from_range(replace(found, ports=found.ports or _all_ports(found), range=item), item) for item in ranges]
+    worst = max(judged, key=lambda item: item.severity.rank, default=None)
+    name = printable(known.name or found.rule.peer.value, 80)
+    if worst is None:
+        reason = f"Prefix list {name} is empty; it lets nobody in yet."
+        yield Exposure(Severity.LOW, reason, rule=found.rule)
+    else:
+        yield Exposure(worst.severity, f"Through prefix list {name}: {worst.reason}", worst.controls, found.rule)
+
+
+def _all_ports(found: Opening) -> tuple[Ports, ...]:
+    return ((0, 65535),) if found.protocol in WITH_PORTS else ()
+
+
+def _egress(found: Opening) -> Exposure:
+    rule = found.rule
+    how = " through several ranges that together cover it" if found.together else ""
+    if found.protocol == ALL_PROTOCOLS and found.range is not None and found.range.is_world:
+        return Exposure(Severity.MEDIUM, f"All traffic may leave to the internet ({found.range.text}){how}.", rule=rule)
+    return Exposure(Severity.LOW, f"Traffic may leave to {peer_phrase(rule.peer)}: {service_phrase(rule)}.", rule=rule)
+
+
+def together_exposure(found: Opening) -> Exposure:
+    """The exposure of an opening that needs several rules."""
+    return _world(found) if is_ingress(found.rule) else _egress(found)

@@ -1,0 +1,250 @@
+"""The local cloud: everything put together, started and stopped as one.
+
+    with LocalCloud() as cloud:
+        cloud.client("ec2").create_security_group(GroupName="web", Description="d")
+        cloud.wait_until_idle()
+        cloud.records[-1]["eventName"]
+
+Only one runs in a process at a time: moto's state is the process's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.config import Config
+
+# moto reads these when it is imported: thousands of machine images would take half a second.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+
+from localcloud import receivers, trails
+from localcloud.alarms import AlarmPath, PatternMatches, chain
+from localcloud.callers import ACCOUNT_ID, Callers, Credentials
+from localcloud.endpoint import Endpoint
+from localcloud.eventbridge import EventBus, event_of
+from localcloud.functions.deliveries import Deliveries
+from localcloud.functions.invoke_api import InvokeApi
+from localcloud.functions.package import link_runtime, make_writable
+from localcloud.functions.pool import FunctionPool, LogLine
+from localcloud.identities import Identities
+from localcloud.inbox import Inbox
+from localcloud.page import page_application
+from localcloud.queues import QueuePoller
+from localcloud.schedules import Schedules
+from localcloud.servers import HttpServer
+from localcloud.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from localcloud.calls import ApiCall
+
+REGION = "eu-west-1"
+KEPT_RECORDS = 10_000
+
+
+class LocalCloud:
+    """An AWS on loopback, with CloudTrail and EventBridge wired up, running functions and receivers.
+
+    ``pattern_matches`` says whether a metric filter's pattern matches a record; ``on_record`` is told
+    every CloudTrail record. With ``enforce_iam`` every user and role that IAM holds is limited to its
+    policies; functions always are.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        inbox_port: int = 0,
+        region: str = REGION,
+        enforce_iam: bool = True,
+        pattern_matches: PatternMatches | None = None,
+        on_record: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
+        self.region = region
+        self.account_id = ACCOUNT_ID
+        self.records: deque[dict[str, Any]] = deque(maxlen=KEPT_RECORDS)
+        self.inbox = Inbox()
+        self._ports = (port, inbox_port)
+        self._on_record = on_record
+        self._folder: Path | None = None
+        self._servers: list[HttpServer] = []
+        self._callers = Callers()
+        self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam)
+        self._alarm_path = AlarmPath(self._endpoint.lock, pattern_matches)
+        self.identities = Identities(self._callers, self._endpoint.lock)
+
+    def start(self) -> Self:
+        """Listen on loopback; returns itself."""
+        if not _RUNNING.acquire(blocking=False):
+            raise RuntimeError("a local cloud is running in this process already; stop it first")
+        self._folder = Path(tempfile.mkdtemp(prefix="sgwatch-local-"))
+        lock = self._endpoint.lock
+        self.functions = FunctionPool(
+            root=self._folder / "functions",
+            runtime=link_runtime(self._folder / "runtime"),
+            endpoint=lambda: self.endpoint,
+            lock=lock,
+            on_log=self._log,
+            on_credentials=self._callers.add_function,
+        )
+        self.deliveries = Deliveries(self.functions, lambda: self.endpoint)
+        self.events = EventBus(self.deliveries, lock)
+        self.schedules = Schedules(self.events, self._alarm_path.tick)
+        self.queues = QueuePoller(self.deliveries, lock)
+        self.topics = Topics(self.inbox, self.deliveries, lock, lambda: self.inbox_url)
+        self.topics.install()
+        self._endpoint.answers |= {
+            ("events", "PutEvents"): self.events.put_events,
+            ("events", "TestEventPattern"): self.events.try_pattern,
+            ("sns", "ConfirmSubscription"): self.topics.confirm_call,
+        }
+        self._endpoint.amendments |= {
+            ("sns", "Subscribe"): self.topics.subscribed,
+            ("sns", "Unsubscribe"): self.topics.recount,
+        }
+        self._endpoint.unlocked["lambda", "Invoke"] = InvokeApi(self.deliveries).answer
+        page = page_application(self.inbox, self.topics.confirm, self.chain, receivers.application(self.inbox))
+        self._servers = [HttpServer.start(self._endpoint, self._ports[0]), HttpServer.start(page, self._ports[1])]
+        self.schedules.start()
+        self.queues.start()
+        return self
+
+    def stop(self) -> None:
+        """End every process, socket and file; the state is gone."""
+        if self._folder is None:
+            return
+        for part in (self.schedules, self.queues, self.deliveries, self.functions):
+            part.stop()
+        for server in self._servers:
+            server.stop()
+        self.topics.uninstall()
+        make_writable(self._folder)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+        _reset_moto()
+        _RUNNING.release()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL for ``AWS_ENDPOINT_URL``."""
+        return self._servers[0].url
+
+    @property
+    def inbox_url(self) -> str:
+        """The inbox page's address; the receivers are below it."""
+        return self._servers[1].url
+
+    @property
+    def slack_url(self) -> str:
+        """An incoming webhook of the loopback Slack."""
+        return f"{self.inbox_url}/slack/services/T0LOCAL/B0LOCAL/alerts"
+
+    @property
+    def webhook_url(self) -> str:
+        """A webhook that checks signatures against ``localcloud.receivers.webhook.SECRET``."""
+        return f"{self.inbox_url}/webhook/alerts"
+
+    @property
+    def credentials(self) -> Credentials:
+        """Those of an administrator."""
+        return self.identities.administrator()
+
+    def client(
+        self,
+        service: str,
+        *,
+        credentials: Credentials | None = None,
+        region: str | None = None,
+        user_agent: str | None = None,
+        source_ip: str | None = None,
+    ) -> Any:
+        """A boto3 client of the endpoint, as whoever the credentials say."""
+        signed_by = credentials or self.credentials
+        client: Any = boto3.session.Session().client(
+            service,  # type: ignore[call-overload]  # any service
+            endpoint_url=self.endpoint,
+            region_name=region or self.region,
+            aws_access_key_id=signed_by.access_key_id,
+            aws_secret_access_key=signed_by.secret_access_key,
+            aws_session_token=signed_by.session_token,
+            config=Config(user_agent=user_agent, retries={"total_max_attempts": 1}),
+        )
+        if source_ip is not None:
+            client.meta.events.register(
+                "before-sign.*.*", lambda request, **_: request.headers.add_header("X-Forwarded-For", source_ip)
+            )
+        return client
+
+    def environment(self, credentials: Credentials | None = None) -> dict[str, str]:
+        """The environment variables with which any AWS client talks to this cloud."""
+        signed_by = credentials or self.credentials
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            **signed_by.environment(),
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+        }
+
+    def wait_until_idle(self, seconds: float = 30.0) -> bool:
+        """Wait until no event is under way to a function or receiver; False where that took too long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.deliveries.wait_until_idle(deadline - time.monotonic()) and not self.queues.waiting():
+                return True
+            time.sleep(0.02)
+        return False
+
+    def chain(self) -> list[dict[str, str]]:
+        """The alarm path as it stands, link by link."""
+        with self._endpoint.lock:
+            return chain()
+
+    def _heard(self, call: ApiCall, record: Mapping[str, Any] | None) -> None:
+        if call.operation in ("CreateEventSourceMapping", "UpdateEventSourceMapping"):
+            self.queues.detach_moto()
+        if record is None:
+            return
+        kept = dict(record)
+        self.records.append(kept)
+        if self._on_record is not None:
+            self._on_record(kept)
+        self._alarm_path.take(kept)
+        self.events.publish(event_of(kept))
+
+    def _log(self, line: LogLine) -> None:
+        with self._endpoint.lock:
+            group = f"/aws/lambda/{line.function_name}"
+            trails.write_log(self.account_id, self.region, group, "local", line.text)
+
+
+_RUNNING = threading.Lock()
+
+
+def _reset_moto() -> None:
+    """Forget everything in the backends that were loaded."""
+    BackendDict.reset()
+    reset_model_data()
+
+
+def to_json_line(record: Mapping[str, Any]) -> str:
+    """A record as a line of JSON Lines."""
+    return json.dumps(record, separators=(",", ":"))

@@ -1,0 +1,180 @@
+"""The endpoint that AWS clients talk to: moto behind a layer that enforces IAM and writes records.
+
+A call is decoded, judged by its caller's policies, answered (by a stand-in where moto falls short, by
+moto otherwise) and, once answered, told to the listener as a CloudTrail record.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.parsers import ResponseParserFactory
+from moto.core.serialize import SerializationContext, get_serializer_class
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from localcloud.calls import ApiCall, decode
+from localcloud.errors import AwsError
+from localcloud.gaps import Answer, answers
+from localcloud.permissions import action_of, is_allowed
+from localcloud.records import Outcome, is_recorded, record_of
+
+if TYPE_CHECKING:
+    from localcloud.callers import Caller, Callers
+
+StartResponse = Callable[..., Any]
+Amendment = Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]
+Listener = Callable[[ApiCall, Mapping[str, Any] | None], None]
+
+REQUEST_ID = re.compile(rb"(<(requestId|RequestId|RequestID)>)[^<]*(</)")
+PARSERS = ResponseParserFactory()
+PARSERS.set_parser_defaults(timestamp_parser=str, blob_parser=lambda _: None)
+
+DRY_RUN = AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+# Services whose code for a refusal is AccessDenied; EC2 has its own and the rest say AccessDeniedException.
+QUERY_SERVICES = frozenset({"cloudwatch", "elbv2", "iam", "sns", "sts", "cloudformation", "elb"})
+# By error code, where it is not 400.
+STATUS = {"DryRunOperation": 412, "UnauthorizedOperation": 403, "AccessDenied": 403, "AuthorizationError": 403}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An HTTP response, whole."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """The WSGI application behind ``AWS_ENDPOINT_URL``.
+
+    moto is not thread-safe: one call at a time is in it. ``answers`` stand in for moto's own,
+    ``amendments`` change what it answered, and the ``unlocked`` may wait for other calls to come in.
+    """
+
+    callers: Callers
+    listener: Listener
+    enforce_iam: bool = True
+    answers: dict[tuple[str, str], Answer] = field(default_factory=answers)
+    amendments: dict[tuple[str, str], Amendment] = field(default_factory=dict)
+    unlocked: dict[tuple[str, str], Callable[[ApiCall, str], Answered]] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        call = decode(environ)
+        if call is None:
+            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        with self.lock:
+            caller = self.callers.identify(call.access_key_id)
+            refused = self._refuse(call, caller)
+        unlocked = self.unlocked.get((call.service, call.operation))
+        if unlocked is not None and refused is None:
+            return _send(unlocked(call, caller.account_id), start_response)
+        with self.lock:
+            answered = refused or self._answer(call, caller, environ)
+            outcome = outcome_of(call, answered)
+            self.callers.note_session(call, outcome.result)
+            record = record_of(call, caller, outcome) if is_recorded(call) else None
+        self.listener(call, record)
+        return _send(answered, start_response)
+
+    def _refuse(self, call: ApiCall, caller: Caller) -> Answered | None:
+        enforced = self.enforce_iam or self.callers.is_function(call.access_key_id)
+        if enforced and not is_allowed(call, caller):
+            return error(call, refusal(call, caller))
+        if call.service == "ec2" and call.params.get("DryRun") is True:
+            return error(call, DRY_RUN)
+        return None
+
+    def _answer(self, call: ApiCall, caller: Caller, environ: dict[str, Any]) -> Answered:
+        stand_in = self.answers.get((call.service, call.operation))
+        if stand_in is None:
+            return self._ask_moto(call, environ)
+        try:
+            return serialized(call, stand_in(call, caller.account_id))
+        except AwsError as exception:
+            return error(call, exception)
+
+    def _ask_moto(self, call: ApiCall, environ: dict[str, Any]) -> Answered:
+        caught: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
+            caught.extend((int(status.split(maxsplit=1)[0]), headers))
+
+        try:
+            body = b"".join(self._moto(environ, start_response))
+        except NotImplementedError as exception:
+            return error(call, AwsError("InvalidAction", f"not in the local cloud: {exception}"))
+        status, headers = caught
+        body = REQUEST_ID.sub(rb"\g<1>" + call.request_id.encode() + rb"\g<3>", body)
+        kept = [item for item in headers if item[0].lower() not in ("content-length", "x-amzn-requestid")]
+        answered = whole(call, status, kept, body)
+        amend = self.amendments.get((call.service, call.operation))
+        if amend is None or status >= 300:
+            return answered
+        return serialized(
+            call, amend(call, self.callers.identify(call.access_key_id).account_id, outcome_of(call, answered).result)
+        )
+
+
+def _send(answered: Answered, start_response: StartResponse) -> list[bytes]:
+    start_response(f"{answered.status} {'OK' if answered.status < 400 else 'Error'}", answered.headers)
+    return [answered.body]
+
+
+def whole(call: ApiCall, status: int, headers: list[tuple[str, str]], body: bytes) -> Answered:
+    """A response with its length and request id."""
+    extra = [("Content-Length", str(len(body))), ("x-amzn-RequestId", call.request_id)]
+    return Answered(status, [*headers, *extra], body)
+
+
+def serialized(call: ApiCall, result: Mapping[str, Any] | Exception) -> Answered:
+    """An output or an error as the call's protocol writes it."""
+    serializer = get_serializer_class(call.service, call.protocol)(
+        operation_model=call.model, context=SerializationContext(call.request_id)
+    )
+    response = serializer.serialize(result)
+    body = response["body"]
+    raw = body.encode() if isinstance(body, str) else body
+    return whole(call, response["status_code"], list(response["headers"].items()), raw)
+
+
+def error(call: ApiCall, exception: AwsError) -> Answered:
+    """An AWS error as the call's protocol writes it."""
+    answered = serialized(call, exception)
+    return Answered(STATUS.get(exception.code, answered.status), answered.headers, answered.body)
+
+
+def refusal(call: ApiCall, caller: Caller) -> AwsError:
+    """The error with which a service refuses a caller whose policies do not allow the call."""
+    what = f"User: {caller.arn} is not authorized to perform: {action_of(call)}"
+    reason = f"{what} because no identity-based policy allows the {action_of(call)} action"
+    if call.service == "ec2":
+        return AwsError("UnauthorizedOperation", f"You are not authorized to perform this operation. {reason}")
+    if call.service == "sns":
+        return AwsError("AuthorizationError", reason)
+    return AwsError("AccessDenied" if call.service in QUERY_SERVICES else "AccessDeniedException", reason)
+
+
+def outcome_of(call: ApiCall, answered: Answered) -> Outcome:
+    """How a call ended, read from its response as a client reads it."""
+    parser = PARSERS.create_parser(call.protocol)
+    response = {
+        "status_code": answered.status,
+        "headers": {name.lower(): value for name, value in answered.headers},
+        "body": answered.body,
+        "context": {"operation_name": call.operation},
+    }
+    parsed = parser.parse(response, call.model.output_shape)
+    parsed.pop("ResponseMetadata", None)
+    if answered.status < 300:
+        return Outcome(answered.status, parsed)
+    problem = parsed.get("Error", {})
+    return Outcome(answered.status, {}, problem.get("Code", "InternalFailure"), problem.get("Message"))

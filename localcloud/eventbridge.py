@@ -1,0 +1,202 @@
+"""EventBridge: matches events against the rules that exist in the endpoint and feeds their targets.
+
+CloudTrail's records come in as events of the service that was called. AWS delivers those best effort
+and sometimes twice; a test can ask for both.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.events.models import events_backends
+from moto.sns.models import sns_backends
+
+from localcloud.errors import AwsError
+
+if TYPE_CHECKING:
+    import threading
+
+    from localcloud.calls import ApiCall
+    from localcloud.functions.deliveries import Deliveries
+
+CLOUDTRAIL_DETAIL_TYPE = "AWS API Call via CloudTrail"
+ALL_CALLS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+
+
+def event_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The EventBridge event that carries a CloudTrail record."""
+    source = str(record["eventSource"]).removesuffix(".amazonaws.com")
+    return envelope(
+        f"aws.{source}",
+        CLOUDTRAIL_DETAIL_TYPE,
+        record,
+        account_id=str(record["recipientAccountId"]),
+        region=str(record["awsRegion"]),
+        at=str(record["eventTime"]),
+    )
+
+
+def envelope(
+    source: str, detail_type: str, detail: Any, *, account_id: str, region: str, at: str = "", resources: Any = ()
+) -> dict[str, Any]:
+    """An event in EventBridge's envelope."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": account_id,
+        "time": at or datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": region,
+        "resources": list(resources),
+        "detail": detail,
+    }
+
+
+@dataclass(slots=True)
+class EventBus:
+    """The event buses of every account and region.
+
+    ``duplicates``: how many extra times each event is delivered. ``delay_seconds``: how late. After
+    :meth:`hold` nothing is delivered until :meth:`release`, which may turn the order around.
+    """
+
+    deliveries: Deliveries
+    lock: threading.RLock
+    duplicates: int = 0
+    delay_seconds: float = 0.0
+    drop: Callable[[Mapping[str, Any]], bool] | None = None
+    _held: list[tuple[dict[str, Any], str]] | None = None
+
+    def publish(self, event: dict[str, Any], bus_name: str = "default") -> None:
+        """Deliver an event to the targets of the rules that match it."""
+        if self._held is not None:
+            self._held.append((event, bus_name))
+            return
+        if self.drop is not None and self.drop(event):
+            return
+        for _ in range(1 + self.duplicates):
+            if self.delay_seconds:
+                self.deliveries.start(lambda: self._later(event, bus_name))
+            else:
+                self._deliver(event, bus_name)
+
+    def _later(self, event: dict[str, Any], bus_name: str) -> None:
+        time.sleep(self.delay_seconds)
+        self._deliver(event, bus_name)
+
+    def hold(self) -> None:
+        """Keep events back until they are released."""
+        self._held = []
+
+    def release(self, *, reverse: bool = False) -> int:
+        """Deliver what was kept back, in its order or turned around; returns how many."""
+        held, self._held = self._held or [], None
+        for event, bus_name in reversed(held) if reverse else held:
+            self.publish(event, bus_name)
+        return len(held)
+
+    def _deliver(self, event: dict[str, Any], bus_name: str) -> None:
+        with self.lock:
+            bus = events_backends[event["account"]][event["region"]].event_buses.get(bus_name)
+            rules = list(bus.rules.values()) if bus else []
+            targets = [(rule, target) for rule in rules if _matches(rule, event) for target in list(rule.targets)]
+        for rule, target in targets:
+            self.feed(rule, target, event)
+
+    def feed(self, rule: Any, target: Mapping[str, Any], event: dict[str, Any]) -> None:
+        """Hand an event to one target, as the target's input says."""
+        arn, payload = target["Arn"], _input(target, event)
+        service = arn.split(":")[2]
+        if service == "lambda":
+            function = self.deliveries.pool.find(arn)
+            if function is not None and may_invoke(function, "events.amazonaws.com", rule.arn):
+                self.deliveries.send(function, json.dumps(payload).encode())
+        elif service == "sns":
+            account_id, region = arn.split(":")[4], arn.split(":")[3]
+            with self.lock:
+                sns_backends[account_id][region].publish(message=json.dumps(payload), arn=arn)
+        else:
+            with self.lock:
+                _other_target(rule, target).send_to_targets(payload)
+
+    def put_events(self, call: ApiCall, account_id: str) -> Mapping[str, Any]:
+        """The PutEvents call."""
+        return {
+            "FailedEntryCount": 0,
+            "Entries": [self._put(call, account_id, item) for item in call.params["Entries"]],
+        }
+
+    def _put(self, call: ApiCall, account_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+        source = str(entry.get("Source", ""))
+        if source.startswith("aws."):  # only AWS may send events in its own name
+            return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
+        try:
+            detail = json.loads(entry.get("Detail") or "{}")
+        except ValueError:
+            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+        bus_name = str(entry.get("EventBusName") or "default").rsplit("/", maxsplit=1)[-1]
+        event = envelope(source, str(entry.get("DetailType")), detail, account_id=account_id, region=call.region)
+        self.publish(event | {"resources": entry.get("Resources", [])}, bus_name)
+        return {"EventId": event["id"]}
+
+    def try_pattern(self, call: ApiCall, _account_id: str) -> Mapping[str, Any]:
+        """The TestEventPattern call, which moto answers with nothing."""
+        from moto.events.models import EventPattern  # noqa: PLC0415  # only for this rare call
+
+        try:
+            pattern, event = json.loads(call.params["EventPattern"]), json.loads(call.params["Event"])
+        except ValueError as error:
+            raise AwsError("InvalidEventPatternException", "Event pattern is not valid.") from error
+        return {"Result": EventPattern(None, pattern).matches_event(event)}
+
+
+def _matches(rule: Any, event: Mapping[str, Any]) -> bool:
+    """Whether a rule takes an event. Read-only calls reach only the rules that ask for them.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
+    """
+    if not rule.event_pattern.get_pattern() or rule.state not in ("ENABLED", ALL_CALLS):
+        return False
+    detail = event.get("detail")
+    if event.get("detail-type") == CLOUDTRAIL_DETAIL_TYPE and isinstance(detail, Mapping):
+        reads = detail.get("readOnly") is True
+        if reads and rule.state != ALL_CALLS:
+            return False
+    return bool(rule.event_pattern.matches_event(event))
+
+
+def may_invoke(function: Any, principal: str, source_arn: str) -> bool:
+    """Whether the function's resource policy lets a service invoke it."""
+    for statement in function.policy.statements:
+        if statement.get("Effect") != "Allow" or statement.get("Principal", {}).get("Service") != principal:
+            continue
+        condition = statement.get("Condition", {})
+        wanted = condition.get("ArnLike", {}).get("AWS:SourceArn")
+        if wanted is None or wanted == source_arn or source_arn.startswith(wanted.rstrip("*")):
+            return True
+    return False
+
+
+def _input(target: Mapping[str, Any], event: dict[str, Any]) -> Any:
+    if "Input" in target:
+        return json.loads(target["Input"])
+    value: Any = event
+    for part in target.get("InputPath", "$").removeprefix("$").split("."):
+        value = value.get(part) if part and isinstance(value, Mapping) else value
+    return value
+
+
+def _other_target(rule: Any, target: Mapping[str, Any]) -> Any:
+    """A rule with this one target that takes every event, so that moto feeds queues, log groups and buses."""
+    from moto.events.models import EventPattern, Rule  # noqa: PLC0415  # only where such a target exists
+
+    one = Rule.__new__(Rule)
+    one.__dict__ |= rule.__dict__ | {"targets": [target], "event_pattern": EventPattern(None, {})}
+    return one

@@ -1,0 +1,1 @@
+"""Lambda functions run as Lambda runs them: a process per function, AWS's own runtime client in it."""

@@ -1,0 +1,26 @@
+"""Where moto does not do what AWS documents: thin stand-ins, one module per service.
+
+Each module has ``ANSWERS``: operation name → a function that is given the call and its account and
+returns the output by botocore's member names, or raises :class:`AwsError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from localcloud.calls import ApiCall
+from localcloud.gaps import cloudtrail, groups, prefix_lists, security_groups
+
+Answer = Callable[[ApiCall, str], Mapping[str, Any]]
+
+
+def answers() -> dict[tuple[str, str], Answer]:
+    """Every stand-in that needs nothing but moto's own state, by service and operation."""
+    modules = {"ec2": (security_groups, groups, prefix_lists), "cloudtrail": (cloudtrail,)}
+    return {
+        (service, operation): answer
+        for service, parts in modules.items()
+        for part in parts
+        for operation, answer in part.ANSWERS.items()
+    }

@@ -1,0 +1,91 @@
+"""The inbox page: one HTML document, kept up to date by server-sent events, and the receivers below it."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from localcloud.inbox import Inbox, Message
+
+KEEP_ALIVE_SECONDS = 10.0
+# Nothing on the page may come from, or go to, anywhere else.
+POLICY = (
+    "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+StartResponse = Callable[..., Any]
+
+
+def page_application(
+    inbox: Inbox,
+    confirm: Callable[[str], str | None],
+    chain: Callable[[], list[dict[str, str]]],
+    receivers: Callable[[Mapping[str, Any], StartResponse], Iterable[bytes]],
+) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
+    """The WSGI application of the page. ``confirm`` is given a subscription's token, ``chain`` tells the alarm path."""
+
+    def serve(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/":
+            html = files("localcloud").joinpath("page.html").read_text(encoding="utf-8")
+            return _answer(start_response, "text/html; charset=utf-8", html)
+        if path == "/events":
+            start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
+            return _stream(inbox)
+        if path == "/messages":
+            everything = [shown(message) for message in inbox.messages(accepted=None)]
+            return _answer(start_response, "application/json", json.dumps(everything))
+        if path == "/chain":
+            return _answer(start_response, "application/json", json.dumps(chain()))
+        if path == "/confirm":
+            token = parse_qs(environ.get("QUERY_STRING", "")).get("token", [""])[0]
+            arn = confirm(token)
+            text = f"Subscription confirmed: {arn}" if arn else "This token is not known."
+            return _answer(start_response, "text/plain; charset=utf-8", text)
+        return receivers(environ, start_response)
+
+    return serve
+
+
+def _answer(start_response: StartResponse, kind: str, text: str) -> list[bytes]:
+    raw = text.encode()
+    headers = [("Content-Type", kind), ("Content-Length", str(len(raw))), ("Cache-Control", "no-store")]
+    start_response("200 OK", [*headers, ("Content-Security-Policy", POLICY)])
+    return [raw]
+
+
+def _stream(inbox: Inbox) -> Iterator[bytes]:
+    with inbox.listening() as arrivals:
+        for message in inbox.messages(accepted=None):
+            yield _event(message)
+        while True:
+            try:
+                yield _event(arrivals.get(timeout=KEEP_ALIVE_SECONDS))
+            except queue.Empty:
+                yield b": still here\n\n"
+
+
+def _event(message: Message) -> bytes:
+    return f"id: {message.number}\ndata: {json.dumps(shown(message))}\n\n".encode()
+
+
+def shown(message: Message) -> dict[str, Any]:
+    """A message as the page gets it."""
+    return {
+        "number": message.number,
+        "service": message.service,
+        "where": message.where,
+        "title": message.title,
+        "text": message.text,
+        "payload": message.payload,
+        "at": message.at.isoformat(),
+        "severity": message.severity,
+        "accepted": message.accepted,
+        "note": message.note,
+        "link": message.link,
+    }

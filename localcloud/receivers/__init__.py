@@ -1,0 +1,35 @@
+"""Services that alerts are sent to, played on loopback with their documented limits and errors.
+
+One module per service. Each has ``PREFIX``, the path under which it answers, and ``receive(request,
+inbox)``, which answers as the service does and puts what arrived into the inbox. Another service is
+one more module in ``SERVICES``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from localcloud.receivers import pagerduty, slack, sns_http, teams, webhook
+from localcloud.receivers.http import Reply, Request, limiter_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from localcloud.inbox import Inbox
+
+SERVICES = (slack, teams, pagerduty, webhook, sns_http)
+
+
+def application(inbox: Inbox) -> Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]:
+    """The WSGI application of every receiver."""
+    limits = limiter_scope()
+
+    def serve(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request.of(environ, limits)
+        for service in SERVICES:
+            if request.path.startswith(service.PREFIX):
+                reply: Reply = service.receive(request, inbox)
+                return reply.send(start_response)
+        return Reply(404, "no receiver at this path").send(start_response)
+
+    return serve

@@ -1,0 +1,87 @@
+"""One session of the local cloud as a person runs it: started, the app deployed into it, ended whole.
+
+A signal at any moment ends it the same way: the work is inside ``with``, and signals become exceptions.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from localcloud.cloud import LocalCloud
+from localcloud.deploy import Deployed, deploy
+from localcloud.receivers.webhook import SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+
+    from localcloud.alarms import PatternMatches
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """Somebody asked the session to end. Not an Exception, so that nothing takes it for a fault."""
+
+
+def variables_of(cloud: LocalCloud) -> dict[str, str]:
+    """The app's settings that point it at the local receivers."""
+    return {"SLACK_WEBHOOK_URL": cloud.slack_url, "WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET}
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into :class:`Interrupted`; later ones wait for the clean-up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for ending in ENDING_SIGNALS:
+            signal.signal(ending, signal.SIG_IGN)
+        raise Interrupted
+
+    before = {ending: signal.signal(ending, interrupt) for ending in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let no signal in between making a thing and knowing how to remove it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def running(
+    project: Path,
+    *,
+    stage: str,
+    port: int = 0,
+    inbox_port: int = 0,
+    pattern_matches: PatternMatches | None = None,
+    on_record: Callable[[Mapping[str, Any]], None] | None = None,
+    variables: Callable[[LocalCloud], Mapping[str, str]] = variables_of,
+    on_started: Callable[[LocalCloud], None] = lambda _: None,
+) -> Iterator[tuple[LocalCloud, Deployed]]:
+    """A local cloud with the project's app deployed in it. ``on_started`` is told before the deployment."""
+    cloud = LocalCloud(port=port, inbox_port=inbox_port, pattern_matches=pattern_matches, on_record=on_record)
+    with ExitStack() as stack:
+        with signals_held():
+            folder = stack.enter_context(TemporaryDirectory(prefix="sgwatch-deploy-"))
+            stack.enter_context(cloud)
+        on_started(cloud)
+        deployed = deploy(project, Path(folder), cloud.environment(), stage=stage, variables=variables(cloud))
+        yield cloud, deployed

@@ -1,0 +1,97 @@
+"""CloudTrail's delivery of records to the log groups of the trails that are logging."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from moto.cloudtrail.models import cloudtrail_backends
+from moto.logs.models import logs_backends
+
+
+def trails() -> Iterator[Any]:
+    """Every trail of every account."""
+    for regions in list(cloudtrail_backends.values()):
+        for backend in list(regions.values()):
+            yield from list(backend.trails.values())
+
+
+def takes(trail: Any, record: Mapping[str, Any]) -> bool:
+    """Whether a trail is logging and takes a record's account, region and kind."""
+    if not trail.status.is_logging or trail.account_id != record["recipientAccountId"]:
+        return False
+    if not trail.is_multi_region and trail.region_name != record["awsRegion"]:
+        return False
+    if trail.advanced_event_selectors:
+        return any(_advanced(selector, record) for selector in trail.advanced_event_selectors)
+    selectors = trail.event_selectors or [{}]
+    return any(_basic(selector, record) for selector in selectors)
+
+
+def _basic(selector: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    kinds = {"All": (True, False), "ReadOnly": (True,), "WriteOnly": (False,)}
+    return (
+        selector.get("IncludeManagementEvents", True) is True
+        and record["readOnly"] in kinds[selector.get("ReadWriteType") or "All"]
+        and record["eventSource"] not in (selector.get("ExcludeManagementEventSources") or ())
+    )
+
+
+def _advanced(selector: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    return all(_field(condition, record) for condition in selector.get("FieldSelectors", ()))
+
+
+def _field(condition: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    value: Any = record
+    for part in str(condition["Field"]).split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    tests: dict[str, Callable[[str], bool]] = {
+        "Equals": text.__eq__,
+        "StartsWith": text.startswith,
+        "EndsWith": text.endswith,
+    }
+    return all(
+        any(map(tests[operator.removeprefix("Not")], wanted)) != operator.startswith("Not")
+        for operator, wanted in condition.items()
+        if operator != "Field"
+    )
+
+
+def log_group_of(trail: Any) -> tuple[str, str, str] | None:
+    """Account, region and name of the log group that a trail delivers to."""
+    if not trail.cw_log_group_arn:
+        return None
+    parts = str(trail.cw_log_group_arn).split(":")
+    return parts[4], parts[3], parts[6]
+
+
+def deliver(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Write a record to every log group that gets it; returns these groups."""
+    reached = []
+    for trail in trails():
+        target = log_group_of(trail) if takes(trail, record) else None
+        if target is None or target in reached:
+            continue
+        account_id, region, name = target
+        group = logs_backends[account_id][region].groups.get(name)
+        if group is None:
+            continue
+        write_log(
+            account_id, region, name, f"{account_id}_CloudTrail_{region}", json.dumps(record, separators=(",", ":"))
+        )
+        reached.append(target)
+    return reached
+
+
+def write_log(account_id: str, region: str, group_name: str, stream_name: str, line: str) -> None:
+    """Append one line to a log stream, which is made if need be."""
+    backend = logs_backends[account_id][region]
+    if group_name not in backend.groups:
+        backend.create_log_group(group_name, {})
+    group = backend.groups[group_name]
+    if stream_name not in group.streams:
+        group.create_log_stream(stream_name)
+    group.streams[stream_name].put_log_events([{"timestamp": int(time.time() * 1000), "message": line}])

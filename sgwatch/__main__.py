@@ -1,0 +1,112 @@
+"""``python -m sgwatch``: finds the command that was asked for and runs it.
+
+Only that command is imported, so that help and quick commands start quickly.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+
+import typer
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: a function of ``sgwatch.commands.<module>``, or a Typer of subcommands, and its line in the list."""
+
+    name: str
+    module: str
+    target: str
+    help: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether this installation has it."""
+        return find_spec(f"sgwatch.commands.{self.module}") is not None
+
+    def load(self) -> Callable[..., None] | typer.Typer:
+        """What runs it."""
+        target: Callable[..., None] | typer.Typer = getattr(
+            import_module(f"sgwatch.commands.{self.module}"), self.target
+        )
+        return target
+
+
+COMMANDS = (
+    Command("replay", "replay", "replay", "Print the alerts that the records in files would have made."),
+    Command("explain", "explain", "explain", "Show how one record becomes its alert, field by field."),
+    Command("audit", "audit", "audit", "Judge the CloudWatch alarm path of this account."),
+    Command("pattern", "pattern", "pattern", "Tell which security group calls a metric filter pattern counts."),
+    Command("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
+    Command("config", "config", "config", "Read the settings back, secrets masked."),
+    Command("send-test", "send_test", "send_test", "Send a test alert to every destination."),
+    Command("local", "local", "app", "Run the local cloud until Ctrl-C."),
+    Command("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network."),
+)
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The program with the one command that these arguments ask for; of the others just their line of help."""
+    app = typer.Typer(
+        name="sgwatch",
+        help="Alerts on AWS security group changes, and proof that the alarm for them still works.",
+        epilog="Exit status: 0 good, 1 the thing checked is bad, 2 usage, settings, access or unknown.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_no_options)
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for command in COMMANDS:
+        if command.name == asked and command.exists:
+            _register(app, command)
+        elif command.exists:
+            app.command(command.name, help=command.help)(_no_options)
+    return app
+
+
+def _register(app: typer.Typer, command: Command) -> None:
+    target = command.load()
+    if isinstance(target, typer.Typer):
+        app.add_typer(target, name=command.name)
+    else:
+        app.command(command.name)(_ends_cleanly(target))
+
+
+def _no_options() -> None:
+    pass
+
+
+def _ends_cleanly(function: Callable[..., None]) -> Callable[..., None]:
+    """The command, ending quietly where whoever read its output has stopped: ``sgwatch … | head``."""
+
+    @functools.wraps(function)
+    def run(*args: object, **options: object) -> None:
+        try:
+            function(*args, **options)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes again on its way out and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return run
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    try:
+        build(sys.argv[1:])(prog_name="sgwatch")
+    except KeyboardInterrupt:  # before the command itself began
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""``sgwatch audit``: would the CloudWatch alarm for security group changes still fire and tell somebody?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from chalicelib.alarm_path.audit import audit as judge
+from chalicelib.alarm_path.clients import client_factory, default_region
+from chalicelib.alarm_path.collect import collect
+from chalicelib.alarm_path.pattern_coverage import coverage_of
+from chalicelib.alarm_path.report import Report
+from chalicelib.alarm_path.snapshot import Snapshot
+from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
+from chalicelib.alarm_path.standards import Standard
+from chalicelib.alarm_path.verdicts import Status
+from sgwatch.audit_html import page
+from sgwatch.audit_text import show
+
+EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
+Collect = Callable[[], dict[str, Any]]
+
+
+class Format(StrEnum):
+    """How the report is printed."""
+
+    TEXT = "text"
+    HTML = "html"
+
+
+class UsageError(ValueError):
+    """What was asked for cannot be done; the text says why and what to do."""
+
+
+def audit(
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Judge this snapshot; no AWS is called.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--collect", metavar="FILE", help="Collect a snapshot and write it to this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+    output: Annotated[Format, typer.Option("--format", help="text, or html: a self-contained page.")] = Format.TEXT,
+    standard: Annotated[
+        Standard, typer.Option("--standard", envvar="AUDIT_STANDARD", help="Whose answer is the status.")
+    ] = Standard.CIS_5,
+) -> None:
+    """Prove that a security group change would raise an alarm and reach somebody.
+
+    Exit status: 0 pass, 1 fail, 2 unknown, or the snapshot or AWS could not be read.
+    """
+    try:
+        document = obtain(source, target)
+        snapshot = read_snapshot(document)
+    except (UsageError, SnapshotError) as error:
+        typer.echo(f"sgwatch: {error}", err=True)
+        raise typer.Exit(2) from None
+    report = judge_snapshot(snapshot, standard)
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+    elif output is Format.HTML:
+        typer.echo(page(report, document), nl=False)
+    else:
+        show(Console(highlight=False), report)
+    raise typer.Exit(EXIT_STATUS[report.status])
+
+
+def judge_snapshot(snapshot: Snapshot, standard: Standard = Standard.CIS_5) -> Report:
+    """The report about a snapshot, dated when it was collected."""
+    checked_at = snapshot.collected_at or datetime.now(UTC)
+    return judge(snapshot, coverage_of, checked_at=checked_at, standard=standard)
+
+
+def obtain(source: Path | None, target: Path | None, gather: Collect | None = None) -> Mapping[str, Any]:
+    """The snapshot document from a file, or collected from AWS and written where asked."""
+    if source is not None and target is not None:
+        raise UsageError("--from and --collect exclude each other: one judges a file, the other makes it")
+    if source is not None:
+        return _read(source)
+    document = (gather or gather_from_aws)()
+    if target is not None:
+        try:
+            target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{target}: {error.strerror}") from error
+    return document
+
+
+def gather_from_aws() -> dict[str, Any]:
+    """Collect with the credentials and the region of the environment or the profile."""
+    region = default_region()
+    if region is None:
+        raise UsageError("no region: set AWS_REGION or AWS_DEFAULT_REGION, or judge a file with --from")
+    try:
+        return collect(client_factory(), home_region=region, now=datetime.now(UTC))
+    except (BotoCoreError, ClientError) as error:
+        raise UsageError(f"AWS does not say which account this is: {error}") from error
+
+
+def _read(source: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(source.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{source}: {error}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{source}: a snapshot is a JSON object, this is {type(document).__name__}")
+    return document

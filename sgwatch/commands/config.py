@@ -1,0 +1,44 @@
+"""``sgwatch config``: the settings read back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from chalicelib.settings import Row
+from chalicelib.text import visible
+from sgwatch.sending import sound_settings
+from sgwatch.terminal import console, note
+
+
+def config(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Read the settings back from the environment: each value, secrets masked, and where it came from.
+
+    Exit status: 0 good, 2 the settings have faults, which are all listed.
+    """
+    settings, faults = sound_settings()
+    rows = settings.describe()
+    if as_json:
+        listed = [{"variable": row.variable, "value": row.shown, "source": row.source} for row in rows]
+        names = [item.name for item in settings.destinations]
+        typer.echo(json.dumps({"settings": listed, "destinations": names, "faults": faults}))
+    else:
+        _show(console(), rows)
+        for fault in faults:
+            note(f"fault: {fault}")
+    raise typer.Exit(2 if faults else 0)
+
+
+def _show(out: Console, rows: Iterable[Row]) -> None:
+    table = Table("Setting", "Value", "From", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(Text(visible(row.variable)), Text(visible(row.shown)), Text(row.source, "dim"))
+    out.print(table)

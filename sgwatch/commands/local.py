@@ -1,0 +1,168 @@
+"""``sgwatch local``: a whole AWS on this machine with sgwatch deployed in it, until Ctrl-C."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import queue
+import shlex
+import webbrowser
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import boto3
+import typer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from localcloud.deploy import DeployError
+from localcloud.session import Interrupted, ended_by_signals, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from localcloud.cloud import LocalCloud
+    from localcloud.inbox import Message
+
+app = typer.Typer(help="A local AWS with sgwatch deployed in it.", invoke_without_command=True, no_args_is_help=False)
+
+DEFAULT_PORT = 4599
+COLORS = {"critical": "bold white on red", "high": "red", "medium": "yellow", "low": "cyan", "info": "dim"}
+EXAMPLES = (
+    "aws ec2 create-security-group --group-name web --description 'web servers'",
+    "aws ec2 authorize-security-group-ingress --group-name web --protocol tcp --port 22 --cidr 0.0.0.0/0",
+    "aws ec2 revoke-security-group-ingress --group-name web --protocol tcp --port 22 --cidr 0.0.0.0/0",
+)
+LOG_GROUPS = "/aws/lambda/"
+
+
+@app.callback()
+def local(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(help="Port of the AWS endpoint; the page has the next one.")] = DEFAULT_PORT,
+    stage: Annotated[str, typer.Option(help="The stage of .chalice/config.json to deploy.")] = "dev",
+    record: Annotated[Path | None, typer.Option(help="Write CloudTrail records to this file, as JSON Lines.")] = None,
+    *,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the inbox page in the browser.")] = False,
+) -> None:
+    """Run the local cloud until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    console = Console(stderr=True)
+    try:
+        with ended_by_signals():
+            _run(console, port, stage, record, open_page=open_page)
+    except Interrupted:
+        console.print("Stopped; nothing is left behind.")
+    except DeployError as error:
+        console.print(f"chalice deploy failed:\n{error}", style="red", markup=False)
+        raise typer.Exit(2) from error
+    except OSError as error:
+        console.print(f"The local cloud could not start: {error}. Try another --port.", style="red", markup=False)
+        raise typer.Exit(2) from error
+
+
+def _run(console: Console, port: int, stage: str, record: Path | None, *, open_page: bool) -> None:
+    with ExitStack() as stack:
+        on_record = _recorder(stack, record) if record is not None else None
+        status = stack.enter_context(console.status("Deploying sgwatch into the local cloud …"))
+        cloud, _ = stack.enter_context(
+            running(
+                Path.cwd(),
+                stage=stage,
+                port=port,
+                inbox_port=port + 1 if port else 0,
+                pattern_matches=pattern_evaluator(),
+                on_record=on_record,
+            )
+        )
+        arrivals = stack.enter_context(cloud.inbox.listening())
+        status.stop()
+        print_welcome(cloud)
+        if open_page:
+            webbrowser.open(cloud.inbox_url)
+        for message in _forever(arrivals):
+            print_message(console, message)
+
+
+def _recorder(stack: ExitStack, path: Path) -> Callable[[Mapping[str, Any]], None]:
+    output = stack.enter_context(path.open("a", encoding="utf-8"))
+
+    def write(record: Mapping[str, Any]) -> None:
+        output.write(json.dumps(record, separators=(",", ":")) + "\n")
+        output.flush()
+
+    return write
+
+
+def _forever(arrivals: queue.Queue[Message]) -> Iterator[Message]:
+    while True:
+        try:
+            yield arrivals.get(timeout=1.0)
+        except queue.Empty:
+            continue
+
+
+def pattern_evaluator() -> Callable[[str, Mapping[str, Any]], bool] | None:
+    """sgwatch's own reading of metric filter patterns, where this installation has it."""
+    try:
+        module = importlib.import_module("chalicelib.alarm_path.filter_pattern")
+    except ImportError:
+        return None
+    return getattr(module, "matches", None)
+
+
+def print_welcome(cloud: LocalCloud) -> None:
+    """Say on stdout what to paste."""
+    output = Console(highlight=False, soft_wrap=True)
+    output.print(f"The local cloud is up. Inbox page: {cloud.inbox_url}\n", markup=False)
+    for name, value in cloud.environment().items():
+        output.print(f"export {name}={shlex.quote(value)}", markup=False)
+    output.print("\nThen, in the same shell:\n", markup=False)
+    for example in EXAMPLES:
+        output.print(f"  {example}", markup=False)
+    output.print("\nAlerts appear here. Ctrl-C ends it.\n", markup=False)
+
+
+def print_message(console: Console, message: Message) -> None:
+    """One line per delivery."""
+    severity = message.severity or "-"
+    line = Text(f"{message.at:%H:%M:%S} ")
+    line.append(f"{severity:<8}", style=COLORS.get(severity, ""))
+    line.append(f" {message.service:<9} {message.title}")
+    if not message.accepted:
+        line.append(f"  refused: {message.note}", style="red")
+    console.print(line, soft_wrap=True)
+
+
+@app.command()
+def logs(
+    function: Annotated[str, typer.Argument(help="Only functions whose name contains this.")] = "",
+    port: Annotated[int, typer.Option(help="The port given to `sgwatch local`.")] = DEFAULT_PORT,
+) -> None:
+    """Print what the functions of a running local cloud wrote, oldest first."""
+    client: Any = boto3.session.Session().client(
+        "logs",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="eu-west-1",
+        aws_access_key_id="AKIALOCALLOGSEXAMPLE",
+        aws_secret_access_key="unused",  # noqa: S106  # the local cloud takes any
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    try:
+        groups = client.describe_log_groups(logGroupNamePrefix=LOG_GROUPS)["logGroups"]
+        names = [group["logGroupName"] for group in groups if function in group["logGroupName"]]
+        events = [
+            (event["timestamp"], name.removeprefix(LOG_GROUPS), event["message"])
+            for name in names
+            for page in client.get_paginator("filter_log_events").paginate(logGroupName=name)
+            for event in page["events"]
+        ]
+    except (BotoCoreError, ClientError) as error:
+        typer.echo(f"No local cloud answers on port {port}: {error}. Start one with `sgwatch local`.", err=True)
+        raise typer.Exit(2) from error
+    for _, name, text in sorted(events, key=lambda event: event[0]):
+        typer.echo(f"{name}  {text}")

@@ -1,0 +1,87 @@
+"""``sgwatch repair``: make the missing links of the alarm path, after showing every call."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.text import Text
+
+from chalicelib.alarm_path.clients import client_factory
+from chalicelib.alarm_path.repair import COST_NOTE, Plan, Subscriber, apply, plan
+from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
+from chalicelib.alarm_path.verdicts import Status
+from sgwatch.audit_text import show
+from sgwatch.commands.audit import EXIT_STATUS, UsageError, gather_from_aws, judge_snapshot
+
+
+def repair(
+    do_apply: Annotated[bool, typer.Option("--apply", help="Make the calls; without it they are only shown.")] = False,
+    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Subscribe this address.")] = None,
+    https: Annotated[str | None, typer.Option("--https", metavar="URL", help="Subscribe this endpoint.")] = None,
+) -> None:
+    """Plan the missing links of the alarm path and, with --apply, make them.
+
+    Exit status: 0 nothing is missing, 1 something is (or was refused), 2 AWS could not be read.
+    """
+    console = Console(highlight=False)
+    try:
+        status = run(console, do_apply=do_apply, subscriber=subscriber_of(email, https))
+    except (UsageError, SnapshotError) as error:
+        typer.echo(f"sgwatch: {error}", err=True)
+        raise typer.Exit(2) from None
+    raise typer.Exit(status)
+
+
+def subscriber_of(email: str | None, https: str | None) -> Subscriber | None:
+    """Who is to be told, as the options name them."""
+    if email and https:
+        raise UsageError("--email and --https: one at a time; run repair again for the other")
+    if https and not https.startswith("https://"):
+        raise UsageError("--https: the URL does not start with https://")
+    if email:
+        return Subscriber("email", email)
+    return Subscriber("https", https) if https else None
+
+
+def run(console: Console, *, do_apply: bool, subscriber: Subscriber | None) -> int:
+    """Plan, show, and apply where asked; then audit again."""
+    snapshot = read_snapshot(gather_from_aws())
+    planned = plan(snapshot, judge_snapshot(snapshot), subscriber)
+    show_plan(console, planned)
+    if not do_apply or planned.refusals:
+        return 1 if planned.steps or planned.refusals or planned.human else 0
+    try:
+        apply(planned.steps, planned.region, client_factory())
+    except (BotoCoreError, ClientError) as error:
+        raise UsageError(f"AWS refused a step, and what was done before it stays: {error}") from error
+    console.print(Text(f"Done at {datetime.now(UTC):%F %T} UTC. The audit now says:\n", style="bold"))
+    report = judge_snapshot(read_snapshot(gather_from_aws()))
+    show(console, report)
+    return EXIT_STATUS[report.status] if report.status is not Status.PASS else 0
+
+
+def show_plan(console: Console, planned: Plan) -> None:
+    """Every call with its parameters, what it costs and how to take it back."""
+    for refusal in planned.refusals:
+        console.print(Text(f"✘ {refusal}", style="red"))
+    if planned.next_steps:
+        console.print(Text("Do this first:", style="bold"))
+    for step in planned.next_steps:
+        console.print(Text(f"  {step}"), soft_wrap=True)
+    if not (planned.steps or planned.refusals or planned.human):
+        console.print(Text("✔ Nothing is missing.", style="green"))
+    for number, item in enumerate(planned.steps, 1):
+        console.print(
+            Text(f"{number}. {item.service}:{item.action}", style="bold").append(f"  {item.why}", style="default")
+        )
+        console.print(Text(json.dumps(dict(item.parameters), indent=2)), soft_wrap=True)
+        console.print(Text(f"   undo: {item.undo}", style="dim"), soft_wrap=True)
+    if planned.steps:
+        console.print(Text(COST_NOTE, style="dim"))
+    for left in planned.human:
+        console.print(Text(f"☞ {left}", style="yellow"))

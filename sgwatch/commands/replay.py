@@ -1,0 +1,137 @@
+"""``sgwatch replay``: the alerts that records in files would have made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from chalicelib.alerts import Alert, Severity, to_json
+from chalicelib.catalog import DEFAULT_WATCH, EventGroup
+from sgwatch.reading import Contents
+from sgwatch.replaying import Tally
+from sgwatch.replaying import replay as alerts_of
+from sgwatch.sources import find_files
+from sgwatch.terminal import console, note, progress, refuse
+
+
+class Format(StrEnum):
+    """How alerts are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SLACK = "slack"
+    HTML = "html"
+
+
+def replay(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, JSON Lines, or - for standard input.")
+    ],
+    form: Annotated[
+        Format,
+        typer.Option("--format", help="json: one alert a line; slack: one payload a line; html: a report in one page."),
+    ] = Format.TEXT,
+    min_severity: Annotated[Severity, typer.Option(help="Leave out what is less severe.")] = Severity.INFO,
+    watch: Annotated[
+        str, typer.Option(envvar="WATCH", metavar="GROUPS", help=f"Of {', '.join(EventGroup)}: which to watch.")
+    ] = ",".join(DEFAULT_WATCH),
+    send: Annotated[
+        bool, typer.Option("--send", help="Also deliver each alert to the configured destinations.")
+    ] = False,
+) -> None:
+    """Print the alerts that the records in files would have made, oldest first.
+
+    Files may be CloudTrail log files, EventBridge events, answers of LookupEvents or bare records, as JSON or JSON
+    Lines, gzipped or not. Each record is judged by itself and AWS is never called. A record seen again is alerted
+    once. Exit status: 0 good, 1 something could not be read or delivered, 2 a path or a setting is wrong.
+    """
+    groups = _groups(watch)
+    found = find_files(paths)
+    if found.missing:
+        refuse(*(f"{path}: there is no such file or folder" for path in found.missing))
+    deliver = _sender() if send else None
+    tally = Tally()
+    if found.passed_over:
+        note(f"{found.passed_over:,} files in the folders are not named like records (.json, .gz, .log …): not read")
+    with progress("Reading", len(found.files)) as advance:
+
+        def heard(contents: Contents) -> None:
+            advance()
+            for fault in contents.faults:
+                note(f"unreadable: {fault}")
+
+        alerts = alerts_of(found.files, groups, tally, min_severity, heard)
+        undelivered = _print_all(alerts, _PRINTERS[form], deliver)
+    note(tally.sentence())
+    if tally.faults or undelivered:
+        raise typer.Exit(1)
+
+
+def _groups(watch: str) -> tuple[EventGroup, ...]:
+    names = [name.strip() for name in watch.split(",")]
+    unknown = [name for name in names if name not in list(EventGroup)]
+    if unknown:
+        refuse(f'--watch: "{unknown[0]}" is not one of {", ".join(EventGroup)}')
+    return tuple(EventGroup(name) for name in names)
+
+
+Printer = Callable[[Iterator[Alert]], None]
+
+
+def _print_all(alerts: Iterator[Alert], print_them: Printer, deliver: Callable[[Alert], bool] | None) -> int:
+    """Print the alerts, each delivered first where that was asked for; returns how many reached not everybody."""
+    undelivered = 0
+
+    def delivered() -> Iterator[Alert]:
+        nonlocal undelivered
+        for alert in alerts:
+            if deliver and not deliver(alert):
+                undelivered += 1
+            yield alert
+
+    print_them(delivered())
+    return undelivered
+
+
+def _as_text(alerts: Iterator[Alert]) -> None:
+    from sgwatch.render import show  # noqa: PLC0415 - the other formats do without
+
+    out = console()
+    for alert in alerts:
+        show(out, alert)
+
+
+def _as_json(alerts: Iterator[Alert]) -> None:
+    for alert in alerts:
+        typer.echo(json.dumps(to_json(alert)))
+
+
+def _as_slack(alerts: Iterator[Alert]) -> None:
+    from chalicelib.destinations.slack import payload  # noqa: PLC0415
+
+    for alert in alerts:
+        typer.echo(json.dumps(payload(alert)))
+
+
+def _as_html(alerts: Iterator[Alert]) -> None:
+    from sgwatch.report import page  # noqa: PLC0415
+
+    typer.echo(page(list(alerts)))
+
+
+_PRINTERS: dict[Format, Printer] = {
+    Format.TEXT: _as_text,
+    Format.JSON: _as_json,
+    Format.SLACK: _as_slack,
+    Format.HTML: _as_html,
+}
+
+
+def _sender() -> Callable[[Alert], bool]:
+    from sgwatch.sending import sender  # noqa: PLC0415 - only with --send
+
+    return sender()

@@ -1,0 +1,80 @@
+"""``sgwatch send-test``: a test alert to every configured destination."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from chalicelib.alerts import Account, Alert, AlertKind, Severity, Undo
+from chalicelib.delivery.direct import Delivered, Direct, Outcome
+from chalicelib.text import visible
+from sgwatch.sending import configured_routes, deliver, sound_settings
+from sgwatch.terminal import console, note
+
+# Somebody is waiting; a passing fault is over by then, and a lasting one need not be waited for.
+_PATIENCE_SECONDS = 12.0
+
+
+def send_test(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Send a test alert to every configured destination, whatever its filters, and say what became of it.
+
+    Exit status: 0 every destination has it, 1 one has not, 2 the settings have faults (the sound ones are tested).
+    """
+    settings, faults = sound_settings()
+    for fault in faults:
+        note(f"fault: {fault}")
+    alert = test_alert(str(uuid.uuid4()), datetime.now(UTC))
+    destinations = [route.destination for route in configured_routes(settings)]
+    outcomes = deliver(Direct(), alert, destinations, _PATIENCE_SECONDS)
+    if as_json:
+        typer.echo(
+            json.dumps({"alert_id": alert.id, "faults": faults, "results": [_result(item) for item in outcomes]})
+        )
+    elif outcomes:
+        _show(console(), outcomes)
+    if faults:
+        raise typer.Exit(2)
+    raise typer.Exit(0 if all(isinstance(item, Delivered) for item in outcomes) else 1)
+
+
+def test_alert(alert_id: str, now: datetime) -> Alert:
+    """The alert that is sent: nothing in it can be taken for a change."""
+    return Alert(
+        id=alert_id,
+        kind=AlertKind.TEST,
+        severity=Severity.INFO,
+        title="Test alert from sgwatch",
+        summary="Somebody ran sgwatch send-test to see whether alerts arrive here. Nothing changed.",
+        occurred_at=now.replace(microsecond=0),
+        account=Account(None),
+        region=None,
+        undo=Undo((), "a test changes nothing"),
+    )
+
+
+def _result(outcome: Outcome) -> dict[str, object]:
+    delivered = isinstance(outcome, Delivered)
+    reason = None if isinstance(outcome, Delivered) else outcome.reason
+    return {
+        "destination": outcome.destination,
+        "delivered": delivered,
+        "attempts": outcome.attempts,
+        "reason": reason,
+    }
+
+
+def _show(out: Console, outcomes: tuple[Outcome, ...]) -> None:
+    table = Table("Destination", "Result", "Attempts", box=None, pad_edge=False, header_style="bold")
+    for item in outcomes:
+        told = Text("delivered", "green") if isinstance(item, Delivered) else Text(visible(item.reason), "red")
+        table.add_row(Text(item.destination), told, str(item.attempts))
+    out.print(table)

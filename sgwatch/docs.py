@@ -1,0 +1,138 @@
+"""``make docs``: what is made from code: the tables of commands, and the picture of an alert as Slack gets it."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from chalicelib.destinations.slack import payload
+from chalicelib.judgement import alert_of
+from sgwatch.__main__ import COMMANDS
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = (DOCS.parent / "README.md", DOCS / "cli.md")
+_WIDTH, _LEFT, _LINE = 720, 32, 20
+_PLAIN, _CODE = 92, 80  # characters in a line
+_DOTS = {"🔴": "#d1242f", "🟠": "#e16f24", "🟡": "#d4a72c", "🔵": "#218bff", "⚪": "#8c959f", "🟢": "#2da44e"}
+_DATE = re.compile(r"<!date\^")  # the reader's own time; UTC stands below it
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the picture: ``kind`` is head, bold, plain, code, small, button or gap."""
+
+    text: str
+    kind: str = "plain"
+    column: int = 0
+
+
+def main() -> None:
+    """Draw the picture and write the tables of commands again."""
+    record = json.loads((DOCS / "example-record.json").read_text(encoding="utf-8"))
+    (DOCS / "alert.svg").write_text(draw(payload(alert_of(record))), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(with_commands(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def with_commands(text: str) -> str:
+    """A page with the table of the commands that exist."""
+    rows = "\n".join(f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists)
+    table = f"<!-- commands -->\n| command | what it does |\n|---|---|\n{rows}\n<!-- /commands -->"
+    return re.sub(r"<!-- commands -->.*<!-- /commands -->", lambda _: table, text, flags=re.DOTALL)
+
+
+def draw(message: Mapping[str, Any]) -> str:
+    """The blocks of a Slack message as an SVG, about as Slack shows them."""
+    y, parts = 12, []
+    for line in _lines(message):
+        if line.kind == "gap":
+            y += 10
+            continue
+        y += 0 if line.column else _LINE
+        parts.append(_drawn(line, y))
+    height = y + 22
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">'
+        "<style>text{font:14px system-ui,sans-serif;fill:#1d1c1d;white-space:pre}.head{font-size:17px;font-weight:700}"
+        ".bold{font-weight:700}.code{font:12px ui-monospace,monospace}.small{font-size:12px;fill:#616061}"
+        ".button{font-size:13px;font-weight:700}</style>"
+        f'<rect width="{_WIDTH}" height="{height}" rx="8" fill="#fff" stroke="#d0d7de"/>'
+        f'<rect x="14" y="14" width="4" height="{height - 28}" rx="2" fill="#d0d7de"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _drawn(line: Line, y: int) -> str:
+    x = _LEFT + line.column * (_WIDTH - 2 * _LEFT) // 2
+    text, before = line.text, ""
+    if line.kind == "head" and text[:1] in _DOTS:
+        before, text, x = f'<circle cx="{x + 7}" cy="{y - 6}" r="7" fill="{_DOTS[text[0]]}"/>', text[1:].strip(), x + 22
+    if line.kind == "code":
+        before = f'<rect x="{x - 4}" y="{y - 15}" width="{_WIDTH - 2 * _LEFT + 8}" height="{_LINE}" fill="#f3f3f3"/>'
+    if line.kind == "button":
+        before = (
+            f'<rect x="{x}" y="{y - 17}" width="{len(text) * 8 + 16}" height="25" rx="4" fill="none" stroke="#bbb"/>'
+        )
+        x += 10
+    return f'{before}<text x="{x}" y="{y}" class="{line.kind}">{escape(text)}</text>'
+
+
+def _lines(message: Mapping[str, Any]) -> Iterator[Line]:
+    for block in message["blocks"]:
+        kind = block["type"]
+        if kind == "header":
+            yield from _wrapped(block["text"]["text"], "head", 66)
+        elif kind == "actions":
+            yield Line("", "gap")
+            yield from (
+                Line(item["text"]["text"], "button", column) for column, item in enumerate(block["elements"][:2])
+            )
+        elif kind == "context":
+            yield from (line for item in block["elements"] for line in _wrapped(item["text"], "small", 104))
+        elif "fields" in block:
+            yield from _fields([item["text"] for item in block["fields"]])
+        else:
+            yield from _section(block["text"]["text"])
+        yield Line("", "gap")
+
+
+def _fields(fields: list[str]) -> Iterator[Line]:
+    """Two beside each other, as Slack does."""
+    for left, right in zip(fields[::2], [*fields[1::2], ""], strict=False):
+        pair = [[_plain(line) for line in text.split("\n") if not _DATE.match(line)] for text in (left, right)]
+        for row in range(max(map(len, pair))):
+            for column, lines in enumerate(pair):
+                text = lines[row] if row < len(lines) else ""
+                if text or not column:
+                    yield Line(text, "bold" if row == 0 else "plain", column)
+
+
+def _section(text: str) -> Iterator[Line]:
+    title, fence, code = text.partition("```\n")
+    for line in title.strip("\n").split("\n"):
+        bold = line.startswith("*") and line.endswith("*")
+        yield from _wrapped(_plain(line), "bold" if bold else "plain", _PLAIN)
+    if fence:
+        for line in code.removesuffix("```").rstrip("\n").split("\n"):
+            yield from _wrapped(line, "code", _CODE)
+
+
+def _plain(text: str) -> str:
+    """Slack's markup taken away."""
+    return text.strip("*").strip("`").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _wrapped(text: str, kind: str, width: int) -> Iterator[Line]:
+    yield from (
+        Line(part, kind)
+        for part in textwrap.wrap(text, width, subsequent_indent="  " if text.startswith("•") else "") or [""]
+    )
+
+
+if __name__ == "__main__":
+    main()

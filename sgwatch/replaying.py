@@ -1,0 +1,89 @@
+"""From files of records to the alerts they would have made: oldest first, each record judged by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.alerts import Alert, Severity
+from chalicelib.catalog import EventGroup, events_of
+from chalicelib.changes import NotWatched
+from chalicelib.judgement import alert_of
+from sgwatch.reading import Contents, Fault, Wanted
+from sgwatch.sources import Spool, read_files
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was read and what came of it."""
+
+    files: int = 0
+    records: int = 0
+    watched: int = 0
+    repeated: int = 0
+    below: int = 0
+    alerts: Counter[Severity] = field(default_factory=Counter)
+    faults: list[Fault] = field(default_factory=list)
+
+    def take(self, contents: Contents) -> None:
+        """Count one file."""
+        self.files += 1
+        self.records += contents.count
+        self.faults += contents.faults
+
+    def sentence(self) -> str:
+        """``3 files, 40 records, 29 watched: 29 alerts (2 critical, 27 low)`` and what was left out, if any was."""
+        by_severity = [f"{self.alerts[item]} {item}" for item in reversed(Severity) if self.alerts[item]]
+        made = _number(self.alerts.total(), "alert") + (f" ({', '.join(by_severity)})" if by_severity else "")
+        rest = [
+            f"{self.below:,} below the minimum severity" if self.below else "",
+            f"{self.repeated:,} repeated" if self.repeated else "",
+            f"{len(self.faults):,} unreadable" if self.faults else "",
+        ]
+        read = f"{_number(self.files, 'file')}, {_number(self.records, 'record')}, {self.watched:,} watched"
+        return ", ".join([f"{read}: {made}", *filter(None, rest)])
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def replay(
+    files: Iterable[str],
+    groups: Iterable[EventGroup],
+    tally: Tally,
+    min_severity: Severity = Severity.INFO,
+    heard: Callable[[Contents], None] | None = None,
+) -> Iterator[Alert]:
+    """The alerts of the watched records in these files; ``heard`` is told of each file as it was read.
+
+    The same event id and name seen again, as where two trails write one log, is alerted once.
+    """
+    with Spool() as spool:
+        for contents in read_files(files, Wanted.of(events_of(groups))):
+            tally.take(contents)
+            for record in contents.records:
+                spool.add(record)
+            if heard:
+                heard(contents)
+        yield from _alerts(spool, tally, min_severity)
+
+
+def _alerts(records: Iterable[Mapping[str, Any]], tally: Tally, min_severity: Severity) -> Iterator[Alert]:
+    seen: set[tuple[str, str | None]] = set()
+    for raw in records:
+        try:
+            alert = alert_of(raw)
+        except NotWatched:  # the event can also be about other things, and here it is
+            continue
+        tally.watched += 1
+        if (alert.id, alert.event.name) in seen:
+            tally.repeated += 1
+        elif alert.severity.rank < min_severity.rank:
+            tally.below += 1
+        else:
+            tally.alerts[alert.severity] += 1
+            yield alert
+        seen.add((alert.id, alert.event.name))

@@ -1,0 +1,81 @@
+"""Alerts to the configured destinations, from the command line: what the alert function does, without Lambda."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from chalicelib.alerts import Alert
+from chalicelib.delivery.direct import Direct, Outcome, Undelivered
+from chalicelib.destinations.contract import DeliveryError, Destination
+from chalicelib.filters import Condition, ConditionFailed
+from chalicelib.handling import Route
+from chalicelib.settings import Settings, SettingsError, from_environment
+from sgwatch.terminal import note, refuse
+
+# As long as the alert function has in the stages of .chalice/config.json.
+_PATIENCE_SECONDS = 60.0
+
+
+def sound_settings() -> tuple[Settings, tuple[str, ...]]:
+    """The settings of the environment, or the sound part of them, and a sentence for each fault."""
+    try:
+        return from_environment(), ()
+    except SettingsError as error:
+        return error.sound, error.faults
+
+
+def configured_routes(settings: Settings) -> tuple[Route, ...]:
+    """The destinations of the settings, each with its filter."""
+    from chalicelib.bootstrap import routes  # noqa: PLC0415 - most commands send nothing
+    from chalicelib.logs import Redactor  # noqa: PLC0415
+
+    return routes(settings, Redactor(settings.secrets))
+
+
+def sender() -> Callable[[Alert], bool]:
+    """Delivers an alert to every destination that wants it; says whether all of those have it."""
+    settings, faults = sound_settings()
+    if faults:
+        refuse(*faults)
+    return sender_to(configured_routes(settings), settings.ignore_when)
+
+
+def sender_to(routes: tuple[Route, ...], ignore_when: Condition | None) -> Callable[[Alert], bool]:
+    """The same for these destinations."""
+    direct = Direct()
+
+    def send(alert: Alert) -> bool:
+        wanted = [] if _ignored(alert, ignore_when) else [item.destination for item in routes if _wants(item, alert)]
+        failed = [item for item in deliver(direct, alert, wanted) if isinstance(item, Undelivered)]
+        for item in failed:
+            note(f"not delivered: alert {alert.id} to {item.destination}: {item.reason}")
+        return not failed
+
+    return send
+
+
+def deliver(
+    direct: Direct, alert: Alert, destinations: Iterable[Destination], patience: float = _PATIENCE_SECONDS
+) -> tuple[Outcome, ...]:
+    """Send one alert to these destinations at once, for ``patience`` seconds; retries are told on standard error."""
+
+    def on_retry(name: str, error: DeliveryError, wait: float) -> None:
+        note(f"{name}: {error.reason}; trying again in {wait:.0f} s")
+
+    return direct.deliver(alert, destinations, lambda: patience * 1000, on_retry)
+
+
+def _ignored(alert: Alert, condition: Condition | None) -> bool:
+    try:
+        return condition is not None and condition.holds(alert)
+    except ConditionFailed as error:
+        note(f"IGNORE_WHEN could not be evaluated, so the alert is sent: {error}")
+        return False
+
+
+def _wants(route: Route, alert: Alert) -> bool:
+    try:
+        return route.filter.refusal(alert) is None
+    except ConditionFailed as error:
+        note(f"WHEN of {route.destination.name} could not be evaluated, so the alert is sent: {error}")
+        return True

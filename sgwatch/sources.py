@@ -1,0 +1,183 @@
+"""Files of CloudTrail records, found and read on all processors with a bounded number in flight.
+
+Reading runs in processes, since most of its time Python would hold its lock. However many files there
+are, only the watched records are kept, and those on disk once they are more than a little.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Self
+
+from chalicelib.records import parse_time
+from sgwatch.reading import Contents, Fault, Wanted, read_bytes
+
+STANDARD_INPUT = "-"
+_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ""})
+# Below this much, starting processes takes longer than they save.
+_WORTH_PROCESSES = 4 * 2**20
+_KEPT_IN_MEMORY = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files under some paths, the paths that are not there, and how many files are of another kind."""
+
+    files: tuple[str, ...]
+    missing: tuple[str, ...]
+    passed_over: int
+
+
+def find_files(paths: Iterable[str]) -> Found:
+    """Every file that is named, and every file of records in the folders that are, in order of name."""
+    files: list[str] = []
+    missing: list[str] = []
+    passed_over = 0
+    for path in paths:
+        if path == STANDARD_INPUT or Path(path).is_file() or _is_stream(path):
+            files.append(path)
+        elif Path(path).is_dir():
+            listed = [str(item) for item in sorted(Path(path).rglob("*")) if item.is_file()]
+            logs = [item for item in listed if not _is_of_trail(item)]
+            wanted = [item for item in logs if _may_hold_records(item)]
+            files += wanted
+            passed_over += len(logs) - len(wanted)
+        else:
+            missing.append(path)
+    return Found(tuple(dict.fromkeys(files)), tuple(missing), passed_over)
+
+
+def _is_stream(path: str) -> bool:
+    return Path(path).is_fifo() or Path(path).is_char_device()
+
+
+def _is_of_trail(path: str) -> bool:
+    """Digests and Insights: CloudTrail puts them beside the logs, and they are no logs."""
+    return "CloudTrail-Digest" in path or "CloudTrail-Insight" in path
+
+
+def _may_hold_records(path: str) -> bool:
+    name = Path(path)
+    return not name.name.startswith(".") and name.suffix.lower() in _ENDINGS
+
+
+def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = None) -> Iterator[Contents]:
+    """The contents of each file in order; ``processes`` is how many may read at once (None: one for each core)."""
+    files = list(files)
+    processes = _cores() if processes is None else processes
+    if processes < 2 or len(files) < 2 or _total_size(files) < _WORTH_PROCESSES:
+        yield from (read_file(path, wanted) for path in files)
+        return
+    with _pool(processes) as pool:
+        yield from _in_flight(files, lambda path: _begin(pool, path, wanted), 2 * processes)
+
+
+def read_file(path: str, wanted: Wanted | None) -> Contents:
+    """The contents of one file or, for ``-``, of standard input; all records where ``wanted`` is None."""
+    try:
+        data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
+    except OSError as error:
+        return Contents(faults=(Fault(path, f"cannot be read: {error.strerror or error}"),))
+    return read_bytes("standard input" if path == STANDARD_INPUT else path, data, wanted)
+
+
+def _cores() -> int:
+    with suppress(AttributeError):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _total_size(files: list[str]) -> int:
+    total = 0
+    for path in files:
+        with suppress(OSError):
+            total += Path(path).stat().st_size
+    return total
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("fork" if "fork" in methods else None)
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_interrupts_alone)
+
+
+def _leave_interrupts_alone() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _begin(pool: ProcessPoolExecutor, path: str, wanted: Wanted) -> Callable[[], Contents]:
+    """Start reading a file in a process; what is returned waits for its contents.
+
+    Where a process cannot be had, or ended under the work for want of memory, this one reads the file itself.
+    Standard input and pipes are this process's own.
+    """
+    if path == STANDARD_INPUT or _is_stream(path):
+        return lambda: read_file(path, wanted)
+    try:
+        future = pool.submit(read_file, path, wanted)
+    except (BrokenProcessPool, OSError):
+        return lambda: read_file(path, wanted)
+
+    def contents() -> Contents:
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            return read_file(path, wanted)
+
+    return contents
+
+
+def _in_flight(files: list[str], begin: Callable[[str], Callable[[], Contents]], most: int) -> Iterator[Contents]:
+    """The contents in order, with no more than ``most`` files begun and not yet taken."""
+    waiting: deque[Callable[[], Contents]] = deque()
+    for path in files:
+        waiting.append(begin(path))
+        if len(waiting) >= most:
+            yield waiting.popleft()()
+    while waiting:
+        yield waiting.popleft()()
+
+
+class Spool:
+    """Records put aside and given back oldest first; those without a time last, else in the order they came."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] = SpooledTemporaryFile(_KEPT_IN_MEMORY)  # noqa: SIM115 - closed by __exit__
+        self._index: list[tuple[datetime | None, int, int]] = []
+        self._end = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def add(self, record: bytes) -> None:
+        """Put one record aside, as JSON."""
+        event_time = parse_time(json.loads(record).get("eventTime"))
+        self._index.append((event_time, self._end, len(record)))
+        self._end += self._file.write(record)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        dated = [item for item in self._index if item[0] is not None]
+        undated = [item for item in self._index if item[0] is None]
+        for _, position, length in [*sorted(dated), *undated]:
+            self._file.seek(position)
+            record: dict[str, Any] = json.loads(self._file.read(length))
+            yield record

@@ -1,0 +1,52 @@
+"""What all commands share of the terminal: complaints and notes on standard error, progress where somebody watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from chalicelib.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def note(text: str) -> None:
+    """A line for people, on standard error."""
+    typer.echo(visible(text), err=True)
+
+
+def refuse(*complaints: str) -> NoReturn:
+    """End with status 2 after these complaints, a sentence each."""
+    for complaint in complaints:
+        note(f"sgwatch: {complaint}")
+    raise typer.Exit(2)
+
+
+def console() -> Console:
+    """Standard output for people: nothing is highlighted that was not meant to be."""
+    from rich.console import Console  # noqa: PLC0415 - machine output does without
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end the program with status 1, which means something here
+
+    return Output(highlight=False)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error that the yielded function moves on by one; nothing where nobody would see it."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - not needed on a pipe
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,184 @@
+"""What one matching record does to an alarm, and that a plain step-by-step simulation says the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.alarm_path.alarm_model import Outcome, simulate
+from chalicelib.alarm_path.alarm_rule import RuleError, alarms_in, holds, parse_rule
+from chalicelib.alarm_path.datapoints import Emission
+from chalicelib.alarm_path.metric_math import UNSURE, Series, UnknownMathError, evaluate
+from chalicelib.alarm_path.snapshot_alarms import MetricAlarm
+from tests.support.alarm_paths import alarm
+
+
+def run(value: float | None = 1.0, default: float | None = None, **changes: Any) -> Outcome:
+    emission = Emission(value, default)
+    return simulate(
+        MetricAlarm.read(alarm(**changes)), lambda query: emission if query.metric == "sg-changes" else None
+    )
+
+
+def math(expression: str, *others: str) -> dict[str, Any]:
+    ids = {"m1": "sg-changes", **{f"m{number}": name for number, name in enumerate(others, 2)}}
+    metrics: list[dict[str, Any]] = [
+        {
+            "Id": query_id,
+            "MetricStat": {"Metric": {"Namespace": "n", "MetricName": name}, "Period": 60, "Stat": "Sum"},
+            "ReturnData": False,
+        }
+        for query_id, name in ids.items()
+    ]
+    return {"MetricName": None, "Metrics": [*metrics, {"Id": "e1", "Expression": expression}]}
+
+
+@pytest.mark.parametrize("periods", [1, 2, 5])
+@pytest.mark.parametrize("period", [60, 300, 86400])
+def test_the_worst_time_is_the_whole_period_that_holds_the_record(periods: int, period: int) -> None:
+    assert run(Period=period, EvaluationPeriods=periods, DatapointsToAlarm=1).seconds == period
+
+
+def test_a_period_below_a_minute_waits_for_the_filter() -> None:
+    assert run(Period=10).seconds == 60
+
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html: "- - X - -"
+def test_a_breach_followed_by_nothing_is_an_alarm_once_it_is_old_enough() -> None:
+    outcome = run(Period=60, EvaluationPeriods=3, TreatMissingData="missing")
+    assert (outcome.fires, outcome.seconds) == ("pass", 180)
+    assert run(Period=60, EvaluationPeriods=3, TreatMissingData="notBreaching").fires == "fail"
+    assert run(Period=60, EvaluationPeriods=3, TreatMissingData="ignore").fires == "fail"
+
+
+def test_a_default_value_takes_that_away_because_other_events_are_then_not_missing() -> None:
+    assert run(default=0.0, Period=60, EvaluationPeriods=3, TreatMissingData="missing").fires == "fail"
+
+
+def test_what_a_minute_with_a_match_and_other_events_averages_to_is_not_documented() -> None:
+    assert run(default=0.0, Period=60, Statistic="Average").fires == "unknown"
+    assert run(default=0.0, Period=300, Statistic="Average").fires == "fail"
+    assert (
+        run(
+            default=0.0, Period=300, Statistic="Average", Threshold=0.0, ComparisonOperator="GreaterThanThreshold"
+        ).fires
+        == "pass"
+    )
+
+
+@pytest.mark.parametrize("statistic", ["Sum", "Average", "Minimum", "Maximum", "SampleCount"])
+def test_without_a_default_value_every_statistic_of_one_record_is_one(statistic: str) -> None:
+    assert run(Statistic=statistic).fires == "pass"
+    assert run(Statistic=statistic, Threshold=1.5).fires == "fail"
+
+
+def test_an_alarm_that_rests_in_alarm_is_told() -> None:
+    assert run(TreatMissingData="breaching").leaves == "fail"
+    assert run(TreatMissingData="ignore").leaves == "fail"
+    assert run(default=0.0, Threshold=0.0).leaves == "fail"
+    assert run(default=0.0, TreatMissingData="ignore").leaves == "pass"
+    assert run(default=0.0, TreatMissingData="breaching").leaves == "pass"
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        ("m1", "pass"),
+        ("FILL(m1, 0)", "pass"),
+        ("SUM(METRICS())", "pass"),
+        ("SUM([m1, FILL(m1, 0)]) / 2", "pass"),
+        ("MAX([m1, 0])", "pass"),
+        ("IF(m1 > 0, 1, 0)", "pass"),
+        ("IF(m1 >= 1 AND NOT (m1 > 1), 1)", "pass"),
+        ("m1 * 2 - 1", "pass"),
+        ("2 ^ m1 - 1", "pass"),
+        ("m1 - 1", "fail"),
+        ("RATE(FILL(m1, 0))", "fail"),
+        ("DIFF(FILL(m1, 0))", "pass"),
+        ("m1 / 0", "fail"),
+        ("AVG([m1, TIME_SERIES(0)])", "fail"),
+        ("STDDEV(m1)", "unknown"),
+        ("ANOMALY_DETECTION_BAND(m1)", "unknown"),
+        ("m1 +", "unknown"),
+        ("SELECT MAX(x) FROM y", "unknown"),
+    ],
+)
+def test_metric_math_is_evaluated_and_what_is_not_known_is_unknown(expression: str, answer: str) -> None:
+    assert run(**math(expression)).fires == answer
+
+
+def test_a_metric_that_nothing_describes_makes_the_answer_unknown_only_where_it_matters() -> None:
+    assert run(**math("m1 + m2", "elsewhere")).fires == "unknown"
+    assert run(**math("IF(m1 > 0, 1, m2)", "elsewhere")).fires == "pass"
+
+
+def test_an_anomaly_band_is_unknown() -> None:
+    assert (
+        run(ThresholdMetricId="ad1", Threshold=None, ComparisonOperator="GreaterThanUpperThreshold").fires == "unknown"
+    )
+
+
+def _plain_simulation(values: list[float | None], alarm_: MetricAlarm) -> int | None:
+    """Minute after minute with a sliding window, for a period of one minute; the record is in minute 0."""
+    history: list[float | None] = [values[1]] * 20 + [values[0]] + [values[1]] * 20
+    threshold = alarm_.threshold or 0.0
+    for minute in range(20, 40):
+        window = history[minute - alarm_.evaluation_periods + 1 : minute + 1]
+        known = [value for value in window if value is not None]
+        hits = sum(value >= threshold for value in known)
+        missing = len(window) - len(known)
+        if hits + (missing if alarm_.treat_missing == "breaching" else 0) >= alarm_.datapoints_to_alarm:
+            return minute - 20
+        if alarm_.treat_missing == "missing" and missing and known and hits == len(known):
+            oldest = len(window) - next(place for place, value in enumerate(window) if value is not None)
+            if oldest >= alarm_.datapoints_to_alarm:
+                return minute - 20
+    return None
+
+
+@given(
+    value=st.sampled_from([0.0, 1.0, 2.0]),
+    default=st.sampled_from([None, 0.0]),
+    periods=st.integers(1, 6),
+    share=st.integers(1, 6),
+    threshold=st.sampled_from([1.0, 2.0, 3.0]),
+    treat=st.sampled_from(["missing", "notBreaching", "ignore"]),
+)
+def test_the_model_agrees_with_a_step_by_step_simulation(
+    value: float, default: float | None, periods: int, share: int, threshold: float, treat: str
+) -> None:
+    needed = min(share, periods)
+    item = alarm(
+        Period=60, EvaluationPeriods=periods, DatapointsToAlarm=needed, Threshold=threshold, TreatMissingData=treat
+    )
+    outcome = simulate(MetricAlarm.read(item), lambda _: Emission(value, default))
+    runs = [_plain_simulation([value, filler], MetricAlarm.read(item)) for filler in {None, default}]
+    minutes = None if None in runs else max(minute for minute in runs if minute is not None)
+    assert outcome.seconds == (None if minutes is None else 60 * (minutes + 1))
+
+
+def test_missing_and_unsure_values_go_through_arithmetic() -> None:
+    series: dict[str, Series] = {"m1": (1.0, None, UNSURE), "m2": (2.0, 2.0, 2.0)}
+    assert evaluate("m1 + m2", series, 3, 60) == (3.0, None, UNSURE)
+    assert evaluate("SUM([m1, m2])", series, 3, 60) == (3.0, 2.0, UNSURE)
+    assert evaluate("FILL(m1, REPEAT) * 1", {"m1": (1.0, None, None)}, 3, 60) == (1.0, 1.0, 1.0)
+    with pytest.raises(UnknownMathError):
+        evaluate("[m1, m2]", series, 3, 60)
+
+
+def test_a_composite_rule_is_read_with_names_quoted_bare_and_as_arns() -> None:
+    rule = parse_rule('(ALARM("a b") OR OK(c)) AND NOT insufficient_data(arn:aws:cloudwatch:x:1:alarm:d) and TRUE')
+    assert alarms_in(rule) == {"a b", "c", "arn:aws:cloudwatch:x:1:alarm:d"}
+    states = {"a b": "ALARM", "c": "ALARM"}
+    assert holds(rule, lambda name: states.get(name, "OK")) is True
+    assert holds(rule, {"a b": "OK", "c": "ALARM"}.get) is False
+    assert holds(rule, states.get) is None
+
+
+@pytest.mark.parametrize("text", ["", "ALARM(a) AND", "AT_LEAST(2, ALARM, (a, b))", "(ALARM(a)", "ALARM(a) ALARM(b)"])
+def test_a_rule_that_is_not_understood_is_refused(text: str) -> None:
+    with pytest.raises(RuleError):
+        parse_rule(text)

@@ -1,0 +1,121 @@
+"""``sgwatch audit`` and ``sgwatch repair`` as somebody runs them."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from rich.console import Console
+from typer.testing import CliRunner
+
+from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from sgwatch.audit_html import page
+from sgwatch.audit_text import LINKS, show
+from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain
+from sgwatch.commands.repair import subscriber_of
+from tests.support.alarm_paths import Account, alarm, metric_filter
+
+APP = typer.Typer()
+APP.command()(audit)
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(APP, [*arguments])
+
+
+@pytest.fixture
+def snapshot_file(tmp_path: Path) -> Path:
+    path = tmp_path / "snapshot.json"
+    path.write_text(json.dumps(Account().document()))
+    return path
+
+
+def test_a_sound_snapshot_exits_0_with_nothing_but_json_on_stdout(snapshot_file: Path) -> None:
+    result = run("--from", str(snapshot_file), "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert (report["status"], report["checked_at"]) == ("pass", "2026-11-23T10:00:00Z")
+
+
+def test_a_broken_one_exits_1_and_an_unread_one_2(tmp_path: Path) -> None:
+    path, account = tmp_path / "s.json", Account()
+    account.alarms = []
+    path.write_text(json.dumps(account.document()))
+    assert run("--from", str(path)).exit_code == 1
+    document = account.document()
+    del document["trails"]
+    path.write_text(json.dumps(document))
+    assert run("--from", str(path)).exit_code == 2
+
+
+def test_the_standard_decides_the_exit_status(tmp_path: Path) -> None:
+    path, account = tmp_path / "s.json", Account()
+    path.write_text(json.dumps(account.document()))
+    assert run("--from", str(path), "--standard", "security_hub").exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": "9"}', "\xff"])
+def test_a_file_that_is_no_snapshot_exits_2_with_a_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "s.json"
+    path.write_bytes(text.encode("latin-1"))
+    result = run("--from", str(path), "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "sgwatch: " in result.stderr
+
+
+def test_from_and_collect_exclude_each_other(snapshot_file: Path) -> None:
+    assert run("--from", str(snapshot_file), "--collect", "x").exit_code == 2
+
+
+def test_collect_writes_what_from_then_judges(tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    document = obtain(None, path, lambda: Account().document())
+    assert obtain(path, None) == document
+    with pytest.raises(UsageError):
+        obtain(None, tmp_path / "missing" / "s.json", lambda: Account().document())
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_chain_is_drawn_with_a_mark_at_each_link(width: int) -> None:
+    account = Account()
+    account.alarms = [alarm(ActionsEnabled=False)]
+    report = judge_snapshot(read_snapshot(account.document()))
+    console = Console(width=width, record=True, file=io.StringIO())
+    show(console, report)
+    text = console.export_text()
+    assert text.count("✔") >= 4
+    assert "The actions of alarm sg-changes are disabled." in text
+    assert "aws cloudwatch enable-alarm-actions --alarm-names sg-changes" in text
+    assert len(LINKS) == 7
+
+
+def test_a_name_cannot_send_control_characters_to_the_terminal() -> None:
+    account = Account()
+    account.filters, account.alarms = [metric_filter("a\x1b]0;b")], [alarm(metric="a\x1b]0;b", ActionsEnabled=False)]
+    console = Console(width=100, file=io.StringIO(), force_terminal=False)
+    show(console, judge_snapshot(read_snapshot(account.document())))
+    assert "\x1b" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows() -> None:
+    account = Account()
+    account.filters = [metric_filter("<script>alert(1)</script>")]
+    account.alarms = [alarm(metric="<script>alert(1)</script>")]
+    document = account.document()
+    html = page(judge_snapshot(read_snapshot(document)), document)
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert "2026-11-23 10:00:00 UTC" in html
+    assert not any(word in html for word in ("src=", "<link", "@import", "url("))
+
+
+def test_who_is_to_be_told_is_one_at_a_time() -> None:
+    assert subscriber_of(None, None) is None
+    with pytest.raises(UsageError):
+        subscriber_of("a@example.com", "https://example.com")
+    with pytest.raises(UsageError):
+        subscriber_of(None, "http://example.com")

@@ -1,0 +1,279 @@
+"""Collecting from and repairing an account played by moto on loopback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from moto.server import ThreadedMotoServer
+
+from chalicelib.alarm_path.audit import audit
+from chalicelib.alarm_path.collect import collect
+from chalicelib.alarm_path.pattern_coverage import coverage_of
+from chalicelib.alarm_path.repair import Plan, Subscriber, apply, plan
+from chalicelib.alarm_path.report import Report
+from chalicelib.alarm_path.snapshot import Snapshot
+from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from tests.support.alarm_paths import ACCOUNT, REGION, Account, Document, alarm, metric_filter
+
+MAIL = Subscriber("email", "security@example.com")
+Clients = Callable[[str, str], Any]
+
+
+class Aws:
+    """Clients of a moto server that count the calls they make."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.calls: list[str] = []
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, service: str, region: str) -> Any:
+        if (service, region) not in self._made:
+            client = boto3.client(  # type: ignore[call-overload]
+                service,
+                region_name=region,
+                endpoint_url=self.endpoint,
+                aws_access_key_id="testing",
+                aws_secret_access_key="testing",
+                # moto answers ListAlarmMuteRules with 500; asking again would only take time
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+            client.meta.events.register("before-call.*.*", lambda model, **_: self.calls.append(model.name))
+            self._made[service, region] = client
+        return self._made[service, region]
+
+    def collected(self) -> Document:
+        return collect(self, home_region=REGION, now=datetime.now(UTC))
+
+    def judged(self) -> tuple[Snapshot, Report]:
+        document = self.collected()
+        for item in document["trails"]:
+            # moto never says that a trail delivered to CloudWatch Logs
+            item["Status"]["LatestCloudWatchLogsDeliveryTime"] = document["collected_at"]
+        snapshot = read_snapshot(document)
+        return snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC))
+
+    def with_trail(self) -> None:
+        self("s3", REGION).create_bucket(Bucket="trail-bucket")
+        self("logs", REGION).create_log_group(logGroupName="trail-logs")
+        self("cloudtrail", REGION).create_trail(
+            Name="main",
+            S3BucketName="trail-bucket",
+            IsMultiRegionTrail=True,
+            CloudWatchLogsLogGroupArn=f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail-logs:*",
+            CloudWatchLogsRoleArn=f"arn:aws:iam::{ACCOUNT}:role/trail",
+        )
+        self("cloudtrail", REGION).start_logging(Name="main")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def aws(server: str) -> Aws:
+    import urllib.request  # noqa: PLC0415
+
+    urllib.request.urlopen(urllib.request.Request(f"{server}/moto-api/reset", method="POST")).close()
+    return Aws(server)
+
+
+def test_an_empty_account_is_refused_with_exact_next_steps(aws: Aws) -> None:
+    snapshot, report = aws.judged()
+    assert report.status == "fail"
+    planned = plan(snapshot, report, MAIL)
+    assert planned.steps == ()
+    assert "no trail" in planned.refusals[0]
+    assert planned.next_steps[0].startswith("aws cloudtrail create-trail")
+
+
+def test_repair_makes_every_missing_link_and_a_second_run_finds_nothing(aws: Aws) -> None:
+    aws.with_trail()
+    snapshot, report = aws.judged()
+    assert report.status == "fail"
+    planned = plan(snapshot, report, MAIL)
+    assert [step.action for step in planned.steps] == [
+        "CreateTopic",
+        "SetTopicAttributes",
+        "PutMetricFilter",
+        "PutMetricFilter",
+        "PutMetricAlarm",
+        "PutMetricAlarm",
+        "Subscribe",
+    ]
+    assert "Confirm the subscription" in planned.human[0]
+    apply(planned.steps, planned.region, aws)
+    snapshot, report = aws.judged()
+    assert {name: status.value for name, status in report.standards.items()} == dict.fromkeys(
+        ("cis_1_to_4", "cis_5", "security_hub"), "pass"
+    )
+    assert plan(snapshot, report, MAIL) == Plan("", ())
+
+
+def test_a_single_missing_link_is_made_alone(aws: Aws) -> None:
+    aws.with_trail()
+    snapshot, report = aws.judged()
+    planned = plan(snapshot, report, MAIL)
+    apply(planned.steps, planned.region, aws)
+    aws("cloudwatch", REGION).disable_alarm_actions(AlarmNames=["sgwatch-security-group-changes"])
+    snapshot, report = aws.judged()
+    assert report.status == "fail"
+    again = plan(snapshot, report, MAIL)
+    assert [(step.action, step.parameters["AlarmName"]) for step in again.steps] == [
+        ("PutMetricAlarm", "sgwatch-security-group-changes")
+    ]
+    apply(again.steps, again.region, aws)
+    assert aws.judged()[1].status == "pass"
+
+
+def test_a_stopped_trail_is_not_touched_and_the_command_is_told(aws: Aws) -> None:
+    aws.with_trail()
+    aws("cloudtrail", REGION).stop_logging(Name="main")
+    snapshot, report = aws.judged()
+    planned = plan(snapshot, report, MAIL)
+    assert planned.steps == ()
+    assert any(step.startswith("aws cloudtrail start-logging") for step in planned.next_steps)
+
+
+def test_everything_that_repair_makes_or_changes_bears_its_own_name() -> None:
+    account = Account()
+    account.alarms = []
+    snapshot = read_snapshot(account.document())
+    planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)), MAIL)
+    for step in planned.steps:
+        named = [step.parameters.get(key) for key in ("filterName", "AlarmName", "Name", "TopicArn")]
+        assert "sgwatch-" in str(next(name for name in named if name))
+
+
+def test_where_somebody_elses_path_meets_one_text_only_the_other_is_made() -> None:
+    snapshot = read_snapshot(Account().document())
+    planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)), MAIL)
+    made = [step.parameters["filterName"] for step in planned.steps if step.action == "PutMetricFilter"]
+    assert made == ["sgwatch-security-group-changes-cis-1-to-4"]
+
+
+def test_a_full_log_group_is_refused() -> None:
+    account = Account()
+    account.filters = [metric_filter(f"f{number}", ("Other",)) for number in range(100)]
+    snapshot = read_snapshot(account.document())
+    planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)), MAIL)
+    assert planned.steps == ()
+    assert "AWS allows 100" in planned.refusals[0]
+
+
+def test_what_could_not_be_read_is_not_repaired() -> None:
+    document = Account().document()
+    del document["regions"][REGION]["metric_alarms"]
+    snapshot = read_snapshot(document)
+    planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)), MAIL)
+    assert planned.steps == ()
+    assert "metric_alarms" in planned.refusals[0]
+
+
+def test_the_calls_grow_with_pages_and_not_with_items(aws: Aws) -> None:
+    aws.with_trail()
+    aws.collected()
+    aws.calls.clear()
+    aws.collected()
+    before = sorted(aws.calls)
+    for number in range(40):
+        name = f"f{number}"
+        aws("logs", REGION).put_metric_filter(
+            logGroupName="trail-logs",
+            filterName=name,
+            filterPattern="{ $.eventName = x }",
+            metricTransformations=[{"metricName": name, "metricNamespace": "n", "metricValue": "1"}],
+        )
+        item = alarm(name, name, AlarmActions=[])
+        for key in ("AlarmArn", "StateValue"):
+            del item[key]
+        aws("cloudwatch", REGION).put_metric_alarm(**item)
+    aws.calls.clear()
+    document = aws.collected()
+    assert sorted(aws.calls) == before
+    assert len(document["regions"][REGION]["metric_alarms"]) == 40
+
+
+class Refusing:
+    """The clients of ``Aws`` with some calls refused."""
+
+    def __init__(self, aws: Aws, action: str, error: Exception) -> None:
+        self.aws, self.action, self.error = aws, action, error
+
+    def __call__(self, service: str, region: str) -> Any:
+        fresh = Aws(self.aws.endpoint)
+        client = fresh(service, region)
+        client.meta.events.register("before-call.*.*", self._refuse)
+        return client
+
+    def _refuse(self, model: Any, **_: object) -> None:
+        if model.name == self.action:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("action", "call"),
+    [
+        ("DescribeTrails", "cloudtrail:DescribeTrails"),
+        ("GetTrailStatus", "cloudtrail:GetTrailStatus"),
+        ("GetEventSelectors", "cloudtrail:GetEventSelectors"),
+        ("DescribeLogGroups", "logs:DescribeLogGroups"),
+        ("DescribeMetricFilters", "logs:DescribeMetricFilters"),
+        ("DescribeAlarms", "cloudwatch:DescribeAlarms"),
+        ("GetTopicAttributes", "sns:GetTopicAttributes"),
+        ("ListSubscriptionsByTopic", "sns:ListSubscriptionsByTopic"),
+        ("GetSubscriptionAttributes", "sns:GetSubscriptionAttributes"),
+    ],
+)
+def test_a_refused_call_is_recorded_and_makes_the_answer_unknown(aws: Aws, action: str, call: str) -> None:
+    aws.with_trail()
+    snapshot, report = aws.judged()
+    planned = plan(snapshot, report, MAIL)
+    apply(planned.steps, planned.region, aws)
+    refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, action)
+    document = collect(Refusing(aws, action, refused), home_region=REGION, now=datetime.now(UTC))
+    assert document["errors"][0] | {"resource": None, "message": ""} == {
+        "call": call,
+        "region": REGION,
+        "resource": None,
+        "code": "AccessDeniedException",
+        "message": "",
+    }
+    for item in document.get("trails", []):
+        item.get("Status", {})["LatestCloudWatchLogsDeliveryTime"] = document["collected_at"]
+    assert audit(read_snapshot(document), coverage_of, checked_at=datetime.now(UTC)).status == "unknown"
+
+
+def test_no_answer_at_all_is_recorded_too(aws: Aws) -> None:
+    timeout = ConnectTimeoutError(endpoint_url="https://logs.example.com")
+    document = collect(Refusing(aws, "DescribeLogGroups", timeout), home_region=REGION, now=datetime.now(UTC))
+    assert document["errors"][0]["code"] == "ConnectTimeoutError"
+    assert "log_groups" not in document["regions"][REGION]
+
+
+def test_a_topic_that_is_gone_is_left_out_and_the_error_says_so(aws: Aws) -> None:
+    aws.with_trail()
+    snapshot, report = aws.judged()
+    planned = plan(snapshot, report, MAIL)
+    apply(planned.steps, planned.region, aws)
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:sgwatch-alarms"
+    aws("sns", REGION).delete_topic(TopicArn=topic)
+    assert aws.collected()["regions"][REGION]["topics"] == {}
+    snapshot, report = aws.judged()
+    assert report.status == "fail"
+    assert [step.action for step in plan(snapshot, report, MAIL).steps] == [
+        "CreateTopic",
+        "SetTopicAttributes",
+        "Subscribe",
+    ]

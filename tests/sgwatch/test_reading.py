@@ -1,0 +1,163 @@
+"""Records out of files: every envelope, and what cannot be read is named while the rest goes on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.catalog import DEFAULT_WATCH, events_of
+from sgwatch.reading import Wanted, _unpack, read_bytes
+from sgwatch.sources import Spool, _begin, _pool, find_files, read_files
+
+WANTED = Wanted.of(events_of(DEFAULT_WATCH))
+
+
+def record(event_id: str, name: str = "DeleteSecurityGroup", **more: object) -> dict[str, Any]:
+    return {"eventVersion": "1.11", "eventSource": "ec2.amazonaws.com", "eventName": name, "eventID": event_id, **more}
+
+
+def ids(data: bytes) -> list[str]:
+    return [json.loads(item)["eventID"] for item in read_bytes("file", data, WANTED).records]
+
+
+def lines(*documents: object) -> bytes:
+    return b"".join((item if isinstance(item, str) else json.dumps(item)).encode() + b"\n" for item in documents)
+
+
+ENVELOPES: dict[str, Any] = {
+    "bare": record("1"),
+    "log file": {"Records": [record("1")]},
+    "EventBridge event": {"detail-type": "AWS API Call via CloudTrail", "detail": record("1")},
+    "LookupEvents answer": {"Events": [{"CloudTrailEvent": json.dumps(record("1"))}]},
+    "record key": {"source": "x", "record": {"detail": record("1")}},
+    "list": [record("1")],
+}
+
+
+@pytest.mark.parametrize("name", ENVELOPES)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_every_envelope_is_read(name: str, indent: int | None) -> None:
+    text = json.dumps(ENVELOPES[name], indent=indent).encode()
+    assert ids(text) == ids(gzip.compress(text)) == ["1"]
+    assert ids(text + b"\n" + text) == ["1", "1"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_files_written_on_windows_are_read(encoding: str) -> None:
+    assert ids(json.dumps(record("1")).encode(encoding)) == ["1"]
+
+
+def test_windows_line_ends_and_empty_lines_are_no_faults() -> None:
+    contents = read_bytes("file", lines(record("1"), "", record("2")).replace(b"\n", b"\r\n"), WANTED)
+    assert (len(contents.records), contents.faults) == (2, ())
+
+
+def test_a_bad_line_is_named_with_its_number_and_the_rest_is_read() -> None:
+    data = lines(record("1"), '{"eventName": nonsense}', record("2"), "no json at all", "nor this", record("3"))
+    contents = read_bytes("file", data, WANTED)
+    assert [json.loads(item)["eventID"] for item in contents.records] == ["1", "2", "3"]
+    assert [fault.lines for fault in contents.faults] == [(2, 2), (4, 5)]
+    assert str(contents.faults[0]) == "file, line 2: not JSON: Expecting value at column 15"
+
+
+def test_a_line_cut_short_does_not_take_the_next_one_with_it() -> None:
+    contents = read_bytes("file", lines('{"eventName": ', record("1"), record("2")), WANTED)
+    assert len(contents.records) == 2
+    assert [fault.lines for fault in contents.faults] == [(1, 1)]
+
+
+def test_json_that_holds_no_record_is_named() -> None:
+    (fault,) = read_bytes("file", lines(record("1"), {"hello": "world"}), WANTED).faults
+    assert str(fault).startswith("file, line 2: no CloudTrail record here")
+
+
+def test_one_bad_item_of_a_list_does_not_hide_those_behind_it() -> None:
+    contents = read_bytes("file", json.dumps({"Records": [record("1"), "bad", record("2")]}).encode(), WANTED)
+    assert len(contents.records) == 2
+    assert len(contents.faults) == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_gzip_file_is_named(damage: str) -> None:
+    data = bytearray(gzip.compress(lines(*(record(str(number)) for number in range(50)))))
+    if damage == "cut":
+        del data[-20:]
+    else:
+        data[-6] ^= 0xFF
+    (fault,) = read_bytes("logs.gz", bytes(data), WANTED).faults
+    assert str(fault).startswith("logs.gz: damaged gzip data")
+
+
+def test_several_gzip_members_in_one_file_are_all_read() -> None:
+    one, two = (gzip.compress(json.dumps({"Records": [record(number)]}).encode()) for number in "12")
+    assert ids(one + two) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\n", b"[]", b'{"Records": []}', b"{}[" + b"[" * 100_000, b"\xff\xfe\x00", b"\x00" * 9]
+)
+def test_no_bytes_raise(data: bytes) -> None:
+    assert read_bytes("file", data, WANTED).records == ()
+
+
+def test_a_byte_that_is_no_utf_8_hides_nothing() -> None:
+    assert ids(json.dumps(record("1", userAgent="?")).encode().replace(b"?", b"\xff")) == ["1"]
+
+
+def test_digests_and_insights_are_passed_over_quietly(tmp_path: Path) -> None:
+    for name in ("AWSLogs/CloudTrail-Digest/x.json.gz", "AWSLogs/CloudTrail/y.json.gz", "AWSLogs/notes.md"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(json.dumps({"Records": [record("1")]}).encode()))
+    (tmp_path / "digest.json").write_text(json.dumps({"digestStartTime": "2026-11-23T10:00:00Z", "logFiles": []}))
+    found = find_files([str(tmp_path)])
+    assert [Path(path).name for path in found.files] == ["y.json.gz", "digest.json"]
+    assert found.passed_over == 1
+    assert [item.faults for item in read_files(found.files, WANTED)] == [(), ()]
+
+
+def test_processes_give_the_contents_in_the_order_of_the_files(tmp_path: Path) -> None:
+    paths = []
+    for number in range(40):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps({"Records": [record(str(number), padding="x" * 150_000)]}))
+        paths.append(str(path))
+    alone = list(read_files(paths, WANTED, processes=1))
+    assert list(read_files(paths, WANTED, processes=2)) == alone
+    assert [json.loads(item.records[0])["eventID"] for item in alone] == [str(number) for number in range(40)]
+
+
+def test_the_spool_gives_records_oldest_first_and_those_without_a_time_last() -> None:
+    times = ["2026-11-23T10:00:02Z", None, "2026-11-23T10:00:01Z", "not a time", "2026-11-23T10:00:01+00:00"]
+    with Spool() as spool:
+        for number, event_time in enumerate(times):
+            spool.add(json.dumps(record(str(number), eventTime=event_time)).encode())
+        assert [item["eventID"] for item in spool] == ["2", "4", "0", "1", "3"]
+
+
+def test_a_process_that_dies_loses_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps({"Records": [record("1")]}))
+    with _pool(2) as pool:
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(os._exit, 1).result()
+        assert len(_begin(pool, str(path), WANTED)().records) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 32_768, 3_000_000])
+def test_gzip_files_of_any_size_and_number_of_members_are_unpacked(size: int) -> None:
+    data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
+    packed, small = gzip.compress(data), gzip.compress(b"x")
+    assert _unpack(packed) == gzip.decompress(packed) == data
+    assert _unpack(packed + small + packed) == data + b"x" + data
+    assert _unpack(packed + b"\0" * 9) == data
+    for cut in (1, 4, 8, 12):
+        with pytest.raises((EOFError, zlib.error)):
+            _unpack(packed[:-cut])
