@@ -14,7 +14,7 @@ from typing import Protocol
 from chalicelib import metrics as names
 from chalicelib.alerts import Alert, AlertKind
 from chalicelib.changes import NotWatched
-from chalicelib.delivery.direct import Delivered, NotDelivered, OnRetry, Outcome, Queued, Undelivered
+from chalicelib.delivery.direct import Delivered, HandedOver, NotDelivered, OnRetry, Queued, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.filters import Condition, ConditionFailed, Filter
 from chalicelib.judgement import alert_of, not_a_record
@@ -67,7 +67,7 @@ class Deliverer(Protocol):
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry,
-    ) -> tuple[Outcome, ...]:
+    ) -> tuple[HandedOver, ...]:
         """Say what became of the alert at each destination, in their order."""
 
 
@@ -122,7 +122,7 @@ class AlertFunction:
         if not found:
             yield not_a_record(document, "the event holds no CloudTrail record")
 
-    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[Outcome, ...]:
+    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[HandedOver, ...]:
         def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
             log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
 
@@ -179,7 +179,7 @@ class AlertFunction:
             self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
         return refusal is None
 
-    def _record(self, alert: Alert, outcome: Outcome, log: Log) -> None:
+    def _record(self, alert: Alert, outcome: HandedOver, log: Log) -> None:
         log = log.bind(destination=outcome.destination, attempts=outcome.attempts)
         match outcome:
             case Undelivered():

@@ -51,7 +51,9 @@ class Queued:
     attempts: int = 1
 
 
-Outcome = Delivered | Queued | Undelivered
+Outcome = Delivered | Undelivered
+# What becomes of an alert that goes through a queue: from there on it is the queue's.
+HandedOver = Outcome | Queued
 
 
 class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in CloudWatch too

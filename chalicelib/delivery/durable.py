@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.alerts import Alert
-from chalicelib.delivery.direct import OnRetry, Outcome, Queued, Undelivered, unheard
+from chalicelib.delivery.direct import HandedOver, OnRetry, Queued, Undelivered, unheard
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.kept import KeptAlerts
 from chalicelib.delivery.queue import MAX_BYTES, Queue
@@ -38,7 +38,7 @@ class Durable:
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry = unheard,  # noqa: ARG002 - the queue's own retries are of no interest to a log
-    ) -> tuple[Outcome, ...]:
+    ) -> tuple[HandedOver, ...]:
         """Queue the alert for every destination and say what became of it, in their order."""
         names = [destination.name for destination in destinations]
         if not names:
