@@ -13,6 +13,7 @@ import os
 import queue
 import random
 import signal
+import sys
 import threading
 import time
 import uuid
@@ -40,7 +41,7 @@ SERVICES: tuple[Any, ...] = ("sqs", "dynamodb")
 ACCOUNT = "123456789012"
 NAMES = ("slack", "sns", "webhook")
 # More than this many messages at once make moto's own queue the bottleneck.
-MOST_QUEUED = 80
+MOST_QUEUED = 40
 PATIENCE = Patience(first_wait=0.4, longest_wait=2.0, give_up_after=600.0, needed=1.0)
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.chaos.worker", "tests.chaos.destinations"])
@@ -107,12 +108,13 @@ class Result:
 
     @property
     def disorder(self) -> list[str]:
-        """Deliveries that overtook one before them in their group."""
+        """Deliveries that overtook one before them in their group; a dead letter has given its place up."""
         last: dict[str, int] = defaultdict(lambda: -1)
         seen: set[tuple[str, str]] = set()
         found = []
         for name, delivery, _ in sorted(self.taken, key=lambda each: each[2]):
-            if (name, delivery) in seen or (name, delivery) not in self.enqueued:
+            key = (name, delivery)
+            if key in seen or key in self.dead or key not in self.enqueued:
                 continue
             seen.add((name, delivery))
             place, _, group = self.enqueued[name, delivery]
@@ -390,6 +392,8 @@ class Campaign:
         self._random = random.Random(plan.seed)
         self._events: queue.Queue[tuple[dict[str, Any], int]] = queue.Queue()
         self._failed: list[dict[str, Any]] = []
+        self._records: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._idle = threading.Semaphore(0)
         self._alerting = 0
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -458,6 +462,8 @@ class Campaign:
                 yield aws, tell
             finally:
                 self._stopping.set()
+                for _ in range(self.plan.workers):
+                    self._records.put(None)
                 for thread in threads:
                     thread.join(TIME_LIMIT_SECONDS + 2)
                 for worker in self._workers:
@@ -474,6 +480,7 @@ class Campaign:
             threading.Thread(target=task, args=(worker,), daemon=True)
             for task, worker in zip(tasks, self._workers, strict=True)
         ]
+        threads.append(threading.Thread(target=self._poll, args=(aws,), daemon=True))
         for thread in threads:
             thread.start()
         return threads
@@ -517,13 +524,24 @@ class Campaign:
                 self._alerting -= 1
             time.sleep(self.plan.pace)
 
-    def _deliver(self, worker: Worker, aws: Aws) -> None:
-        """Lambda's poller: one message, one invocation, and away with what was not reported."""
+    def _poll(self, aws: Aws) -> None:
+        """Lambda's poller: one message at a time, to whichever function is idle."""
         while not self._stopping.is_set():
-            record = aws.receive()
-            if record is None:
-                time.sleep(0.02)
+            if not self._idle.acquire(timeout=0.2):
                 continue
+            record = aws.receive()
+            while record is None and not self._stopping.is_set():
+                time.sleep(0.02)
+                record = aws.receive()
+            self._records.put(record)
+
+    def _deliver(self, worker: Worker, aws: Aws) -> None:
+        """One invocation for one message, and away with it unless it was reported."""
+        while not self._stopping.is_set():
+            self._idle.release()
+            record = self._records.get()
+            if record is None:
+                return
             try:
                 answer = worker.invoke("deliver", {"Records": [record]})
             except (Killed, RuntimeError):
@@ -532,7 +550,12 @@ class Campaign:
                 aws.delete(record)
 
     def _until_quiet(self, aws: Aws, began: float) -> None:
+        told_at = began
         while True:
+            if time.monotonic() - told_at > 60:
+                told_at = time.monotonic()
+                done = len(self.result.enqueued) - aws.queued()
+                print(f"{told_at - began:.0f} s: {done:,} of {len(self.result.wanted):,} done", file=sys.stderr)
             with self._lock:
                 quiet = self._events.empty() and self._alerting == 0
             if quiet and aws.queued() == 0:
