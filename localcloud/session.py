@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-    from localcloud.alarms import PatternMatches
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -71,13 +70,13 @@ def running(
     stage: str,
     port: int = 0,
     inbox_port: int = 0,
-    pattern_matches: PatternMatches | None = None,
+    aws_managed_policies: bool = False,
     on_record: Callable[[Mapping[str, Any]], None] | None = None,
     variables: Callable[[LocalCloud], Mapping[str, str]] = variables_of,
     on_started: Callable[[LocalCloud], None] = lambda _: None,
 ) -> Iterator[tuple[LocalCloud, Deployed]]:
     """A local cloud with the project's app deployed in it. ``on_started`` is told before the deployment."""
-    cloud = LocalCloud(port=port, inbox_port=inbox_port, pattern_matches=pattern_matches, on_record=on_record)
+    cloud = LocalCloud(port=port, inbox_port=inbox_port, on_record=on_record, aws_managed_policies=aws_managed_policies)
     with ExitStack() as stack:
         with signals_held():
             folder = stack.enter_context(TemporaryDirectory(prefix="sgwatch-deploy-"))

@@ -104,7 +104,7 @@ def chromium() -> Iterator[Browser]:
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
             [CHROMIUM, *FLAGS, *QUIET, f"--user-data-dir={profile}"],
-            preexec_fn=wire,
+            preexec_fn=wire,  # noqa: PLW1509  # nothing but two system calls
             close_fds=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
