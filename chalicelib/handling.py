@@ -6,15 +6,15 @@ makes AWS try again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from chalicelib import metrics as names
 from chalicelib.alerts import Alert, AlertKind
 from chalicelib.changes import NotWatched
-from chalicelib.delivery.direct import Delivered, HandedOver, NotDelivered, OnRetry, Queued, Undelivered
+from chalicelib.delivery.direct import Delivered, HandedOver, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.filters import Condition, ConditionFailed, Filter
 from chalicelib.judgement import alert_of, not_a_record
@@ -38,10 +38,6 @@ class Invocation:
 
     request_id: str
     remaining_ms: Callable[[], float]
-
-
-class NotDecided(Exception):  # noqa: N818 - it reads as what happened
-    """Whether the alert is to be sent could not be written down: the event has to come again."""
 
 
 class Gate(Protocol):
@@ -83,6 +79,7 @@ class AlertFunction:
     metrics: Metrics
     now: Callable[[], datetime]
     gate: Gate | None = None
+    alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
     def handle(self, document: object, invocation: Invocation) -> None:
         """Alert on every record in the event.
@@ -111,7 +108,7 @@ class AlertFunction:
             for raw in unwrap(document):
                 found = True
                 try:
-                    alert = alert_of(raw)
+                    alert = self.alert_of(raw)
                 except NotWatched as error:
                     log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
                 else:

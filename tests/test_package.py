@@ -32,6 +32,8 @@ CALLS = {
     "query": "dynamodb:Query",
     "update_item": "dynamodb:UpdateItem",
     "list_event_source_mappings": "lambda:ListEventSourceMappings",
+    "lookup_events": "cloudtrail:LookupEvents",
+    "assume_role": "sts:AssumeRole",
 }
 # Conditions in a transaction have an action of their own; the puts in it are dynamodb:PutItem.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
@@ -40,7 +42,17 @@ IN_TRANSACTIONS = {"dynamodb:ConditionCheckItem"}
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
 POLLER = {"sqs:ReceiveMessage", "sqs:DeleteMessage"}
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
-WITHOUT_RESOURCE = {"lambda:ListEventSourceMappings"}
+LOOK_UPS = {
+    "config:GetResourceConfigHistory",
+    "ec2:DescribeManagedPrefixLists",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroupRules",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeVpcEndpoints",
+    "ec2:GetManagedPrefixListEntries",
+    "iam:ListAccountAliases",
+}
+WITHOUT_RESOURCE = {"cloudtrail:LookupEvents", "lambda:ListEventSourceMappings", *LOOK_UPS}
 LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 
@@ -107,7 +119,7 @@ def called() -> set[str]:
 def test_a_policy_allows_what_the_code_calls_and_no_more(stage: str) -> None:
     allowed = {action for statement in policy(stage)["Statement"] for action in statement["Action"]}
     assert called() == set(CALLS.values())
-    assert allowed == called() | LOGS | IN_TRANSACTIONS | POLLER
+    assert allowed == called() | LOGS | IN_TRANSACTIONS | POLLER | LOOK_UPS
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])

@@ -64,6 +64,10 @@ class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in Clo
         super().__init__("; ".join(_sentence(alert_id, failed) for alert_id, failed in self.failures))
 
 
+class NotDecided(Exception):  # noqa: N818 - it reads as what happened
+    """Whether the alert is to be sent could not be written down: the event has to come again."""
+
+
 def _sentence(alert_id: str, failed: Undelivered) -> str:
     lasting = "permanently" if failed.permanent else f"after {failed.attempts} attempts"
     return f"alert {alert_id} was not delivered to {failed.destination}: {failed.reason} ({lasting})"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from chalicelib.alerts import Alert
 from chalicelib.delivery.bursts import SUPPRESSED, Bursts
+from chalicelib.delivery.direct import NotDecided
 from chalicelib.delivery.queue import QueueError
 from chalicelib.delivery.silences import Silences
 from chalicelib.delivery.state import StateError
-from chalicelib.handling import NotDecided
 from chalicelib.logs import Log
 
 

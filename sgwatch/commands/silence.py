@@ -19,9 +19,14 @@ from chalicelib.text import visible
 from sgwatch.durable_access import Stage, caller, refusals
 from sgwatch.terminal import refuse
 
-app = typer.Typer(help="Alerts that are not wanted for a while (durable delivery only).", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 LONGEST = timedelta(days=90)
+
+
+@app.callback()
+def silence() -> None:
+    """Hold back alerts for a time, with a reason."""
 
 
 @app.command()

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import queue
 import random
-import signal
 import sys
 import threading
 import time
@@ -289,16 +287,19 @@ class Worker:
         while True:
             if not pipe.poll(max(0.0, ends_at - time.monotonic())):
                 self._result.timeouts += 1
+                self._process.kill()
                 self._end()
                 raise Killed
             try:
                 said, *rest = pipe.recv()
+                if said == "call":
+                    self._answer(pipe, *rest)
             except (EOFError, OSError):
                 self._end()
                 raise Killed from None
             if said == "call":
-                self._answer(pipe, *rest)
-            elif said == "accepted":
+                continue
+            if said == "accepted":
                 self._accepted = rest[0]
             elif said == "dying":
                 self._result.deaths[rest[0]] += 1
@@ -327,12 +328,11 @@ class Worker:
         if self._accepted is not None:
             self._result.in_the_window.append(self._accepted)
             self._accepted = None
-        if self._process is not None:
-            if self._process.is_alive():
-                os.kill(self._process.pid, signal.SIGKILL)
-            self._process.join()
+        # A function ends when its pipe does; one that sends no answer was killed already.
         if self._pipe is not None:
             self._pipe.close()
+        if self._process is not None:
+            self._process.join()
         self._pipe = None
         self._restart = False
 
