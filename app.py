@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice import Chalice
+from chalice import Chalice, Rate
 from chalice.app import CloudWatchEvent, SQSEvent
 
 from chalicelib import bootstrap
@@ -50,3 +50,11 @@ if QUEUE := delivery_queue():
         context: Any = event.context
         invocation = Invocation(context.aws_request_id, context.get_remaining_time_in_millis)
         return bootstrap_durable.deliver_function().handle(event.to_dict(), invocation)
+
+    @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
+    def reconcile(event: CloudWatchEvent) -> None:
+        """Compare the live rules with what was told, and tell what was not."""
+        from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
+
+        context: Any = event.context
+        bootstrap_durable.reconcile(Invocation(context.aws_request_id, context.get_remaining_time_in_millis))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
-from chalicelib.bootstrap import Clients, assemble, aws_client
+from chalicelib.bootstrap import Clients, assemble, aws_client, group_snapshots
 from chalicelib.delivery.bursts import Bursts, follow_up
 from chalicelib.delivery.deliver import DeliverFunction, Invocation, Patience
 from chalicelib.delivery.direct import Undelivered
@@ -21,6 +21,8 @@ from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.delivery.silences import Silences
 from chalicelib.delivery.state import StateTable
 from chalicelib.handling import AlertFunction
+from chalicelib.handling import Invocation as HandlingInvocation
+from chalicelib.reconcile import Reconciliation
 from chalicelib.settings import DurableSettings, Settings, SettingsError, from_environment, function_name
 
 
@@ -113,6 +115,34 @@ def deliver_function() -> DeliverFunction:
         return assemble_deliver(from_environment(), function_name())
     except SettingsError as error:
         return assemble_deliver(error.sound, function_name())
+
+
+def reconcile(invocation: HandlingInvocation) -> None:
+    """Sweep the regions of this process's settings; look-ups must be on, for they keep what was told.
+
+    Raises:
+        SettingsError: the settings have faults.
+    """
+    settings = from_environment()
+    alerts = assemble(settings, function=function_name())
+    if settings.durable is None or settings.enrichment is None:
+        alerts.log.info("nothing is reconciled", reason="DELIVERY_QUEUE, STATE_TABLE and ENRICH are not all set")
+        return
+    made = parts(settings.durable)
+    account_id = str(aws_client("sts").get_caller_identity()["Account"])
+    reconciliation = Reconciliation(
+        account_id=account_id,
+        snapshots=group_snapshots(settings.durable.table),
+        table=made.table,
+        client=aws_client,
+        alert_of=alerts.alert_of,
+        seen=made.bursts.seen,
+        tell=lambda alert: alerts.announce(alert, invocation),
+        log=alerts.log,
+        now=_now,
+    )
+    for region in settings.durable.regions:
+        reconciliation.sweep(region)
 
 
 def _now() -> datetime:

@@ -102,6 +102,17 @@ class AlertFunction:
         if self.faults:
             raise SettingsError(self.faults, Settings())
 
+    def announce(self, alert: Alert, invocation: Invocation) -> None:
+        """Send one alert that is about no event of this invocation.
+
+        Raises:
+            NotDelivered: some destination has not got it.
+        """
+        outcomes = self._tell(alert, invocation, self.log.bind(**_identity(alert)))
+        failures = [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
+        if failures:
+            raise NotDelivered(failures)
+
     def _alerts(self, document: object, log: Log) -> Iterator[Alert]:
         found = False
         try:

@@ -58,6 +58,7 @@ class DurableSettings:
     queue: str
     table: str
     burst_seconds: int = 60
+    regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,8 @@ class _Reader:
     def _durable(self, values: Mapping[str, object]) -> DurableSettings | None:
         queue, table, burst = (values[name] for name in ("DELIVERY_QUEUE", "STATE_TABLE", "BURST_WINDOW"))
         if queue is not None and table is not None:
-            return DurableSettings(str(queue), str(table), burst if isinstance(burst, int) else 60)
+            regions: Any = values["RECONCILE_REGIONS"] or (self._environ.get("AWS_REGION", "us-east-1"),)
+            return DurableSettings(str(queue), str(table), burst if isinstance(burst, int) else 60, regions)
         for given, missing in (("DELIVERY_QUEUE", "STATE_TABLE"), ("STATE_TABLE", "DELIVERY_QUEUE")):
             if values[given] is not None and missing not in self._environ:
                 self.faults.append(f"{given} is set but {missing} is not: run `sgwatch setup`, or remove {given}")

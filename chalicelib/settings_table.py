@@ -16,6 +16,7 @@ from chalicelib.destinations.http import url_fault
 from chalicelib.filters import compile_condition
 from chalicelib.secrets import parse_reference
 
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 _FIFO_QUEUE = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
@@ -110,6 +111,14 @@ def _table_name(text: str) -> str:
     if not _TABLE.fullmatch(text):
         raise ValueError(f'"{text}" is not the name of a DynamoDB table such as sgwatch-prod-state')
     return text
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if not _REGION.fullmatch(name):
+            raise ValueError(f'"{name}" is not a region such as eu-west-1')
+    return names
 
 
 def _window(text: str) -> int:
@@ -259,6 +268,12 @@ GLOBALS: tuple[Field, ...] = (
         "0 turns that off. Critical alerts are never gathered.",
         _window,
         default="60",
+    ),
+    Field(
+        "RECONCILE_REGIONS",
+        "Durable delivery with `ENRICH` only: the regions that are compared with what was told, every hour, with "
+        "commas between; without it, the function's own.",
+        _regions,
     ),
     Field(
         "ENRICH",
