@@ -7,6 +7,7 @@ and ``chalice package`` gets the same resources with what Chalice has no setting
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,9 +95,10 @@ def resources(place: Place) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def package_template() -> bytes:
+def package_template(stage: str = "prod") -> bytes:
     """What ``chalice package --merge-template`` is given: the same resources, and the functions' wiring to them."""
     document = template()
+    document["Parameters"]["Stage"]["Default"] = stage
     document["Resources"][ALERT_RESOURCE] = {
         "Properties": {
             "EventInvokeConfig": {
@@ -143,3 +145,7 @@ def _name_of(resource: Mapping[str, Any], place: Place) -> str:
     properties = resource["Properties"]
     named = next(properties[key] for key in ("QueueName", "TableName", "AlarmName") if key in properties)
     return str(_resolve(named, place, {}))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(package_template(sys.argv[1]))
