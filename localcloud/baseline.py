@@ -1,4 +1,4 @@
-"""The alarm path that CIS asks for, made in the local cloud with real calls, so that it can be seen to fire."""
+"""What an account has before sgwatch comes: the alarm path that CIS asks for, and a topic for alerts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ EVENTS = (
 )
 PATTERN = "{ " + " || ".join(f"($.eventName = {name})" for name in EVENTS) + " }"
 ONCALL = "oncall@example.com"
+READER = "security@example.com"
 
 
 def make_alarm_path(cloud: LocalCloud) -> None:
     """Trail, log group, metric filter, alarm, topic and a confirmed subscriber."""
-    topic = _topic(cloud)
+    topic = confirmed_topic(cloud, "security-alarms", ONCALL)
     _trail(cloud)
     cloud.client("logs").put_metric_filter(
         logGroupName="cloudtrail",
@@ -43,11 +44,12 @@ def make_alarm_path(cloud: LocalCloud) -> None:
     )
 
 
-def _topic(cloud: LocalCloud) -> str:
+def confirmed_topic(cloud: LocalCloud, name: str, address: str) -> str:
+    """The ARN of a topic whose one subscriber, an e-mail address, has confirmed."""
     sns = cloud.client("sns")
-    topic: str = sns.create_topic(Name="security-alarms")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=ONCALL)
-    [asked] = [item for item in cloud.inbox.messages("email") if item.where == ONCALL]
+    topic: str = sns.create_topic(Name=name)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+    [asked] = [item for item in cloud.inbox.messages("email") if item.where == address]
     sns.confirm_subscription(TopicArn=topic, Token=asked.payload["Token"])
     cloud.inbox.clear()
     return topic

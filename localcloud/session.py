@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from localcloud.baseline import READER, confirmed_topic
 from localcloud.cloud import LocalCloud
 from localcloud.deploy import Deployed, deploy
 from localcloud.receivers.webhook import SECRET
@@ -30,7 +31,12 @@ class Interrupted(BaseException):
 
 def variables_of(cloud: LocalCloud) -> dict[str, str]:
     """The app's settings that point it at the local receivers."""
-    return {"SLACK_WEBHOOK_URL": cloud.slack_url, "WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET}
+    return {
+        "SLACK_WEBHOOK_URL": cloud.slack_url,
+        "SNS_TOPIC_ARN": confirmed_topic(cloud, "sgwatch-alerts", READER),
+        "WEBHOOK_URL": cloud.webhook_url,
+        "WEBHOOK_SECRET": SECRET,
+    }
 
 
 @contextmanager

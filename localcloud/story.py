@@ -1,7 +1,8 @@
-"""A story of six security group calls that a newcomer can follow, and the alerts that they must set off."""
+"""A story of seven security group calls that a newcomer can follow, and the alerts that they must set off."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 from localcloud.callers import Credentials
 from localcloud.cloud import LocalCloud
+from localcloud.inbox import Message
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 TERRAFORM = "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 (+https://www.terraform.io) aws-sdk-go-v2/1.32.4 os/linux"
@@ -21,6 +23,8 @@ WORLD = "0.0.0.0/0"
 # A Slack channel takes one message a second; the story keeps to it, and so can be followed.
 PACE_SECONDS = 1.1
 WAIT_SECONDS = 20.0
+# Where each alert must arrive; the e-mail comes through SNS.
+SERVICES = ("webhook", "slack", "email")
 
 
 class StoryError(Exception):
@@ -40,11 +44,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of a step: its alert (None where none came) and the seconds from call to receipt."""
+    """What came of a step: its alert (None where none came), seconds from call to receipt, where it did not arrive."""
 
     step: Step
     alert: Mapping[str, Any] | None
     seconds: float
+    missing: tuple[str, ...] = ()
 
     @property
     def severity(self) -> str | None:
@@ -53,8 +58,8 @@ class Told:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the alert came and is as severe as it must be."""
-        return self.severity == self.step.severity
+        """Whether the alert came everywhere and is as severe as it must be."""
+        return self.severity == self.step.severity and not self.missing
 
 
 class Scene:
@@ -176,19 +181,26 @@ def play(cloud: LocalCloud) -> Iterator[Callable[[], Told]]:
         yield lambda step=step: _tell(scene, step)  # type: ignore[misc]  # mypy cannot infer a lambda's default
 
 
+def _arrival(cloud: LocalCloud, service: str, event_id: str) -> Message | None:
+    return cloud.inbox.wait_for(
+        lambda item: item.service == service and event_id in f"{json.dumps(item.payload)} {item.text}", WAIT_SECONDS
+    )
+
+
 def _tell(scene: Scene, step: Step) -> Told:
     seen = len(scene.cloud.records)
     step.act(scene)
     record = next((item for item in list(scene.cloud.records)[seen:] if item["eventName"] == step.event_name), None)
     if record is None:
         raise StoryError(f"no CloudTrail record of {step.event_name} was made")
-    message = scene.cloud.inbox.wait_for(
-        lambda item: item.service == "webhook" and item.payload.get("id") == record["eventID"], WAIT_SECONDS
-    )
+    event_id = str(record["eventID"])
+    arrived = {service: _arrival(scene.cloud, service, event_id) for service in SERVICES}
+    missing = tuple(service for service, message in arrived.items() if message is None)
+    message = arrived["webhook"]
     if message is None:
-        told = Told(step, None, WAIT_SECONDS)
+        told = Told(step, None, WAIT_SECONDS, missing)
     else:
-        told = Told(step, message.payload, scene.cloud.seconds_to(message, record["eventID"]))
+        told = Told(step, message.payload, scene.cloud.seconds_to(message, event_id), missing)
     if told.alert is not None:
         scene.alerts.append(told.alert)
     time.sleep(PACE_SECONDS)

@@ -13,12 +13,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.alerts import from_json
 from localcloud.baseline import ONCALL, make_alarm_path
 from localcloud.cloud import LocalCloud
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running
 from localcloud.story import STEPS, StoryError, Told, play
 from sgwatch.commands.local import COLORS
+from sgwatch.render import show
+
+DEPLOY = """\
+To deploy sgwatch into an AWS account (docs/deploy.md):
+  1. set SLACK_WEBHOOK_URL, SNS_TOPIC_ARN or WEBHOOK_URL in .chalice/config.json
+  2. .venv/bin/chalice deploy --stage prod
+  3. .venv/bin/sgwatch send-test"""
 
 
 def demo(
@@ -38,6 +46,7 @@ def demo(
             told = _play(console, cloud)
             mail = cloud.inbox.wait_for(lambda item: item.service == "email" and item.where == ONCALL, 5)
             _print_summary(console, told, None if mail is None else mail.title)
+            console.print(f"\n{DEPLOY}", soft_wrap=True)
             if keep:
                 console.print(f"\nThe inbox page stays at {cloud.inbox_url} until Ctrl-C.", soft_wrap=True)
                 _wait()
@@ -66,7 +75,14 @@ def _play(console: Console, cloud: LocalCloud) -> list[Told]:
         console.print(_mark(result), line, _severity(result.severity), f"{result.seconds:.2f} s", soft_wrap=True)
         for detail in _details(result):
             console.print(Text(f"      {detail}", style="dim"), soft_wrap=True)
+        if result.alert is not None and result.severity == "critical" and not any(map(_is_critical, told[:-1])):
+            console.print("\n      What people read in Slack, by e-mail and through the webhook:\n", soft_wrap=True)
+            show(console, from_json(result.alert))
     return told
+
+
+def _is_critical(told: Told) -> bool:
+    return told.severity == "critical"
 
 
 def _mark(told: Told) -> Text:
@@ -83,6 +99,8 @@ def _details(told: Told) -> list[str]:
     if told.alert is None:
         return []
     details = [str(told.alert["title"])]
+    if told.missing:
+        details.append(f"not arrived: {', '.join(told.missing)}")
     for item in told.alert["changes"]["modified"]:
         before, after = item["before"], item["after"]
         old = "unknown" if before is None else str(before["peer"]["value"])
