@@ -83,7 +83,7 @@ def assemble_deliver(
         kept=made.kept,
         announce=announce,
         end_burst=end_burst,
-        reports_failures=EventSource(lambda: client("lambda"), function, settings.durable.queue).reports_failures,
+        reports_failures=EventSource(lambda: client("lambda"), made.queue.arn).reports_failures,
         log=alerts.log,
         metrics=alerts.metrics,
         now=_now,

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from chalicelib.delivery.event_source import RESPONSES
 from sgwatch.durable_template import Place, resources
 
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 RETRIES, MAX_AGE_SECONDS = 2, 21_600
-RESPONSES = "ReportBatchItemFailures"
 _ALARM_FIELDS = (
     "Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator",
     "TreatMissingData", "Dimensions", "AlarmActions", "OKActions",
@@ -79,7 +79,13 @@ def _event_source(place: Place, lambda_client: Any) -> Iterator[Difference]:
     deliver = place.function("deliver")
     if not deployed(lambda_client, deliver):
         return
-    for mapping in lambda_client.list_event_source_mappings(FunctionName=deliver)["EventSourceMappings"]:
+    source = place.queue_arn(place.queue)
+    mappings = lambda_client.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
+    if not mappings:
+        create = partial(lambda_client.create_event_source_mapping, EventSourceArn=source, FunctionName=deliver)
+        mend = partial(create, BatchSize=1, FunctionResponseTypes=[RESPONSES])
+        yield Difference(f"{deliver}: nothing reads its queue", mend)
+    for mapping in mappings:
         update = partial(lambda_client.update_event_source_mapping, UUID=mapping["UUID"])
         if RESPONSES not in (mapping.get("FunctionResponseTypes") or ()):
             yield Difference(

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+RESPONSES = "ReportBatchItemFailures"
+
 
 class EventSource:
-    """The event source mapping between a queue and a function; it is asked for when something first fails."""
+    """What Lambda reads the queue with, asked for when something first fails; ``queue`` gives the queue's ARN."""
 
-    def __init__(self, client: Callable[[], Any], function: str, queue: str) -> None:
+    def __init__(self, client: Callable[[], Any], queue: Callable[[], str]) -> None:
         self._client = client
-        self._function = function
         self._queue = queue
         self._reports = False
 
@@ -28,12 +29,8 @@ class EventSource:
 
     def _ask(self) -> bool:
         try:
-            answer = self._client().list_event_source_mappings(FunctionName=self._function)
+            answer = self._client().list_event_source_mappings(EventSourceArn=self._queue())
         except Exception:  # noqa: BLE001 - whatever it was, raising is the answer that loses nothing
             return False
-        own = [
-            mapping
-            for mapping in answer.get("EventSourceMappings", ())
-            if str(mapping.get("EventSourceArn", "")).endswith(f":{self._queue}")
-        ]
-        return bool(own) and all("ReportBatchItemFailures" in item.get("FunctionResponseTypes", ()) for item in own)
+        mappings = answer.get("EventSourceMappings", ())
+        return bool(mappings) and all(RESPONSES in (item.get("FunctionResponseTypes") or ()) for item in mappings)

@@ -128,6 +128,15 @@ class Queue:
             },
         )
 
+    def arn(self) -> str:
+        """The queue's ARN.
+
+        Raises:
+            QueueError: SQS did not tell.
+        """
+        answer = self._call("get_queue_attributes", QueueUrl=self._url, AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
     @cached_property
     def _url(self) -> str:
         return str(self._call("get_queue_url", QueueName=self.name)["QueueUrl"])

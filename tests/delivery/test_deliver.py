@@ -11,6 +11,7 @@ import pytest
 from chalicelib.alerts import AlertKind
 from chalicelib.delivery.deliver import NotAllDelivered, Patience
 from chalicelib.delivery.envelope import Delivery, encode
+from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import Queue
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
@@ -249,3 +250,31 @@ def test_two_functions_cannot_hold_the_same_delivery(durable: World) -> None:
     ledger.delivered("d", "slack", "ref")
     ledger.failed("d", "slack", "a straggler")
     assert ledger.claim("d", "slack", "four", 30) == AlreadyDelivered("ref")
+
+
+class Lambda:
+    """Lambda's answer about the queue's event sources."""
+
+    def __init__(self, *mappings: dict[str, object] | Exception) -> None:
+        self._mappings = mappings
+
+    def list_event_source_mappings(self, **_: object) -> dict[str, object]:
+        for each in self._mappings:
+            if isinstance(each, Exception):
+                raise each
+        return {"EventSourceMappings": list(self._mappings)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reports"),
+    [
+        (Lambda({"FunctionResponseTypes": ["ReportBatchItemFailures"]}), True),
+        (Lambda({"FunctionResponseTypes": []}), False),
+        (Lambda({"FunctionResponseTypes": None}), False),
+        (Lambda({"FunctionResponseTypes": ["ReportBatchItemFailures"]}, {}), False),
+        (Lambda(), False),
+        (Lambda(RuntimeError("AccessDenied")), False),
+    ],
+)
+def test_failures_are_reported_only_where_lambda_is_known_to_read_them(answer: Lambda, reports: bool) -> None:
+    assert EventSource(lambda: answer, lambda: "arn").reports_failures() is reports
