@@ -74,7 +74,7 @@ def assemble_deliver(
         problems.announce(destination, reason, invocation.remaining_ms)
 
     def end_burst(message: BurstEnd, invocation: Invocation) -> None:
-        _end_burst(message, invocation, made, alerts)
+        tell_burst(message, invocation, made, alerts)
 
     return DeliverFunction(
         destinations=destinations,
@@ -91,7 +91,7 @@ def assemble_deliver(
     )
 
 
-def _end_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: AlertFunction) -> None:
+def tell_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: AlertFunction) -> None:
     """Queue what was folded, for each destination what that destination wants of it."""
     folded = made.bursts.end(message.burst, message.window)
     wanting = [(alert, alerts.wanted(alert, alerts.log)) for alert in folded]

@@ -37,7 +37,6 @@ CALLS = {
     "update_item": "dynamodb:UpdateItem",
     "list_event_source_mappings": "lambda:ListEventSourceMappings",
     "lookup_events": "cloudtrail:LookupEvents",
-    "assume_role": "sts:AssumeRole",
 }
 # Conditions in a transaction have an action of their own; the puts in it are dynamodb:PutItem.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html

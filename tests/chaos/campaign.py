@@ -34,13 +34,13 @@ from tests.chaos import destinations as receivers
 from tests.chaos.worker import TIME_LIMIT_SECONDS, Spec, work
 from tests.support.durable import DEAD, QUEUE, REGION, TABLE, make_resources
 
-VISIBILITY_SECONDS = 8
+VISIBILITY_SECONDS = 10
 SERVICES: tuple[Any, ...] = ("sqs", "dynamodb")
 ACCOUNT = "123456789012"
 NAMES = ("slack", "sns", "webhook")
 # More than this many messages at once make moto's own queue the bottleneck.
 MOST_QUEUED = 40
-PATIENCE = Patience(first_wait=0.4, longest_wait=2.0, give_up_after=600.0, needed=1.0)
+PATIENCE = Patience(first_wait=0.4, longest_wait=2.0, give_up_after=600.0, needed=3.0)
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.chaos.worker", "tests.chaos.destinations"])
 
@@ -52,7 +52,7 @@ class Plan:
     events: int
     seed: int = 1
     groups: int = 60
-    workers: int = 8
+    workers: int = 12
     alert_workers: int = 2
     faults: float = 1.0
     throttled: float = 0.05

@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
 
     def _hang(self) -> None:
-        time.sleep(1.5)
+        time.sleep(4.0)
 
     def _reset(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _drip(self) -> None:
         for each in b"HTTP/1.1 200 OK":
             self.wfile.write(bytes([each]))
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass

@@ -15,6 +15,9 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
+# Imported with the first alert otherwise, inside the time that the destination has.
+import requests  # noqa: F401
+
 from chalicelib.alerts import Alert
 from chalicelib.bootstrap_durable import parts
 from chalicelib.delivery.deliver import DeliverFunction, Patience
@@ -32,7 +35,7 @@ from chalicelib.metrics import Metrics
 from chalicelib.settings import DurableSettings
 
 TLS_FAULTS = 0.05
-TIME_LIMIT_SECONDS = 6.0
+TIME_LIMIT_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,8 @@ def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunctio
         return RemoteClient(pipe, fate, service)
 
     made = parts(DurableSettings(spec.queue, spec.table, burst_seconds=60), client)
-    door = HttpDoor(0.8, 0.8, deadline=1.0)
+    # Long enough that a busy machine is not taken for a destination that does not answer.
+    door = HttpDoor(2.0, 2.0, deadline=2.5)
     destinations = {
         name: Fated(Webhook(name, url, None, door), Webhook(name, spec.broken_tls_url, None, door), fate)
         for name, url in spec.urls.items()

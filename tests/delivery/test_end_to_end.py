@@ -1,4 +1,4 @@
-"""Durable delivery as it is used: set up, deployed by the real Chalice, in the local cloud, its policies in force."""
+"""Durable delivery as it is used: set up, deployed by the real Chalice, its policies in force in the local cloud."""
 
 from __future__ import annotations
 
