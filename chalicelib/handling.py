@@ -6,9 +6,10 @@ makes AWS try again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from chalicelib import metrics as names
 from chalicelib.alerts import Alert, AlertKind
@@ -50,6 +51,7 @@ class AlertFunction:
     log: Log
     metrics: Metrics
     now: Callable[[], datetime]
+    alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
     def handle(self, document: object, invocation: Invocation) -> None:
         """Alert on every record in the event; raises what ``tell`` raises."""
@@ -83,7 +85,7 @@ class AlertFunction:
             for raw in unwrap(document):
                 found = True
                 try:
-                    alert = alert_of(raw)
+                    alert = self.alert_of(raw)
                 except NotWatched as error:
                     log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
                 else:

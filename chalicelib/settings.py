@@ -60,14 +60,29 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrichmentSettings:
+    """How look-ups are made."""
+
+    timeout: float = 3.0
+    role: str | None = None
+    with_config: bool = False
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    owner_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, or (from a SettingsError) the sound part of them."""
+    """All settings, or (from a SettingsError) the sound part of them.
+
+    ``enrichment`` is None where look-ups are off.
+    """
 
     destinations: tuple[DestinationSettings, ...] = ()
     ignore_when: Condition | None = None
     watch: tuple[EventGroup, ...] = DEFAULT_WATCH
     log_level: str = "info"
     audit: AuditSettings = field(default_factory=AuditSettings)
+    enrichment: EnrichmentSettings | None = None
     rows: tuple[Row, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -164,9 +179,14 @@ class _Reader:
             watch=watch or DEFAULT_WATCH,
             log_level=str(values["LOG_LEVEL"] or "info"),
             audit=_audit(values),
+            enrichment=_enrichment(values) if values["ENRICH"] else None,
             rows=tuple(self._rows),
             secrets=tuple(self._secrets),
         )
+
+    def read_enrichment(self) -> EnrichmentSettings:
+        wanted = ("ENRICH_TIMEOUT", "ENRICH_ROLE", "ENRICH_CONFIG", "ACCOUNT_NAMES", "OWNER_TAGS")
+        return _enrichment({item.name: self._value(item.name, item) for item in GLOBALS if item.name in wanted})
 
     def _destinations(self, kind: Kind) -> list[DestinationSettings]:
         named: dict[str, dict[str, _Variable]] = {}
@@ -251,6 +271,29 @@ def _audit(values: Mapping[str, object]) -> AuditSettings:
         standard=str(values["AUDIT_STANDARD"] or "cis_5"),
         heartbeat_url=None if url is None else str(url),
         auto_repair=values["AUTO_REPAIR"] is True,
+    )
+
+
+def enrichment_settings(environ: Mapping[str, str] | None = None) -> EnrichmentSettings:
+    """How look-ups are made, whether or not they are on: for who asks for them on the command line.
+
+    Raises:
+        SettingsError: one of them is faulty.
+    """
+    reader = _Reader(os.environ if environ is None else environ, "environment")
+    enrichment = reader.read_enrichment()
+    if reader.faults:
+        raise SettingsError(reader.faults, Settings(enrichment=enrichment))
+    return enrichment
+
+
+def _enrichment(values: Mapping[str, Any]) -> EnrichmentSettings:
+    return EnrichmentSettings(
+        timeout=values["ENRICH_TIMEOUT"] or EnrichmentSettings().timeout,
+        role=values["ENRICH_ROLE"],
+        with_config=bool(values["ENRICH_CONFIG"]),
+        account_names=values["ACCOUNT_NAMES"] or {},
+        owner_tags=values["OWNER_TAGS"] or (),
     )
 
 

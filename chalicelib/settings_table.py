@@ -79,10 +79,6 @@ def _standard(text: str) -> str:
     return choice(STANDARDS)(text)
 
 
-def _switch(text: str) -> bool:
-    return choice(("true", "false"))(text) == "true"
-
-
 def _severity(text: str) -> Severity:
     return Severity(choice(Severity)(text))
 
@@ -106,6 +102,49 @@ def _topic_arn(text: str) -> str:
     if not _TOPIC_ARN.fullmatch(text):
         raise ValueError(f'"{text}" is not the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:security')
     return text
+
+
+def read_switch(text: str) -> bool:
+    """The reader of settings that are ``true`` or ``false``."""
+    return choice(("true", "false"))(text) == "true"
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 20:
+        raise ValueError(f'"{text}" is not a number of seconds between 0.1 and 20')
+    return seconds
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_ROLE = re.compile(r"(arn:[a-z-]+:iam::(\d{12}|\{account\}):role/([\w+=,.@/-]{1,512}/)?)?[\w+=,.@-]{1,64}")
+
+
+def _role(text: str) -> str:
+    if not _ROLE.fullmatch(text):
+        raise ValueError(f'"{text}" is neither a role\'s name nor an ARN such as arn:aws:iam::{{account}}:role/sgwatch')
+    return text
+
+
+def read_account_names(text: str) -> dict[str, str]:
+    """Account ids and their names, from ``id=name`` with commas between."""
+    names = {}
+    for part in text.split(","):
+        account_id, _, name = part.strip().partition("=")
+        if not re.fullmatch(r"\d{12}", account_id) or not name.strip():
+            raise ValueError(f'"{part.strip()}" is not an account\'s twelve digits, = and a name')
+        names[account_id] = name.strip()
+    return names
+
+
+def _tag_names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise ValueError(f'"{text}" is not a list of tag names with commas between')
+    return names
 
 
 MIN_SEVERITY = Field(
@@ -165,7 +204,7 @@ KINDS = (
     Kind("EVENT_BUS"),
 )
 
-GLOBALS = (
+GLOBALS: tuple[Field, ...] = (
     Field(
         "WATCH",
         "Which groups of events are watched: `rules`, `groups`, `attachments`, `prefix_lists`, `tamper`, "
@@ -200,8 +239,44 @@ GLOBALS = (
     Field(
         "AUTO_REPAIR",
         "`true` lets the functions make missing links of the alarm path, of those named `sgwatch-…` only, and say so.",
-        _switch,
+        read_switch,
         default="false",
+    ),
+    Field(
+        "ENRICH",
+        "`true` looks up what the record does not tell (docs/enrichment.md), with at most three calls an alert; "
+        "`false` asks AWS nothing.",
+        read_switch,
+        default="false",
+    ),
+    Field(
+        "ENRICH_TIMEOUT",
+        "How many seconds the look-ups of one alert may take; what is late is said to be unknown.",
+        _seconds,
+        default="3",
+    ),
+    Field(
+        "ENRICH_ROLE",
+        "The role that is assumed to look into other accounts: its name, or its ARN with `{account}` for the id.",
+        _role,
+    ),
+    Field(
+        "ENRICH_CONFIG",
+        "`true` also asks AWS Config what was before, where neither record nor state table tells.",
+        read_switch,
+        default="false",
+    ),
+    Field(
+        "ACCOUNT_NAMES",
+        "What accounts are called in alerts, such as `123456789012=production,444455556666=audit`; of others the "
+        "alias is looked up where a call is left.",
+        read_account_names,
+    ),
+    Field(
+        "OWNER_TAGS",
+        "The tags that name a security group's owner, whatever their case; the first that is there counts.",
+        _tag_names,
+        default="owner,team",
     ),
 )
 PLANNED_GLOBALS = ("DELIVERY_QUEUE", "STATE_TABLE")

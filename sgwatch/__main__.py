@@ -44,6 +44,7 @@ COMMANDS = (
     Command("audit", "audit", "audit", "Judge the CloudWatch alarm path of this account."),
     Command("pattern", "pattern", "pattern", "Tell which security group calls a metric filter pattern counts."),
     Command("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
+    Command("undo", "undo", "undo", "Print the commands that take a change back, or run them."),
     Command("config", "config", "config", "Read the settings back, secrets masked."),
     Command("send-test", "send_test", "send_test", "Send a test alert to every destination."),
     Command("local", "local", "app", "Run the local cloud until Ctrl-C."),

@@ -37,6 +37,8 @@ def show(console: Console, report: Report) -> None:
     for path in report.paths:
         _show_path(console, path)
     _show_findings(console, "Beside the paths", report.findings)
+    if report.findings:
+        console.print()
     console.print(_coverage(report))
     console.print(_standards(report))
     for note in report.notes:
@@ -90,7 +92,7 @@ def _show_findings(console: Console, title: str, findings: tuple[Finding, ...] |
         line.add_row("  ", Text(MARKS[finding.status], style=STYLES[finding.status]), Text(printable(finding.reason)))
         console.print(line)
         if finding.fix and finding.status is not Status.PASS:
-            console.print(Text("    fix: ", style="dim"), end="")
+            console.print(Text("     fix: ", style="dim"), end="")
             console.print(Text(printable(finding.fix)), soft_wrap=True)
 
 

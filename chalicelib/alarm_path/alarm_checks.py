@@ -11,7 +11,7 @@ from chalicelib.alarm_path.alarm_model import Outcome, simulate
 from chalicelib.alarm_path.arns import parse_arn
 from chalicelib.alarm_path.composites import Composites, Parent
 from chalicelib.alarm_path.datapoints import Emission
-from chalicelib.alarm_path.filter_checks import dimension_answers
+from chalicelib.alarm_path.filter_checks import dimension_answers, publishes_nothing
 from chalicelib.alarm_path.snapshot import MetricFilter, Region, Snapshot
 from chalicelib.alarm_path.snapshot_alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
 from chalicelib.alarm_path.standards import EVENTS
@@ -41,9 +41,9 @@ class RegionIndex:
     composites: Composites = field(default_factory=lambda: Composites({}))
 
     @classmethod
-    def of(cls, region: Region) -> RegionIndex:
+    def of(cls, region: Region, *, complete: bool = False) -> RegionIndex:
         """Index a region once; judging then takes time in proportion to what it looks at."""
-        index = cls(region, composites=Composites.of(region))
+        index = cls(region, composites=Composites.of(region, complete=complete))
         for alarm in region.metric_alarms or ():
             for key in dict.fromkeys(query.key for query in alarm.queries if not query.expression):
                 index.readers.setdefault(key, []).append(alarm)
@@ -91,8 +91,11 @@ def judge_alarm(
     """Every check of an alarm on a filter's metric."""
     read = [query for query in alarm.queries if query.key == (item.namespace, item.metric)]
     events = _events(read, item, snapshot.account_id)
-    outcome = _outcome(index, alarm, item, emission, snapshot.account_id)
-    findings = [_metric(alarm, item, read, events), _fires(alarm, item, emission, outcome)]
+    # Beside a filter that publishes nothing, the alarm's own faults show on the usual 1.
+    assumed = emission or (Emission(1.0, item.default) if publishes_nothing(item) else None)
+    outcome = _outcome(index, alarm, item, assumed, snapshot.account_id)
+    fires = _fires(alarm, item, emission, outcome, index.region.name)
+    findings = [_metric(alarm, item, read, events), fires]
     if outcome.leaves is not Status.PASS:
         fix = f"Set TreatMissingData of alarm {alarm.name} to notBreaching." if outcome.leaves is Status.FAIL else None
         findings.append(Finding("alarm-leaves", outcome.leaves, alarm.name, outcome.leaves_reason, fix))
@@ -165,9 +168,11 @@ def _outcome(
     return simulate(alarm, sources)
 
 
-def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome) -> Finding:
+def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome, region: str) -> Finding:
     status, reason = outcome.fires, outcome.reason
-    if emission is None:
+    if emission is None and status is Status.FAIL:
+        reason = f"Alarm {alarm.name} would not fire even if metric filter {item.name} published 1. {reason}"
+    elif emission is None:
         status, reason = (
             Status.UNKNOWN,
             f"Whether alarm {alarm.name} fires depends on what metric filter {item.name} publishes.",
@@ -177,8 +182,9 @@ def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, ou
     fix = None
     if status is not Status.PASS:
         fix = (
-            f"aws cloudwatch put-metric-alarm --alarm-name {quote(alarm.name)} --namespace {quote(item.namespace)} "
-            f"--metric-name {quote(item.metric)} {GOOD_ALARM} --alarm-actions TOPIC_ARN"
+            f"aws cloudwatch put-metric-alarm --region {region} --alarm-name {quote(alarm.name)} "
+            f"--namespace {quote(item.namespace)} --metric-name {quote(item.metric)} {GOOD_ALARM} "
+            f"--alarm-actions {' '.join(map(quote, alarm.actions.on_alarm)) or 'TOPIC_ARN'}"
         )
     return Finding("alarm-fires", status, alarm.name, reason, fix)
 
@@ -199,7 +205,9 @@ def _routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm) -> tuple
 
 def _through(region: Region, parent: Parent) -> list[Route]:
     composite: CompositeAlarm = parent.alarm
-    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason)
+    fix = f"Put composite alarm {composite.name} again so that its ALARM follows the alarm below it alone."
+    fix_or_none = fix if parent.status is Status.FAIL else None
+    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason, fix_or_none)
     notes = (parent.reason,) if composite.suppressor and parent.status is Status.PASS else ()
     wait = composite.suppressor_wait if composite.suppressor else 0
     return [

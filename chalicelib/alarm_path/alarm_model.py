@@ -189,7 +189,7 @@ def _why_not(alarm: MetricAlarm, sources: Sources, quiet: Sequence[Point], busy:
     if quiet[place] in {Point.OK, Point.EITHER}:
         return (
             f"One matching record does not breach alarm {alarm.name}: {_measures(alarm)} of it is "
-            f"{_shown(alarm, sources)}, and the alarm wants {wants}."
+            f"{_shown(alarm, sources)}, and the alarm wants {wants}{_how_often(alarm)}."
         )
     if busy[place] is not Point.BREACHING:
         return (
@@ -200,6 +200,12 @@ def _why_not(alarm: MetricAlarm, sources: Sources, quiet: Sequence[Point], busy:
         f"Alarm {alarm.name} wants {needed} breaching datapoints out of {periods}, and one matching record gives one "
         f"(missing data is treated as {alarm.treat_missing})."
     )
+
+
+def _how_often(alarm: MetricAlarm) -> str:
+    if alarm.datapoints_to_alarm == 1:
+        return ""
+    return f" in {alarm.datapoints_to_alarm} of {alarm.evaluation_periods} periods"
 
 
 def _measures(alarm: MetricAlarm) -> str:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 StateOf = Callable[[str], str | None]
 
+# An alarm that is known not to exist is not in ALARM; which of the other states AWS takes it for is not documented.
+ABSENT = "ABSENT"
+
 _TOKEN = re.compile(
     r"\s*(?:(?P<paren>[()])"
     r"|(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^()\"]+?))\s*\)"
@@ -92,12 +95,17 @@ def alarms_in(rule: Rule) -> frozenset[str]:
             return frozenset()
 
 
+def _is(found: str | None, state: str) -> bool | None:
+    if found is None or (found == ABSENT and state != "ALARM"):
+        return None
+    return found == state
+
+
 def holds(rule: Rule, state_of: StateOf) -> bool | None:
     """Whether the rule is true; None where that depends on an alarm whose state is not known."""
     match rule:
         case StateIs(state=state, alarm=alarm):
-            found = state_of(alarm)
-            return None if found is None else found == state
+            return _is(state_of(alarm), state)
         case Constant(value=value):
             return value
         case Not(inner=inner):

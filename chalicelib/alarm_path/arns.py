@@ -25,6 +25,11 @@ def parse_arn(text: str | None) -> Arn | None:
     """The ARN in ``text``, or None where it is not one."""
     if not isinstance(text, str):
         return None
+    return _parsed(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Arn | None:
     parts = text.split(":", 5)
     if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[2]:
         return None

@@ -13,7 +13,7 @@ from chalicelib.alarm_path.own_path import judge_own_path
 from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
 from chalicelib.alarm_path.snapshot import Snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard
-from chalicelib.alarm_path.trail_checks import unread
+from chalicelib.alarm_path.trail_checks import NEW_TRAIL, unread
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, worst
 
 DELAY_NOTE = (
@@ -57,8 +57,7 @@ def _missing_trails(snapshot: Snapshot) -> list[Finding]:
     if snapshot.trails:
         return []
     reason = f"Account {snapshot.account_id} has no CloudTrail trail, so nothing can raise an alarm."
-    fix = "Create a multi-region trail that delivers to a bucket and to a CloudWatch Logs log group."
-    return [Finding("trail-exists", Status.FAIL, snapshot.account_id, reason, fix)]
+    return [Finding("trail-exists", Status.FAIL, snapshot.account_id, reason, NEW_TRAIL)]
 
 
 def _event(chains: Sequence[Chain], gaps: Sequence[Status], event: str) -> EventAnswer:

@@ -133,13 +133,18 @@ def found_values(
     base = resolve(selector, sample)
     if any(isinstance(step, AnyValue) for step in selector.steps):
         return (base, *_any_value(selector, sample, base, tuple(conditions), is_service=is_service))
-    there = base or (_first_elements(selector, sample) if is_request_field(selector) else ())
-    shape = _shape(selector, is_service=is_service) if there else None
+    examples = there(selector, sample)
+    shape = _shape(selector, is_service=is_service) if examples else None
     if shape is None:
         return (base,)
-    named = [(value,) for condition in conditions for value in _values(shape, there[0], condition)]
-    others = [(value,) for value in _others(selector, there[0])] if isinstance(there[0], str) else []
+    named = [(value,) for condition in conditions for value in _values(shape, examples[0], condition)]
+    others = [(value,) for value in _others(selector, examples[0])] if isinstance(examples[0], str) else []
     return (base, *named, *others)
+
+
+def there(selector: Selector, sample: dict[str, Any]) -> tuple[Any, ...]:
+    """What the selector leads to in records like this sample, whose lists may be longer; nothing if it never does."""
+    return resolve(selector, sample) or (_first_elements(selector, sample) if is_request_field(selector) else ())
 
 
 def _any_value(

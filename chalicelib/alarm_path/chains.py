@@ -28,7 +28,8 @@ EVENT_CHECKS = {"trail-events", "filter-coverage", "alarm-metric"}
 class Chain:
     """One way: the names of its links, and the findings.
 
-    ``reach`` says per event whether the trail logs it and the alarm reads what the filter publishes.
+    ``reach`` says per event whether the trail logs it and the alarm reads what the filter publishes;
+    ``links`` is the answer of everything that holds for every event alike, ``answers`` that of all together.
     """
 
     trail: str
@@ -42,15 +43,12 @@ class Chain:
     seconds: int | None = None
     notes: tuple[str, ...] = ()
 
-    @property
-    def links(self) -> Status:
-        """The answer of everything that holds for every event alike."""
-        return worst(finding for finding in self.findings if finding.check not in EVENT_CHECKS)
+    links: Status = Status.UNKNOWN
+    answers: Mapping[str, Status] = field(default_factory=dict)
 
     def passes(self, event: str) -> Status:
         """Whether a successful call of this event reaches somebody along this chain."""
-        matched = self.coverage.covers(event) if self.coverage else Status.UNKNOWN
-        return all_of([self.links, self.reach.get(event, Status.UNKNOWN), matched])
+        return self.answers.get(event, Status.UNKNOWN)
 
     @property
     def exact(self) -> Status:
@@ -71,8 +69,8 @@ class Builder:
 
     def chains(self) -> list[Chain]:
         """Every chain of every trail."""
-        trails = {trail.arn or trail.name: trail for trail in self.snapshot.trails or ()}
-        return [chain for trail in trails.values() for chain in self._of_trail(trail)]
+        trails = _distinct(self.snapshot.trails or ())
+        return [_answered(chain) for trail in trails for chain in self._of_trail(trail)]
 
     def coverage(self, *patterns: str) -> PatternCoverage:
         """What patterns match together, worked out once."""
@@ -83,7 +81,10 @@ class Builder:
     def index(self, region: str) -> RegionIndex:
         """A region's index, built once."""
         if region not in self._regions:
-            self._regions[region] = RegionIndex.of(self.snapshot.region(region))
+            found = self.snapshot.region(region)
+            complete = found.metric_alarms is not None and found.composite_alarms is not None
+            complete = complete and not self.snapshot.errors_of("cloudwatch:DescribeAlarms", region=region)
+            self._regions[region] = RegionIndex.of(found, complete=complete)
         return self._regions[region]
 
     def _of_trail(self, trail: Trail) -> Iterator[Chain]:
@@ -192,6 +193,32 @@ class Builder:
             seconds=None if verdict.seconds is None else verdict.seconds + route.wait,
             notes=(*start.notes, *notes),
         )
+
+
+def _answered(chain: Chain) -> Chain:
+    links = worst(finding for finding in chain.findings if finding.check not in EVENT_CHECKS)
+    answers = {
+        event: all_of(
+            [
+                links,
+                chain.reach.get(event, Status.UNKNOWN),
+                chain.coverage.covers(event) if chain.coverage else Status.UNKNOWN,
+            ]
+        )
+        for event in EVENTS
+    }
+    return replace(chain, links=links, answers=answers)
+
+
+def _distinct(trails: Sequence[Trail]) -> list[Trail]:
+    """Each trail once: a multi-region trail is listed in every region, and answers best in its home region."""
+    found: dict[str, Trail] = {}
+    for trail in trails:
+        key = trail.arn or trail.name
+        known = found.get(key)
+        if known is None or (known.status is None and trail.status is not None):
+            found[key] = trail
+    return list(found.values())
 
 
 def _relevant(item: MetricFilter, coverage: PatternCoverage) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from chalicelib.alarm_path.alarm_rule import Rule, RuleError, alarms_in, holds, parse_rule
+from chalicelib.alarm_path.alarm_rule import ABSENT, Rule, RuleError, alarms_in, holds, parse_rule
 from chalicelib.alarm_path.snapshot import Region
 from chalicelib.alarm_path.snapshot_alarms import CompositeAlarm, MetricAlarm
 from chalicelib.alarm_path.verdicts import Status
@@ -29,16 +29,17 @@ class Composites:
     """The composite alarms of a region, with an index from each alarm to those that name it."""
 
     states: Mapping[str, str | None]
+    complete: bool = False
     rules: dict[str, tuple[CompositeAlarm, Rule]] = field(default_factory=dict)
     naming: dict[str, list[str]] = field(default_factory=dict)
     unreadable: list[tuple[CompositeAlarm, str]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, region: Region) -> Composites:
-        """Read every rule of a region once."""
+    def of(cls, region: Region, *, complete: bool) -> Composites:
+        """Read every rule of a region once. ``complete`` says whether the region's alarms were all read."""
         alarms: list[MetricAlarm | CompositeAlarm] = [*(region.metric_alarms or ()), *(region.composite_alarms or ())]
         states = {key: alarm.state for alarm in alarms for key in (alarm.name, alarm.arn)}
-        found = cls(states)
+        found = cls(states, complete)
         for alarm in region.composite_alarms or ():
             try:
                 rule = parse_rule(alarm.rule)
@@ -80,9 +81,10 @@ class Composites:
                     waiting += [name, alarm.arn]
 
     def _judge(self, alarm: CompositeAlarm, rule: Rule, firing: Collection[str]) -> Parent:
-        before = holds(rule, lambda key: "OK" if key in self.states else None)
-        at_rest = holds(rule, lambda key: _state(key, firing, "OK" if key in self.states else None))
-        now = holds(rule, lambda key: _state(key, firing, self.states.get(key)))
+        absent = ABSENT if self.complete else None
+        before = holds(rule, lambda key: "OK" if key in self.states else absent)
+        at_rest = holds(rule, lambda key: _state(key, firing, "OK" if key in self.states else absent))
+        now = holds(rule, lambda key: _state(key, firing, self.states.get(key, absent)))
         what = f"composite alarm {alarm.name}, whose rule is {alarm.rule}"
         if before:
             return Parent(alarm, Status.FAIL, f"A change does not move {what}: it is true before the change too.")
@@ -93,9 +95,8 @@ class Composites:
                 alarm, Status.FAIL, f"A change does not move {what}: the present state of the others forbids it."
             )
         if at_rest is None or now is None or before is None:
-            return Parent(
-                alarm, Status.UNKNOWN, f"Whether a change moves {what} depends on alarms that were not collected."
-            )
+            lacking = "do not exist" if self.complete else "were not collected"
+            return Parent(alarm, Status.UNKNOWN, f"Whether a change moves {what} depends on alarms that {lacking}.")
         return self._suppressed(alarm, firing)
 
     def _suppressed(self, alarm: CompositeAlarm, firing: Collection[str]) -> Parent:

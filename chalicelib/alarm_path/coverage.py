@@ -15,6 +15,7 @@ from functools import lru_cache
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse
 from chalicelib.alarm_path.filter_pattern.doubts import acceptance_doubts
 from chalicelib.alarm_path.filter_pattern.syntax import (
+    And,
     Compare,
     Expression,
     JsonPattern,
@@ -24,7 +25,7 @@ from chalicelib.alarm_path.filter_pattern.syntax import (
     Selector,
     Text,
 )
-from chalicelib.alarm_path.sample_callers import unrelated_records
+from chalicelib.alarm_path.sample_callers import UNRELATED_NAMES, unrelated_records
 from chalicelib.alarm_path.sample_lines import LinePattern
 from chalicelib.alarm_path.trial import Trial, try_lines, try_on_event
 from chalicelib.catalog import EventGroup, events_of
@@ -40,6 +41,8 @@ CLASSIC_EVENTS = (
 )
 # CIS 5.0 and later add the call that came with security group rule ids.
 CIS_5_EVENTS = (*CLASSIC_EVENTS, "ModifySecurityGroupRules")
+
+_EVENT_NAME = Selector((Name("eventName"),))
 
 JUDGED_EVENTS = tuple(
     dict.fromkeys((*CIS_5_EVENTS, *(event.name for event in events_of((EventGroup.RULES, EventGroup.GROUPS)))))
@@ -127,8 +130,23 @@ def also_counts(text: str) -> tuple[str, ...]:
         pattern = parse(text)
     except FilterPatternError:
         return ()
+    if isinstance(pattern, JsonPattern) and _names_known_events(pattern.expression):
+        return ()
     counted = (record for record in unrelated_records() if matches(pattern, record) is Verdict.MATCH)
     return tuple(dict.fromkeys(record["eventName"] for record in counted))
+
+
+def _names_known_events(expression: Expression) -> bool:
+    """Whether every alternative names an event that is none of the unrelated calls; most filters do."""
+    match expression:
+        case Or(items=items):
+            return all(_names_known_events(item) for item in items)
+        case And(items=items):
+            return any(_names_known_events(item) for item in items)
+        case Compare(selector=selector, operator="=", value=Text(text=text)) if selector == _EVENT_NAME:
+            return "*" not in text and text not in UNRELATED_NAMES
+        case _:
+            return False
 
 
 def means_exactly_the_six(pattern: Pattern) -> bool:
@@ -141,10 +159,9 @@ def means_exactly_the_six(pattern: Pattern) -> bool:
     """
     if not isinstance(pattern, JsonPattern):
         return False
-    event_name = Selector((Name("eventName"),))
     names: set[str] = set()
     for item in _alternatives(pattern.expression):
-        if not isinstance(item, Compare) or item.selector != event_name or item.operator != "=":
+        if not isinstance(item, Compare) or item.selector != _EVENT_NAME or item.operator != "=":
             return False
         names.add(item.value.text if isinstance(item.value, Text) else "")
     return names == set(CLASSIC_EVENTS)

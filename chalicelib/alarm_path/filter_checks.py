@@ -96,9 +96,14 @@ def _value(item: MetricFilter) -> tuple[Finding, Emission | None]:
     return Finding(check, Status.PASS, item.name, reason), Emission(value, item.default)
 
 
+def publishes_nothing(item: MetricFilter) -> bool:
+    """Of a filter without a number of its own: whether the field it names holds none in any of these records."""
+    return not item.value.startswith(_UNSURE_FIELDS)
+
+
 def _field_value(item: MetricFilter, check: str) -> Finding:
     what = f"Metric filter {item.name} publishes the value of {item.value or 'nothing'}"
-    if item.value.startswith(_UNSURE_FIELDS):
+    if not publishes_nothing(item):
         return Finding(
             check, Status.UNKNOWN, item.name, f"{what}, which these records may or may not hold as a number."
         )

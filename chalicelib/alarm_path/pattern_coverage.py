@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from chalicelib.alarm_path.coverage import also_counts, coverage, union_coverage
 from chalicelib.alarm_path.coverage_seam import PatternCoverage
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, parse
 from chalicelib.alarm_path.filter_pattern.syntax import And, Compare, Expression, JsonPattern, Name, Or, Selector, Text
 from chalicelib.alarm_path.standards import EVENTS
+from chalicelib.alarm_path.trial import is_absent
 
 _EVENT_NAME = Selector((Name("eventName"),))
 _NOTHING = PatternCoverage(dict.fromkeys(EVENTS, "never"))
 
 
 def coverage_of(patterns: tuple[str, ...]) -> PatternCoverage:
-    """What one filter pattern, or several together, match of the standards' events."""
+    """What one filter pattern, or several together, match of the standards' events.
+
+    These patterns are AWS's own answers: a filter that is there was taken, so blanks around its pattern
+    are none that AWS refused.
+    """
+    patterns = tuple(pattern.strip() or pattern for pattern in patterns)
     if all(_about_other_events(pattern) for pattern in patterns):
         return _NOTHING
     found = coverage(patterns[0]) if len(patterns) == 1 else union_coverage(patterns)
@@ -30,21 +38,29 @@ def coverage_of(patterns: tuple[str, ...]) -> PatternCoverage:
 
 
 def _about_other_events(pattern: str) -> bool:
-    """Whether a pattern names other events in every alternative; an account has many such filters."""
+    """Whether every alternative asks for what no call of the standards' events has; most filters do."""
     try:
         parsed = parse(pattern)
     except FilterPatternError:
         return False
-    return isinstance(parsed, JsonPattern) and _names_others(parsed.expression)
+    return isinstance(parsed, JsonPattern) and _asks_for_others(parsed.expression)
 
 
-def _names_others(expression: Expression) -> bool:
+def _asks_for_others(expression: Expression) -> bool:
     match expression:
         case Or(items=items):
-            return all(_names_others(item) for item in items)
+            return all(_asks_for_others(item) for item in items)
         case And(items=items):
-            return any(_names_others(item) for item in items)
-        case Compare(selector=selector, operator="=", value=Text(text=text)):
-            return selector == _EVENT_NAME and "*" not in text and text not in EVENTS
+            return any(_asks_for_others(item) for item in items)
+        case Compare(selector=selector, operator="=", value=Text(text=text)) if selector == _EVENT_NAME:
+            return "*" not in text and text not in EVENTS
+        case Compare(selector=selector):
+            return _never_there(selector)
         case _:
             return False
+
+
+@lru_cache(maxsize=1024)
+def _never_there(selector: Selector) -> bool:
+    """A comparison with a missing field is false, whatever its operator."""
+    return all(is_absent(selector, event) for event in EVENTS)

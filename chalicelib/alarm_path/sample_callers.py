@@ -61,6 +61,7 @@ _UNRELATED = (
     ("SetSecurityGroups", "elasticloadbalancing.amazonaws.com", False),
     ("PutRolePolicy", "iam.amazonaws.com", False),
 )
+UNRELATED_NAMES = frozenset(name for name, _, _ in _UNRELATED)
 
 
 def call_of(caller: Caller, event: str, source: str = EC2) -> dict[str, Any]:

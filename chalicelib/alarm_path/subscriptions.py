@@ -58,11 +58,7 @@ def deliver(subscription: Subscription, notification: Notification) -> Delivery:
         return Delivery(Status.FAIL, f"{subscription} has not confirmed its subscription")
     if not subscription.arn.startswith("arn:"):
         return Delivery(Status.FAIL, f"{subscription} is {subscription.arn or 'not a subscription'}")
-    if attributes is None:
-        return Delivery(
-            Status.UNKNOWN, f"the attributes of {subscription} were not collected, and it may have a filter policy"
-        )
-    passes = _filtered(attributes, notification)
+    passes = _filtered(attributes or {}, notification)
     if passes is Status.FAIL:
         return Delivery(Status.FAIL, f"the filter policy of {subscription} drops the alarm's notification")
     if passes is Status.UNKNOWN:
@@ -75,7 +71,7 @@ def deliver(subscription: Subscription, notification: Notification) -> Delivery:
 def _endpoint(subscription: Subscription, notification: Notification) -> Delivery:
     action = _POLICY_ACTIONS.get(subscription.protocol)
     if action is None:
-        return Delivery(Status.PASS, f"{subscription} has confirmed")
+        return Delivery(Status.PASS, f"{subscription} has confirmed", _unseen_filter(subscription))
     if not subscription.policy_collected:
         note = f"The policy of {subscription} was not collected; it has to let SNS in."
         return Delivery(Status.PASS, f"{subscription} is subscribed", note)
@@ -84,6 +80,13 @@ def _endpoint(subscription: Subscription, notification: Notification) -> Deliver
     call = ServiceCall(SNS, action, subscription.endpoint, notification.account_id, notification.topic_arn)
     answer = allows(subscription.function_policy, call)
     return Delivery(answer.status, f"{subscription}: {answer.why}")
+
+
+def _unseen_filter(subscription: Subscription) -> str | None:
+    """ListSubscriptionsByTopic shows no filter policy; only a subscription's own attributes do."""
+    if subscription.attributes is not None:
+        return None
+    return f"The attributes of {subscription} were not collected; a filter policy on it would not be seen here."
 
 
 def _filtered(attributes: Mapping[str, str], notification: Notification) -> Status:

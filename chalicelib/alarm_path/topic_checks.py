@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from shlex import quote
 from typing import Any
 
@@ -15,6 +16,7 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
 
 _KEY_CALLS = ("kms:GetKeyPolicy", "kms:DescribeKey")
 _KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
+_ENDPOINT_CALLS = {"lambda": "lambda:GetPolicy", "sqs": "sqs:GetQueueAttributes"}
 _SUBSCRIPTION_CALLS = ("sns:ListSubscriptionsByTopic",)
 
 
@@ -70,8 +72,11 @@ def _policy(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
 
 
 def _document(text: object) -> Any:
-    if not isinstance(text, str):
-        return text
+    return _parsed(text) if isinstance(text, str) else text
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
@@ -194,14 +199,23 @@ def _subscribers(snapshot: Snapshot, topic: Topic, notification: Notification) -
 
 def _delivery(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> Delivery:
     found = deliver(subscription, notification)
-    if found.status is not Status.UNKNOWN and not found.note:
+    if found.status is Status.FAIL:
         return found
-    calls = ("sns:GetSubscriptionAttributes",) if found.status is Status.UNKNOWN else ("lambda:GetPolicy",)
-    resource = subscription.arn if found.status is Status.UNKNOWN else subscription.endpoint
-    if calls == ("lambda:GetPolicy",) and subscription.protocol == "sqs":
-        calls = ("sqs:GetQueueAttributes",)
-    errors = snapshot.errors_of(*calls, region=_region(notification.topic_arn), resource=resource)
+    errors = _unread_about(snapshot, subscription, notification)
     if not errors:
         return found
     status, reason = unread(errors, f"subscription {subscription}")
     return Delivery(status, reason.rstrip("."))
+
+
+def _unread_about(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> list[AccessError]:
+    """The refusals over what the snapshot lacks of a subscription."""
+    region = _region(notification.topic_arn)
+    errors = []
+    if subscription.attributes is None:
+        for resource in (subscription.arn, notification.topic_arn):
+            errors += snapshot.errors_of("sns:GetSubscriptionAttributes", region=region, resource=resource)
+    call = _ENDPOINT_CALLS.get(subscription.protocol)
+    if call and not subscription.policy_collected:
+        errors += snapshot.errors_of(call, region=region, resource=subscription.endpoint)
+    return errors

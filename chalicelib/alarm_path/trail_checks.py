@@ -23,6 +23,8 @@ STALE_AGAINST_BUCKET = timedelta(hours=1)
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
 _CLASSES_WITH_FILTERS = {"STANDARD"}
 
+NEW_TRAIL = "Create a multi-region trail that delivers to a bucket and to a CloudWatch Logs log group."
+
 
 @dataclass(frozen=True, slots=True)
 class TrailVerdict:
@@ -67,7 +69,7 @@ def _logging(snapshot: Snapshot, trail: Trail) -> Finding:
     if trail.status is None:
         errors = snapshot.errors_of("cloudtrail:GetTrailStatus", region=trail.home_region, resource=trail.arn)
         status, reason = unread(errors, f"The status of trail {trail.name}")
-        return Finding("trail-logging", status, trail.arn, reason)
+        return Finding("trail-logging", status, trail.arn, reason, NEW_TRAIL if status is Status.FAIL else None)
     if trail.status.is_logging:
         return Finding("trail-logging", Status.PASS, trail.arn, f"Trail {trail.name} is logging.")
     fix = f"aws cloudtrail start-logging --name {quote(trail.arn)} --region {trail.home_region}"
@@ -86,7 +88,7 @@ def _selection(snapshot: Snapshot, trail: Trail) -> tuple[Selection | None, Find
     if trail.selectors is None:
         errors = snapshot.errors_of("cloudtrail:GetEventSelectors", region=trail.home_region, resource=trail.arn)
         status, reason = unread(errors, f"What trail {trail.name} selects")
-        return None, Finding("trail-events", status, trail.arn, reason)
+        return None, Finding("trail-events", status, trail.arn, reason, NEW_TRAIL if status is Status.FAIL else None)
     selected = select(trail.selectors, trail.custom_selectors, EVENTS)
     status = all_of(selected.events.values())
     if status is Status.PASS:
@@ -108,17 +110,13 @@ def _log_group(snapshot: Snapshot, trail: Trail, group: Arn | None) -> Finding:
     check = "trail-log-group"
     if group is None:
         reason = f"Trail {trail.name} does not deliver to a CloudWatch Logs log group."
-        fix = (
-            f"aws cloudtrail update-trail --name {quote(trail.arn)} --region {trail.home_region} "
-            f"--cloud-watch-logs-log-group-arn LOG_GROUP_ARN --cloud-watch-logs-role-arn ROLE_ARN"
-        )
-        return Finding(check, Status.FAIL, trail.arn, reason, fix)
+        return Finding(check, Status.FAIL, trail.arn, reason, _deliver_fix(trail))
     if group.region != trail.home_region:
         reason = (
             f"Trail {trail.name} names log group {log_group_name(group)} in {group.region}, and CloudTrail delivers "
             f"only to a group of the trail's home region, {trail.home_region}."
         )
-        return Finding(check, Status.FAIL, str(group), reason)
+        return Finding(check, Status.FAIL, str(group), reason, _deliver_fix(trail))
     if group.account != snapshot.account_id:
         kind = "Organization trail" if trail.organization else "Trail"
         reason = (
@@ -129,6 +127,13 @@ def _log_group(snapshot: Snapshot, trail: Trail, group: Arn | None) -> Finding:
         return Finding(check, Status.UNKNOWN, str(group), reason, fix)
     reason = f"Trail {trail.name} delivers to log group {log_group_name(group)} in {group.region}."
     return Finding(check, Status.PASS, str(group), reason)
+
+
+def _deliver_fix(trail: Trail) -> str:
+    return (
+        f"aws cloudtrail update-trail --name {quote(trail.arn)} --region {trail.home_region} "
+        "--cloud-watch-logs-log-group-arn LOG_GROUP_ARN --cloud-watch-logs-role-arn ROLE_ARN"
+    )
 
 
 def _delivery(snapshot: Snapshot, trail: Trail) -> Finding:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from chalicelib.alarm_path.candidates import found_values, is_request_field
+from chalicelib.alarm_path.candidates import found_values, is_request_field, there
 from chalicelib.alarm_path.filter_pattern.evaluate import Verdict, condition_verdict, resolve, soften
 from chalicelib.alarm_path.filter_pattern.syntax import (
     And,
@@ -112,8 +112,20 @@ def _constant(condition: Condition, event: str) -> Verdict | Condition:
         return condition_verdict(condition, (event,))
     if condition.selector == _EVENT_SOURCE:
         return condition_verdict(condition, (EC2,))
+    if is_absent(condition.selector, event):
+        return condition_verdict(condition, ())
     answers = _answers_alone(condition, event)
     return next(iter(answers)) if len(answers) == 1 else condition
+
+
+@lru_cache(maxsize=4096)
+def is_absent(selector: Selector, event: str) -> bool:
+    """Whether no successful call has the field, as ``errorCode``: then no literal can bring it there."""
+    if any(isinstance(step, AnyValue) for step in selector.steps):
+        return False
+    if is_request_field(selector):
+        return not any(there(selector, shape) for shape in requests(event))
+    return not any(there(selector, call_of(caller, event)) for caller in callers())
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,8 +14,6 @@ import typer
 from rich.console import Console
 
 from chalicelib.alarm_path.audit import audit as judge
-from chalicelib.alarm_path.auditing import Auditor, NotAudited
-from chalicelib.alarm_path.clients import client_factory, default_region
 from chalicelib.alarm_path.pattern_coverage import coverage_of
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot import Snapshot
@@ -42,7 +41,8 @@ class UsageError(ValueError):
 
 def audit(
     source: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="Judge this snapshot; no AWS is called.")
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Judge this snapshot (- is standard input); no AWS is called."),
     ] = None,
     target: Annotated[
         Path | None, typer.Option("--collect", metavar="FILE", help="Collect a snapshot and write it to this file.")
@@ -112,6 +112,10 @@ def gatherer(source: Path | None, stage: str | None) -> Collect:
 
 def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
     """Collect with the credentials and the region of the environment or the profile."""
+    # The AWS SDK takes longer to import than a snapshot takes to judge, and judging needs none of it.
+    from chalicelib.alarm_path.auditing import Auditor, NotAudited  # noqa: PLC0415
+    from chalicelib.alarm_path.clients import client_factory, default_region  # noqa: PLC0415
+
     region = default_region() or (deployed.region if deployed else None)
     if region is None:
         raise UsageError("no region: set AWS_REGION or AWS_DEFAULT_REGION, or judge a file with --from")
@@ -131,7 +135,8 @@ def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
 
 def _read(source: Path) -> Mapping[str, Any]:
     try:
-        document = json.loads(source.read_text(encoding="utf-8"))
+        raw = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
+        document = json.loads(raw.decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{source}: {error}") from error
     if not isinstance(document, dict):

@@ -36,6 +36,9 @@ def pattern(
 
     Exit status: 0 when the six classic events are always counted, 1 when not, 2 when a file cannot be read.
     """
+    filter_pattern, cut = without_line_end(filter_pattern)
+    if cut:
+        typer.echo("sgwatch: left out the line end behind the pattern; AWS takes no blank there", err=True)
     judged = coverage(filter_pattern)
     tested: list[tuple[Mapping[str, Any], Verdict]] | None = None
     if test is not None:
@@ -51,15 +54,21 @@ def pattern(
     raise typer.Exit(0 if judged.cis_1_to_4 else 1)
 
 
+def without_line_end(filter_pattern: str) -> tuple[str, bool]:
+    """The pattern without the line end that a file or a heredoc puts behind it, and whether there was one."""
+    trimmed = filter_pattern.rstrip("\r\n") or filter_pattern
+    return trimmed, trimmed != filter_pattern
+
+
 def run_on(
     filter_pattern: str, paths: list[Path], read: ReadRecords | None = None
 ) -> list[tuple[Mapping[str, Any], Verdict]]:
-    """Every record of the files in order, and whether the filter counts it; nothing for a refused pattern."""
+    """Every record of the files in order, and whether the filter counts it; a refused pattern counts none."""
     records = [record for path in paths for record in (read or read_records)(path)]
     try:
         parsed = parse(filter_pattern)
     except FilterPatternError:
-        return []
+        return [(record, Verdict.NO_MATCH) for record in records]
     return [(record, matches(parsed, record)) for record in records]
 
 

@@ -438,7 +438,6 @@ def test_what_could_not_be_read_is_unknown_and_the_error_is_named(
         ("regions", REGION, "topics", TOPIC),
         ("regions", REGION, "topics", TOPIC, "Attributes"),
         ("regions", REGION, "topics", TOPIC, "Subscriptions"),
-        ("regions", REGION, "topics", TOPIC, "Subscriptions", 0, "Attributes"),
     ],
 )
 def test_a_missing_key_was_not_collected_and_is_unknown(path: tuple[Any, ...]) -> None:

@@ -7,6 +7,7 @@ expression, anything else is terms. Nothing may stand outside the brackets, not 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NoReturn
 
 from chalicelib.alarm_path.filter_pattern.conditions import ConditionParser
@@ -40,6 +41,7 @@ _UNTIL_BLANK = re.compile(r"[^ \t\r\n]+")
 _FIELD_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Pattern:
     """Read a filter pattern; raises FilterPatternError where AWS would refuse it."""
     if len(text) > MAX_LENGTH:

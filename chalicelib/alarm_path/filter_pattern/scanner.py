@@ -14,9 +14,12 @@ SMART_QUOTES = "“”„‟«»‘’‚‛"
 ORDERINGS = ("<=", ">=", "<", ">")
 OPERATORS = ("!=", *ORDERINGS, "=")
 
+_RUN_OF_BLANKS = re.compile(r"[ \t\r\n]*")
 _BARE_RUN = re.compile(r"[^ \t\r\n(){}\[\]|&,\"%=<>]+")
 _BARE = re.compile(r"[A-Za-z0-9_.*:/@-]+")
 _LONE_BACKSLASH = re.compile(r'(?:[^\\]|\\[\\"])*\\[^\\"].*', re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\["\\]|\\(?!["\\]))*"')
+_ESCAPED = re.compile(r'\\(["\\])')
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -29,8 +32,7 @@ class Scanner:
 
     def blanks(self) -> None:
         """Skip spaces, tabs and line ends."""
-        while self.position < len(self.text) and self.text[self.position] in BLANKS:
-            self.position += 1
+        self.take_match(_RUN_OF_BLANKS)
 
     @property
     def next(self) -> str:
@@ -83,17 +85,10 @@ class Scanner:
 
     def quoted(self) -> str:
         """The text between double quotes, where a backslash escapes a quote or a backslash."""
-        start = self.position
-        self.position += 1
-        out: list[str] = []
-        while self.next and not self.at('"'):
-            if self.at('\\"') or self.at("\\\\"):
-                self.position += 1
-            out.append(self.next)
-            self.position += 1
-        if not self.take('"'):
-            self.fail("the quote that begins here is never closed", start)
-        return "".join(out)
+        found = self.take_match(_QUOTED)
+        if not found:
+            self.fail("the quote that begins here is never closed")
+        return _ESCAPED.sub(r"\1", found[1:-1])
 
     def regex(self) -> Regex:
         """The regular expression between two percent signs."""
