@@ -18,7 +18,7 @@ from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
 from chalicelib.destinations.contract import Destination
 from chalicelib.destinations.http import HttpDoor
-from chalicelib.handling import AlertFunction, Route
+from chalicelib.handling import AlertFunction, Deliverer, Gate, Route
 from chalicelib.judgement import alert_of
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
@@ -149,15 +149,22 @@ def assemble(
     """The alert function of these settings."""
     redactor = Redactor(settings.secrets)
     log = Log(redactor, settings.log_level).bind(function=function)
+    direct: Deliverer = Direct()
+    gate: Gate | None = None
+    if settings.durable is not None:
+        from chalicelib import bootstrap_durable  # noqa: PLC0415 - a direct delivery's cold start does not need it
+
+        direct, gate = bootstrap_durable.entrance(settings.durable, client)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
         faults=faults,
-        direct=Direct(),
+        direct=direct,
         log=log,
         metrics=Metrics(function),
         now=lambda: datetime.now(UTC),
-        alert_of=alert_maker(settings.enrichment, log=log),
+        alert_of=alert_maker(settings.enrichment, settings.durable.table if settings.durable else None, log),
+        gate=gate,
     )
 
 

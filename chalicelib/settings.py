@@ -25,6 +25,7 @@ from chalicelib.settings_table import (
     Field,
     Kind,
     did_you_mean,
+    queue_name,
     read_watch,
 )
 
@@ -60,6 +61,16 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DurableSettings:
+    """The resources of durable delivery, by name."""
+
+    queue: str
+    table: str
+    burst_seconds: int = 60
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EnrichmentSettings:
     """How look-ups are made."""
 
@@ -82,6 +93,7 @@ class Settings:
     watch: tuple[EventGroup, ...] = DEFAULT_WATCH
     log_level: str = "info"
     audit: AuditSettings = field(default_factory=AuditSettings)
+    durable: DurableSettings | None = None
     enrichment: EnrichmentSettings | None = None
     rows: tuple[Row, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
@@ -145,6 +157,20 @@ def watched_groups(environ: Mapping[str, str] | None = None) -> tuple[EventGroup
         raise SettingsError([f"WATCH: {error}"], Settings()) from error
 
 
+def delivery_queue(environ: Mapping[str, str] | None = None) -> str | None:
+    """The name of the delivery queue, which the app needs at import; None where delivery is direct.
+
+    A fault here is reported with all others when the settings are read.
+    """
+    environ = os.environ if environ is None else environ
+    if not environ.get("DELIVERY_QUEUE") or not environ.get("STATE_TABLE"):
+        return None
+    try:
+        return queue_name(environ["DELIVERY_QUEUE"].strip())
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Variable:
     """A variable of a destination, taken apart; ``name`` is empty for the only one of its kind."""
@@ -179,10 +205,21 @@ class _Reader:
             watch=watch or DEFAULT_WATCH,
             log_level=str(values["LOG_LEVEL"] or "info"),
             audit=_audit(values),
+            durable=self._durable(values),
             enrichment=_enrichment(values) if values["ENRICH"] else None,
             rows=tuple(self._rows),
             secrets=tuple(self._secrets),
         )
+
+    def _durable(self, values: Mapping[str, object]) -> DurableSettings | None:
+        queue, table, burst = (values[name] for name in ("DELIVERY_QUEUE", "STATE_TABLE", "BURST_WINDOW"))
+        if queue is not None and table is not None:
+            regions: Any = values["RECONCILE_REGIONS"] or (self._environ.get("AWS_REGION", "us-east-1"),)
+            return DurableSettings(str(queue), str(table), burst if isinstance(burst, int) else 60, regions)
+        for given, missing in (("DELIVERY_QUEUE", "STATE_TABLE"), ("STATE_TABLE", "DELIVERY_QUEUE")):
+            if values[given] is not None and missing not in self._environ:
+                self.faults.append(f"{given} is set but {missing} is not: run `sgwatch setup`, or remove {given}")
+        return None
 
     def read_enrichment(self) -> EnrichmentSettings:
         wanted = ("ENRICH_TIMEOUT", "ENRICH_ROLE", "ENRICH_CONFIG", "ACCOUNT_NAMES", "OWNER_TAGS")

@@ -18,6 +18,11 @@ from chalicelib.secrets import parse_reference
 
 # As chalicelib/alarm_path/standards.py has them; the alert function does not import that.
 STANDARDS = ("cis_1_to_4", "cis_5", "security_hub")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+_FIFO_QUEUE = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 _TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
@@ -96,6 +101,34 @@ def _signing_secret(text: str) -> str:
 
         signing_key(text)
     return text
+
+
+def queue_name(text: str) -> str:
+    """The name of the delivery queue, which may be given as a URL or an ARN too."""
+    name = re.split(r"[/:]", text)[-1]
+    if not _FIFO_QUEUE.fullmatch(name):
+        raise ValueError(f'"{text}" is not a FIFO queue, by name, ARN or URL, such as sgwatch-prod-deliveries.fifo')
+    return name
+
+
+def _table_name(text: str) -> str:
+    if not _TABLE.fullmatch(text):
+        raise ValueError(f'"{text}" is not the name of a DynamoDB table such as sgwatch-prod-state')
+    return text
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if not _REGION.fullmatch(name):
+            raise ValueError(f'"{name}" is not a region such as eu-west-1')
+    return names
+
+
+def _window(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ValueError(f'"{text}" is not a number of seconds from 0 to 9999')
+    return int(text)
 
 
 def _topic_arn(text: str) -> str:
@@ -243,6 +276,29 @@ GLOBALS: tuple[Field, ...] = (
         default="false",
     ),
     Field(
+        "DELIVERY_QUEUE",
+        "The FIFO queue of durable delivery, by name, ARN or URL. Set by `sgwatch setup`, together with `STATE_TABLE`.",
+        queue_name,
+    ),
+    Field(
+        "STATE_TABLE",
+        "The DynamoDB table of durable delivery. Set by `sgwatch setup`, together with `DELIVERY_QUEUE`.",
+        _table_name,
+    ),
+    Field(
+        "BURST_WINDOW",
+        "Durable delivery only: for how many seconds one principal's further changes are gathered into one alert; "
+        "0 turns that off. Critical alerts are never gathered.",
+        _window,
+        default="60",
+    ),
+    Field(
+        "RECONCILE_REGIONS",
+        "Durable delivery with `ENRICH` only: the regions that are compared with what was told, every hour, with "
+        "commas between; without it, the function's own.",
+        _regions,
+    ),
+    Field(
         "ENRICH",
         "`true` looks up what the record does not tell (docs/enrichment.md), with at most three calls an alert; "
         "`false` asks AWS nothing.",
@@ -279,4 +335,4 @@ GLOBALS: tuple[Field, ...] = (
         default="owner,team",
     ),
 )
-PLANNED_GLOBALS = ("DELIVERY_QUEUE", "STATE_TABLE")
+PLANNED_GLOBALS: tuple[str, ...] = ()

@@ -77,7 +77,6 @@ def test_no_destination_at_all_is_a_fault() -> None:
         ("EVENT_BUS_ARN", "not available in this version"),
         ("SLACK_BOT_TOKEN", "not available in this version"),
         ("WEBHOOK_FORMAT", "not available in this version"),
-        ("STATE_TABLE", "not available in this version"),
         ("SLACK_WEBHOK_URL", 'did you mean "WEBHOOK_URL"'),
         ("SLACK_SECOPS_WEBHOOK_URL", 'did you mean "SLACK__SECOPS__WEBHOOK_URL"'),
         ("SLACK__SECOPS_WEBHOOK_URL", "written SLACK__<NAME>__<FIELD>"),
