@@ -21,7 +21,6 @@ from chalicelib.settings_table import (
     EVERY_DESTINATION,
     GLOBALS,
     KINDS,
-    PLANNED_GLOBALS,
     Field,
     Kind,
     did_you_mean,
@@ -294,9 +293,7 @@ class _Reader:
         for variable in sorted(self._environ):
             if any(variable.startswith(kind.prefix + "_") for kind in KINDS) or variable in known:
                 continue
-            if variable in PLANNED_GLOBALS:
-                self.faults.append(f"{variable} is not available in this version of sgwatch: remove it")
-            elif variable in {item.name for item in EVERY_DESTINATION}:
+            if variable in {item.name for item in EVERY_DESTINATION}:
                 self.faults.append(f"{variable} belongs to a destination: write SLACK_{variable}, for example")
             elif near := _near(variable, known):
                 self.faults.append(f'{variable} is not a setting; did you mean "{near}"?')

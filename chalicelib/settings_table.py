@@ -335,4 +335,3 @@ GLOBALS: tuple[Field, ...] = (
         default="owner,team",
     ),
 )
-PLANNED_GLOBALS: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Durable delivery as it is used: set up, deployed by the real Chalice, in the local cloud under its policies."""
+"""Durable delivery as it is used: set up, deployed by the real Chalice, in the local cloud, its policies in force."""
 
 from __future__ import annotations
 
