@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice import Chalice
-from chalice.app import CloudWatchEvent, Rate, SQSEvent
+from chalice import Chalice, Rate
+from chalice.app import CloudWatchEvent, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.functions import ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, rules
@@ -84,14 +84,11 @@ if QUEUE := delivery_queue():
         from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
 
         # One at a time, so that a slow destination holds up nobody else's alert in the same batch.
-        context: Any = event.context
-        invocation = Invocation(context.aws_request_id, context.get_remaining_time_in_millis)
-        return bootstrap_durable.deliver_function().handle(event.to_dict(), invocation)
+        return bootstrap_durable.deliver_function().handle(event.to_dict(), invocation_of(event))
 
     @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
     def reconcile(event: CloudWatchEvent) -> None:
         """Compare the live rules with what was told, and tell what was not."""
         from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
 
-        context: Any = event.context
-        bootstrap_durable.reconcile(Invocation(context.aws_request_id, context.get_remaining_time_in_millis))
+        bootstrap_durable.reconcile(invocation_of(event))

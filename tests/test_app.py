@@ -110,10 +110,9 @@ def test_the_deliver_function_is_there_only_where_both_resources_are() -> None:
         return dict(json.loads(done.stdout))
 
     queue, table = {"DELIVERY_QUEUE": "sgwatch-dev-deliveries.fifo"}, {"STATE_TABLE": "sgwatch-dev-state"}
-    always = registered()
-    assert "deliver" not in always
-    assert always == registered(**queue) == registered(**table)
-    both = {**always, "deliver": "sgwatch-dev-deliveries.fifo", "reconcile": None}
+    direct = dict.fromkeys(("alert_on_change", "alert_on_tampering", "audit_on_mending", "audit_on_schedule"))
+    assert registered() == registered(**queue) == registered(**table) == direct
+    both = {**direct, "deliver": "sgwatch-dev-deliveries.fifo", "reconcile": None}
     assert registered(**queue, **table) == both
     arn = {"DELIVERY_QUEUE": "arn:aws:sqs:eu-west-1:123456789012:sgwatch-dev-deliveries.fifo"}
     assert registered(**arn, **table) == both

@@ -122,7 +122,6 @@ def policy(stage: str) -> dict[str, Any]:
 
 def called() -> set[str]:
     source = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py"))
-    # Only what the alert function can reach; the alarm path's adapters belong to other functions.
     return {action for method, action in CALLS.items() if re.search(rf"(\.{method}\(|\"{method}\")", source)}
 
 
