@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from chalice import Chalice
-from chalice.app import CloudWatchEvent
+from chalice.app import CloudWatchEvent, Rate
 
 from chalicelib import bootstrap
-from chalicelib.catalog import EventGroup, event_pattern
+from chalicelib.functions import ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, rules
 from chalicelib.handling import Invocation
 from chalicelib.settings import watched_groups
 
 app = Chalice(app_name="sgwatch")
 
-CHANGES = event_pattern(group for group in watched_groups() if group is not EventGroup.TAMPER)
+RULES = rules(watched_groups())
 
 
 class AnyEvent(CloudWatchEvent):  # type: ignore[misc]
@@ -28,12 +28,49 @@ class AnyEvent(CloudWatchEvent):  # type: ignore[misc]
         pass
 
 
-@app.on_cw_event(CHANGES)  # type: ignore[untyped-decorator]
-def alert_on_change(event: AnyEvent) -> None:
-    """Alert on each security group change in the event; raise what could not be done, so that AWS tries again."""
+def invocation_of(event: AnyEvent) -> Invocation:
+    """What Lambda says of the invocation."""
     context: Any = event.context
-    invocation = Invocation(context.aws_request_id, context.get_remaining_time_in_millis)
-    bootstrap.alert_function().handle(event.to_dict(), invocation)
+    return Invocation(context.aws_request_id, context.get_remaining_time_in_millis)
 
 
-alert_on_change.event_class = AnyEvent
+if CHANGES := RULES.get(ALERT_ON_CHANGE):
+
+    @app.on_cw_event(CHANGES)  # type: ignore[untyped-decorator]
+    def alert_on_change(event: AnyEvent) -> None:
+        """Alert on each security group change in the event; raise what could not be done, so that AWS tries again."""
+        bootstrap.alert_function().handle(event.to_dict(), invocation_of(event))
+
+    alert_on_change.event_class = AnyEvent
+
+
+if TAMPERING := RULES.get(ALERT_ON_TAMPERING):
+
+    @app.on_cw_event(TAMPERING)  # type: ignore[untyped-decorator]
+    def alert_on_tampering(event: AnyEvent) -> None:
+        """Alert on what may weaken the alarm path or sgwatch itself, and say what the audit finds now."""
+        from chalicelib import bootstrap_audit  # noqa: PLC0415 - boto3, which alerting on changes does without
+
+        bootstrap_audit.guard().on_tampering(event.to_dict(), invocation_of(event))
+
+    alert_on_tampering.event_class = AnyEvent
+
+    @app.on_cw_event(RULES[AUDIT_ON_MENDING])  # type: ignore[untyped-decorator]
+    def audit_on_mending(event: AnyEvent) -> None:
+        """Audit at once after a call that may have mended the alarm path."""
+        from chalicelib import bootstrap_audit  # noqa: PLC0415
+
+        bootstrap_audit.guard().on_schedule(event.to_dict(), invocation_of(event))
+
+    audit_on_mending.event_class = AnyEvent
+
+
+@app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
+def audit_on_schedule(event: AnyEvent) -> None:
+    """Audit the alarm path; tell when its status changes, daily while it is broken, and when it recovers."""
+    from chalicelib import bootstrap_audit  # noqa: PLC0415
+
+    bootstrap_audit.guard().on_schedule(event.to_dict(), invocation_of(event))
+
+
+audit_on_schedule.event_class = AnyEvent

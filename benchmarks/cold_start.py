@@ -105,7 +105,7 @@ def build(project: Path, into: Path) -> Path:
     subprocess.run(
         [chalice, "package", into / "out"],
         cwd=project,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"AWS_DEFAULT_REGION": "eu-west-1", **os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         check=True,
         stdout=subprocess.DEVNULL,
     )

@@ -7,7 +7,7 @@ records' reader, the audit of the deployed rules and of metric filters.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -98,6 +98,15 @@ EVENTS: tuple[WatchedEvent, ...] = (
     *_events(EventGroup.TAMPER, "lambda.amazonaws.com", *_LAMBDA_TAMPERING),
 )
 
+# Calls that may mend what one of the tamper group broke. They are nothing to alert on; the audit looks again
+# after them, so that a recovery is told in seconds and not within the hour.
+MENDING: Mapping[str, tuple[str, ...]] = {
+    "monitoring.amazonaws.com": ("EnableAlarmActions",),
+    "sns.amazonaws.com": ("Subscribe", "ConfirmSubscription"),
+    "cloudtrail.amazonaws.com": ("StartLogging",),
+    "events.amazonaws.com": ("EnableRule", "PutTargets"),
+}
+
 BY_NAME: dict[tuple[str, str], WatchedEvent] = {(event.source, event.name): event for event in EVENTS}
 
 
@@ -123,11 +132,20 @@ def event_pattern(groups: Iterable[EventGroup]) -> dict[str, Any]:
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
     """
     events = events_of(groups)
-    sources = list(dict.fromkeys(event.source for event in events))
+    return _pattern(dict.fromkeys(event.source for event in events), (event.name for event in events))
+
+
+def mending_pattern() -> dict[str, Any]:
+    """The EventBridge event pattern that matches the records of the calls that may mend the alarm path."""
+    return _pattern(MENDING, (name for names in MENDING.values() for name in names))
+
+
+def _pattern(sources: Iterable[str], names: Iterable[str]) -> dict[str, Any]:
+    listed = list(sources)
     return {
-        "source": ["aws." + source.removesuffix(".amazonaws.com") for source in sources],
+        "source": ["aws." + source.removesuffix(".amazonaws.com") for source in listed],
         "detail-type": ["AWS API Call via CloudTrail"],
-        "detail": {"eventSource": sources, "eventName": [event.name for event in events]},
+        "detail": {"eventSource": listed, "eventName": list(names)},
     }
 
 

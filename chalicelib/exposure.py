@@ -17,7 +17,8 @@ from chalicelib.opened import judge_opening, together_exposure
 from chalicelib.openings import Opening, is_ingress, opening, openings_together
 from chalicelib.rules import ModifiedRule, SecurityGroupRule
 from chalicelib.severity import Exposure, Severity, severity_of
-from chalicelib.wording import count_phrase, is_world, peer_phrase, printable, rule_phrase, service_phrase
+from chalicelib.text import number_of
+from chalicelib.wording import is_world, peer_phrase, printable, rule_phrase, service_phrase
 
 # Whoever judges changes finds what it takes and gives here.
 __all__ = ["Exposure", "Facts", "PrefixList", "Severity", "judge", "severity_of"]
@@ -36,7 +37,7 @@ def judge(change: Change, *, by_root: bool, facts: Facts) -> tuple[Exposure, ...
 
 def _attempt(change: Change, *, by_root: bool) -> Exposure:
     rules = change.changes.attempted
-    asked = f": {rule_phrase(rules[0])}" if len(rules) == 1 else f": {count_phrase(len(rules), 'rule')}"
+    asked = f": {rule_phrase(rules[0])}" if len(rules) == 1 else f": {number_of(len(rules), 'rule')}"
     what = change.event.name + (asked if rules else "")
     rule = rules[0] if len(rules) == 1 else None
     if change.outcome is Outcome.DENIED:

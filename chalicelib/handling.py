@@ -6,7 +6,7 @@ makes AWS try again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,7 +52,11 @@ class AlertFunction:
     now: Callable[[], datetime]
 
     def handle(self, document: object, invocation: Invocation) -> None:
-        """Alert on every record in the event.
+        """Alert on every record in the event; raises what ``tell`` raises."""
+        self.tell(self.alerts(document, self.log.bind(request_id=invocation.request_id)), invocation)
+
+    def tell(self, alerts: Iterable[Alert], invocation: Invocation) -> None:
+        """Deliver each alert to whom it is for.
 
         Raises:
             NotDelivered: some destination has not got some alert.
@@ -60,7 +64,7 @@ class AlertFunction:
         """
         log = self.log.bind(request_id=invocation.request_id)
         failures: list[tuple[str, Undelivered]] = []
-        for alert in self._alerts(document, log):
+        for alert in alerts:
             outcomes = self._tell(alert, invocation, log.bind(**_identity(alert)))
             failures += [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
         for fault in self.faults:
@@ -72,7 +76,8 @@ class AlertFunction:
         if self.faults:
             raise SettingsError(self.faults, Settings())
 
-    def _alerts(self, document: object, log: Log) -> Iterator[Alert]:
+    def alerts(self, document: object, log: Log) -> Iterator[Alert]:
+        """The alert of each record in the event."""
         found = False
         try:
             for raw in unwrap(document):

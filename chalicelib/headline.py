@@ -8,8 +8,8 @@ from chalicelib.openings import is_ingress
 from chalicelib.principals import Principal
 from chalicelib.records import CloudTrailRecord
 from chalicelib.rules import Direction, ModifiedRule, SecurityGroupRule
+from chalicelib.text import number_of
 from chalicelib.wording import (
-    count_phrase,
     group_phrase,
     is_world,
     named_group_phrase,
@@ -107,7 +107,7 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
     after = _new_rules(change)
     rule = next((item.rule for item in exposures if item.rule in after), after[0])
     assert rule is not None  # noqa: S101 - `after` holds no None
-    more = f" and {count_phrase(len(after) - 1, 'more rule')}" if len(after) > 1 else ""
+    more = f" and {number_of(len(after) - 1, 'more rule')}" if len(after) > 1 else ""
     if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
         return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{more} on {group}"
     changed = next((item for item in change.changes.modified if item.after is rule), None)
@@ -146,7 +146,7 @@ def _removed_title(change: Change, group: str) -> str:
     if not removed:
         return f"rules removed from {group} that the record does not list"
     rule = next((item for item in removed if is_world(item.peer)), removed[0])
-    more = f" and {count_phrase(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
+    more = f" and {number_of(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
     service, peer = service_phrase(rule), peer_phrase(rule.peer)
     if is_ingress(rule):
         return f"{service} closed to {peer}{more} on {group}"
@@ -158,7 +158,7 @@ def _attempt(change: Change, group: str) -> str:
     if not rules:
         return _attempt_without_rules(change, group)
     service, peer = service_phrase(rules[0]), peer_phrase(rules[0].peer)
-    more = f" and {count_phrase(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
+    more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
     out = name.endswith("Egress")
     if name.startswith("Authorize"):
         verb = f"allowing {service} out to {peer}" if out else f"opening {service} to {peer}"

@@ -19,6 +19,9 @@ DELIVERY_FAILURES = "DeliveryFailures"
 SECONDS_TO_DELIVERY = "SecondsToDelivery"
 NOT_UNDERSTOOD = "NotUnderstood"
 SETTINGS_FAULTS = "SettingsFaults"
+ALARM_PATH_BROKEN = "AlarmPathBroken"
+AUDITS_FAILED = "AuditsFailed"
+REPAIRS = "Repairs"
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 _UNITS = {SECONDS_TO_DELIVERY: "Seconds"}

@@ -51,6 +51,15 @@ class DestinationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """What the audit of the alarm path goes by; the URL may still be a reference."""
+
+    standard: str = "cis_5"
+    heartbeat_url: str | None = field(default=None, repr=False)
+    auto_repair: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, or (from a SettingsError) the sound part of them."""
 
@@ -58,6 +67,7 @@ class Settings:
     ignore_when: Condition | None = None
     watch: tuple[EventGroup, ...] = DEFAULT_WATCH
     log_level: str = "info"
+    audit: AuditSettings = field(default_factory=AuditSettings)
     rows: tuple[Row, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -153,6 +163,7 @@ class _Reader:
             ignore_when=ignore_when,
             watch=watch or DEFAULT_WATCH,
             log_level=str(values["LOG_LEVEL"] or "info"),
+            audit=_audit(values),
             rows=tuple(self._rows),
             secrets=tuple(self._secrets),
         )
@@ -232,6 +243,15 @@ class _Reader:
                 self.faults.append(f"{variable} belongs to a destination: write SLACK_{variable}, for example")
             elif near := _near(variable, known):
                 self.faults.append(f'{variable} is not a setting; did you mean "{near}"?')
+
+
+def _audit(values: Mapping[str, object]) -> AuditSettings:
+    url = values["HEARTBEAT_URL"]
+    return AuditSettings(
+        standard=str(values["AUDIT_STANDARD"] or "cis_5"),
+        heartbeat_url=None if url is None else str(url),
+        auto_repair=values["AUTO_REPAIR"] is True,
+    )
 
 
 def _naming_fault(variable: str, kind: Kind, name: str, field_name: str) -> str | None:

@@ -16,6 +16,8 @@ from chalicelib.destinations.http import url_fault
 from chalicelib.filters import compile_condition
 from chalicelib.secrets import parse_reference
 
+# As chalicelib/alarm_path/standards.py has them; the alert function does not import that.
+STANDARDS = ("cis_1_to_4", "cis_5", "security_hub")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 _TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
@@ -70,9 +72,15 @@ def read_watch(text: str) -> tuple[EventGroup, ...]:
     """The groups of a ``WATCH`` setting, in the catalog's order."""
     read_group = choice(EventGroup)
     wanted = {read_group(part.strip()) for part in text.split(",")}
-    if wanted <= {EventGroup.TAMPER}:
-        raise ValueError(f'"{text}" watches no security group; add rules, groups, attachments or prefix_lists')
     return tuple(group for group in EventGroup if group in wanted)
+
+
+def _standard(text: str) -> str:
+    return choice(STANDARDS)(text)
+
+
+def _switch(text: str) -> bool:
+    return choice(("true", "false"))(text) == "true"
 
 
 def _severity(text: str) -> Severity:
@@ -176,5 +184,24 @@ GLOBALS = (
         choice(LOG_LEVELS),
         default="info",
     ),
+    Field(
+        "AUDIT_STANDARD",
+        "Whose answer is the status of the alarm path: `cis_1_to_4`, `cis_5` or `security_hub`.",
+        _standard,
+        default="cis_5",
+    ),
+    Field(
+        "HEARTBEAT_URL",
+        "Is posted to after each completed audit, with `/fail` behind its path when something is broken; "
+        "or a reference to it.",
+        _url,
+        secret=True,
+    ),
+    Field(
+        "AUTO_REPAIR",
+        "`true` lets the functions make missing links of the alarm path, of those named `sgwatch-…` only, and say so.",
+        _switch,
+        default="false",
+    ),
 )
-PLANNED_GLOBALS = ("HEARTBEAT_URL", "DELIVERY_QUEUE", "STATE_TABLE", "AUDIT_STANDARD", "AUTO_REPAIR")
+PLANNED_GLOBALS = ("DELIVERY_QUEUE", "STATE_TABLE")

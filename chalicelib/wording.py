@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from chalicelib.networks import parse_range
 from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, Peer, PeerType, SecurityGroupRule
-
-# Cc control, Cf format (bidirectional overrides, zero-width), Cs surrogates, Co private use, Cn unassigned,
-# Zl and Zp line and paragraph separators: https://www.unicode.org/reports/tr36/
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+from chalicelib.text import clip, visible
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """The text on one line: what would be invisible, reorder or break the line is shown as an escape."""
-    if text.isascii() and text.isprintable():
-        shown = text
-    else:
-        shown = "".join(_escaped(char) if unicodedata.category(char) in _UNSAFE_CATEGORIES else char for char in text)
-    return shown if limit is None or len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape", "backslashreplace").decode("ascii")
+    """The text on one line with nothing hidden in it, cut with an ellipsis where it is longer than ``limit``."""
+    shown = visible(text)
+    return shown if limit is None else clip(shown, limit)[0]
 
 
 def is_world(peer: Peer) -> bool:
@@ -78,8 +66,3 @@ def named_group_phrase(name: str | None, group_id: str | None) -> str:
     """The group with the words before it: ``security group web (sg-0a1)``."""
     phrase = group_phrase(name, group_id)
     return f"security group {phrase}" if name or group_id else phrase
-
-
-def count_phrase(count: int, noun: str) -> str:
-    """``1 rule``, ``3 rules``."""
-    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,7 +1,7 @@
 """The CloudWatch alarm path, live: metric filters on delivered records, alarms, their topics.
 
-What a filter pattern means is given by the caller; without it no datapoint is made. An alarm is judged
-as soon as a datapoint comes, where AWS takes up to a minute.
+What a filter pattern means is given by the caller. An alarm is judged as soon as a datapoint comes,
+where AWS takes up to a minute.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class AlarmPath:
     """Runs records through metric filters and alarms."""
 
     lock: threading.RLock
-    matches: PatternMatches | None = None
+    matches: PatternMatches
     datapoints: list[Datapoint] = field(default_factory=list)
 
     def take(self, record: Mapping[str, Any]) -> None:
@@ -83,7 +83,7 @@ class AlarmPath:
     def _datapoints(
         self, group: tuple[str, str, str], metric_filter: Mapping[str, Any], record: Mapping[str, Any]
     ) -> Iterable[Datapoint]:
-        if self.matches is None or not self.matches(metric_filter["filterPattern"], record):
+        if not self.matches(metric_filter["filterPattern"], record):
             return
         for metric in metric_filter["metricTransformations"]:
             value = _value(str(metric["metricValue"]), record)

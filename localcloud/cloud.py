@@ -17,19 +17,22 @@ import tempfile
 import threading
 import time
 from collections import deque
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
 
-# moto reads these when it is imported: thousands of machine images would take half a second.
+# Read by moto when it is used: thousands of machine images would take half a second.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 from moto.core.base_backend import BackendDict
+from moto.core.config import default_user_config
 from moto.core.model_instances import reset_model_data
 
-from localcloud import receivers, trails
+from localcloud import metric_filters, receivers, trails
 from localcloud.alarms import AlarmPath, PatternMatches, chain
 from localcloud.callers import ACCOUNT_ID, Callers, Credentials
 from localcloud.endpoint import Endpoint
@@ -39,7 +42,7 @@ from localcloud.functions.invoke_api import InvokeApi
 from localcloud.functions.package import link_runtime, make_writable
 from localcloud.functions.pool import FunctionPool, LogLine
 from localcloud.identities import Identities
-from localcloud.inbox import Inbox
+from localcloud.inbox import Inbox, Message
 from localcloud.page import page_application
 from localcloud.queues import QueuePoller
 from localcloud.schedules import Schedules
@@ -60,7 +63,8 @@ class LocalCloud:
 
     ``pattern_matches`` says whether a metric filter's pattern matches a record; ``on_record`` is told
     every CloudTrail record. With ``enforce_iam`` every user and role that IAM holds is limited to its
-    policies; functions always are.
+    policies; functions always are. ``aws_managed_policies`` has AWS's own policies in IAM, such as
+    AdministratorAccess, which takes a second.
     """
 
     def __init__(
@@ -70,7 +74,8 @@ class LocalCloud:
         inbox_port: int = 0,
         region: str = REGION,
         enforce_iam: bool = True,
-        pattern_matches: PatternMatches | None = None,
+        aws_managed_policies: bool = False,
+        pattern_matches: PatternMatches = metric_filters.pattern_matches,
         on_record: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.region = region
@@ -79,7 +84,11 @@ class LocalCloud:
         self.inbox = Inbox()
         self._ports = (port, inbox_port)
         self._on_record = on_record
-        self._folder: Path | None = None
+        self._aws_managed_policies = aws_managed_policies
+        self._undo = ExitStack()
+        self._session = boto3.session.Session()
+        self._making_client = threading.Lock()
+        self._called_at: dict[str, datetime] = {}
         self._servers: list[HttpServer] = []
         self._callers = Callers()
         self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam)
@@ -90,11 +99,27 @@ class LocalCloud:
         """Listen on loopback; returns itself."""
         if not _RUNNING.acquire(blocking=False):
             raise RuntimeError("a local cloud is running in this process already; stop it first")
-        self._folder = Path(tempfile.mkdtemp(prefix="sgwatch-local-"))
+        self._undo.callback(_RUNNING.release)
+        self._undo.callback(_reset_moto)
+        try:
+            self._build(Path(tempfile.mkdtemp(prefix="sgwatch-local-")))
+            self._listen()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End every process, socket and file; the state is gone."""
+        self._undo.close()
+
+    def _build(self, folder: Path) -> None:
+        self._undo.callback(_remove, folder)
+        default_user_config["iam"] = {"load_aws_managed_policies": self._aws_managed_policies}
         lock = self._endpoint.lock
         self.functions = FunctionPool(
-            root=self._folder / "functions",
-            runtime=link_runtime(self._folder / "runtime"),
+            root=folder / "functions",
+            runtime=link_runtime(folder / "runtime"),
             endpoint=lambda: self.endpoint,
             lock=lock,
             on_log=self._log,
@@ -105,7 +130,6 @@ class LocalCloud:
         self.schedules = Schedules(self.events, self._alarm_path.tick)
         self.queues = QueuePoller(self.deliveries, lock)
         self.topics = Topics(self.inbox, self.deliveries, lock, lambda: self.inbox_url)
-        self.topics.install()
         self._endpoint.answers |= {
             ("events", "PutEvents"): self.events.put_events,
             ("events", "TestEventPattern"): self.events.try_pattern,
@@ -116,26 +140,20 @@ class LocalCloud:
             ("sns", "Unsubscribe"): self.topics.recount,
         }
         self._endpoint.unlocked["lambda", "Invoke"] = InvokeApi(self.deliveries).answer
+
+    def _listen(self) -> None:
+        self.topics.install()
+        self._undo.callback(self.topics.uninstall)
         page = page_application(self.inbox, self.topics.confirm, self.chain, receivers.application(self.inbox))
-        self._servers = [HttpServer.start(self._endpoint, self._ports[0]), HttpServer.start(page, self._ports[1])]
+        applications: tuple[Callable[..., Any], ...] = (self._endpoint, page)
+        for application, port in zip(applications, self._ports, strict=True):
+            server = HttpServer.start(application, port)
+            self._servers.append(server)
+            self._undo.callback(server.stop)
+        for part in (self.functions, self.deliveries, self.queues, self.schedules):
+            self._undo.callback(part.stop)
         self.schedules.start()
         self.queues.start()
-        return self
-
-    def stop(self) -> None:
-        """End every process, socket and file; the state is gone."""
-        if self._folder is None:
-            return
-        for part in (self.schedules, self.queues, self.deliveries, self.functions):
-            part.stop()
-        for server in self._servers:
-            server.stop()
-        self.topics.uninstall()
-        make_writable(self._folder)
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = None
-        _reset_moto()
-        _RUNNING.release()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -179,19 +197,24 @@ class LocalCloud:
     ) -> Any:
         """A boto3 client of the endpoint, as whoever the credentials say."""
         signed_by = credentials or self.credentials
-        client: Any = boto3.session.Session().client(
-            service,  # type: ignore[call-overload]  # any service
-            endpoint_url=self.endpoint,
-            region_name=region or self.region,
-            aws_access_key_id=signed_by.access_key_id,
-            aws_secret_access_key=signed_by.secret_access_key,
-            aws_session_token=signed_by.session_token,
-            config=Config(user_agent=user_agent, retries={"total_max_attempts": 1}),
-        )
-        if source_ip is not None:
-            client.meta.events.register(
-                "before-sign.*.*", lambda request, **_: request.headers.add_header("X-Forwarded-For", source_ip)
+        with self._making_client:  # a session keeps the service models that it read, and is not thread-safe
+            client: Any = self._session.client(
+                service,  # type: ignore[call-overload]  # any service
+                endpoint_url=self.endpoint,
+                region_name=region or self.region,
+                aws_access_key_id=signed_by.access_key_id,
+                aws_secret_access_key=signed_by.secret_access_key,
+                aws_session_token=signed_by.session_token,
+                config=Config(retries={"total_max_attempts": 1}),
             )
+        headers = {"User-Agent": user_agent, "X-Forwarded-For": source_ip}
+
+        def say_who(request: Any, **_: object) -> None:
+            for name, value in headers.items():
+                if value is not None:
+                    request.headers[name] = value
+
+        client.meta.events.register("before-send.*.*", say_who)
         return client
 
     def environment(self, credentials: Credentials | None = None) -> dict[str, str]:
@@ -213,6 +236,11 @@ class LocalCloud:
             time.sleep(0.02)
         return False
 
+    def seconds_to(self, message: Message, event_id: str) -> float:
+        """Seconds from the API call with this event id to a message's arrival."""
+        seconds: float = (message.at - self._called_at[event_id]).total_seconds()
+        return seconds
+
     def chain(self) -> list[dict[str, str]]:
         """The alarm path as it stands, link by link."""
         with self._endpoint.lock:
@@ -225,6 +253,9 @@ class LocalCloud:
             return
         kept = dict(record)
         self.records.append(kept)
+        self._called_at[kept["eventID"]] = call.received_at
+        if len(self._called_at) > KEPT_RECORDS:
+            del self._called_at[next(iter(self._called_at))]
         if self._on_record is not None:
             self._on_record(kept)
         self._alarm_path.take(kept)
@@ -237,6 +268,11 @@ class LocalCloud:
 
 
 _RUNNING = threading.Lock()
+
+
+def _remove(folder: Path) -> None:
+    make_writable(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _reset_moto() -> None:

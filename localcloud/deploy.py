@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 COPIED = ("app.py", "chalicelib", "requirements.txt", ".chalice")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", "deployed", "deployments", "venv")
 # The console script, by the interpreter that runs this.
-CHALICE = "from chalice.cli import main; main()"
+CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 TIMEOUT_SECONDS = 180
+SHOWN_LINES = 5
 
 
 class DeployError(Exception):
@@ -82,7 +83,7 @@ def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> st
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if process.returncode != 0:
-        raise DeployError(output.strip())
+        raise DeployError("\n".join(output.strip().splitlines()[-SHOWN_LINES:]))
     return output
 
 
@@ -90,8 +91,8 @@ def _environment(copy: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without its own AWS settings; pip finds wheels instead of a network."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     wheels = Path(sys.prefix) / "wheels"
-    if wheels.is_dir():
-        kept |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+    if wheels.is_dir():  # beside whatever else pip is told to look into: the places are separated by spaces
+        kept |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{wheels} {kept.get('PIP_FIND_LINKS', '')}".strip()}
     return kept | {"HOME": str(copy), "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"} | dict(environment)
 
 

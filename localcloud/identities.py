@@ -36,19 +36,25 @@ class Identities:
     def administrator(self) -> Credentials:
         """An IAM user who may do everything."""
         with self.lock:
-            if "administrator" not in self._made:
-                self._made["administrator"] = self.user("local-admin")
-            return self._made["administrator"]
+            return self.user("local-admin")
 
-    def user(self, name: str, policy: Mapping[str, Any] | None = None) -> Credentials:
-        """A new access key of an IAM user."""
+    def user(
+        self, name: str, policy: Mapping[str, Any] | None = None, *, session: bool = False, mfa: bool = False
+    ) -> Credentials:
+        """An access key of an IAM user; with ``session`` a temporary one, as the console has."""
+        made = f"{name} {session} {mfa}"
         with self.lock:
+            if made in self._made:
+                return self._made[made]
             iam = iam_backends[ACCOUNT_ID][PARTITION]
             if name not in iam.users:
                 iam.create_user(self.region, name)
                 iam.put_user_policy(name, "given", json.dumps(EVERYTHING if policy is None else policy))
             key = iam.create_access_key(name)
-            return Credentials(key.access_key_id, key.secret_access_key)
+            if session:
+                self.callers.add_session(key.access_key_id, Session(datetime.now(UTC), mfa=mfa))
+            self._made[made] = Credentials(key.access_key_id, key.secret_access_key)
+            return self._made[made]
 
     def role_session(
         self,

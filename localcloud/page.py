@@ -60,6 +60,7 @@ def _answer(start_response: StartResponse, kind: str, text: str) -> list[bytes]:
 
 
 def _stream(inbox: Inbox) -> Iterator[bytes]:
+    yield b": hello\n\n"  # nothing is sent before the first bytes, not even that the stream is open
     with inbox.listening() as arrivals:
         for message in inbox.messages(accepted=None):
             yield _event(message)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 128
 
 
 class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto ships no types for it
@@ -33,12 +34,16 @@ class _Server(ThreadedWSGIServer):
 
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 128
 
     def __init__(self, app: Callable[..., Any], port: int) -> None:
         self._connections: set[socket.socket] = set()
         self._guard = threading.Lock()
-        super().__init__(LOOPBACK, port, app, handler=_QuietHandler)
+        # werkzeug ends the whole program when a port is taken, unless it is given the socket.
+        with socket.socket() as bound:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((LOOPBACK, port))
+            bound.listen(BACKLOG)
+            super().__init__(LOOPBACK, bound.getsockname()[1], app, handler=_QuietHandler, fd=bound.fileno())
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._guard:
@@ -80,7 +85,7 @@ class HttpServer:
     @property
     def url(self) -> str:
         """The address that clients are given."""
-        return f"http://{LOOPBACK}:{self._server.server_port}"
+        return f"http://{LOOPBACK}:{self._server.port}"
 
     def stop(self) -> None:
         """Stop listening, end open connections, wait for the thread."""

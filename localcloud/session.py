@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from localcloud.baseline import READER, confirmed_topic
 from localcloud.cloud import LocalCloud
 from localcloud.deploy import Deployed, deploy
 from localcloud.receivers.webhook import SECRET
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
 
-    from localcloud.alarms import PatternMatches
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -31,7 +31,12 @@ class Interrupted(BaseException):
 
 def variables_of(cloud: LocalCloud) -> dict[str, str]:
     """The app's settings that point it at the local receivers."""
-    return {"SLACK_WEBHOOK_URL": cloud.slack_url, "WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET}
+    return {
+        "SLACK_WEBHOOK_URL": cloud.slack_url,
+        "SNS_TOPIC_ARN": confirmed_topic(cloud, "sgwatch-alerts", READER),
+        "WEBHOOK_URL": cloud.webhook_url,
+        "WEBHOOK_SECRET": SECRET,
+    }
 
 
 @contextmanager
@@ -71,13 +76,13 @@ def running(
     stage: str,
     port: int = 0,
     inbox_port: int = 0,
-    pattern_matches: PatternMatches | None = None,
+    aws_managed_policies: bool = False,
     on_record: Callable[[Mapping[str, Any]], None] | None = None,
     variables: Callable[[LocalCloud], Mapping[str, str]] = variables_of,
     on_started: Callable[[LocalCloud], None] = lambda _: None,
 ) -> Iterator[tuple[LocalCloud, Deployed]]:
     """A local cloud with the project's app deployed in it. ``on_started`` is told before the deployment."""
-    cloud = LocalCloud(port=port, inbox_port=inbox_port, pattern_matches=pattern_matches, on_record=on_record)
+    cloud = LocalCloud(port=port, inbox_port=inbox_port, on_record=on_record, aws_managed_policies=aws_managed_policies)
     with ExitStack() as stack:
         with signals_held():
             folder = stack.enter_context(TemporaryDirectory(prefix="sgwatch-deploy-"))

@@ -78,12 +78,21 @@ def deliver(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         account_id, region, name = target
         group = logs_backends[account_id][region].groups.get(name)
         if group is None:
+            trail.status.logs_error = "ResourceNotFoundException"
             continue
+        trail.status.logs_delivered_at, trail.status.logs_error = time.time(), None
         write_log(
             account_id, region, name, f"{account_id}_CloudTrail_{region}", json.dumps(record, separators=(",", ":"))
         )
         reached.append(target)
     return reached
+
+
+def delivery_of(trail: Any) -> dict[str, Any]:
+    """What GetTrailStatus says of the latest delivery to CloudWatch Logs."""
+    at, error = (getattr(trail.status, name, None) for name in ("logs_delivered_at", "logs_error"))
+    delivered = {} if at is None else {"LatestCloudWatchLogsDeliveryTime": int(at)}
+    return delivered if error is None else {**delivered, "LatestCloudWatchLogsDeliveryError": error}
 
 
 def write_log(account_id: str, region: str, group_name: str, stream_name: str, line: str) -> None:

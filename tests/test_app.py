@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.cold_start import EVENT
+from benchmarks.cold_start import EVENT, RECORD
+from tests.support.receiver import receiver
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,7 +28,8 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-PATTERN = "import app, json; print(json.dumps(app.app.pure_lambda_functions or app.CHANGES))"
+PATTERN = "import app, json; print(json.dumps(app.CHANGES))"
+HANDLERS = "import app, json; print(json.dumps(sorted(app.app.handler_map)))"
 
 
 def test_watch_makes_the_pattern_and_tampering_is_not_in_it() -> None:
@@ -36,6 +38,25 @@ def test_watch_makes_the_pattern_and_tampering_is_not_in_it() -> None:
     assert "CreateSecurityGroup" in pattern["detail"]["eventName"]
     assert "ModifyManagedPrefixList" in pattern["detail"]["eventName"]
     assert not {"AuthorizeSecurityGroupIngress", "DeleteTrail"} & set(pattern["detail"]["eventName"])
+
+
+def test_a_function_is_there_for_each_rule_and_watch_chooses() -> None:
+    schedule, change = "audit_on_schedule", "alert_on_change"
+    tamper = ["alert_on_tampering", "audit_on_mending"]
+    assert json.loads(run(HANDLERS).stdout) == sorted([change, *tamper, schedule])
+    assert json.loads(run(HANDLERS, WATCH="rules").stdout) == sorted([change, schedule])
+    assert json.loads(run(HANDLERS, WATCH="tamper").stdout) == sorted([*tamper, schedule])
+
+
+def test_alerting_on_a_change_imports_nothing_of_the_alarm_path() -> None:
+    code = INVOKE + (
+        "assert not [name for name in sys.modules if 'alarm_path' in name or name in ('boto3', 'botocore')]"
+    )
+    with receiver() as slack:
+        event = json.dumps({**EVENT, "detail": {**RECORD, "eventID": "cold"}})
+        done = run(code.replace("sys.stdin.read()", repr(event)), SLACK_WEBHOOK_URL=f"{slack.url}/services/T0/B0/x")
+        assert len(slack.requests) == 1
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_faulty_watch_stops_the_deploying_machine_with_a_sentence() -> None:

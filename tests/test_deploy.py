@@ -15,7 +15,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from benchmarks.cold_start import EVENT, RECORD
-from chalicelib.catalog import DEFAULT_WATCH, EventGroup, event_pattern
+from chalicelib.catalog import DEFAULT_WATCH
+from chalicelib.functions import rules
 from tests.support.deployment import ROOT, chalice, copy_project, documents, invoke, unpack
 from tests.support.receiver import Answer, Receiver, receiver
 
@@ -117,10 +118,15 @@ def task(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_rule_its_pattern_its_target_and_its_permission_are_there(cloud: Cloud) -> None:
     function = cloud.client("lambda").get_function(FunctionName="sgwatch-dev-alert_on_change")["Configuration"]
     assert (function["Handler"], function["Timeout"], function["MemorySize"]) == ("app.alert_on_change", 60, 512)
-    (rule,) = cloud.client("events").list_rules()["Rules"]
-    assert rule["State"] == "ENABLED"
-    watched = event_pattern(group for group in DEFAULT_WATCH if group is not EventGroup.TAMPER)
-    assert json.loads(rule["EventPattern"]) == watched
+    found = {rule["Name"]: rule for rule in cloud.client("events").list_rules()["Rules"]}
+    expected = rules(DEFAULT_WATCH)
+    assert sorted(found) == sorted(f"sgwatch-dev-{handler}-event" for handler in expected)
+    assert {rule["State"] for rule in found.values()} == {"ENABLED"}
+    for handler, pattern in expected.items():
+        rule = found[f"sgwatch-dev-{handler}-event"]
+        assert json.loads(rule.get("EventPattern", "null")) == pattern
+        assert rule.get("ScheduleExpression") == ("rate(1 hour)" if pattern is None else None)
+    rule = found["sgwatch-dev-alert_on_change-event"]
     (target,) = cloud.client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
     assert target["Arn"] == function["FunctionArn"]
     permission = json.loads(cloud.client("lambda").get_policy(FunctionName=function["FunctionName"])["Policy"])
@@ -141,8 +147,20 @@ def test_the_role_has_the_policy_of_the_stage_and_no_other(cloud: Cloud) -> None
 
 
 def test_the_log_group_keeps_its_lines_as_long_as_the_stage_says(cloud: Cloud) -> None:
-    (group,) = cloud.client("logs").describe_log_groups()["logGroups"]
-    assert (group["logGroupName"], group["retentionInDays"]) == ("/aws/lambda/sgwatch-dev-alert_on_change", 14)
+    groups = cloud.client("logs").describe_log_groups()["logGroups"]
+    assert {group["logGroupName"]: group["retentionInDays"] for group in groups} == {
+        f"/aws/lambda/sgwatch-dev-{handler}": 14 for handler in rules(DEFAULT_WATCH)
+    }
+
+
+def test_the_functions_that_audit_have_the_time_for_it(cloud: Cloud) -> None:
+    functions = cloud.client("lambda").list_functions()["Functions"]
+    assert {each["FunctionName"].removeprefix("sgwatch-dev-"): each["Timeout"] for each in functions} == {
+        "alert_on_change": 60,
+        "alert_on_tampering": 120,
+        "audit_on_mending": 120,
+        "audit_on_schedule": 300,
+    }
 
 
 def test_the_bundle_alone_alerts_slack_sns_and_the_webhook(cloud: Cloud, task: Path) -> None:

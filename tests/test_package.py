@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.catalog import DEFAULT_WATCH, EventGroup, event_pattern
+from chalicelib.bootstrap_audit import parameter_name
+from chalicelib.catalog import DEFAULT_WATCH
+from chalicelib.functions import AUDIT_ON_SCHEDULE, Stage, rules
 from tests.support.deployment import ROOT, chalice, copy_project
 
 MOST_BYTES = 1_500_000
@@ -22,8 +24,14 @@ CALLS = {
     "get_parameter": "ssm:GetParameter",
     "get_secret_value": "secretsmanager:GetSecretValue",
     "publish": "sns:Publish",
+    "put_parameter": "ssm:PutParameter",
+    "get_caller_identity": "sts:GetCallerIdentity",
 }
 LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+DOCUMENTED = {"OwnLogs", "AlertTopics", "Parameters", "Secrets"}
+# What the audit reads cannot be known beforehand, and DescribeAlarms hides composite alarms from a narrower one.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+ABOUT_EVERYTHING = {"Audit"}
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +72,18 @@ def test_the_template_passes_cfn_lint(packaged: Path) -> None:
 
 def test_the_template_holds_the_pattern_the_policy_and_the_retention(packaged: Path) -> None:
     resources = json.loads((packaged / "sam.json").read_text())["Resources"]
-    (function,) = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::Serverless::Function")
-    (event,) = function["Events"].values()
-    expected = event_pattern(group for group in DEFAULT_WATCH if group is not EventGroup.TAMPER)
-    assert event["Properties"]["Pattern"] == expected
-    (role,) = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::IAM::Role")
-    assert role["Policies"][0]["PolicyDocument"] == policy("prod")
-    (group,) = (each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup")
-    assert group["RetentionInDays"] == 365
+    functions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Serverless::Function"]
+    events = {each["Handler"]: event["Properties"] for each in functions for event in each["Events"].values()}
+    schedule = events.pop(f"app.{AUDIT_ON_SCHEDULE}")
+    assert schedule == {"Schedule": "rate(1 hour)"}
+    patterns = {handler: pattern for handler, pattern in rules(DEFAULT_WATCH).items() if pattern is not None}
+    assert {handler: event["Pattern"] for handler, event in events.items()} == {
+        f"app.{handler}": pattern for handler, pattern in patterns.items()
+    }
+    roles = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::IAM::Role"]
+    assert all(role["Policies"][0]["PolicyDocument"] == policy("prod") for role in roles)
+    groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
+    assert [group["RetentionInDays"] for group in groups] == [365] * len(functions)
 
 
 def policy(stage: str) -> dict[str, Any]:
@@ -81,7 +93,6 @@ def policy(stage: str) -> dict[str, Any]:
 
 def called() -> set[str]:
     source = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py"))
-    # Only what the alert function can reach; the alarm path's adapters belong to other functions.
     return {action for method, action in CALLS.items() if re.search(rf"\.{method}\(", source)}
 
 
@@ -89,7 +100,49 @@ def called() -> set[str]:
 def test_a_policy_allows_what_the_code_calls_and_no_more(stage: str) -> None:
     allowed = {action for statement in policy(stage)["Statement"] for action in statement["Action"]}
     assert called() == set(CALLS.values())
-    assert allowed == called() | LOGS
+    assert allowed == called() | LOGS | audited() | repaired()
+
+
+def alarm_path(module: str) -> str:
+    return (ROOT / "chalicelib" / "alarm_path" / f"{module}.py").read_text()
+
+
+def audited() -> set[str]:
+    """Collecting names each call by service and action, in the code itself or as an error would have it."""
+    listed = re.findall(r'"([a-z]+)", [\w.]*region, "([A-Z]\w+)"', alarm_path("collect"))
+    found = {f"{service}:{action}" for service, action in listed}
+    return found | set(re.findall(r'"([a-z]+:[A-Z]\w+)"', alarm_path("own_collect")))
+
+
+def repaired() -> set[str]:
+    """Every step of a plan but Subscribe, for which the function has nobody's address."""
+    listed = re.findall(r'Step\("([a-z]+)", "([A-Z]\w+)"', alarm_path("repair"))
+    return {f"{service}:{action}" for service, action in listed} - {"sns:Subscribe"}
+
+
+def test_what_the_audit_and_the_repair_call_is_found_in_their_code() -> None:
+    assert {"cloudtrail:DescribeTrails", "cloudwatch:DescribeAlarms", "events:DescribeRule"} <= audited()
+    assert repaired() == {
+        "sns:CreateTopic",
+        "sns:SetTopicAttributes",
+        "logs:PutMetricFilter",
+        "cloudwatch:PutMetricAlarm",
+    }
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_the_audit_only_reads_and_repairing_has_statements_of_its_own(stage: str) -> None:
+    by_sid = {each["Sid"]: set(each["Action"]) for each in policy(stage)["Statement"]}
+    assert by_sid["Audit"] == audited() | {"sts:GetCallerIdentity"}
+    assert all(re.match(r"[a-z]+:(Get|List|Describe)", action) for action in by_sid["Audit"])
+    assert set().union(*(by_sid[sid] for sid in by_sid if sid.startswith("AutoRepair"))) == repaired()
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_a_stage_keeps_the_status_in_its_own_parameter_only(stage: str) -> None:
+    (statement,) = (each for each in policy(stage)["Statement"] if "ssm:PutParameter" in each["Action"])
+    name = parameter_name(Stage(f"sgwatch-{stage}-"))
+    assert statement["Resource"] == [f"arn:*:ssm:*:*:parameter{name}"]
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
@@ -97,6 +150,8 @@ def test_no_statement_is_about_everything(stage: str) -> None:
     for statement in policy(stage)["Statement"]:
         assert statement["Effect"] == "Allow"
         assert not any("*" in action for action in statement["Action"])
+        if statement["Sid"] in ABOUT_EVERYTHING:
+            continue
         assert all(resource.count(":") >= 5 and resource != "*" for resource in statement["Resource"])
 
 
@@ -114,7 +169,8 @@ def test_no_statement_is_about_everything(stage: str) -> None:
 )
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_the_documented_prefixes_are_allowed_and_others_are_not(stage: str, arn: str, allowed: bool) -> None:
-    resources = [resource for statement in policy(stage)["Statement"] for resource in statement["Resource"]]
+    statements = [each for each in policy(stage)["Statement"] if each["Sid"] in DOCUMENTED]
+    resources = [resource for statement in statements for resource in statement["Resource"]]
     assert any(fnmatchcase(arn, resource) for resource in resources) is allowed
 
 

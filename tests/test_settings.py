@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.alarm_path.standards import Standard
 from chalicelib.alerts import Severity
 from chalicelib.bootstrap import BUILDERS
 from chalicelib.catalog import DEFAULT_WATCH, EventGroup
-from chalicelib.settings import SettingsError, read_settings, watched_groups
-from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS, PLANNED_GLOBALS
+from chalicelib.settings import AuditSettings, SettingsError, read_settings, watched_groups
+from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS, PLANNED_GLOBALS, STANDARDS
 
 URL = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:security"
@@ -180,8 +181,28 @@ def test_watch_chooses_the_groups_in_the_catalogs_order() -> None:
     assert read_settings({"SNS_TOPIC_ARN": TOPIC}).watch == DEFAULT_WATCH
 
 
-def test_watching_no_security_group_is_a_fault() -> None:
-    assert "watches no security group" in faults_of(SNS_TOPIC_ARN=TOPIC, WATCH="tamper")[0]
+def test_tampering_may_be_all_that_is_watched() -> None:
+    assert read_settings({"SNS_TOPIC_ARN": TOPIC, "WATCH": "tamper"}).watch == (EventGroup.TAMPER,)
+
+
+def test_the_audit_has_settings_of_its_own() -> None:
+    assert read_settings({"SNS_TOPIC_ARN": TOPIC}).audit == AuditSettings("cis_5", None, auto_repair=False)
+    chosen = {"AUDIT_STANDARD": "security_hub", "HEARTBEAT_URL": "https://example.com/ping", "AUTO_REPAIR": "true"}
+    settings = read_settings({"SNS_TOPIC_ARN": TOPIC, **chosen})
+    assert settings.audit == AuditSettings("security_hub", "https://example.com/ping", auto_repair=True)
+    assert settings.secrets == ("https://example.com/ping",)
+    assert "example.com" not in repr(settings.audit)
+
+
+def test_faults_in_the_settings_of_the_audit_are_told() -> None:
+    given = {"AUDIT_STANDARD": "cis", "HEARTBEAT_URL": "http://hush-hush", "AUTO_REPAIR": "yes"}
+    faults = faults_of(SNS_TOPIC_ARN=TOPIC, **given)
+    assert [fault.split(":")[0] for fault in faults] == list(given)
+    assert "hush-hush" not in "".join(faults)
+
+
+def test_the_standards_are_those_of_the_audit() -> None:
+    assert tuple(Standard) == STANDARDS
 
 
 def test_a_faulty_watch_stops_a_deployment_but_no_alert() -> None:

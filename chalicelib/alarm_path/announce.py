@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from chalicelib.alarm_path.verdicts import Status
 
@@ -24,16 +25,22 @@ class Occasion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What has to be remembered between two audits."""
+    """What has to be remembered between two audits.
+
+    ``parts`` are the names of what the path consisted of, so that one that is gone is still known for a
+    part; None where they are not known.
+    """
 
     status: Status
     announced_at: datetime | None
+    parts: frozenset[str] | None = None
 
-    def to_json(self) -> dict[str, str | None]:
+    def to_json(self) -> dict[str, Any]:
         """For a parameter or a table."""
         return {
             "status": self.status.value,
             "announced_at": self.announced_at.isoformat() if self.announced_at else None,
+            "parts": None if self.parts is None else sorted(self.parts),
         }
 
     @classmethod
@@ -49,7 +56,8 @@ class Memory:
             return None
         if announced_at is not None and announced_at.tzinfo is None:
             return None
-        return cls(status, announced_at)
+        parts = value.get("parts")
+        return cls(status, announced_at, frozenset(map(str, parts)) if isinstance(parts, list) else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,17 @@ def collect_own(
     expected: Mapping[str, Mapping[str, Any] | None],
     queue_urls: Sequence[str] = (),
 ) -> tuple[Document, list[Document]]:
-    """The ``self`` part and the errors met. ``expected``: function name → the pattern its rule should have, if any."""
+    """The ``self`` part and the errors met. ``expected``: function name → its rule's pattern, None for a schedule."""
     errors: list[Document] = []
     ask = _asker(clients, region, errors)
     functions, rules = [], []
     for name, pattern in expected.items():
         function = _function(ask, name)
-        if function is not None:
-            functions.append(function)
-            rules += _rules(ask, function["Configuration"]["FunctionArn"], pattern)
+        functions.append(function)
+        if function.get("Configuration"):
+            found = _rules(ask, function["Configuration"]["FunctionArn"], pattern)
+            function["RuleNames"] = None if found is None else [rule["Name"] for rule in found]
+            rules += found or []
     queues = [queue for url in queue_urls if (queue := _queue(ask, url)) is not None]
     return {"rules": rules, "functions": functions, "dead_letter_queues": queues}, errors
 
@@ -53,14 +55,16 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Documen
     return ask
 
 
-def _function(ask: _Ask, name: str) -> Document | None:
+def _function(ask: _Ask, name: str) -> Document:
+    """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read."""
     configuration = ask(
         "lambda", "get_function_configuration", "lambda:GetFunctionConfiguration", name, FunctionName=name
     )
     if not configuration:
-        return None
+        return {"FunctionName": name} | ({} if configuration is None else {"Configuration": None})
     kept = ("FunctionArn", "FunctionName", "State", "LastUpdateStatus", "Runtime")
-    function: Document = {"Configuration": {key: configuration[key] for key in kept if key in configuration}}
+    kept_values = {key: configuration[key] for key in kept if key in configuration}
+    function: Document = {"FunctionName": name, "Configuration": kept_values}
     policy = ask("lambda", "get_policy", "lambda:GetPolicy", name, FunctionName=name)
     if policy is not None:
         function["Policy"] = policy.get("Policy")
@@ -80,16 +84,21 @@ def _function(ask: _Ask, name: str) -> Document | None:
     return function
 
 
-def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[Document]:
+def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[Document] | None:
+    """The rules that have this function as their target; None where they were not all read."""
     answer = ask(
         "events", "list_rule_names_by_target", "events:ListRuleNamesByTarget", function_arn, TargetArn=function_arn
     )
-    rules = []
-    for name in (answer or {}).get("RuleNames", []):
+    if answer is None:
+        return None
+    rules: list[Document] = []
+    for name in answer.get("RuleNames", []):
         rule = ask("events", "describe_rule", "events:DescribeRule", name, Name=name)
         targets = ask("events", "list_targets_by_rule", "events:ListTargetsByRule", name, Rule=name)
-        if rule and targets is not None:
-            found = {**rule, "Targets": targets.get("Targets", [])}
+        if rule is None or targets is None:
+            return None
+        if rule:
+            found = {"Name": name, **rule, "Targets": targets.get("Targets", [])}
             rules.append(found | ({"Expected": dict(pattern)} if pattern and rule.get("EventPattern") else {}))
     return rules
 

@@ -1,7 +1,8 @@
 """sgwatch's own path: its EventBridge rules, functions and dead-letter queues, as the snapshot's ``self`` has them.
 
 {"rules": [DescribeRule answers with "Targets" and "Expected", the catalog's pattern as deployed],
- "functions": [{"Configuration": {…}, "Policy": {…} | null, "EventInvokeConfig": {…} | null}],
+ "functions": [{"FunctionName", "Configuration": {…} | null where it does not exist,
+                "RuleNames": [those that invoke it] | null, "Policy": {…} | null, "EventInvokeConfig": {…} | null}],
  "dead_letter_queues": [{"QueueArn", "Attributes"}]}
 """
 
@@ -25,17 +26,36 @@ def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:
     own = snapshot.own
     if own is None:
         return [], ["sgwatch's own path was not collected, so it was not judged."]
-    functions = {str(item.get("Configuration", {}).get("FunctionArn")): item for item in own.get("functions") or ()}
-    findings: list[Finding] = []
+    listed = own.get("functions") or ()
+    functions = {str(item["Configuration"].get("FunctionArn")): item for item in listed if item.get("Configuration")}
+    findings = [_absent(item) for item in listed if not item.get("Configuration")]
     for rule in own.get("rules") or ():
         findings += _rule(snapshot, rule, functions)
     for arn, function in functions.items():
+        findings += _invoked(arn, function)
         findings += _function(arn, function)
     findings += [_queue(queue) for queue in own.get("dead_letter_queues") or ()]
-    if not own.get("rules"):
+    if not own.get("rules") and not any(finding.status is Status.UNKNOWN for finding in findings):
         reason = "sgwatch has no EventBridge rule in this account and region, so it hears of no change."
         findings.append(Finding("own-rule", Status.FAIL, "sgwatch", reason, "chalice deploy"))
     return findings, []
+
+
+def _absent(function: Json) -> Finding:
+    name = str(function.get("FunctionName"))
+    if "Configuration" in function:
+        return Finding("own-function", Status.FAIL, name, f"Function {name} does not exist.", "chalice deploy")
+    return Finding("own-function", Status.UNKNOWN, name, f"Whether function {name} exists could not be read.")
+
+
+def _invoked(arn: str, function: Json) -> Iterable[Finding]:
+    names = function.get("RuleNames", ())
+    if names is None:
+        reason = f"Which EventBridge rules invoke function {arn} could not be read."
+        yield Finding("own-target", Status.UNKNOWN, arn, reason)
+    elif not names and "RuleNames" in function:
+        reason = f"No EventBridge rule invokes function {arn}."
+        yield Finding("own-target", Status.FAIL, arn, reason, "chalice deploy")
 
 
 def _rule(snapshot: Snapshot, rule: Json, functions: Mapping[str, Json]) -> Iterable[Finding]:

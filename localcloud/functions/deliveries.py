@@ -6,6 +6,7 @@ AWS waits a minute before the first retry and two before the second; here the wa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import uuid
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from localcloud.functions.worker import StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +60,8 @@ class Deliveries:
 
     def _counted(self, work: Callable[[], None]) -> None:
         try:
-            work()
+            with contextlib.suppress(StoppedError):
+                work()
         finally:
             with self._changed:
                 self._pending -= 1

@@ -24,7 +24,7 @@ from moto.sts.models import sts_backends
 from localcloud.callers import PARTITION, Credentials
 from localcloud.functions.package import unpack
 from localcloud.functions.runtime_api import Answer, Work
-from localcloud.functions.worker import Worker
+from localcloud.functions.worker import StoppedError, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,6 +151,8 @@ class FunctionPool:
 
     def _new_worker(self, function: Any) -> Worker:
         with self._guard:
+            if self._stopped:
+                raise StoppedError
             task_root = unpack(function.code_bytes, self.root)
         worker = Worker(
             handler=function.handler,
@@ -161,7 +163,7 @@ class FunctionPool:
         )
         with self._guard:
             if self._stopped:
-                raise RuntimeError("the local cloud has stopped")
+                raise StoppedError
             self._workers[id(worker)] = worker
         return worker
 
@@ -208,6 +210,8 @@ class FunctionPool:
         return Credentials(session.access_key_id, session.secret_access_key, session.session_token)
 
     def _log(self, function: Any, text: str) -> None:
+        if self._stopped:
+            return
         line = LogLine(function.function_name, datetime.now(UTC), text)
         self.logs.append(line)
         self.on_log(line)

@@ -25,6 +25,10 @@ INIT_TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 0.02
 
 
+class StoppedError(Exception):
+    """The local cloud is being stopped: nothing is started any more."""
+
+
 @dataclass(slots=True)
 class Worker:
     """A function process. It serves one event at a time and dies of a timeout or of too much memory."""
@@ -39,11 +43,21 @@ class Worker:
     _api: RuntimeApi = field(default_factory=RuntimeApi)
     _process: subprocess.Popen[bytes] | None = None
     _reader: threading.Thread | None = None
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: bool = False
 
     def start(self) -> Answer | None:
         """Start the process and wait until it asks for work; the error where it cannot be initialized."""
         began = time.monotonic()
-        environment = {**self.environment, "AWS_LAMBDA_RUNTIME_API": self._api.start()}
+        with self._guard:
+            if self._stopped:
+                raise StoppedError
+            self._spawn({**self.environment, "AWS_LAMBDA_RUNTIME_API": self._api.start()})
+        failed = self._await_ready(began + INIT_TIMEOUT_SECONDS)
+        self.init_seconds = time.monotonic() - began
+        return failed
+
+    def _spawn(self, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter
             [sys.executable, "-S", str(LAUNCHER), self.handler],
             cwd=self.task_root,
@@ -55,9 +69,6 @@ class Worker:
         )
         self._reader = threading.Thread(target=self._read_output, daemon=True, name="localcloud-function-output")
         self._reader.start()
-        failed = self._await_ready(began + INIT_TIMEOUT_SECONDS)
-        self.init_seconds = time.monotonic() - began
-        return failed
 
     def _await_ready(self, deadline: float) -> Answer | None:
         while time.monotonic() < deadline:
@@ -121,6 +132,8 @@ class Worker:
 
     def stop(self) -> None:
         """End the process and whatever it started."""
+        with self._guard:
+            self._stopped = True
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
 """Where moto does not do what AWS documents: thin stand-ins, one module per service.
 
-Each module has ``ANSWERS``: operation name → a function that is given the call and its account and
+Each module has tables (``ANSWERS``): operation name → a function that is given the call and its account and
 returns the output by botocore's member names, or raises :class:`AwsError`.
 """
 
@@ -10,17 +10,22 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from localcloud.calls import ApiCall
-from localcloud.gaps import cloudtrail, groups, prefix_lists, security_groups
+from localcloud.gaps import alarm_path, cloudtrail, groups, prefix_lists, security_groups
 
 Answer = Callable[[ApiCall, str], Mapping[str, Any]]
 
 
 def answers() -> dict[tuple[str, str], Answer]:
     """Every stand-in that needs nothing but moto's own state, by service and operation."""
-    modules = {"ec2": (security_groups, groups, prefix_lists), "cloudtrail": (cloudtrail,)}
+    parts = {
+        "ec2": (security_groups.ANSWERS, groups.ANSWERS, prefix_lists.ANSWERS),
+        "cloudtrail": (cloudtrail.ANSWERS, alarm_path.CLOUDTRAIL),
+        "logs": (alarm_path.LOGS,),
+        "cloudwatch": (alarm_path.CLOUDWATCH,),
+    }
     return {
         (service, operation): answer
-        for service, parts in modules.items()
-        for part in parts
-        for operation, answer in part.ANSWERS.items()
+        for service, tables in parts.items()
+        for table in tables
+        for operation, answer in table.items()
     }

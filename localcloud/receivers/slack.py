@@ -124,13 +124,13 @@ def _accept(inbox: Inbox, where: str, payload: Mapping[str, Any]) -> None:
 
 def problem_of(payload: Mapping[str, Any]) -> str | None:
     """The error code with which Slack refuses a message; None where it takes it."""
+    if not isinstance(payload.get("blocks", []), list):
+        return "invalid_blocks_format"
     blocks = _all_blocks(payload)
     if not payload.get("text") and not blocks and not payload.get("attachments"):
         return "no_text"
     if len(str(payload.get("text", ""))) > MAX_TEXT:
         return "msg_too_long"
-    if not isinstance(payload.get("blocks", []), list):
-        return "invalid_blocks_format"
     if len(payload.get("blocks") or []) > MAX_BLOCKS or not all(_is_sound(block) for block in blocks):
         return "invalid_blocks"
     return None

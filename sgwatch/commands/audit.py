@@ -22,6 +22,7 @@ from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import show
+from sgwatch.stages import Deployed, StageError, deployed_stage
 
 EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
 Collect = Callable[[], dict[str, Any]]
@@ -51,15 +52,19 @@ def audit(
     standard: Annotated[
         Standard, typer.Option("--standard", envvar="AUDIT_STANDARD", help="Whose answer is the status.")
     ] = Standard.CIS_5,
+    stage: Annotated[
+        str | None,
+        typer.Option("--stage", help="Also judge sgwatch itself as deployed with this stage of this folder."),
+    ] = None,
 ) -> None:
     """Prove that a security group change would raise an alarm and reach somebody.
 
     Exit status: 0 pass, 1 fail, 2 unknown, or the snapshot or AWS could not be read.
     """
     try:
-        document = obtain(source, target)
+        document = obtain(source, target, gatherer(source, stage))
         snapshot = read_snapshot(document)
-    except (UsageError, SnapshotError) as error:
+    except (UsageError, SnapshotError, StageError) as error:
         typer.echo(f"sgwatch: {error}", err=True)
         raise typer.Exit(2) from None
     report = judge_snapshot(snapshot, standard)
@@ -93,20 +98,38 @@ def obtain(source: Path | None, target: Path | None, gather: Collect | None = No
     return document
 
 
-def gather_from_aws() -> dict[str, Any]:
+def gatherer(source: Path | None, stage: str | None) -> Collect:
+    """What collects: sgwatch's own path too where a stage is named."""
+    if stage is None:
+        return gather_from_aws
+    if source is not None:
+        raise UsageError(
+            "--from and --stage exclude each other: a file holds what was collected of sgwatch, or nothing"
+        )
+    deployed = deployed_stage(stage, Path.cwd())
+    return lambda: gather_from_aws(deployed)
+
+
+def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
     """Collect with the credentials and the region of the environment or the profile."""
     # The AWS SDK takes longer to import than a snapshot takes to judge, and judging needs none of it.
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
+    from chalicelib.alarm_path.auditing import Auditor, NotAudited  # noqa: PLC0415
     from chalicelib.alarm_path.clients import client_factory, default_region  # noqa: PLC0415
-    from chalicelib.alarm_path.collect import collect  # noqa: PLC0415
 
-    region = default_region()
+    region = default_region() or (deployed.region if deployed else None)
     if region is None:
         raise UsageError("no region: set AWS_REGION or AWS_DEFAULT_REGION, or judge a file with --from")
+    auditor = Auditor(
+        clients=client_factory(),
+        region=region,
+        standard=Standard.CIS_5,
+        now=lambda: datetime.now(UTC),
+        own=deployed.functions if deployed else None,
+        own_region=deployed.region if deployed else None,
+    )
     try:
-        return collect(client_factory(), home_region=region, now=datetime.now(UTC))
-    except (BotoCoreError, ClientError) as error:
+        return auditor.document(datetime.now(UTC))
+    except NotAudited as error:
         raise UsageError(f"AWS does not say which account this is: {error}") from error
 
 

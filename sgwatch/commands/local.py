@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import queue
 import shlex
@@ -18,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running
 
@@ -58,10 +58,12 @@ def local(
     except Interrupted:
         console.print("Stopped; nothing is left behind.")
     except DeployError as error:
-        console.print(f"chalice deploy failed:\n{error}", style="red", markup=False)
+        console.print(f"chalice deploy failed:\n{error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error
     except OSError as error:
-        console.print(f"The local cloud could not start: {error}. Try another --port.", style="red", markup=False)
+        console.print(
+            f"The local cloud could not start: {error}. Try another --port.", style="red", markup=False, soft_wrap=True
+        )
         raise typer.Exit(2) from error
 
 
@@ -75,8 +77,10 @@ def _run(console: Console, port: int, stage: str, record: Path | None, *, open_p
                 stage=stage,
                 port=port,
                 inbox_port=port + 1 if port else 0,
-                pattern_matches=pattern_evaluator(),
                 on_record=on_record,
+                aws_managed_policies=True,
+                variables=lambda cloud: {"SLACK_WEBHOOK_URL": cloud.slack_url},
+                on_started=make_alarm_path,
             )
         )
         arrivals = stack.enter_context(cloud.inbox.listening())
@@ -106,25 +110,16 @@ def _forever(arrivals: queue.Queue[Message]) -> Iterator[Message]:
             continue
 
 
-def pattern_evaluator() -> Callable[[str, Mapping[str, Any]], bool] | None:
-    """sgwatch's own reading of metric filter patterns, where this installation has it."""
-    try:
-        module = importlib.import_module("chalicelib.alarm_path.filter_pattern")
-    except ImportError:
-        return None
-    return getattr(module, "matches", None)
-
-
 def print_welcome(cloud: LocalCloud) -> None:
     """Say on stdout what to paste."""
     output = Console(highlight=False, soft_wrap=True)
-    output.print(f"The local cloud is up. Inbox page: {cloud.inbox_url}\n", markup=False)
+    output.print(f"The local cloud is up. Inbox page: {cloud.inbox_url}\n", markup=False, soft_wrap=True)
     for name, value in cloud.environment().items():
-        output.print(f"export {name}={shlex.quote(value)}", markup=False)
-    output.print("\nThen, in the same shell:\n", markup=False)
+        output.print(f"export {name}={shlex.quote(value)}", markup=False, soft_wrap=True)
+    output.print("\nThen, in the same shell:\n", markup=False, soft_wrap=True)
     for example in EXAMPLES:
-        output.print(f"  {example}", markup=False)
-    output.print("\nAlerts appear here. Ctrl-C ends it.\n", markup=False)
+        output.print(f"  {example}", markup=False, soft_wrap=True)
+    output.print("\nAlerts appear here. Ctrl-C ends it.\n", markup=False, soft_wrap=True)
 
 
 def print_message(console: Console, message: Message) -> None:

@@ -13,12 +13,14 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto.server import ThreadedMotoServer
 
 from chalicelib.alarm_path.audit import audit
+from chalicelib.alarm_path.auditing import Auditor, NotAudited
 from chalicelib.alarm_path.collect import collect
 from chalicelib.alarm_path.pattern_coverage import coverage_of
 from chalicelib.alarm_path.repair import Plan, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot import Snapshot
 from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.standards import Standard
 from tests.support.alarm_paths import ACCOUNT, REGION, Account, Document, alarm, metric_filter
 
 MAIL = Subscriber("email", "security@example.com")
@@ -277,3 +279,44 @@ def test_a_topic_that_is_gone_is_left_out_and_the_error_says_so(aws: Aws) -> Non
         "SetTopicAttributes",
         "Subscribe",
     ]
+
+
+def auditor(aws: Aws) -> Auditor:
+    return Auditor(aws, REGION, Standard.CIS_5, lambda: datetime.now(UTC))
+
+
+def test_the_function_repairs_what_sgwatch_made_and_nothing_of_others(aws: Aws) -> None:
+    aws.with_trail()
+    before = auditor(aws).audit()
+    assert before.standing.status == "fail"
+    assert auditor(aws).repair(before, None) == []
+    snapshot, report = aws.judged()
+    apply(plan(snapshot, report, MAIL).steps, REGION, aws)
+    aws("logs", REGION).delete_metric_filter(logGroupName="trail-logs", filterName="sgwatch-security-group-changes")
+    done = auditor(aws).repair(auditor(aws).audit(), None)
+    assert [(step.call, step.failure) for step in done] == [("logs:PutMetricFilter", None)]
+    assert aws.judged()[1].status == "pass"
+
+
+def test_what_sgwatch_made_is_known_from_before_where_all_of_it_is_gone(aws: Aws) -> None:
+    aws.with_trail()
+    done = auditor(aws).repair(auditor(aws).audit(), frozenset({"sgwatch-alarms"}))
+    assert [step.call for step in done][:2] == ["sns:CreateTopic", "sns:SetTopicAttributes"]
+
+
+def test_a_repair_ends_at_the_first_refusal_and_names_it(aws: Aws) -> None:
+    aws.with_trail()
+    refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutMetricFilter")
+    clients = Refusing(aws, "PutMetricFilter", refused)
+    found = auditor(aws).audit()
+    done = Auditor(clients, REGION, Standard.CIS_5, lambda: datetime.now(UTC)).repair(
+        found, frozenset({"sgwatch-alarms"})
+    )
+    assert (done[-1].call, done[-1].failure) == ("logs:PutMetricFilter", "AccessDeniedException")
+
+
+def test_an_account_that_cannot_be_asked_is_not_audited(aws: Aws) -> None:
+    refused = ClientError({"Error": {"Code": "ExpiredToken", "Message": "no"}}, "GetCallerIdentity")
+    clients = Refusing(aws, "GetCallerIdentity", refused)
+    with pytest.raises(NotAudited, match="ExpiredToken on GetCallerIdentity"):
+        Auditor(clients, REGION, Standard.CIS_5, lambda: datetime.now(UTC)).audit()

@@ -102,3 +102,26 @@ def test_a_missing_on_failure_destination_and_undelivered_alerts_are_told() -> N
 def test_a_schedule_needs_no_pattern() -> None:
     rule = {"Name": "hourly", "Arn": RULE, "State": "ENABLED", "ScheduleExpression": "rate(1 hour)"}
     assert judged(describe_rule=rule)[0]["own-pattern"] == "pass"
+
+
+def test_a_function_that_is_gone_is_told_even_where_others_have_rules() -> None:
+    client = Canned(_deployed())
+    gone = {"FunctionName": "sgwatch-prod-other", "Configuration": None}
+    own, _ = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN})
+    own["functions"].append(gone)
+    findings, _ = judge_own_path(read_snapshot(Account().document() | {"self": own}))
+    failed = [finding.reason for finding in findings if finding.status.value == "fail"]
+    assert failed == ["Function sgwatch-prod-other does not exist."]
+
+
+def test_a_function_that_no_rule_invokes_is_told() -> None:
+    assert judged(list_rule_names_by_target={"RuleNames": []})[0]["own-target"] == "fail"
+
+
+def test_rules_and_functions_that_cannot_be_read_are_unknown() -> None:
+    answers, errors = judged(list_rule_names_by_target="AccessDeniedException")
+    assert answers["own-target"] == "unknown"
+    assert errors[0]["call"] == "events:ListRuleNamesByTarget"
+    answers, _ = judged(get_function_configuration="AccessDeniedException")
+    assert set(answers.values()) == {"unknown", "pass"}
+    assert answers["own-function"] == "unknown"

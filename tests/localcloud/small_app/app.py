@@ -1,10 +1,13 @@
 """A small Chalice app that shows how the local cloud runs functions."""
 
+from __future__ import annotations
+
 import json
 import os
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from chalice import Chalice
 
@@ -17,28 +20,28 @@ PATTERN = {
 CALLS = {"count": 0}
 
 
-def post(document):
+def post(document: dict[str, Any]) -> None:
     request = urllib.request.Request(
         os.environ["WEBHOOK_URL"], json.dumps(document).encode(), {"Content-Type": "application/json"}
     )
     urllib.request.urlopen(request, timeout=5).close()
 
 
-@app.on_cw_event(PATTERN)
-def alert(event):
+@app.on_cw_event(PATTERN)  # type: ignore[untyped-decorator]
+def alert(event: Any) -> None:
     CALLS["count"] += 1
     print("alerting", event.detail["eventName"])
     post({"title": event.detail["eventName"], "severity": "high", "id": event.detail["eventID"]})
 
 
-@app.schedule("rate(1 hour)")
-def hourly(event):
+@app.schedule("rate(1 hour)")  # type: ignore[untyped-decorator]
+def hourly(event: Any) -> None:
     post({"title": "hourly"})
 
 
-@app.lambda_function()
-def doing(event, context):
-    import boto3
+@app.lambda_function()  # type: ignore[untyped-decorator]
+def doing(event: Any, context: Any) -> Any:
+    import boto3  # noqa: PLC0415  # the other functions are to start without it
 
     what = event["do"]
     if what == "raise":
@@ -65,8 +68,8 @@ def doing(event, context):
     return {"count": CALLS["count"]}
 
 
-@app.on_sqs_message(queue="work", batch_size=1)
-def worker(event):
+@app.on_sqs_message(queue="work", batch_size=1)  # type: ignore[untyped-decorator]
+def worker(event: Any) -> None:
     for record in event:
         if record.body == "bad":
             raise ValueError("bad message")

@@ -1,0 +1,124 @@
+"""``sgwatch demo``: the local cloud with a story played in it; no AWS account and no network."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from chalicelib.alerts import from_json
+from localcloud.baseline import ONCALL, make_alarm_path
+from localcloud.cloud import LocalCloud
+from localcloud.deploy import DeployError
+from localcloud.session import Interrupted, ended_by_signals, running
+from localcloud.story import STEPS, StoryError, Told, play
+from sgwatch.commands.local import COLORS
+from sgwatch.render import show
+
+DEPLOY = """\
+To deploy sgwatch into an AWS account (docs/deploy.md):
+  1. set SLACK_WEBHOOK_URL, SNS_TOPIC_ARN or WEBHOOK_URL in .chalice/config.json
+  2. .venv/bin/chalice deploy --stage prod
+  3. .venv/bin/sgwatch send-test"""
+
+
+def demo(
+    stage: Annotated[str, typer.Option(help="The stage of .chalice/config.json to deploy.")] = "dev",
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the inbox page up until Ctrl-C.")] = False,
+) -> None:
+    """Play a story of security group changes; exit 0 only if every alert came as it must."""
+    console = Console(highlight=False)
+    began = time.monotonic()
+    try:
+        with ended_by_signals(), ExitStack() as stack:
+            cloud = _start(console, stack, stage)
+            console.print(
+                f"Ready after {time.monotonic() - began:.1f} s. Inbox page: {cloud.inbox_url}\n", soft_wrap=True
+            )
+            told = _play(console, cloud)
+            mail = cloud.inbox.wait_for(lambda item: item.service == "email" and item.where == ONCALL, 5)
+            _print_summary(console, told, None if mail is None else mail.title)
+            console.print(f"\n{DEPLOY}", soft_wrap=True)
+            if keep:
+                console.print(f"\nThe inbox page stays at {cloud.inbox_url} until Ctrl-C.", soft_wrap=True)
+                _wait()
+    except Interrupted:
+        raise typer.Exit(0 if keep else 2) from None
+    except (DeployError, StoryError) as error:
+        console.print(Text(f"The story ended early: {error}", style="red"), soft_wrap=True)
+        raise typer.Exit(1) from error
+    if mail is None or not all(item.as_expected for item in told):
+        raise typer.Exit(1)
+
+
+def _start(console: Console, stack: ExitStack, stage: str) -> LocalCloud:
+    with console.status("Starting a local AWS and deploying sgwatch into it …"):
+        cloud, _ = stack.enter_context(running(Path.cwd(), stage=stage, on_started=make_alarm_path))
+    return cloud
+
+
+def _play(console: Console, cloud: LocalCloud) -> list[Told]:
+    told = []
+    for number, (step, tell) in enumerate(zip(STEPS, play(cloud), strict=True), start=1):
+        line = f"{number}/{len(STEPS)}  {step.who} {step.what}"
+        with console.status(line):
+            result = tell()
+        told.append(result)
+        console.print(_mark(result), line, _severity(result.severity), f"{result.seconds:.2f} s", soft_wrap=True)
+        for detail in _details(result):
+            console.print(Text(f"      {detail}", style="dim"), soft_wrap=True)
+        if result.alert is not None and result.severity == "critical" and not any(map(_is_critical, told[:-1])):
+            console.print("\n      What people read in Slack, by e-mail and through the webhook:\n", soft_wrap=True)
+            show(console, from_json(result.alert))
+    return told
+
+
+def _is_critical(told: Told) -> bool:
+    return told.severity == "critical"
+
+
+def _mark(told: Told) -> Text:
+    return Text("✔", style="green") if told.as_expected else Text("✘", style="red")
+
+
+def _severity(severity: str | None) -> Text:
+    word = severity or "no alert"
+    return Text(word, style=COLORS.get(word, "red"))
+
+
+def _details(told: Told) -> list[str]:
+    """What the alert says happened: its title, and old and new of a modified rule."""
+    if told.alert is None:
+        return []
+    details = [str(told.alert["title"])]
+    if told.missing:
+        details.append(f"not arrived: {', '.join(told.missing)}")
+    for item in told.alert["changes"]["modified"]:
+        before, after = item["before"], item["after"]
+        old = "unknown" if before is None else str(before["peer"]["value"])
+        details.append(f"{old} → {after['peer']['value']}")
+    return details
+
+
+def _print_summary(console: Console, told: list[Told], mail: str | None) -> None:
+    table = Table(title="\nCall → alert", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("", "call", "severity", "seconds", "alert"):
+        table.add_column(heading, justify="right" if heading == "seconds" else "left", no_wrap=heading != "alert")
+    for item in told:
+        title = Text("none" if item.alert is None else str(item.alert["title"]))
+        table.add_row(_mark(item), item.step.event_name, _severity(item.severity), f"{item.seconds:.2f}", title)
+    console.print(table)
+    console.print(Text(f"The CloudWatch alarm beside it: {mail or 'nothing was sent'}"))
+
+
+def _wait() -> None:
+    while True:
+        time.sleep(3600)

@@ -1,0 +1,154 @@
+"""The alarm path fires beside the real-time path: trail, filter, alarm, topic, subscriber."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from localcloud import LocalCloud
+
+PATTERN = "{ ($.eventName = CreateSecurityGroup) && ($.errorCode NOT EXISTS) }"
+
+
+@pytest.fixture(scope="module")
+def path() -> Iterator[LocalCloud]:
+    with LocalCloud() as cloud:
+        cloud.client("s3", region="us-east-1").create_bucket(Bucket="trail-bucket")
+        logs, sns = cloud.client("logs"), cloud.client("sns")
+        logs.create_log_group(logGroupName="trail-logs")
+        arn = logs.describe_log_groups(logGroupNamePrefix="trail-logs")["logGroups"][0]["arn"]
+        trail = cloud.client("cloudtrail")
+        trail.create_trail(
+            Name="management",
+            S3BucketName="trail-bucket",
+            IsMultiRegionTrail=True,
+            CloudWatchLogsLogGroupArn=arn,
+            CloudWatchLogsRoleArn="arn:aws:iam::123456789012:role/trail",
+        )
+        trail.start_logging(Name="management")
+        logs.put_metric_filter(
+            logGroupName="trail-logs",
+            filterName="security-groups",
+            filterPattern=PATTERN,
+            metricTransformations=[{"metricName": "Changes", "metricNamespace": "CIS", "metricValue": "1"}],
+        )
+        topic = sns.create_topic(Name="alarms")["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="oncall@example.com")
+        cloud.client("cloudwatch").put_metric_alarm(
+            AlarmName="security-group-changes",
+            Namespace="CIS",
+            MetricName="Changes",
+            Statistic="Sum",
+            Period=300,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanOrEqualToThreshold",
+            TreatMissingData="notBreaching",
+            AlarmActions=[topic],
+        )
+        yield cloud
+
+
+def test_a_change_sets_off_the_alarm_and_reaches_only_a_confirmed_subscriber(path: LocalCloud) -> None:
+    cloudwatch, ec2 = path.client("cloudwatch"), path.client("ec2")
+    broken = [link for link in path.chain() if link["state"] != "pass"]
+    assert [(link["kind"], link["note"]) for link in broken] == [("subscriber", "not confirmed")]
+    [asked] = path.inbox.messages("email")
+    assert asked.link is not None
+    assert "Subscription confirmed" in requests.get(asked.link, timeout=5).text
+    assert {link["state"] for link in path.chain()} == {"pass"}
+
+    ec2.create_security_group(GroupName="fires", Description="d")
+    assert path.wait_until_idle()
+    assert cloudwatch.describe_alarms()["MetricAlarms"][0]["StateValue"] == "ALARM"
+    mail = path.inbox.messages("email")[-1]
+    assert mail.title == 'ALARM: "security-group-changes" in eu-west-1'
+    assert json.loads(mail.text)["NewStateValue"] == "ALARM"
+
+    ec2.create_security_group(GroupName="fires-again", Description="d")
+    path.wait_until_idle()
+    assert path.inbox.messages("email")[-1] == mail, "actions are taken when the state changes, not on every datapoint"
+
+
+def test_records_are_in_the_trail_s_log_group_while_it_is_logging(path: LocalCloud) -> None:
+    logs, trail, ec2 = path.client("logs"), path.client("cloudtrail"), path.client("ec2")
+
+    def delivered(name: str) -> bool:
+        events = logs.filter_log_events(logGroupName="trail-logs")["events"]
+        return any(name in event["message"] for event in events)
+
+    ec2.create_security_group(GroupName="while-logging", Description="d")
+    trail.stop_logging(Name="management")
+    ec2.create_security_group(GroupName="while-stopped", Description="d")
+    trail.start_logging(Name="management")
+    assert delivered("while-logging")
+    assert not delivered("while-stopped")
+
+
+@pytest.mark.parametrize(
+    ("selectors", "delivered"),
+    [
+        ({"EventSelectors": [{"ReadWriteType": "WriteOnly", "IncludeManagementEvents": True}]}, True),
+        ({"EventSelectors": [{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True}]}, False),
+        ({"EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": False}]}, False),
+        (
+            {
+                "AdvancedEventSelectors": [
+                    {
+                        "FieldSelectors": [
+                            {"Field": "eventCategory", "Equals": ["Management"]},
+                            {"Field": "eventSource", "NotEquals": ["ec2.amazonaws.com"]},
+                        ]
+                    }
+                ]
+            },
+            False,
+        ),
+    ],
+)
+def test_a_trail_takes_what_its_selectors_select(
+    path: LocalCloud, selectors: dict[str, Any], delivered: bool, request: pytest.FixtureRequest
+) -> None:
+    name = f"selected-{abs(hash(request.node.name))}"
+    path.client("cloudtrail").put_event_selectors(TrailName="management", **selectors)
+    path.client("ec2").create_security_group(GroupName=name, Description="d")
+    events = path.client("logs").filter_log_events(logGroupName="trail-logs")["events"]
+    assert any(name in event["message"] for event in events) == delivered
+
+
+def test_an_unconfirmed_subscription_is_counted_as_pending(path: LocalCloud) -> None:
+    sns = path.client("sns")
+    topic = sns.create_topic(Name="counted")["TopicArn"]
+    assert sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")["SubscriptionArn"] == (
+        "pending confirmation"
+    )
+    sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://hooks.example.com/x")
+    attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert (attributes["SubscriptionsPending"], attributes["SubscriptionsConfirmed"]) == ("2", "0")
+    listed = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert {item["SubscriptionArn"] for item in listed} == {"PendingConfirmation"}
+    path.wait_until_idle()
+    kept = [item for item in path.inbox.messages("sns", accepted=False) if "hooks.example.com" in item.where]
+    assert [item.note for item in kept] == ["kept here: only loopback is sent to"]
+
+
+def test_a_topic_reaches_an_http_endpoint_on_loopback_once_confirmed(path: LocalCloud) -> None:
+    sns = path.client("sns")
+    topic = sns.create_topic(Name="over-http")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"{path.inbox_url}/sns/hook")
+    path.wait_until_idle()
+    asked = path.inbox.messages("sns")[-1]
+    sns.confirm_subscription(TopicArn=topic, Token=asked.payload["Token"])
+    sns.publish(
+        TopicArn=topic,
+        Message="hello",
+        Subject="greeting",
+        MessageAttributes={"severity": {"DataType": "String", "StringValue": "high"}},
+    )
+    path.wait_until_idle()
+    message = path.inbox.messages("sns")[-1]
+    assert (message.title, message.text, message.severity) == ("greeting", "hello", "high")

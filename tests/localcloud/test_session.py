@@ -1,0 +1,167 @@
+"""`sgwatch local` as a person runs it: what it prints, and that nothing is left of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import boto3
+import pytest
+
+ROOT = Path.cwd()
+COMMAND = (sys.executable, "-m", "sgwatch", "local")
+
+
+class Running:
+    """A local cloud in a process of its own, with a temporary folder of its own."""
+
+    def __init__(self, temporary: Path, *arguments: str) -> None:
+        self.port = free_port()
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.process = subprocess.Popen(
+            [*COMMAND, "--port", str(self.port), *arguments],
+            env=environment | {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    @property
+    def output(self) -> IO[str]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    def read_until(self, text: str) -> list[str]:
+        lines = []
+        for line in self.output:
+            lines.append(line.rstrip("\n"))
+            if text in line:
+                return lines
+        raise AssertionError(f"it ended before it said {text!r}: {lines}")
+
+    def end(self) -> str:
+        self.process.send_signal(signal.SIGINT)
+        _, error = self.process.communicate(timeout=20)
+        return error
+
+
+def free_port() -> int:
+    """A port that is free, and the one after it too."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            try:
+                second.bind(("127.0.0.1", first.getsockname()[1] + 1))
+            except OSError:
+                continue
+            return int(first.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def processes_with(mark: str) -> list[str]:
+    """The command lines of the processes that have a text in their environment: what a session started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (folder / "environ").read_text(errors="replace"):
+                found.append((folder / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def running(temporary: Path, tmp_path: Path) -> Iterator[Running]:
+    session = Running(temporary, "--record", str(tmp_path / "records.jsonl"))
+    yield session
+    session.process.kill()
+    session.process.communicate()
+
+
+def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Path, tmp_path: Path) -> None:
+    lines = running.read_until("Ctrl-C ends it")
+    exports = {match[1]: match[2] for line in lines if (match := re.fullmatch(r"export (\w+)=(.*)", line))}
+    assert exports["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{running.port}"
+    session: Any = boto3.session.Session()
+    ec2 = session.client(
+        "ec2",
+        endpoint_url=exports["AWS_ENDPOINT_URL"],
+        region_name=exports["AWS_DEFAULT_REGION"],
+        aws_access_key_id=exports["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
+    )
+    ec2.create_security_group(GroupName="pasted", Description="d")
+    logs = ""
+    deadline = time.monotonic() + 15
+    while "REPORT RequestId" not in logs and time.monotonic() < deadline:
+        command = [*COMMAND, "logs", "alert", "--port", str(running.port)]
+        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
+        logs = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
+    assert "sgwatch-dev-alert_on_change  REPORT RequestId" in logs
+    said = running.end()
+    assert "low" in said
+    assert "Security group pasted" in said
+    assert running.process.returncode == 0
+    records = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
+    assert "CreateSecurityGroup" in [record["eventName"] for record in records]
+    assert list(temporary.iterdir()) == []
+    assert not (ROOT / ".chalice" / "deployed").exists()
+
+
+def test_logs_without_a_local_cloud_say_what_to_do(tmp_path: Path) -> None:
+    command = [*COMMAND, "logs", "--port", str(free_port())]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 2
+    assert "Start one with `sgwatch local`" in result.stderr
+
+
+def test_a_port_that_is_taken_is_said(temporary: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [*COMMAND, "--port", port]
+        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "TMPDIR": str(temporary), "HOME": str(temporary)}
+        result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 2
+    assert "Try another --port" in result.stderr
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found through /proc")
+@pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_interrupts_at_random_moments_leave_nothing(temporary: Path, times: int) -> None:
+    moments = random.Random(20261124 + times)
+    for _ in range(times):
+        session = Running(temporary)
+        wait = moments.uniform(0.6, 6.0)
+        time.sleep(wait)
+        session.end()
+        assert list(temporary.iterdir()) == [], f"interrupted after {wait:.2f} s"
+        assert processes_with(str(temporary)) == [], f"interrupted after {wait:.2f} s"
+        assert not is_open(session.port)
+        assert not is_open(session.port + 1)

@@ -1,0 +1,216 @@
+"""The alarm path proven, broken and mended in the local cloud, with the app as it is deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud
+from localcloud.callers import Credentials
+from localcloud.deploy import deploy
+from localcloud.session import variables_of
+
+ROOT = Path(__file__).parents[2]
+FILTER = "sgwatch-security-group-changes"
+ONCALL = "oncall@example.com"
+SECONDS = 20.0
+Alert = dict[str, Any]
+
+
+def sgwatch(cloud: LocalCloud, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The real command line against the local cloud."""
+    here = {"PATH": os.defpath, "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "sgwatch", *arguments],
+        env={**here, **cloud.environment()},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def make_trail(cloud: LocalCloud) -> None:
+    cloud.client("s3", region="us-east-1").create_bucket(Bucket="trail-bucket")
+    cloud.client("logs").create_log_group(logGroupName="trail-logs")
+    group = f"arn:aws:logs:{cloud.region}:{cloud.account_id}:log-group:trail-logs:*"
+    trail = cloud.client("cloudtrail")
+    trail.create_trail(
+        Name="main",
+        S3BucketName="trail-bucket",
+        IsMultiRegionTrail=True,
+        CloudWatchLogsLogGroupArn=group,
+        CloudWatchLogsRoleArn=f"arn:aws:iam::{cloud.account_id}:role/trail-to-logs",
+    )
+    trail.start_logging(Name="main")
+
+
+def confirm(cloud: LocalCloud) -> None:
+    """Follow the link of the latest mail that asks to."""
+    asked = [item for item in cloud.inbox.messages("email") if item.link is not None][-1]
+    cloud.client("sns").confirm_subscription(TopicArn=asked.payload["TopicArn"], Token=asked.payload["Token"])
+
+
+@dataclass
+class Watched:
+    """The local cloud with the alarm path that repair made and sgwatch deployed; ``mallory`` does the damage."""
+
+    cloud: LocalCloud
+    mallory: Credentials
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        return f"arn:aws:sns:{self.cloud.region}:{self.cloud.account_id}:sgwatch-alarms"
+
+    def by_mallory(self, service: str) -> Any:
+        return self.cloud.client(service, credentials=self.mallory, source_ip="203.0.113.66")
+
+    def alert_after(self, act: Callable[[], object], wanted: Callable[[Alert], bool]) -> Alert:
+        """The first alert of this kind that an act leads to, in the webhook's inbox."""
+        latest = max((item.number for item in self.cloud.inbox.messages(accepted=None)), default=0)
+        began = time.monotonic()
+        act()
+        found = self.cloud.inbox.wait_for(
+            lambda item: item.service == "webhook" and wanted(alert_in(item.payload)), SECONDS, after=latest
+        )
+        said = [item.title for item in self.cloud.inbox.messages(accepted=None) if item.number > latest]
+        assert found is not None, said
+        self.seconds.append(time.monotonic() - began)
+        return alert_in(found.payload)
+
+    def broken_by(self, event_name: str, act: Callable[[], object]) -> Alert:
+        alert = self.alert_after(act, lambda item: item["event"]["name"] == event_name)
+        assert (alert["kind"], alert["severity"]) == ("alarm_path", "high")
+        assert alert["principal"]["name"] == "mallory"
+        assert alert["alarm_path"]["status"] == "fail"
+        self.cloud.wait_until_idle()
+        return alert
+
+    def mended_by(self, act: Callable[[], object]) -> None:
+        alert = self.alert_after(act, lambda item: "works again" in item["title"] and item["event"]["name"] is None)
+        assert (alert["severity"], alert["alarm_path"]["status"]) == ("info", "pass")
+        self.cloud.wait_until_idle()
+
+
+def alert_in(payload: Any) -> Alert:
+    found: Alert = payload.get("data", payload) if isinstance(payload, dict) else {}
+    return found if "event" in found else {"event": {"name": None}, "title": "", "kind": ""}
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with LocalCloud() as cloud:
+        empty = sgwatch(cloud, "audit", "--json")
+        assert (empty.returncode, json.loads(empty.stdout)["status"]) == (1, "fail")
+        make_trail(cloud)
+        made = sgwatch(cloud, "repair", "--apply", "--email", ONCALL)
+        assert made.returncode == 1, made.stdout + made.stderr
+        assert "Confirm the subscription" in made.stdout
+        assert sgwatch(cloud, "audit").returncode == 1
+        confirm(cloud)
+        assert sgwatch(cloud, "audit").returncode == 0
+        deploy(ROOT, tmp_path_factory.mktemp("deploy"), cloud.environment(), variables=variables_of(cloud))
+        cloud.wait_until_idle()
+        everything = cloud.identities.allowing(["*"])
+        yield Watched(cloud, cloud.identities.user("mallory", everything))
+
+
+def test_a_change_reaches_the_inbox_on_both_paths(watched: Watched) -> None:
+    ec2 = watched.by_mallory("ec2")
+    alert = watched.alert_after(
+        lambda: ec2.create_security_group(GroupName="both", Description="d"),
+        lambda item: item["event"]["name"] == "CreateSecurityGroup",
+    )
+    assert alert["kind"] == "security_group_change"
+    mail = watched.cloud.inbox.wait_for(lambda item: item.service == "email" and FILTER in item.title, SECONDS)
+    assert mail is not None
+    assert mail.title.startswith('ALARM: "sgwatch-security-group-changes')
+
+
+def test_the_audit_of_the_stage_finds_sgwatchs_own_path_sound(watched: Watched) -> None:
+    done = sgwatch(watched.cloud, "audit", "--json", "--stage", "dev")
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    own = {finding["check"]: finding["status"] for finding in report["findings"]}
+    assert {own[check] for check in ("own-rule", "own-pattern", "own-permission", "own-function")} == {"pass"}
+
+
+def test_a_deleted_filter_is_told_and_its_return(watched: Watched) -> None:
+    logs = watched.by_mallory("logs")
+    [kept] = logs.describe_metric_filters(logGroupName="trail-logs", filterNamePrefix=f"{FILTER}-cis")["metricFilters"]
+    alert = watched.broken_by(
+        "DeleteMetricFilter", lambda: logs.delete_metric_filter(logGroupName="trail-logs", filterName=FILTER)
+    )
+    assert "ModifySecurityGroupRules" in alert["summary"]
+    assert kept["filterName"] == f"{FILTER}-cis-1-to-4"
+    watched.mended_by(lambda: sgwatch(watched.cloud, "repair", "--apply"))
+
+
+def test_disabled_actions_are_told_and_their_return(watched: Watched) -> None:
+    cloudwatch = watched.by_mallory("cloudwatch")
+    alert = watched.broken_by("DisableAlarmActions", lambda: cloudwatch.disable_alarm_actions(AlarmNames=[FILTER]))
+    assert f"The actions of alarm {FILTER} are disabled." in alert["summary"]
+    watched.mended_by(lambda: cloudwatch.enable_alarm_actions(AlarmNames=[FILTER]))
+
+
+def test_an_ended_subscription_is_told_and_its_return(watched: Watched) -> None:
+    sns = watched.by_mallory("sns")
+    [subscription] = sns.list_subscriptions_by_topic(TopicArn=watched.topic)["Subscriptions"]
+    alert = watched.broken_by("Unsubscribe", lambda: sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"]))
+    assert "Topic sgwatch-alarms reaches nobody" in alert["summary"]
+    sns.subscribe(TopicArn=watched.topic, Protocol="email", Endpoint=ONCALL)
+    watched.cloud.wait_until_idle()
+    watched.mended_by(lambda: confirm(watched.cloud))
+
+
+def test_a_stopped_trail_is_told_and_its_return(watched: Watched) -> None:
+    trail = watched.by_mallory("cloudtrail")
+    alert = watched.broken_by("StopLogging", lambda: trail.stop_logging(Name="main"))
+    assert "Trail main is not logging." in alert["summary"]
+    watched.mended_by(lambda: trail.start_logging(Name="main"))
+
+
+def test_a_disabled_rule_of_sgwatch_is_told_and_its_return(watched: Watched) -> None:
+    events = watched.by_mallory("events")
+    rule = "sgwatch-dev-alert_on_change-event"
+    alert = watched.broken_by("DisableRule", lambda: events.disable_rule(Name=rule))
+    assert alert["title"] == "sgwatch's own path is broken: DisableRule by mallory"
+    assert f"EventBridge rule {rule} is DISABLED." in alert["summary"]
+    watched.mended_by(lambda: events.enable_rule(Name=rule))
+
+
+def test_an_alarm_of_somebody_else_is_information(watched: Watched) -> None:
+    cloudwatch = watched.by_mallory("cloudwatch")
+    alarm = {"Namespace": "Shop", "MetricName": "Orders", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    alert = watched.alert_after(
+        lambda: cloudwatch.put_metric_alarm(
+            AlarmName="orders", Threshold=1, ComparisonOperator="LessThanThreshold", **alarm
+        ),
+        lambda item: item["event"]["name"] == "PutMetricAlarm",
+    )
+    assert (alert["severity"], alert["alarm_path"]["status"]) == ("info", "pass")
+
+
+def test_the_schedule_audits_and_has_nothing_to_tell(watched: Watched) -> None:
+    before = len(watched.cloud.inbox.messages("webhook"))
+    assert watched.cloud.schedules.tick("audit_on_schedule") == 1
+    assert watched.cloud.wait_until_idle()
+    assert len(watched.cloud.inbox.messages("webhook")) == before
+    name = watched.cloud.client("ssm").get_parameter(Name="/sgwatch/dev/alarm-path")["Parameter"]["Value"]
+    assert json.loads(name)["status"] == "pass"
+
+
+def test_every_alert_came_within_seconds(watched: Watched) -> None:
+    assert watched.seconds
+    assert max(watched.seconds) < SECONDS

@@ -1,0 +1,157 @@
+"""A guard whose audits are given, its alerts into real receivers, its log and metrics into lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.alarm_path.announce import Memory
+from chalicelib.alarm_path.audit import audit
+from chalicelib.alarm_path.auditing import Audited, NotAudited
+from chalicelib.alarm_path.memory import MemoryUnavailable
+from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.standing import standing
+from chalicelib.alarm_path.telling import Done
+from chalicelib.bootstrap import assemble
+from chalicelib.delivery.direct import Direct
+from chalicelib.functions import Stage
+from chalicelib.guarding import Guard
+from chalicelib.handling import Invocation
+from chalicelib.logs import Log, Redactor
+from chalicelib.metrics import Metrics
+from chalicelib.settings import read_settings
+from tests.support.alarm_paths import NOW, Account, Document, named_coverage
+from tests.support.receiver import Receiver
+
+STAGE = Stage("sgwatch-prod-")
+RECORD = {
+    "eventVersion": "1.09",
+    "userIdentity": {"type": "IAMUser", "accountId": "123456789012", "userName": "mallory"},
+    "sourceIPAddress": "203.0.113.9",
+    "eventTime": "2026-11-23T10:00:00Z",
+    "awsRegion": "us-east-1",
+    "eventID": "11111111-2222-4333-8444-555555555555",
+    "recipientAccountId": "123456789012",
+}
+
+
+def event(name: str, source: str, parameters: Document, **more: Any) -> Document:
+    """What EventBridge hands over for one record."""
+    record = {
+        **RECORD,
+        "eventName": name,
+        "eventSource": f"{source}.amazonaws.com",
+        "requestParameters": parameters,
+        **more,
+    }
+    return {
+        "version": "0",
+        "id": f"event-{name}",
+        "detail-type": "AWS API Call via CloudTrail",
+        "detail": record,
+    }
+
+
+DELETED_FILTER = event("DeleteMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
+SCHEDULED = {"version": "0", "id": "scheduled", "detail-type": "Scheduled Event", "detail": {}}
+
+
+def audited(document: Document, *, durable: bool = False) -> Audited:
+    """The audit of a snapshot."""
+    snapshot = read_snapshot(document)
+    report = audit(snapshot, named_coverage, checked_at=NOW)
+    return Audited(snapshot, report, standing(snapshot, report, durable=durable))
+
+
+def sound() -> Audited:
+    return audited(Account().document())
+
+
+def without_filter() -> Audited:
+    account = Account()
+    account.filters = []
+    return audited(account.document())
+
+
+@dataclass
+class Kept:
+    """A memory in memory, which may be out of order."""
+
+    memory: Memory | None = None
+    failing: set[str] = field(default_factory=set)
+    saved: list[Memory] = field(default_factory=list)
+
+    def load(self) -> Memory | None:
+        if "load" in self.failing:
+            raise MemoryUnavailable("it could not be read")
+        return self.memory
+
+    def save(self, memory: Memory) -> None:
+        if "save" in self.failing:
+            raise MemoryUnavailable("it could not be written")
+        self.saved.append(memory)
+        self.memory = memory
+
+
+@dataclass
+class Guarded:
+    """A guard with what goes in and comes out of it."""
+
+    webhook: Receiver
+    kept: Kept = field(default_factory=Kept)
+    finds: Callable[[], Audited] = sound
+    repairs: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
+    written: list[str] = field(default_factory=list)
+    now: datetime = NOW
+    most_wait: float = 5.0
+    remaining_ms: float = 120_000
+    more: Document = field(default_factory=dict)
+
+    def guard(self) -> Guard:
+        settings = read_settings({"WEBHOOK_URL": self.webhook.url})
+        alerts = replace(
+            assemble(settings, self.more.get("faults", ()), "sgwatch-prod-alert_on_tampering"),
+            direct=Direct(sleep=lambda _: None),
+            log=Log(Redactor(), "info", self.written.append),
+            metrics=Metrics("f", self.written.append),
+            now=lambda: self.now.astimezone(UTC),
+        )
+        return Guard(
+            alerts=alerts,
+            audit=self.finds,
+            memory=self.kept,
+            region="us-east-1",
+            stage=STAGE,
+            heartbeat=self.more.get("heartbeat"),
+            repair=self.repairs,
+            most_wait=self.most_wait,
+        )
+
+    def invocation(self) -> Invocation:
+        return Invocation("req-1", lambda: self.remaining_ms)
+
+    def tampered(self, document: object = DELETED_FILTER) -> list[Document]:
+        """The alerts that a record of tampering led to."""
+        return self._alerts(lambda: self.guard().on_tampering(document, self.invocation()))
+
+    def scheduled(self) -> list[Document]:
+        """The alerts that the schedule led to."""
+        return self._alerts(lambda: self.guard().on_schedule(SCHEDULED, self.invocation()))
+
+    def _alerts(self, run: Callable[[], None]) -> list[Document]:
+        before = len(self.webhook.requests)
+        run()
+        return [json.loads(request.body) for request in self.webhook.requests[before:]]
+
+    def logged(self) -> list[str]:
+        return [line["event"] for line in map(json.loads, self.written) if "event" in line]
+
+    def counted(self, name: str) -> list[float]:
+        return [line[name] for line in map(json.loads, self.written) if name in line]
+
+
+def refused() -> Audited:
+    raise NotAudited("AccessDenied on GetCallerIdentity")
