@@ -17,7 +17,7 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}code,pre{font:13px ui-monospace,monospace}
 pre{background:#f4f5f7;padding:.75rem;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #d9dde3;
-vertical-align:top;overflow-wrap:anywhere}
+vertical-align:top;overflow-wrap:anywhere}th,.findings td:nth-child(-n+2){white-space:nowrap;overflow-wrap:normal}
 .chain{display:flex;flex-wrap:wrap;gap:.4rem;margin:.6rem 0}
 .chain span{border:1px solid;border-radius:.4rem;padding:.2rem .5rem}
 .pass{color:#116329}.fail{color:#b31d28}.unknown{color:#7a5200}.none{color:#8a9099}.answer{font-weight:600}
@@ -90,7 +90,7 @@ def _findings(findings: Iterable[Finding]) -> str:
         f"<td>{escape(finding.reason)}{_fix(finding)}</td></tr>"
         for finding in findings
     )
-    return f"<table><tr><th>Answer</th><th>Check</th><th>Reason</th></tr>{''.join(rows)}</table>"
+    return f"<table class=findings><tr><th>Answer</th><th>Check</th><th>Reason</th></tr>{''.join(rows)}</table>"
 
 
 def _fix(finding: Finding) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +121,20 @@ def test_who_is_to_be_told_is_one_at_a_time() -> None:
         subscriber_of("a@example.com", "https://example.com")
     with pytest.raises(UsageError):
         subscriber_of(None, "http://example.com")
+
+
+def test_judging_a_file_does_not_load_the_aws_sdk(snapshot_file: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from sgwatch.commands.audit import judge_snapshot, obtain\n"
+        "from chalicelib.alarm_path.snapshot_reader import read_snapshot\n"
+        f"judge_snapshot(read_snapshot(obtain(Path({str(snapshot_file)!r}), None)))\n"
+        "print([name for name in ('boto3', 'botocore') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_snapshot_comes_from_standard_input_too(snapshot_file: Path) -> None:
+    done = CliRunner().invoke(APP, ["--from", "-", "--json"], input=snapshot_file.read_bytes())
+    assert (done.exit_code, json.loads(done.stdout)["status"]) == (0, "pass")

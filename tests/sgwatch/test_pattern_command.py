@@ -109,3 +109,23 @@ def test_an_unreadable_file_is_named_and_exits_with_2(tmp_path: Path, content: b
     assert code == 2
     assert "broken.json" in output
     assert run(SIX, "--test", str(tmp_path / "absent.json"))[0] == 2
+
+
+def test_the_line_end_that_a_heredoc_leaves_is_cut_off_and_said_so() -> None:
+    result = CliRunner().invoke(app, ["pattern", f"{SIX}\n", "--json"])
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["valid"], answer["security_hub_exact"]) == (0, True, True)
+    assert "left out the line end" in result.stderr
+
+
+@pytest.mark.parametrize("text", [f" {SIX}", f"{SIX} ", f"\n{SIX}"])
+def test_another_blank_outside_the_braces_is_refused_as_aws_does(text: str) -> None:
+    code, output = run(text, "--json")
+    assert (code, json.loads(output)["valid"]) == (1, False)
+
+
+def test_a_refused_pattern_counts_none_of_the_records(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text("".join(json.dumps(record(name)) + "\n" for name in CLASSIC_EVENTS))
+    _, output = run("{ $.eventName == X }", "--json", "--test", str(path))
+    assert json.loads(output)["matches"] == [False] * len(CLASSIC_EVENTS)
