@@ -48,7 +48,11 @@ class FailedEvent:
 
 
 def letters(sqs: Any, url: str) -> Iterator[Letter]:
-    """Everything in the dead-letter queue that can be taken now, in its order; it is held until released."""
+    """What can be taken from the dead-letter queue now, in its order; it is held until released.
+
+    Of a group whose letters are held SQS gives no more, so there may be others behind them.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
+    """
     for message in _messages(sqs, url):
         attributes = message.get("MessageAttributes", {})
         reason = attributes.get("reason", {}).get("StringValue", NO_REASON)

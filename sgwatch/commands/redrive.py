@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -40,23 +40,59 @@ def run(place: Place, client: Callable[[str], Any], destination: str | None, *, 
         str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
         for name in (place.queue, place.dead_letters, place.failed_events)
     )
-    found = list(letters(sqs, dead))
-    wanted = [letter for letter in found if destination in (None, letter.destination)]
     events = list(failed_events(sqs, failed)) if destination is None else []
-    _show(wanted, events)
-    # What nobody can read would come straight back.
-    sent = [] if dry_run else [letter for letter in wanted if letter.title is not None]
-    for letter in sent:
-        send_again(sqs, letter, queue, dead)
-    release(sqs, dead, (letter.receipt_handle for letter in found if letter not in sent))
+    for event in events:
+        typer.echo(f"{_when(event.since)}  event  {event.function}: {visible(event.reason)}")
     if dry_run:
+        waiting = _look(sqs, dead, destination)
         release(sqs, failed, (event.receipt_handle for event in events))
-        return 1 if wanted or events else 0
+        if not waiting and not events:
+            typer.echo("Nothing waits.")
+        return 1 if waiting or events else 0
+    sent, left = _send_all(sqs, queue, dead, destination)
     for event in events:
         _invoke_again(client("lambda"), event)
         sqs.delete_message(QueueUrl=failed, ReceiptHandle=event.receipt_handle)
-    typer.echo(f"Sent again: {len(sent)} alerts, {len(events)} events.")
-    return 1 if len(sent) < len(wanted) else 0
+    typer.echo(f"Sent again: {sent} alerts, {len(events)} events.")
+    return 1 if left else 0
+
+
+def _look(sqs: Any, dead: str, destination: str | None) -> int:
+    """Show what can be seen and leave it; gives how many letters were shown."""
+    total = _count(sqs, dead)
+    found = list(letters(sqs, dead))
+    wanted = [letter for letter in found if destination in (None, letter.destination)]
+    for letter in wanted:
+        _show(letter)
+    if total > len(found):
+        typer.echo(f"{total - len(found)} more wait behind those of their groups.")
+    release(sqs, dead, (letter.receipt_handle for letter in found))
+    return len(wanted)
+
+
+def _send_all(sqs: Any, queue: str, dead: str, destination: str | None) -> tuple[int, int]:
+    """Send again, in rounds, since what is behind a letter shows when the letter is gone; gives sent and left."""
+    held: list[Letter] = []
+    sent = 0
+    while found := list(letters(sqs, dead)):
+        for letter in found:
+            wanted = destination in (None, letter.destination)
+            if wanted:
+                _show(letter)
+            # What nobody can read would come straight back.
+            if wanted and letter.title is not None:
+                send_again(sqs, letter, queue, dead)
+                sent += 1
+            else:
+                held.append(letter)
+    release(sqs, dead, (letter.receipt_handle for letter in held))
+    return sent, sum(destination in (None, letter.destination) for letter in held)
+
+
+def _count(sqs: Any, url: str) -> int:
+    kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=kinds)["Attributes"]
+    return sum(int(found.get(kind, 0)) for kind in kinds)
 
 
 def _invoke_again(lambda_client: Any, event: FailedEvent) -> None:
@@ -65,14 +101,9 @@ def _invoke_again(lambda_client: Any, event: FailedEvent) -> None:
     )
 
 
-def _show(wanted: Sequence[Letter], events: Sequence[FailedEvent]) -> None:
-    if not wanted and not events:
-        typer.echo("Nothing waits.")
-    for letter in wanted:
-        what = letter.title or "a message that cannot be read"
-        typer.echo(f"{_when(letter.since)}  {letter.destination or '-'}  {visible(what)}: {visible(letter.reason)}")
-    for event in events:
-        typer.echo(f"{_when(event.since)}  event  {event.function}: {visible(event.reason)}")
+def _show(letter: Letter) -> None:
+    what = letter.title or "a message that cannot be read"
+    typer.echo(f"{_when(letter.since)}  {letter.destination or '-'}  {visible(what)}: {visible(letter.reason)}")
 
 
 def _when(moment: datetime) -> str:

@@ -78,6 +78,8 @@ class Result:
     deaths: Counter[str] = field(default_factory=Counter)
     in_the_window: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    unheard: Counter[str] = field(default_factory=Counter)
+    hung: Counter[str] = field(default_factory=Counter)
     throttles: int = 0
     unanswered: int = 0
     timeouts: int = 0
@@ -101,8 +103,13 @@ class Result:
 
     @property
     def unexplained(self) -> Counter[str]:
-        """Duplicates without a death between a destination's word and the ledger's."""
-        return self.duplicates - Counter(self.in_the_window)
+        """Duplicates with neither a death before the ledger was written, nor an answer that came too late."""
+        return self.duplicates - Counter(self.in_the_window) - self.answered_late
+
+    @property
+    def answered_late(self) -> Counter[str]:
+        """Requests that nobody waited for any longer, though the destination was not told to hang: a busy machine."""
+        return self.unheard - self.hung
 
     @property
     def disorder(self) -> list[str]:
@@ -140,8 +147,9 @@ class Result:
             "lost": str(len(self.lost)),
             "out of order": str(len(self.disorder)),
             "duplicates": str(sum(self.duplicates.values())),
-            "duplicates without a death in the window": str(sum(self.unexplained.values())),
-            "deaths in the window, which bound the duplicates": str(len(self.in_the_window)),
+            "duplicates without a cause": str(sum(self.unexplained.values())),
+            "deaths between sending and the ledger, which bound the duplicates": str(len(self.in_the_window)),
+            "answers that came too late, which may add to them": str(sum(self.answered_late.values())),
             "events that failed for good and were redriven": str(self.failed_events),
             "dead letters delivered by redrive": f"{len(self.after_redrive & set(self.dead)):,}",
         }
@@ -226,10 +234,12 @@ class Aws:
         """Send every dead letter again."""
         with self._lock:
             dead, back = self.url(DEAD), self.url(QUEUE)
-            found = list(letters(self._clients["sqs"], dead))
-            for letter in found:
-                send_again(self._clients["sqs"], letter, back, dead)
-        return len(found)
+            sent = 0
+            while found := list(letters(self._clients["sqs"], dead)):
+                for letter in found:
+                    send_again(self._clients["sqs"], letter, back, dead)
+                sent += len(found)
+        return sent
 
     def dead(self) -> dict[tuple[str, str], str]:
         """The dead letters with their reasons, looked at without taking them."""
@@ -265,7 +275,7 @@ class Worker:
         self._result = result
         self._spec = spec
         self._born = 0
-        # What a destination has taken and the ledger has not.
+        # What a destination may have taken and the ledger has not.
         self._accepted: str | None = None
         self._restart = False
         self._process: Any = None
@@ -299,8 +309,11 @@ class Worker:
                 raise Killed from None
             if said == "call":
                 continue
-            if said == "accepted":
+            if said == "sending":
                 self._accepted = rest[0]
+            elif said == "not taken":
+                self._accepted = None
+                self._result.unheard[rest[0]] += "no answer" in rest[1] or "no complete answer" in rest[1]
             elif said == "dying":
                 self._result.deaths[rest[0]] += 1
             elif said == "failed":
@@ -421,6 +434,7 @@ class Campaign:
         document = json.loads(log)
         self.result.taken = [(name, delivery, at) for name, delivery, at in document["taken"]]
         self.result.faults = Counter(document["faults"])
+        self.result.hung = Counter(document["hung"])
         self.result.taken = [each for each in self.result.taken if not each[1].startswith("delivery_problem")]
         self.result.dead = {key: why for key, why in self.result.dead.items() if not key[1].startswith("delivery_p")}
 

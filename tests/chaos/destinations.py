@@ -27,6 +27,7 @@ class Took:
         self.share = share
         self.taken: list[tuple[str, str, float]] = []
         self.faults: Counter[str] = Counter()
+        self.hung: Counter[str] = Counter()
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
@@ -42,6 +43,7 @@ class Took:
             if drawn < 0:
                 with self._lock:
                     self.faults[name] += 1
+                    self.hung[f"{destination}/{delivery}"] += name in ("hang", "slow")
                 return name
         return None
 
@@ -126,4 +128,4 @@ def serve(pipe: Connection, seed: int, share: float) -> None:
             return
         if question == "sound":
             took.share = 0.0
-        pipe.send(json.dumps({"taken": took.taken, "faults": took.faults}))
+        pipe.send(json.dumps({"taken": took.taken, "faults": took.faults, "hung": took.hung}))

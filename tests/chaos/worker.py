@@ -24,7 +24,7 @@ from chalicelib.delivery.deliver import DeliverFunction, Patience
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
-from chalicelib.destinations.contract import Receipt
+from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http import HttpDoor
 from chalicelib.destinations.ids import delivery_id
 from chalicelib.destinations.webhook import Webhook
@@ -119,8 +119,13 @@ class Fated:
         self.fate.passes("before send")
         if self.fate.chance(TLS_FAULTS):
             return self.broken.send(alert)
-        receipt = self.inner.send(alert)
-        self.fate.says("accepted", f"{self.name}/{delivery_id(alert)}")
+        key = f"{self.name}/{delivery_id(alert)}"
+        self.fate.says("sending", key)
+        try:
+            receipt = self.inner.send(alert)
+        except DeliveryError as error:
+            self.fate.says("not taken", key, error.reason)
+            raise
         self.fate.passes("after send")
         return receipt
 

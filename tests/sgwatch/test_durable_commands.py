@@ -259,6 +259,19 @@ def test_redrive_sends_again_what_is_for_one_destination(client: Client, config:
     assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (3, 0)
 
 
+def test_redrive_sends_what_is_behind_other_letters_of_its_group(
+    client: Client, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    for number in range(25):
+        bury(client, "slack", number)
+    capsys.readouterr()
+    redrive.run(PLACE, client, None, dry_run=True)
+    assert "15 more wait behind those of their groups." in capsys.readouterr().out
+    assert redrive.run(PLACE, client, None, dry_run=False) == 0
+    assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (25, 0)
+
+
 def test_a_message_that_cannot_be_read_is_shown_and_stays(client: Client, config: Path) -> None:
     setup.run(PLACE, client, config, yes=True)
     Queue(lambda: client("sqs"), PLACE.queue).bury(Buried("{", "the message is not JSON", "", "", "m", "g"))
