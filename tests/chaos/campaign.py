@@ -60,6 +60,7 @@ class Plan:
     death: float = 0.001
     duplicated: float = 0.05
     down: str | None = None
+    answer_seconds: float = 0.0
     pace: float = 0.0
     patience: Patience = PATIENCE
     limit_seconds: float = 3600.0
@@ -307,19 +308,21 @@ class Worker:
             except (EOFError, OSError):
                 self._end()
                 raise Killed from None
-            if said == "call":
-                continue
-            if said == "sending":
+            if said == "done":
+                return rest[0]
+            if said == "failed":
+                raise RuntimeError(rest[0])
+            self._hear(said, rest)
+
+    def _hear(self, said: str, rest: list[Any]) -> None:
+        match said:
+            case "sending":
                 self._accepted = rest[0]
-            elif said == "not taken":
+            case "not taken":
                 self._accepted = None
                 self._result.unheard[rest[0]] += "no answer" in rest[1] or "no complete answer" in rest[1]
-            elif said == "dying":
+            case "dying":
                 self._result.deaths[rest[0]] += 1
-            elif said == "failed":
-                raise RuntimeError(rest[0])
-            else:
-                return rest[0]
 
     def _answer(self, pipe: Connection, service: str, operation: str, arguments: dict[str, Any]) -> None:
         succeeded, answer, done = self._aws.call(service, operation, arguments)
@@ -451,7 +454,8 @@ class Campaign:
     @contextmanager
     def _running(self) -> Iterator[tuple[Aws, Callable[[str], str]]]:
         ours, theirs = CONTEXT.Pipe()
-        server = CONTEXT.Process(target=receivers.serve, args=(theirs, self.plan.seed, self.plan.faults), daemon=True)
+        arguments = (theirs, self.plan.seed, self.plan.faults, self.plan.answer_seconds)
+        server = CONTEXT.Process(target=receivers.serve, args=arguments, daemon=True)
         server.start()
         port, broken_port = ours.recv()
         self.base = f"http://127.0.0.1:{port}"

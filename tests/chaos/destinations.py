@@ -22,9 +22,10 @@ FAULTS = (("hang", 0.05), ("reset", 0.05), ("429", 0.05), ("500", 0.07), ("slow"
 class Took:
     """What was taken, in its order: destination, delivery, time."""
 
-    def __init__(self, seed: int, share: float) -> None:
+    def __init__(self, seed: int, share: float, answer_seconds: float) -> None:
         self.seed = seed
         self.share = share
+        self.answer_seconds = answer_seconds
         self.taken: list[tuple[str, str, float]] = []
         self.faults: Counter[str] = Counter()
         self.hung: Counter[str] = Counter()
@@ -60,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         destination, delivery = self.path.strip("/"), str(self.headers["webhook-id"])
         fault = self.took.fault(destination, delivery)
         if fault is None:
+            time.sleep(self.took.answer_seconds)
             self.took.take(destination, delivery)
         self._answers()[fault or "200"]()
 
@@ -115,9 +117,9 @@ class _Server(ThreadingHTTPServer):
         """Clients hang up, as they should."""
 
 
-def serve(pipe: Connection, seed: int, share: float) -> None:
+def serve(pipe: Connection, seed: int, share: float, answer_seconds: float) -> None:
     """Serve until the pipe closes; say the ports first, and what was taken whenever asked."""
-    took = Took(seed, share)
+    took = Took(seed, share, answer_seconds)
     server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"took": took}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     pipe.send((server.server_port, _broken_tls()))

@@ -45,15 +45,15 @@ def test_ten_thousand_events_lose_nothing() -> None:
 def test_one_destination_down_changes_nothing_for_the_others_and_is_made_up_for_by_redrive() -> None:
     calm: dict[str, Any] = {"faults": 0.0, "throttled": 0.0, "unanswered": 0.0, "death": 0.0, "duplicated": 0.0}
     patience = Patience(first_wait=2.0, longest_wait=8.0, give_up_after=20.0, needed=3.0)
-    plans = [
-        Plan(events=200, groups=200, alert_workers=1, pace=0.2, patience=patience, down=down, **calm)
-        for down in (None, "slack")
-    ]
+    # Destinations answer as fast as those on the internet do; else moto's own time, which grows with what
+    # is queued as that of SQS does not, would be most of what is measured.
+    calm |= {"answer_seconds": 0.4, "alert_workers": 1, "pace": 0.3, "patience": patience}
+    plans = [Plan(events=100, groups=100, down=down, **calm) for down in (None, "slack")]
     sound, broken = (Campaign(plan).run() for plan in plans)
     for result in (sound, broken):
         assert_nothing_lost(result)
     assert {name for name, _ in broken.dead} == {"slack"}
-    assert len(broken.dead) == 200
+    assert len(broken.dead) == 100
     for name in NAMES[1:]:
         ratio = median(broken.latencies(name)) / median(sound.latencies(name))
         print(f"{name}: median latency with slack down / without: {ratio:.2f}")
