@@ -168,9 +168,7 @@ def _outcome(
     return simulate(alarm, sources)
 
 
-def _fires(
-    alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome, region: str
-) -> Finding:
+def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome, region: str) -> Finding:
     status, reason = outcome.fires, outcome.reason
     if emission is None and status is Status.FAIL:
         reason = f"Alarm {alarm.name} would not fire even if metric filter {item.name} published 1. {reason}"
