@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 WHEELS := $(VENV)/wheels
 OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(abspath $(WHEELS))
 
-.PHONY: setup demo test test-slow check fix package bench docs clean help
+.PHONY: setup demo test test-slow chaos check fix package bench docs clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,13 +44,17 @@ check: test
 test-slow: setup ## the long campaigns
 	@$(OFFLINE) $(BIN)/python -m pytest -n auto -m slow
 
+chaos: setup ## 10,000 events through failing destinations and killed functions; EVENTS=500 SEED=2 for another
+	@$(BIN)/python -m tests.chaos --events $(or $(EVENTS),10000) --seed $(or $(SEED),1)
+
 fix: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 package: setup ## build the deployment package and the CloudFormation template into build/package
 	@find app.py chalicelib -name __pycache__ -prune -exec rm -r {} +  # Chalice zips whatever is under chalicelib/
-	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/chalice package --stage $(or $(STAGE),prod) build/package
+	@mkdir -p build && $(BIN)/python -m sgwatch.durable_template $(or $(STAGE),prod) > build/durable.json
+	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/chalice package --stage $(or $(STAGE),prod) $(if $(DURABLE),--merge-template build/durable.json) build/package
 
 bench: setup ## measure speed and memory as ratios
 	@$(BIN)/python -m benchmarks

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice import Chalice
-from chalice.app import CloudWatchEvent, Rate
+from chalice import Chalice, Rate
+from chalice.app import CloudWatchEvent, SQSEvent
 
 from chalicelib import bootstrap
 from chalicelib.functions import ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, rules
 from chalicelib.handling import Invocation
-from chalicelib.settings import watched_groups
+from chalicelib.settings import delivery_queue, watched_groups
 
 app = Chalice(app_name="sgwatch")
 
@@ -74,3 +74,21 @@ def audit_on_schedule(event: AnyEvent) -> None:
 
 
 audit_on_schedule.event_class = AnyEvent
+
+
+if QUEUE := delivery_queue():
+
+    @app.on_sqs_message(queue=QUEUE, batch_size=1)  # type: ignore[untyped-decorator]
+    def deliver(event: SQSEvent) -> object:
+        """Deliver the queued alerts; the answer names those that are to be tried again."""
+        from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
+
+        # One at a time, so that a slow destination holds up nobody else's alert in the same batch.
+        return bootstrap_durable.deliver_function().handle(event.to_dict(), invocation_of(event))
+
+    @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
+    def reconcile(event: CloudWatchEvent) -> None:
+        """Compare the live rules with what was told, and tell what was not."""
+        from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
+
+        bootstrap_durable.reconcile(invocation_of(event))

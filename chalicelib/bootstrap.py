@@ -11,17 +11,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from chalicelib.alerts import Alert
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
 from chalicelib.destinations.contract import Destination
 from chalicelib.destinations.http import HttpDoor
-from chalicelib.handling import AlertFunction, Route
+from chalicelib.handling import AlertFunction, Deliverer, Gate, Route
+from chalicelib.judgement import alert_of
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
+from chalicelib.records import CloudTrailRecord
 from chalicelib.secrets import Secrets
-from chalicelib.settings import DestinationSettings, Settings, SettingsError, from_environment, function_name
+from chalicelib.settings import (
+    DestinationSettings,
+    EnrichmentSettings,
+    Settings,
+    SettingsError,
+    from_environment,
+    function_name,
+)
+
+if TYPE_CHECKING:
+    from chalicelib.enrichment.snapshot_store import Snapshots
 
 Clients = Callable[..., Any]
 _MAKING_A_CLIENT = threading.Lock()
@@ -99,19 +112,59 @@ def routes(settings: Settings, redactor: Redactor, client: Clients = aws_client)
     return tuple(Route(destination(each), each.filter) for each in settings.destinations)
 
 
+AlertOf = Callable[[Mapping[str, Any]], Alert]
+
+
+def alert_maker(
+    enrichment: EnrichmentSettings | None, state_table: str | None = None, log: Log | None = None
+) -> AlertOf:
+    """What makes alerts of records: with look-ups where they are on, and with the state table where there is one."""
+    if enrichment is None:
+        return alert_of
+    from chalicelib.enrichment.clients import AwsReader  # noqa: PLC0415 - only where look-ups are on
+    from chalicelib.enrichment.enricher import Enricher  # noqa: PLC0415
+    from chalicelib.enrichment.lookups import Lookups  # noqa: PLC0415
+
+    def on_fault(record: CloudTrailRecord, error: Exception) -> None:
+        if log is not None:
+            log.error("look-ups broke", event_id=record.event_id, exc_info=error)
+
+    reader = AwsReader(role=enrichment.role, timeout=enrichment.timeout)
+    lookups = Lookups(reader, enrichment.account_names, enrichment.timeout, enrichment.with_config)
+    snapshots = group_snapshots(state_table) if state_table else None
+    return Enricher(lookups, snapshots, enrichment.owner_tags, on_fault=on_fault).alert_of
+
+
+def group_snapshots(state_table: str) -> Snapshots:
+    """The snapshots of security groups in the state table of this name."""
+    from chalicelib.enrichment.dynamo_table import DynamoTable  # noqa: PLC0415 - only where there is one
+    from chalicelib.enrichment.snapshot_store import Snapshots  # noqa: PLC0415
+
+    return Snapshots(DynamoTable(state_table, lambda: aws_client("dynamodb")))
+
+
 def assemble(
     settings: Settings, faults: tuple[str, ...] = (), function: str = "local", client: Clients = aws_client
 ) -> AlertFunction:
     """The alert function of these settings."""
     redactor = Redactor(settings.secrets)
+    log = Log(redactor, settings.log_level).bind(function=function)
+    direct: Deliverer = Direct()
+    gate: Gate | None = None
+    if settings.durable is not None:
+        from chalicelib import bootstrap_durable  # noqa: PLC0415 - a direct delivery's cold start does not need it
+
+        direct, gate = bootstrap_durable.entrance(settings.durable, client)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
         faults=faults,
-        direct=Direct(),
-        log=Log(redactor, settings.log_level).bind(function=function),
+        direct=direct,
+        log=log,
         metrics=Metrics(function),
         now=lambda: datetime.now(UTC),
+        alert_of=alert_maker(settings.enrichment, settings.durable.table if settings.durable else None, log),
+        gate=gate,
     )
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 from chalicelib.alarm_path.auditing import Auditor
 from chalicelib.alarm_path.clients import client_factory, default_region
-from chalicelib.alarm_path.memory import ParameterMemory, StatusMemory
+from chalicelib.alarm_path.memory import ParameterMemory, StatusMemory, TableMemory
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.bootstrap import assemble, aws_client
 from chalicelib.destinations.http import HttpDoor
-from chalicelib.functions import Stage, own_rules, stage_of
+from chalicelib.functions import Stage, dead_letter_queues, own_rules, stage_of
 from chalicelib.guarding import Guard
 from chalicelib.heartbeat import Heartbeat
 from chalicelib.secrets import Secrets
-from chalicelib.settings import Settings, SettingsError, from_environment, function_name
+from chalicelib.settings import DurableSettings, Settings, SettingsError, from_environment, function_name
 
 Clients = Callable[[str, str], Any]
 
@@ -32,18 +32,20 @@ def assemble_guard(
     """The guard of these settings; its own path is audited where the function's name tells the stage."""
     region = region or default_region() or ""  # Lambda sets it
     made = clients or client_factory()
-    stage = stage_of(function)
+    stage, durable = stage_of(function), settings.durable
     auditor = Auditor(
         clients=made,
         region=region,
         standard=Standard(settings.audit.standard),
         now=_now,
-        own=own_rules(stage, settings.watch) if stage else None,
+        own=own_rules(stage, settings.watch, durable=durable is not None) if stage else None,
+        queues=dead_letter_queues(stage) if stage and durable else (),
+        durable=durable is not None,
     )
     return Guard(
         alerts=assemble(settings, faults, function),
         audit=auditor.audit,
-        memory=_memory(made, region, stage),
+        memory=_memory(made, region, stage, durable),
         region=region,
         stage=stage,
         heartbeat=_heartbeat(settings),
@@ -51,7 +53,11 @@ def assemble_guard(
     )
 
 
-def _memory(clients: Clients, region: str, stage: Stage | None) -> StatusMemory:
+def _memory(clients: Clients, region: str, stage: Stage | None, durable: DurableSettings | None) -> StatusMemory:
+    if durable is not None:
+        from chalicelib.delivery.state import StateError, StateTable  # noqa: PLC0415 - where there is a table
+
+        return TableMemory(StateTable(lambda: clients("dynamodb", region), durable.table), StateError)
     return ParameterMemory(lambda: clients("ssm", region), parameter_name(stage))
 
 

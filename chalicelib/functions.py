@@ -12,7 +12,11 @@ ALERT_ON_CHANGE = "alert_on_change"
 ALERT_ON_TAMPERING = "alert_on_tampering"
 AUDIT_ON_MENDING = "audit_on_mending"
 AUDIT_ON_SCHEDULE = "audit_on_schedule"
-HANDLERS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, AUDIT_ON_SCHEDULE, "deliver")
+DELIVER = "deliver"
+RECONCILE = "reconcile"
+HANDLERS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, AUDIT_ON_SCHEDULE, DELIVER, RECONCILE)
+# In place of a pattern: a queue invokes it, and no rule.
+NO_RULE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,14 @@ def rules(watch: Iterable[EventGroup]) -> Mapping[str, Mapping[str, Any] | None]
     return found
 
 
-def own_rules(stage: Stage, watch: Iterable[EventGroup]) -> Mapping[str, Mapping[str, Any] | None]:
-    """The same by the functions' names."""
-    return {stage.function(handler): pattern for handler, pattern in rules(watch).items()}
+def own_rules(
+    stage: Stage, watch: Iterable[EventGroup], *, durable: bool = False
+) -> Mapping[str, Mapping[str, Any] | None]:
+    """The same by the functions' names, with those of durable delivery: an empty pattern means that it has no rule."""
+    wanted = {**rules(watch), **({DELIVER: NO_RULE, RECONCILE: None} if durable else {})}
+    return {stage.function(handler): pattern for handler, pattern in wanted.items()}
+
+
+def dead_letter_queues(stage: Stage) -> tuple[str, ...]:
+    """The names of durable delivery's dead-letter queues, as infra/durable.yaml makes them."""
+    return f"{stage.prefix}undelivered.fifo", f"{stage.prefix}failed-events"

@@ -6,14 +6,15 @@ makes AWS try again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 
 from chalicelib import metrics as names
 from chalicelib.alerts import Alert, AlertKind
 from chalicelib.changes import NotWatched
-from chalicelib.delivery.direct import Delivered, Direct, NotDelivered, Outcome, Undelivered
+from chalicelib.delivery.direct import Delivered, HandedOver, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.filters import Condition, ConditionFailed, Filter
 from chalicelib.judgement import alert_of, not_a_record
@@ -39,6 +40,33 @@ class Invocation:
     remaining_ms: Callable[[], float]
 
 
+class Gate(Protocol):
+    """What may hold an alert back in durable delivery (delivery/gate.py)."""
+
+    def holds_back(self, alert: Alert, log: Log) -> str | None:
+        """What holds it back, ``burst`` or by its name; None where it is to be sent now.
+
+        Raises:
+            NotDecided: the event has to come again.
+        """
+
+    def pass_by(self, alert: Alert, log: Log) -> None:
+        """Note an alert that nobody wants."""
+
+
+class Deliverer(Protocol):
+    """Gets an alert to its destinations, at once (delivery/direct.py) or through the queue (delivery/durable.py)."""
+
+    def deliver(
+        self,
+        alert: Alert,
+        destinations: Iterable[Destination],
+        remaining_ms: Callable[[], float],
+        on_retry: OnRetry,
+    ) -> tuple[HandedOver, ...]:
+        """Say what became of the alert at each destination, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertFunction:
     """The alert function; one instance lives as long as its container."""
@@ -46,10 +74,12 @@ class AlertFunction:
     routes: tuple[Route, ...]
     ignore_when: Condition | None
     faults: tuple[str, ...]
-    direct: Direct
+    direct: Deliverer
     log: Log
     metrics: Metrics
     now: Callable[[], datetime]
+    gate: Gate | None = None
+    alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
     def handle(self, document: object, invocation: Invocation) -> None:
         """Alert on every record in the event; raises what ``tell`` raises."""
@@ -76,6 +106,17 @@ class AlertFunction:
         if self.faults:
             raise SettingsError(self.faults, Settings())
 
+    def announce(self, alert: Alert, invocation: Invocation) -> None:
+        """Send one alert that is about no event of this invocation.
+
+        Raises:
+            NotDelivered: some destination has not got it.
+        """
+        outcomes = self._tell(alert, invocation, self.log.bind(**_identity(alert)))
+        failures = [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
+        if failures:
+            raise NotDelivered(failures)
+
     def alerts(self, document: object, log: Log) -> Iterator[Alert]:
         """The alert of each record in the event."""
         found = False
@@ -83,7 +124,7 @@ class AlertFunction:
             for raw in unwrap(document):
                 found = True
                 try:
-                    alert = alert_of(raw)
+                    alert = self.alert_of(raw)
                 except NotWatched as error:
                     log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
                 else:
@@ -94,11 +135,15 @@ class AlertFunction:
         if not found:
             yield not_a_record(document, "the event holds no CloudTrail record")
 
-    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[Outcome, ...]:
+    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[HandedOver, ...]:
         def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
             log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
 
-        wanted = [] if self._ignored(alert, log) else self._wanted(alert, log)
+        wanted = [] if self._ignored(alert, log) else self.wanted(alert, log)
+        try:
+            wanted = self._past_gate(alert, wanted, log)
+        except NotDecided as error:
+            return (Undelivered("the burst it belongs to", 1, str(error), permanent=False),)
         outcomes = self.direct.deliver(alert, wanted, invocation.remaining_ms, on_retry)
         for outcome in outcomes:
             self._record(alert, outcome, log)
@@ -118,7 +163,21 @@ class AlertFunction:
             self.metrics.emit(names.ALERTS_SUPPRESSED)
         return ignored
 
-    def _wanted(self, alert: Alert, log: Log) -> list[Destination]:
+    def _past_gate(self, alert: Alert, wanted: list[Destination], log: Log) -> list[Destination]:
+        if self.gate is None:
+            return wanted
+        if not wanted:
+            self.gate.pass_by(alert, log)
+            return wanted
+        held_by = self.gate.holds_back(alert, log)
+        if held_by is None:
+            return wanted
+        log.info("alert suppressed" if held_by != "burst" else "alert folded", by=held_by, severity=alert.severity)
+        self.metrics.emit(names.ALERTS_FOLDED if held_by == "burst" else names.ALERTS_SUPPRESSED)
+        return []
+
+    def wanted(self, alert: Alert, log: Log) -> list[Destination]:
+        """The destinations that want this alert, as their filters say."""
         return [route.destination for route in self.routes if self._wants(route, alert, log)]
 
     def _wants(self, route: Route, alert: Alert, log: Log) -> bool:
@@ -133,7 +192,7 @@ class AlertFunction:
             self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
         return refusal is None
 
-    def _record(self, alert: Alert, outcome: Outcome, log: Log) -> None:
+    def _record(self, alert: Alert, outcome: HandedOver, log: Log) -> None:
         log = log.bind(destination=outcome.destination, attempts=outcome.attempts)
         match outcome:
             case Undelivered():
@@ -141,6 +200,8 @@ class AlertFunction:
                 self.metrics.emit(names.DELIVERY_FAILURES, destination=outcome.destination)
             case Delivered(attempts=0):
                 log.info("alert was sent before")
+            case Queued():
+                log.info("alert queued", severity=alert.severity)
             case Delivered():
                 log.info("alert sent", severity=alert.severity, reference=outcome.receipt.reference)
                 self.metrics.emit(names.ALERTS_SENT, destination=outcome.destination)

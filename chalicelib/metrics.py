@@ -15,6 +15,7 @@ NAMESPACE = "sgwatch"
 
 ALERTS_SENT = "AlertsSent"
 ALERTS_SUPPRESSED = "AlertsSuppressed"
+ALERTS_FOLDED = "AlertsFolded"
 DELIVERY_FAILURES = "DeliveryFailures"
 SECONDS_TO_DELIVERY = "SecondsToDelivery"
 NOT_UNDERSTOOD = "NotUnderstood"

@@ -21,10 +21,10 @@ from chalicelib.settings_table import (
     EVERY_DESTINATION,
     GLOBALS,
     KINDS,
-    PLANNED_GLOBALS,
     Field,
     Kind,
     did_you_mean,
+    queue_name,
     read_watch,
 )
 
@@ -60,14 +60,40 @@ class AuditSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DurableSettings:
+    """The resources of durable delivery, by name."""
+
+    queue: str
+    table: str
+    burst_seconds: int = 60
+    regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EnrichmentSettings:
+    """How look-ups are made."""
+
+    timeout: float = 3.0
+    role: str | None = None
+    with_config: bool = False
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    owner_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, or (from a SettingsError) the sound part of them."""
+    """All settings, or (from a SettingsError) the sound part of them.
+
+    ``enrichment`` is None where look-ups are off.
+    """
 
     destinations: tuple[DestinationSettings, ...] = ()
     ignore_when: Condition | None = None
     watch: tuple[EventGroup, ...] = DEFAULT_WATCH
     log_level: str = "info"
     audit: AuditSettings = field(default_factory=AuditSettings)
+    durable: DurableSettings | None = None
+    enrichment: EnrichmentSettings | None = None
     rows: tuple[Row, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -130,6 +156,20 @@ def watched_groups(environ: Mapping[str, str] | None = None) -> tuple[EventGroup
         raise SettingsError([f"WATCH: {error}"], Settings()) from error
 
 
+def delivery_queue(environ: Mapping[str, str] | None = None) -> str | None:
+    """The name of the delivery queue, which the app needs at import; None where delivery is direct.
+
+    A fault here is reported with all others when the settings are read.
+    """
+    environ = os.environ if environ is None else environ
+    if not environ.get("DELIVERY_QUEUE") or not environ.get("STATE_TABLE"):
+        return None
+    try:
+        return queue_name(environ["DELIVERY_QUEUE"].strip())
+    except ValueError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Variable:
     """A variable of a destination, taken apart; ``name`` is empty for the only one of its kind."""
@@ -164,9 +204,25 @@ class _Reader:
             watch=watch or DEFAULT_WATCH,
             log_level=str(values["LOG_LEVEL"] or "info"),
             audit=_audit(values),
+            durable=self._durable(values),
+            enrichment=_enrichment(values) if values["ENRICH"] else None,
             rows=tuple(self._rows),
             secrets=tuple(self._secrets),
         )
+
+    def _durable(self, values: Mapping[str, object]) -> DurableSettings | None:
+        queue, table, burst = (values[name] for name in ("DELIVERY_QUEUE", "STATE_TABLE", "BURST_WINDOW"))
+        if queue is not None and table is not None:
+            regions: Any = values["RECONCILE_REGIONS"] or (self._environ.get("AWS_REGION", "us-east-1"),)
+            return DurableSettings(str(queue), str(table), burst if isinstance(burst, int) else 60, regions)
+        for given, missing in (("DELIVERY_QUEUE", "STATE_TABLE"), ("STATE_TABLE", "DELIVERY_QUEUE")):
+            if values[given] is not None and missing not in self._environ:
+                self.faults.append(f"{given} is set but {missing} is not: run `sgwatch setup`, or remove {given}")
+        return None
+
+    def read_enrichment(self) -> EnrichmentSettings:
+        wanted = ("ENRICH_TIMEOUT", "ENRICH_ROLE", "ENRICH_CONFIG", "ACCOUNT_NAMES", "OWNER_TAGS")
+        return _enrichment({item.name: self._value(item.name, item) for item in GLOBALS if item.name in wanted})
 
     def _destinations(self, kind: Kind) -> list[DestinationSettings]:
         named: dict[str, dict[str, _Variable]] = {}
@@ -237,9 +293,7 @@ class _Reader:
         for variable in sorted(self._environ):
             if any(variable.startswith(kind.prefix + "_") for kind in KINDS) or variable in known:
                 continue
-            if variable in PLANNED_GLOBALS:
-                self.faults.append(f"{variable} is not available in this version of sgwatch: remove it")
-            elif variable in {item.name for item in EVERY_DESTINATION}:
+            if variable in {item.name for item in EVERY_DESTINATION}:
                 self.faults.append(f"{variable} belongs to a destination: write SLACK_{variable}, for example")
             elif near := _near(variable, known):
                 self.faults.append(f'{variable} is not a setting; did you mean "{near}"?')
@@ -251,6 +305,29 @@ def _audit(values: Mapping[str, object]) -> AuditSettings:
         standard=str(values["AUDIT_STANDARD"] or "cis_5"),
         heartbeat_url=None if url is None else str(url),
         auto_repair=values["AUTO_REPAIR"] is True,
+    )
+
+
+def enrichment_settings(environ: Mapping[str, str] | None = None) -> EnrichmentSettings:
+    """How look-ups are made, whether or not they are on: for who asks for them on the command line.
+
+    Raises:
+        SettingsError: one of them is faulty.
+    """
+    reader = _Reader(os.environ if environ is None else environ, "environment")
+    enrichment = reader.read_enrichment()
+    if reader.faults:
+        raise SettingsError(reader.faults, Settings(enrichment=enrichment))
+    return enrichment
+
+
+def _enrichment(values: Mapping[str, Any]) -> EnrichmentSettings:
+    return EnrichmentSettings(
+        timeout=values["ENRICH_TIMEOUT"] or EnrichmentSettings().timeout,
+        role=values["ENRICH_ROLE"],
+        with_config=bool(values["ENRICH_CONFIG"]),
+        account_names=values["ACCOUNT_NAMES"] or {},
+        owner_tags=values["OWNER_TAGS"] or (),
     )
 
 

@@ -18,6 +18,11 @@ from chalicelib.secrets import parse_reference
 
 # As chalicelib/alarm_path/standards.py has them; the alert function does not import that.
 STANDARDS = ("cis_1_to_4", "cis_5", "security_hub")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+_FIFO_QUEUE = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo")
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 _TOPIC_ARN = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?")
@@ -79,10 +84,6 @@ def _standard(text: str) -> str:
     return choice(STANDARDS)(text)
 
 
-def _switch(text: str) -> bool:
-    return choice(("true", "false"))(text) == "true"
-
-
 def _severity(text: str) -> Severity:
     return Severity(choice(Severity)(text))
 
@@ -102,10 +103,81 @@ def _signing_secret(text: str) -> str:
     return text
 
 
+def queue_name(text: str) -> str:
+    """The name of the delivery queue, which may be given as a URL or an ARN too."""
+    name = re.split(r"[/:]", text)[-1]
+    if not _FIFO_QUEUE.fullmatch(name):
+        raise ValueError(f'"{text}" is not a FIFO queue, by name, ARN or URL, such as sgwatch-prod-deliveries.fifo')
+    return name
+
+
+def _table_name(text: str) -> str:
+    if not _TABLE.fullmatch(text):
+        raise ValueError(f'"{text}" is not the name of a DynamoDB table such as sgwatch-prod-state')
+    return text
+
+
+def _regions(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if not _REGION.fullmatch(name):
+            raise ValueError(f'"{name}" is not a region such as eu-west-1')
+    return names
+
+
+def _window(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ValueError(f'"{text}" is not a number of seconds from 0 to 9999')
+    return int(text)
+
+
 def _topic_arn(text: str) -> str:
     if not _TOPIC_ARN.fullmatch(text):
         raise ValueError(f'"{text}" is not the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:security')
     return text
+
+
+def read_switch(text: str) -> bool:
+    """The reader of settings that are ``true`` or ``false``."""
+    return choice(("true", "false"))(text) == "true"
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 20:
+        raise ValueError(f'"{text}" is not a number of seconds between 0.1 and 20')
+    return seconds
+
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_ROLE = re.compile(r"(arn:[a-z-]+:iam::(\d{12}|\{account\}):role/([\w+=,.@/-]{1,512}/)?)?[\w+=,.@-]{1,64}")
+
+
+def _role(text: str) -> str:
+    if not _ROLE.fullmatch(text):
+        raise ValueError(f'"{text}" is neither a role\'s name nor an ARN such as arn:aws:iam::{{account}}:role/sgwatch')
+    return text
+
+
+def read_account_names(text: str) -> dict[str, str]:
+    """Account ids and their names, from ``id=name`` with commas between."""
+    names = {}
+    for part in text.split(","):
+        account_id, _, name = part.strip().partition("=")
+        if not re.fullmatch(r"\d{12}", account_id) or not name.strip():
+            raise ValueError(f'"{part.strip()}" is not an account\'s twelve digits, = and a name')
+        names[account_id] = name.strip()
+    return names
+
+
+def _tag_names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise ValueError(f'"{text}" is not a list of tag names with commas between')
+    return names
 
 
 MIN_SEVERITY = Field(
@@ -165,7 +237,7 @@ KINDS = (
     Kind("EVENT_BUS"),
 )
 
-GLOBALS = (
+GLOBALS: tuple[Field, ...] = (
     Field(
         "WATCH",
         "Which groups of events are watched: `rules`, `groups`, `attachments`, `prefix_lists`, `tamper`, "
@@ -200,8 +272,66 @@ GLOBALS = (
     Field(
         "AUTO_REPAIR",
         "`true` lets the functions make missing links of the alarm path, of those named `sgwatch-…` only, and say so.",
-        _switch,
+        read_switch,
         default="false",
     ),
+    Field(
+        "DELIVERY_QUEUE",
+        "The FIFO queue of durable delivery, by name, ARN or URL. Set by `sgwatch setup`, together with `STATE_TABLE`.",
+        queue_name,
+    ),
+    Field(
+        "STATE_TABLE",
+        "The DynamoDB table of durable delivery. Set by `sgwatch setup`, together with `DELIVERY_QUEUE`.",
+        _table_name,
+    ),
+    Field(
+        "BURST_WINDOW",
+        "Durable delivery only: for how many seconds one principal's further changes are gathered into one alert; "
+        "0 turns that off. Critical alerts are never gathered.",
+        _window,
+        default="60",
+    ),
+    Field(
+        "RECONCILE_REGIONS",
+        "Durable delivery with `ENRICH` only: the regions that are compared with what was told, every hour, with "
+        "commas between; without it, the function's own.",
+        _regions,
+    ),
+    Field(
+        "ENRICH",
+        "`true` looks up what the record does not tell (docs/enrichment.md), with at most three calls an alert; "
+        "`false` asks AWS nothing.",
+        read_switch,
+        default="false",
+    ),
+    Field(
+        "ENRICH_TIMEOUT",
+        "How many seconds the look-ups of one alert may take; what is late is said to be unknown.",
+        _seconds,
+        default="3",
+    ),
+    Field(
+        "ENRICH_ROLE",
+        "The role that is assumed to look into other accounts: its name, or its ARN with `{account}` for the id.",
+        _role,
+    ),
+    Field(
+        "ENRICH_CONFIG",
+        "`true` also asks AWS Config what was before, where neither record nor state table tells.",
+        read_switch,
+        default="false",
+    ),
+    Field(
+        "ACCOUNT_NAMES",
+        "What accounts are called in alerts, such as `123456789012=production,444455556666=audit`; of others the "
+        "alias is looked up where a call is left.",
+        read_account_names,
+    ),
+    Field(
+        "OWNER_TAGS",
+        "The tags that name a security group's owner, whatever their case; the first that is there counts.",
+        _tag_names,
+        default="owner,team",
+    ),
 )
-PLANNED_GLOBALS = ("DELIVERY_QUEUE", "STATE_TABLE")

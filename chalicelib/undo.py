@@ -19,7 +19,7 @@ from chalicelib.rule_wire import to_ip_permissions
 from chalicelib.rules import Direction, SecurityGroupRule
 
 _ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")
-_REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
+REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
 
 # Linux takes no single argument over 128 KiB; this many rules, quoted and escaped, stay far below.
 # https://man7.org/linux/man-pages/man2/execve.2.html
@@ -42,7 +42,7 @@ def undo(change: Change, region: str | None) -> Undo:
     if not change.succeeded or _removed_nothing(change):
         return NOTHING_TO_UNDO
     reason = _why_not(change)
-    if reason is None and (region is None or not _REGION.fullmatch(region)):
+    if reason is None and (region is None or not REGION.fullmatch(region)):
         # Without one the command would run in whatever region the reader's CLI is set to.
         reason = "the record does not name the region"
     if reason is not None or region is None:
@@ -50,9 +50,9 @@ def undo(change: Change, region: str | None) -> Undo:
     return Undo(tuple(command(name, parameters, region) for name, parameters in _calls(change)))
 
 
-def command(name: str, parameters: Mapping[str, Any], region: str) -> str:
+def command(name: str, parameters: Mapping[str, Any], region: str, service: str = "ec2") -> str:
     """One AWS CLI command line; ids stand as options, anything else in ``--cli-input-json``."""
-    words = ["aws", "ec2", name, "--region", shlex.quote(region)]
+    words = ["aws", service, name, "--region", shlex.quote(region)]
     if all(_is_plain(value) for value in parameters.values()):
         for key, value in parameters.items():
             words.append(_option(key))

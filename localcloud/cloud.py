@@ -134,6 +134,7 @@ class LocalCloud:
             ("events", "PutEvents"): self.events.put_events,
             ("events", "TestEventPattern"): self.events.try_pattern,
             ("sns", "ConfirmSubscription"): self.topics.confirm_call,
+            ("cloudtrail", "LookupEvents"): lambda call, _account: trails.look_up(list(self.records), call.params),
         }
         self._endpoint.amendments |= {
             ("sns", "Subscribe"): self.topics.subscribed,

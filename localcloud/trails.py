@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from moto.cloudtrail.models import cloudtrail_backends
@@ -104,3 +105,28 @@ def write_log(account_id: str, region: str, group_name: str, stream_name: str, l
     if stream_name not in group.streams:
         group.create_log_stream(stream_name)
     group.streams[stream_name].put_log_events([{"timestamp": int(time.time() * 1000), "message": line}])
+
+
+# https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupAttribute.html
+_LOOKED_UP_BY = {"EventId": "eventID", "EventName": "eventName", "EventSource": "eventSource"}
+
+
+def look_up(records: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> dict[str, Any]:
+    """LookupEvents by EventId, EventName or EventSource, newest first; without the delay that AWS has."""
+    wanted = {
+        _LOOKED_UP_BY.get(item["AttributeKey"]): item["AttributeValue"] for item in params.get("LookupAttributes", ())
+    }
+    found = [
+        record for record in reversed(records) if all(record.get(key or "") == value for key, value in wanted.items())
+    ]
+    return {"Events": [_looked_up(record) for record in found[: params.get("MaxResults") or 50]]}
+
+
+def _looked_up(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "EventId": record["eventID"],
+        "EventName": record["eventName"],
+        "EventSource": record["eventSource"],
+        "EventTime": datetime.fromisoformat(record["eventTime"]),
+        "CloudTrailEvent": json.dumps(record),
+    }

@@ -44,8 +44,13 @@ COMMANDS = (
     Command("audit", "audit", "audit", "Judge the CloudWatch alarm path of this account."),
     Command("pattern", "pattern", "pattern", "Tell which security group calls a metric filter pattern counts."),
     Command("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
+    Command("undo", "undo", "undo", "Print the commands that take a change back, or run them."),
     Command("config", "config", "config", "Read the settings back, secrets masked."),
     Command("send-test", "send_test", "send_test", "Send a test alert to every destination."),
+    Command("setup", "setup", "setup", "Make, wire and mend the resources of durable delivery."),
+    Command("teardown", "teardown", "teardown", "Take the resources of durable delivery away."),
+    Command("redrive", "redrive", "redrive", "Show what could not be delivered and why, and send it again."),
+    Command("silence", "silence", "app", "Hold back alerts for a time, with a reason: add, list, remove."),
     Command("local", "local", "app", "Run the local cloud until Ctrl-C."),
     Command("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network."),
 )

@@ -56,8 +56,11 @@ def replay(
     tally: Tally,
     min_severity: Severity = Severity.INFO,
     heard: Callable[[Contents], None] | None = None,
+    make: Callable[[Mapping[str, Any]], Alert] = alert_of,
 ) -> Iterator[Alert]:
     """The alerts of the watched records in these files; ``heard`` is told of each file as it was read.
+
+    ``make`` makes the alert of a record.
 
     The same event id and name seen again, as where two trails write one log, is alerted once.
     """
@@ -68,14 +71,19 @@ def replay(
                 spool.add(record)
             if heard:
                 heard(contents)
-        yield from _alerts(spool, tally, min_severity)
+        yield from _alerts(spool, tally, min_severity, make)
 
 
-def _alerts(records: Iterable[Mapping[str, Any]], tally: Tally, min_severity: Severity) -> Iterator[Alert]:
+def _alerts(
+    records: Iterable[Mapping[str, Any]],
+    tally: Tally,
+    min_severity: Severity,
+    make: Callable[[Mapping[str, Any]], Alert],
+) -> Iterator[Alert]:
     seen: set[tuple[str, str | None]] = set()
     for raw in records:
         try:
-            alert = alert_of(raw)
+            alert = make(raw)
         except NotWatched:  # the event can also be about other things, and here it is
             continue
         tally.watched += 1

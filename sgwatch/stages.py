@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.alarm_path.arns import parse_arn
-from chalicelib.functions import Stage, own_rules
-from chalicelib.settings import SettingsError, watched_groups
+from chalicelib.functions import Stage, dead_letter_queues, own_rules
+from chalicelib.settings import SettingsError, delivery_queue, watched_groups
 
 
 class StageError(ValueError):
@@ -22,6 +22,7 @@ class Deployed:
     """``functions`` by name, each with its rule's pattern; ``region`` is None where nothing was deployed from here."""
 
     functions: Mapping[str, Mapping[str, Any] | None]
+    queues: tuple[str, ...]
     region: str | None
     variables: Mapping[str, str]
 
@@ -44,7 +45,10 @@ def deployed_stage(name: str, project: Path) -> Deployed:
     except SettingsError as error:
         raise StageError(f"stage {name}: {error}") from error
     stage = Stage(f"{config.get('app_name')}-{name}-")
-    return Deployed(own_rules(stage, watch), _region(project / ".chalice" / "deployed" / f"{name}.json"), variables)
+    durable = delivery_queue(variables) is not None
+    functions = own_rules(stage, watch, durable=durable)
+    queues = dead_letter_queues(stage) if durable else ()
+    return Deployed(functions, queues, _region(project / ".chalice" / "deployed" / f"{name}.json"), variables)
 
 
 def _region(path: Path) -> str | None:

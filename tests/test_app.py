@@ -98,3 +98,21 @@ def test_an_event_without_eventbridges_envelope_gets_to_our_code() -> None:
     done = invoke(["not", "an", "envelope"])
     assert "SettingsError: no destination is configured" in done.stderr
     assert "KeyError" not in done.stderr
+
+
+SOURCES = "import app, json; print(json.dumps([(s.name, getattr(s, 'queue', None)) for s in app.app.event_sources]))"
+
+
+def test_the_deliver_function_is_there_only_where_both_resources_are() -> None:
+    def registered(**environment: str) -> dict[str, str | None]:
+        done = run(SOURCES, **environment)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    queue, table = {"DELIVERY_QUEUE": "sgwatch-dev-deliveries.fifo"}, {"STATE_TABLE": "sgwatch-dev-state"}
+    direct = dict.fromkeys(("alert_on_change", "alert_on_tampering", "audit_on_mending", "audit_on_schedule"))
+    assert registered() == registered(**queue) == registered(**table) == direct
+    both = {**direct, "deliver": "sgwatch-dev-deliveries.fifo", "reconcile": None}
+    assert registered(**queue, **table) == both
+    arn = {"DELIVERY_QUEUE": "arn:aws:sqs:eu-west-1:123456789012:sgwatch-dev-deliveries.fifo"}
+    assert registered(**arn, **table) == both

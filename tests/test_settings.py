@@ -12,7 +12,7 @@ from chalicelib.alerts import Severity
 from chalicelib.bootstrap import BUILDERS
 from chalicelib.catalog import DEFAULT_WATCH, EventGroup
 from chalicelib.settings import AuditSettings, SettingsError, read_settings, watched_groups
-from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS, PLANNED_GLOBALS, STANDARDS
+from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS, STANDARDS
 
 URL = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:security"
@@ -77,7 +77,6 @@ def test_no_destination_at_all_is_a_fault() -> None:
         ("EVENT_BUS_ARN", "not available in this version"),
         ("SLACK_BOT_TOKEN", "not available in this version"),
         ("WEBHOOK_FORMAT", "not available in this version"),
-        ("STATE_TABLE", "not available in this version"),
         ("SLACK_WEBHOK_URL", 'did you mean "WEBHOOK_URL"'),
         ("SLACK_SECOPS_WEBHOOK_URL", 'did you mean "SLACK__SECOPS__WEBHOOK_URL"'),
         ("SLACK__SECOPS_WEBHOOK_URL", "written SLACK__<NAME>__<FIELD>"),
@@ -236,4 +235,3 @@ def test_the_documentation_names_what_is_not_available_yet() -> None:
     for kind in KINDS:
         for name in kind.planned or ((kind.prefix,) if not kind.fields else ()):
             assert name in page
-    assert all(name in page for name in PLANNED_GLOBALS)

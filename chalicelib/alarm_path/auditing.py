@@ -42,7 +42,7 @@ class Auditor:
     """Audits the account that its clients belong to.
 
     ``own`` are sgwatch's functions by name, each with the pattern of its rule (None for a schedule), and
-    ``queues`` the URLs of its dead-letter queues, in ``own_region`` where that is another; without ``own``
+    ``queues`` the names of its dead-letter queues, in ``own_region`` where that is another; without ``own``
     its own path is not looked at.
     """
 

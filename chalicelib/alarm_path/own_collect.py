@@ -15,21 +15,25 @@ def collect_own(
     clients: Callable[[str, str], Any],
     region: str,
     expected: Mapping[str, Mapping[str, Any] | None],
-    queue_urls: Sequence[str] = (),
+    queues: Sequence[str] = (),
 ) -> tuple[Document, list[Document]]:
-    """The ``self`` part and the errors met. ``expected``: function name → its rule's pattern, None for a schedule."""
+    """The ``self`` part and the errors met.
+
+    ``expected``: function name → its rule's pattern, None for a schedule, empty where no rule invokes it;
+    ``queues``: names of dead-letter queues.
+    """
     errors: list[Document] = []
     ask = _asker(clients, region, errors)
     functions, rules = [], []
     for name, pattern in expected.items():
         function = _function(ask, name)
         functions.append(function)
-        if function.get("Configuration"):
+        if function.get("Configuration") and pattern != {}:
             found = _rules(ask, function["Configuration"]["FunctionArn"], pattern)
             function["RuleNames"] = None if found is None else [rule["Name"] for rule in found]
             rules += found or []
-    queues = [queue for url in queue_urls if (queue := _queue(ask, url)) is not None]
-    return {"rules": rules, "functions": functions, "dead_letter_queues": queues}, errors
+    letters = [queue for name in queues if (queue := _queue(ask, name)) is not None]
+    return {"rules": rules, "functions": functions, "dead_letter_queues": letters}, errors
 
 
 _Ask = Callable[..., Document | None]
@@ -103,7 +107,11 @@ def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> l
     return rules
 
 
-def _queue(ask: _Ask, url: str) -> Document | None:
+def _queue(ask: _Ask, name: str) -> Document | None:
+    located = ask("sqs", "get_queue_url", "sqs:GetQueueUrl", name, QueueName=name)
+    if not located:
+        return None
+    url = located["QueueUrl"]
     names = ["QueueArn", "ApproximateNumberOfMessages"]
     answer = ask("sqs", "get_queue_attributes", "sqs:GetQueueAttributes", url, QueueUrl=url, AttributeNames=names)
     if not answer:

@@ -11,8 +11,8 @@ from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.snapshot import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, worst
 
-# Without durable delivery there is none, which is a choice and no fault.
-ONLY_WHEN_DURABLE = "own-on-failure"
+# The function whose events nobody would send again; with durable delivery `sgwatch setup` gives it a destination.
+NEEDS_ON_FAILURE = "alert_on_change"
 _KINDS = ("trail/", "log-group:", "alarm:", "rule/", "function:")
 
 
@@ -41,13 +41,18 @@ class Standing:
 def standing(snapshot: Snapshot, report: Report, *, durable: bool) -> Standing:
     """What an audit comes to."""
     own = [finding for finding in report.findings if finding.check.startswith("own-")]
-    counted = [finding for finding in own if durable or finding.check != ONLY_WHEN_DURABLE]
+    counted = [finding for finding in own if _counts(finding, durable=durable)]
     status = all_of([report.status, worst(counted)])
     found = [*(_of_path(report) if report.status is not Status.PASS else ()), *_bad(counted)]
     problems = sorted(found, key=lambda finding: finding.status is not Status.FAIL)
     return Standing(
         status, report.status, report.checked_at, report.account_id, tuple(problems), _parts(snapshot, report)
     )
+
+
+def _counts(finding: Finding, *, durable: bool) -> bool:
+    """Whether a finding about sgwatch itself is more than advice."""
+    return finding.check != "own-on-failure" or (durable and finding.subject.endswith(NEEDS_ON_FAILURE))
 
 
 def not_audited(reason: str, checked_at: datetime) -> Standing:

@@ -13,6 +13,8 @@ from chalicelib.text import number_of
 from chalicelib.wording import printable
 
 MOST_REASONS = 20
+# The audit sees that a function exists and is invoked, not what it does then.
+_BEYOND_THE_AUDIT = ("UpdateFunctionCode", "UpdateFunctionConfiguration")
 _SEVERITY = {Status.FAIL: Severity.HIGH, Status.UNKNOWN: Severity.MEDIUM, Status.PASS: Severity.INFO}
 _STATE = {
     Status.FAIL: "is broken",
@@ -88,7 +90,7 @@ def tampering(alert: Alert, standing: Standing, touched: bool | None, previous: 
         summary=summary,
         exposures=(Exposure(severity, reason), *_exposures(standing, severity)),
         alarm_path=AlarmPath(standing.status.value, standing.checked_at),
-        unknowns=(*alert.unknowns, *_unknowns(standing)),
+        unknowns=(*alert.unknowns, *_unseen(alert), *_unknowns(standing)),
     )
 
 
@@ -114,7 +116,15 @@ def _severity(alert: Alert, standing: Standing, touched: bool | None, previous: 
         return Severity.LOW if before and touched is False else alert.severity
     if touched is False:
         return Severity.INFO
+    if _unseen(alert):
+        return alert.severity
     return Severity.LOW if _was_bad(previous) else Severity.MEDIUM
+
+
+def _unseen(alert: Alert) -> tuple[str, ...]:
+    if not (alert.event.name or "").startswith(_BEYOND_THE_AUDIT):
+        return ()
+    return ("what the function does now: its code and its settings are no part of the audit",)
 
 
 def _was_bad(previous: Memory | None) -> bool:

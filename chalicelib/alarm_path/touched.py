@@ -32,6 +32,8 @@ def touches(
     names = _named(event_name or "", parameters)
     if not names:
         return None
+    if "functionName" in parameters and any(name.startswith("sgwatch-") for name in names):
+        return True  # sgwatch's own, also where its own path was not collected
     if any(name in (before or frozenset()) | (now or frozenset()) for name in names):
         return True
     puts = (event_name or "").startswith(("Put", "Set", "Update"))

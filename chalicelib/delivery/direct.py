@@ -43,7 +43,17 @@ class Undelivered:
     permanent: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The alert is in the delivery queue for a destination, which will get it from there."""
+
+    destination: str
+    attempts: int = 1
+
+
 Outcome = Delivered | Undelivered
+# What becomes of an alert that goes through a queue: from there on it is the queue's.
+HandedOver = Outcome | Queued
 
 
 class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in CloudWatch too
@@ -52,6 +62,10 @@ class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in Clo
     def __init__(self, failures: Sequence[tuple[str, Undelivered]]) -> None:
         self.failures = tuple(failures)
         super().__init__("; ".join(_sentence(alert_id, failed) for alert_id, failed in self.failures))
+
+
+class NotDecided(Exception):  # noqa: N818 - it reads as what happened
+    """Whether the alert is to be sent could not be written down: the event has to come again."""
 
 
 def _sentence(alert_id: str, failed: Undelivered) -> str:
@@ -84,7 +98,7 @@ class Memory:
 OnRetry = Callable[[str, DeliveryError, float], None]
 
 
-def _unheard(destination: str, error: DeliveryError, wait: float) -> None:
+def unheard(destination: str, error: DeliveryError, wait: float) -> None:
     """The ``on_retry`` of those who do not want to hear."""
 
 
@@ -109,7 +123,7 @@ class Direct:
         alert: Alert,
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
-        on_retry: OnRetry = _unheard,
+        on_retry: OnRetry = unheard,
     ) -> tuple[Outcome, ...]:
         """Send the alert everywhere and say what became of it, in the order of the destinations.
 
@@ -155,7 +169,7 @@ class Direct:
                 on_retry(name, error, wait)
                 self._sleep(wait)
             except Exception as error:  # noqa: BLE001 - a defect in one destination must not lose the alert for the others
-                return Undelivered(name, attempt, f"{type(error).__name__} in its code{_place(error)}", permanent=True)
+                return Undelivered(name, attempt, f"{type(error).__name__} in its code{place(error)}", permanent=True)
             else:
                 self._memory.remember(alert.id, name, receipt)
                 return Delivered(name, attempt, receipt)
@@ -172,7 +186,7 @@ def _silent(destination: Destination) -> Undelivered:
     return Undelivered(destination.name, 1, "no answer within the time that the function had", permanent=False)
 
 
-def _place(error: Exception) -> str:
+def place(error: Exception) -> str:
     """Module and line where it was raised; the error's own text may hold a secret and is left out."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

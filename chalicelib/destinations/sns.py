@@ -5,17 +5,18 @@ Limits: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from chalicelib.alerts import Alert, Principal, SecurityGroup, Undo, to_json
+from chalicelib.alerts import Alert, to_json
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http import encode_json, is_permanent
 from chalicelib.destinations.ids import delivery_id, group_key
-from chalicelib.message_parts import headline, rule_count, value
+from chalicelib.message_parts import headline, value
 from chalicelib.messages import plain_text
-from chalicelib.text import clip, number_of
+from chalicelib.shrinking import shrink
+from chalicelib.text import clip
 
 Format = Literal["text", "json"]
 
@@ -82,11 +83,7 @@ def payload(alert: Alert, form: Format) -> dict[str, Any]:
 
 def json_within(alert: Alert, room: int) -> str:
     """The alert's JSON in at most that many bytes; what had to go is said in its ``unknowns``."""
-    for candidate in _ever_smaller(alert):
-        document = encode_json(to_json(candidate)).decode()
-        if len(document) <= room:
-            break
-    return document
+    return encode_json(to_json(shrink(alert, room, "an SNS message"))).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,67 +123,3 @@ def error_from(error: Exception) -> DeliveryError:
         return DeliveryError(f"SNS could not be called: {type(error).__name__}", permanent=permanent)
     permanent = code not in _RETRIED_CODES and isinstance(status, int) and is_permanent(status)
     return DeliveryError(f"SNS answered {value(code, 60)}", permanent=permanent)
-
-
-def _ever_smaller(alert: Alert) -> Iterator[Alert]:
-    yield alert
-    total = rule_count(alert.changes)
-    for most in (1_000, 300, 100, 30, 10):
-        if total > most:
-            yield _with_fewer_rules(alert, most)
-    shortened = _without_undo(_with_fewer_rules(alert, 10))
-    yield shortened
-    yield _with_short_texts(shortened)
-
-
-def _with_fewer_rules(alert: Alert, most: int) -> Alert:
-    changes = alert.changes
-    kept = replace(
-        changes,
-        added=changes.added[:most],
-        removed=changes.removed[:most],
-        modified=changes.modified[:most],
-        attempted=changes.attempted[:most],
-    )
-    left = rule_count(changes) - rule_count(kept)
-    said = [f"{number_of(left, 'more rule')}: left out to fit into an SNS message"] if left else []
-    more = len(alert.exposures) - most
-    said += [f"{number_of(more, 'more exposure')}: left out to fit into an SNS message"] if more > 0 else []
-    worst = sorted(alert.exposures, key=lambda item: -item.severity.rank)[:most]
-    return replace(alert, changes=kept, exposures=tuple(worst), unknowns=(*alert.unknowns, *said))
-
-
-def _without_undo(alert: Alert) -> Alert:
-    if not alert.undo.commands:
-        return alert
-    return replace(alert, undo=Undo(None, "the commands are too long for an SNS message"))
-
-
-def _with_short_texts(alert: Alert) -> Alert:
-    """The last resort, for a record of absurd texts: only what identifies the alert, and that cut."""
-    said = "all but the headline, the call, who and which group: left out to fit into an SNS message"
-    who, group = alert.principal, alert.security_group
-    return Alert(
-        id=value(alert.id),
-        kind=alert.kind,
-        severity=alert.severity,
-        title=value(alert.title, 500),
-        summary=value(alert.summary, 500),
-        occurred_at=alert.occurred_at,
-        account=replace(alert.account, id=alert.account.id and value(alert.account.id), name=None),
-        region=alert.region and value(alert.region),
-        event=replace(
-            alert.event,
-            name=alert.event.name and value(alert.event.name),
-            source=None,
-            id=alert.event.id and value(alert.event.id),
-            request_id=None,
-            error_code=alert.event.error_code and value(alert.event.error_code),
-            error_message=None,
-            url=None,
-        ),
-        principal=who and Principal(value(who.type), value(who.name), source_ip=who.source_ip and value(who.source_ip)),
-        security_group=group and SecurityGroup(id=group.id and value(group.id), name=group.name and value(group.name)),
-        undo=Undo(None, "the commands are too long for an SNS message"),
-        unknowns=(said,),
-    )

@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from moto.ec2.models.security_groups import SecurityGroup
+
 from localcloud.calls import ApiCall
 from localcloud.gaps import alarm_path, cloudtrail, groups, prefix_lists, security_groups
+from localcloud.gaps.group_store import names_prefix_list
 
 Answer = Callable[[ApiCall, str], Mapping[str, Any]]
 
 
 def answers() -> dict[tuple[str, str], Answer]:
     """Every stand-in that needs nothing but moto's own state, by service and operation."""
+    SecurityGroup.filter_ip_permission__prefix_list_id = names_prefix_list
     parts = {
         "ec2": (security_groups.ANSWERS, groups.ANSWERS, prefix_lists.ANSWERS),
         "cloudtrail": (cloudtrail.ANSWERS, alarm_path.CLOUDTRAIL),

@@ -142,3 +142,8 @@ def rules_by_id(rules: Sequence[SecurityGroupRule], rule_ids: Sequence[str]) -> 
                 "InvalidSecurityGroupRuleId.NotFound", f"The security group rule ID '{rule_id}' does not exist"
             )
     return [by_id[rule_id] for rule_id in rule_ids]
+
+
+def names_prefix_list(group: SecurityGroup, prefix_list_ids: Sequence[str]) -> bool:
+    """DescribeSecurityGroups' filter ``ip-permission.prefix-list-id``, which moto lacks."""
+    return any(rule.prefix_list_id in prefix_list_ids for rule in group.ingress_rules)

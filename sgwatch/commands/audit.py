@@ -125,6 +125,7 @@ def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
         standard=Standard.CIS_5,
         now=lambda: datetime.now(UTC),
         own=deployed.functions if deployed else None,
+        queues=deployed.queues if deployed else (),
         own_region=deployed.region if deployed else None,
     )
     try:

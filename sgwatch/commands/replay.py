@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from chalicelib.alerts import Alert, Severity, to_json
 from chalicelib.catalog import DEFAULT_WATCH, EventGroup
+from chalicelib.judgement import alert_of
 from sgwatch.reading import Contents
 from sgwatch.replaying import Tally
 from sgwatch.replaying import replay as alerts_of
@@ -42,18 +43,23 @@ def replay(
     send: Annotated[
         bool, typer.Option("--send", help="Also deliver each alert to the configured destinations.")
     ] = False,
+    enrich: Annotated[
+        bool, typer.Option("--enrich", help="Look up in AWS what the records do not tell, as it is now.")
+    ] = False,
 ) -> None:
     """Print the alerts that the records in files would have made, oldest first.
 
     Files may be CloudTrail log files, EventBridge events, answers of LookupEvents or bare records, as JSON or JSON
-    Lines, gzipped or not. Each record is judged by itself and AWS is never called. A record seen again is alerted
-    once. Exit status: 0 good, 1 something could not be read or delivered, 2 a path or a setting is wrong.
+    Lines, gzipped or not. Each record is judged by itself; AWS is asked nothing without --enrich. A record seen
+    again is alerted once. Exit status: 0 good, 1 something could not be read or delivered, 2 a path or a setting is
+    wrong.
     """
     groups = _groups(watch)
     found = find_files(paths)
     if found.missing:
         refuse(*(f"{path}: there is no such file or folder" for path in found.missing))
     deliver = _sender() if send else None
+    make = _enriched() if enrich else alert_of
     tally = Tally()
     if found.passed_over:
         note(f"{found.passed_over:,} files in the folders are not named like records (.json, .gz, .log …): not read")
@@ -64,7 +70,7 @@ def replay(
             for fault in contents.faults:
                 note(f"unreadable: {fault}")
 
-        alerts = alerts_of(found.files, groups, tally, min_severity, heard)
+        alerts = alerts_of(found.files, groups, tally, min_severity, heard, make)
         undelivered = _print_all(alerts, _PRINTERS[form], deliver)
     note(tally.sentence())
     if tally.faults or undelivered:
@@ -77,6 +83,16 @@ def _groups(watch: str) -> tuple[EventGroup, ...]:
     if unknown:
         refuse(f'--watch: "{unknown[0]}" is not one of {", ".join(EventGroup)}')
     return tuple(EventGroup(name) for name in names)
+
+
+def _enriched() -> Callable[[Mapping[str, Any]], Alert]:
+    from chalicelib.bootstrap import alert_maker  # noqa: PLC0415 - AWS is asked only where that was asked for
+    from chalicelib.settings import SettingsError, enrichment_settings  # noqa: PLC0415
+
+    try:
+        return alert_maker(enrichment_settings())
+    except SettingsError as error:
+        refuse(*error.faults)
 
 
 Printer = Callable[[Iterator[Alert]], None]

@@ -33,6 +33,7 @@ def _deployed() -> dict[str, Any]:
         "list_rule_names_by_target": {"RuleNames": ["changes"]},
         "describe_rule": {"Name": "changes", "Arn": RULE, "State": "ENABLED", "EventPattern": json.dumps(PATTERN)},
         "list_targets_by_rule": {"Targets": [{"Id": "1", "Arn": FUNCTION}]},
+        "get_queue_url": {"QueueUrl": "https://sqs.example.com/q"},
         "get_queue_attributes": {"Attributes": {"QueueArn": "arn:q", "ApproximateNumberOfMessages": "0"}},
     }
 
@@ -52,7 +53,7 @@ class Canned:
 
 def judged(**changes: Any) -> tuple[dict[str, str], list[dict[str, Any]]]:
     client = Canned(_deployed() | changes)
-    own, errors = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN}, ["https://sqs.example.com/q"])
+    own, errors = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN}, ["q"])
     findings, notes = judge_own_path(read_snapshot(Account().document() | {"self": own}))
     assert notes == []
     worst = sorted(findings, key=lambda finding: finding.status.value != "pass")

@@ -51,6 +51,11 @@ def test_every_event_of_the_group_is_told_apart(name: str) -> None:
     assert touches(name, other, PARTS, PARTS) is False
 
 
+def test_a_function_of_sgwatch_is_known_by_its_name() -> None:
+    for name in ("sgwatch-dev-deliver", "arn:aws:lambda:us-east-1:123456789012:function:sgwatch-dev-deliver"):
+        assert touches("UpdateFunctionCode20150331v2", {"functionName": name}, PARTS, PARTS) is True
+
+
 def test_what_is_gone_is_known_from_before() -> None:
     assert touches("DeleteTopic", {"topicArn": TOPIC}, PARTS, frozenset()) is True
 

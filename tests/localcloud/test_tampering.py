@@ -211,6 +211,27 @@ def test_the_schedule_audits_and_has_nothing_to_tell(watched: Watched) -> None:
     assert json.loads(name)["status"] == "pass"
 
 
+def test_with_auto_repair_the_filter_is_back_and_that_is_told(watched: Watched) -> None:
+    functions = watched.cloud.client("lambda")
+    name = "sgwatch-dev-alert_on_tampering"
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    wanted = {"Variables": {**variables, "AUTO_REPAIR": "true"}}
+    functions.update_function_configuration(FunctionName=name, Environment=wanted)
+    watched.cloud.wait_until_idle()
+    logs = watched.by_mallory("logs")
+    alert = watched.alert_after(
+        lambda: logs.delete_metric_filter(logGroupName="trail-logs", filterName=FILTER),
+        lambda item: item["title"].startswith("sgwatch repaired"),
+    )
+    assert (alert["severity"], alert["alarm_path"]["status"]) == ("medium", "pass")
+    assert "logs:PutMetricFilter" in alert["summary"]
+    watched.cloud.wait_until_idle()
+    assert sgwatch(watched.cloud, "audit").returncode == 0
+    written = watched.cloud.inbox.messages("webhook")
+    own = [item for item in written if "PutMetricFilter by sgwatch-dev" in item.title]
+    assert len(own) == 1, "its own repair is told once, and is no reason to repair again"
+
+
 def test_every_alert_came_within_seconds(watched: Watched) -> None:
     assert watched.seconds
     assert max(watched.seconds) < SECONDS

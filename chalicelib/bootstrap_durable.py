@@ -1,0 +1,149 @@
+"""The composition root of durable delivery: what the alert function hands over to, and the deliver function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from chalicelib.bootstrap import Clients, assemble, aws_client, group_snapshots
+from chalicelib.delivery.bursts import Bursts, follow_up
+from chalicelib.delivery.deliver import DeliverFunction, Invocation, Patience
+from chalicelib.delivery.direct import Undelivered
+from chalicelib.delivery.durable import Durable
+from chalicelib.delivery.envelope import BurstEnd
+from chalicelib.delivery.event_source import EventSource
+from chalicelib.delivery.gate import Gate
+from chalicelib.delivery.kept import KeptAlerts
+from chalicelib.delivery.ledger import Ledger
+from chalicelib.delivery.problems import Problems
+from chalicelib.delivery.queue import Queue, QueueError
+from chalicelib.delivery.silences import Silences
+from chalicelib.delivery.state import StateTable
+from chalicelib.handling import AlertFunction
+from chalicelib.handling import Invocation as HandlingInvocation
+from chalicelib.reconcile import Reconciliation
+from chalicelib.settings import DurableSettings, Settings, SettingsError, from_environment, function_name
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What durable delivery is made of."""
+
+    table: StateTable
+    queue: Queue
+    kept: KeptAlerts
+    durable: Durable
+    bursts: Bursts
+    silences: Silences
+
+
+def parts(settings: DurableSettings, client: Clients = aws_client) -> Parts:
+    """The parts; no client is made before one is needed."""
+    table = StateTable(lambda: client("dynamodb"), settings.table)
+    queue = Queue(lambda: client("sqs"), settings.queue)
+    kept = KeptAlerts(table, _now)
+    return Parts(
+        table=table,
+        queue=queue,
+        kept=kept,
+        durable=Durable(queue, kept, _now),
+        bursts=Bursts(table, queue, settings.burst_seconds, _now),
+        silences=Silences(table, _now),
+    )
+
+
+def entrance(settings: DurableSettings, client: Clients) -> tuple[Durable, Gate]:
+    """What the alert function hands its alerts over to."""
+    made = parts(settings, client)
+    return made.durable, Gate(made.silences, made.bursts)
+
+
+def assemble_deliver(
+    settings: Settings, function: str = "local", client: Clients = aws_client, patience: Patience | None = None
+) -> DeliverFunction:
+    """The deliver function of these settings, which must be those of durable delivery."""
+    if settings.durable is None:
+        raise ValueError("DELIVERY_QUEUE and STATE_TABLE are not set: nothing is delivered from a queue")
+    made = parts(settings.durable, client)
+    alerts = assemble(settings, (), function, client)
+    destinations = {route.destination.name: route.destination for route in alerts.routes}
+    problems = Problems(made.table, made.durable, tuple(destinations.values()), _now)
+
+    def announce(destination: str, reason: str, invocation: Invocation) -> None:
+        problems.announce(destination, reason, invocation.remaining_ms)
+
+    def end_burst(message: BurstEnd, invocation: Invocation) -> None:
+        tell_burst(message, invocation, made, alerts)
+
+    return DeliverFunction(
+        destinations=destinations,
+        ledger=Ledger(made.table, _now),
+        queue=made.queue,
+        kept=made.kept,
+        announce=announce,
+        end_burst=end_burst,
+        reports_failures=EventSource(lambda: client("lambda"), made.queue.arn).reports_failures,
+        log=alerts.log,
+        metrics=alerts.metrics,
+        now=_now,
+        patience=patience or Patience(),
+    )
+
+
+def tell_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: AlertFunction) -> None:
+    """Queue what was folded, for each destination what that destination wants of it."""
+    folded = made.bursts.end(message.burst, message.window)
+    wanting = [(alert, alerts.wanted(alert, alerts.log)) for alert in folded]
+    for route in alerts.routes:
+        own = [alert for alert, wanted in wanting if route.destination in wanted]
+        if not own:
+            continue
+        alert = follow_up(own, message.window)
+        for outcome in made.durable.deliver(alert, [route.destination], invocation.remaining_ms):
+            if isinstance(outcome, Undelivered):
+                raise QueueError(outcome.reason)
+
+
+@cache
+def deliver_function() -> DeliverFunction:
+    """The deliver function of this process; a destination with faulty settings is none, and its alerts wait.
+
+    The alert function says loudly what is wrong with the settings.
+    """
+    try:
+        return assemble_deliver(from_environment(), function_name())
+    except SettingsError as error:
+        return assemble_deliver(error.sound, function_name())
+
+
+def reconcile(invocation: HandlingInvocation) -> None:
+    """Sweep the regions of this process's settings; look-ups must be on, for they keep what was told.
+
+    Raises:
+        SettingsError: the settings have faults.
+    """
+    settings = from_environment()
+    alerts = assemble(settings, function=function_name())
+    if settings.durable is None or settings.enrichment is None:
+        alerts.log.info("nothing is reconciled", reason="DELIVERY_QUEUE, STATE_TABLE and ENRICH are not all set")
+        return
+    made = parts(settings.durable)
+    account_id = str(aws_client("sts").get_caller_identity()["Account"])
+    reconciliation = Reconciliation(
+        account_id=account_id,
+        snapshots=group_snapshots(settings.durable.table),
+        table=made.table,
+        client=aws_client,
+        alert_of=alerts.alert_of,
+        seen=made.bursts.seen,
+        tell=lambda alert: alerts.announce(alert, invocation),
+        log=alerts.log,
+        now=_now,
+    )
+    for region in settings.durable.regions:
+        reconciliation.sweep(region)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

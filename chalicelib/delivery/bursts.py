@@ -1,0 +1,211 @@
+"""Bursts: one principal's further changes within a window are told together; the first goes out at once.
+
+What was decided for an alert is written down with the alert's id, so that the same event delivered
+again is decided the same way. That note also says, to the reconciliation, that the change was seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.alerts import Account, Alert, AlertKind, Exposure, Severity, Undo
+from chalicelib.delivery.envelope import BurstEnd
+from chalicelib.delivery.kept import pack, unpack
+from chalicelib.delivery.queue import Queue, QueueError
+from chalicelib.delivery.state import Item, StateTable, check, put_write
+from chalicelib.destinations.ids import delivery_id
+from chalicelib.text import number_of
+
+KEPT = timedelta(days=30)
+# Two functions that meet at the same burst make one of them look again.
+ROUNDS = 10
+SENT, FOLDED, SUPPRESSED = "sent", "folded", "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """The bursts in the state table; a window of no seconds folds nothing."""
+
+    table: StateTable
+    queue: Queue
+    seconds: int
+    now: Callable[[], datetime]
+
+    def admit(self, alert: Alert) -> bool:
+        """Whether the alert is to be sent by itself; if not, it is folded and will be told at its window's end.
+
+        Raises:
+            StateError: that could not be decided.
+            QueueError: it is folded, but nothing will end the window: decide again.
+        """
+        burst = self._burst_of(alert)
+        if burst is None:
+            self.note(alert, SENT)
+            return True
+        for _ in range(ROUNDS):
+            noted = self.table.get(_note_key(alert), "decision")
+            if noted is not None:
+                return self._as_noted(burst, noted)
+            window = self.table.get(_pk(burst), "window")
+            if window is None or window["closed"] or float(window["ends_at"]) <= self.now().timestamp():
+                if self._open(alert, burst):
+                    return True
+            elif self._fold(alert, burst, window):
+                self._schedule(burst, str(window["id"]), float(window["ends_at"]))
+                return False
+        return True
+
+    def note(self, alert: Alert, decision: str) -> None:
+        """Write down what was decided for an alert, unless something is written.
+
+        Raises:
+            StateError: it could not be written.
+        """
+        self.table.put(self._note(alert, decision), "attribute_not_exists(pk)")
+
+    def seen(self, alert: Alert) -> bool:
+        """Whether anything was decided for this alert.
+
+        Raises:
+            StateError: that could not be read.
+        """
+        return self.table.get(_note_key(alert), "decision") is not None
+
+    def end(self, burst: str, window: str) -> list[Alert]:
+        """Close a window and give what was folded in it; the same again when it is asked again.
+
+        Raises:
+            StateError: the table could not be read or written.
+        """
+        self.table.update(
+            _pk(burst), "window", "SET closed = :yes", "#id = :window", names=("id",), yes=True, window=window
+        )
+        folded = self.table.query(f"{_pk(burst)}#{window}")
+        packed = [item.get("alert") for item in folded]
+        return [unpack(content) for content in packed if isinstance(content, bytes)]
+
+    def _burst_of(self, alert: Alert) -> str | None:
+        foldable = alert.kind is AlertKind.SECURITY_GROUP_CHANGE and alert.severity is not Severity.CRITICAL
+        if not foldable or self.seconds <= 0 or alert.principal is None:
+            return None
+        who = f"{alert.account.id}/{alert.principal.arn or alert.principal.name}"
+        return hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    def _as_noted(self, burst: str, noted: Item) -> bool:
+        if noted["outcome"] == FOLDED:
+            self._schedule(burst, str(noted["window"]), float(noted["ends_at"]))
+        return noted["outcome"] != FOLDED
+
+    def _open(self, alert: Alert, burst: str) -> bool:
+        now = self.now()
+        window: Item = {
+            "pk": _pk(burst),
+            "sk": "window",
+            "id": hashlib.sha256(delivery_id(alert).encode()).hexdigest()[:32],
+            "ends_at": now.timestamp() + self.seconds,
+            "closed": False,
+            "expires_at": self._expires_at(),
+        }
+        return self.table.write_all(
+            put_write(self._note(alert, SENT), "attribute_not_exists(pk)"),
+            put_write(
+                window,
+                "attribute_not_exists(pk) OR ends_at <= :now OR closed = :yes",
+                now=now.timestamp(),
+                yes=True,
+            ),
+        )
+
+    def _fold(self, alert: Alert, burst: str, window: Item) -> bool:
+        note: Item = {**self._note(alert, FOLDED), "window": window["id"], "ends_at": window["ends_at"]}
+        folded: Item = {
+            "pk": f"{_pk(burst)}#{window['id']!s}",
+            "sk": delivery_id(alert),
+            "alert": pack(alert),
+            "expires_at": self._expires_at(),
+        }
+        return self.table.write_all(
+            put_write(note, "attribute_not_exists(pk)"),
+            check(_pk(burst), "window", "id = :id AND closed = :no", id=window["id"], no=False),
+            put_write(folded),
+        )
+
+    def _schedule(self, burst: str, window: str, ends_at: float) -> None:
+        message = BurstEnd(burst, window, datetime.fromtimestamp(ends_at, UTC))
+        failures = self.queue.send([message])
+        if failures:
+            raise QueueError(failures[0])
+
+    def _note(self, alert: Alert, outcome: str) -> Item:
+        return {
+            "pk": _note_key(alert),
+            "sk": "decision",
+            "outcome": outcome,
+            "noted_at": self.now().timestamp(),
+            "expires_at": self._expires_at(),
+        }
+
+    def _expires_at(self) -> int:
+        return int((self.now() + KEPT).timestamp())
+
+
+def follow_up(folded: Sequence[Alert], window: str) -> Alert:
+    """One alert for what was folded: counts the changes, and names every group once, the worst first."""
+    if len(folded) == 1:
+        return folded[0]
+    groups = _by_group(folded)
+    exposures = sorted((_of_group(name, alerts) for name, alerts in groups.items()), key=lambda e: -e.severity.rank)
+    last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))
+    who = last.principal.name if last.principal else "somebody"
+    count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
+    return Alert(
+        id=f"burst-{window}",
+        kind=AlertKind.SECURITY_GROUP_CHANGE,
+        severity=exposures[0].severity,
+        title=f"{count} by {who}",
+        summary=f"{count} by {who} followed within a minute or so of the alert before; each group is named below.",
+        occurred_at=last.occurred_at,
+        account=last.account if len({alert.account for alert in folded}) == 1 else Account(None),
+        region=last.region if len({alert.region for alert in folded}) == 1 else None,
+        principal=last.principal,
+        exposures=tuple(exposures),
+        undo=_undo(folded),
+        unknowns=tuple(dict.fromkeys(sentence for alert in folded for sentence in alert.unknowns))[:50],
+    )
+
+
+def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
+    groups: dict[str, list[Alert]] = {}
+    for alert in folded:
+        group = alert.security_group
+        named = [part for part in (group.name, group.id and f"({group.id})") if part] if group else []
+        groups.setdefault(" ".join(named) or "an unnamed group", []).append(alert)
+    return groups
+
+
+def _of_group(name: str, alerts: Sequence[Alert]) -> Exposure:
+    worst = max(alerts, key=lambda alert: alert.severity.rank)
+    controls = dict.fromkeys(control for alert in alerts for each in alert.exposures for control in each.controls)
+    reason = worst.exposures[0].reason if worst.exposures else str(worst.event.name or "changed")
+    return Exposure(worst.severity, f"{name}: {number_of(len(alerts), 'change')}; {reason}", tuple(controls))
+
+
+def _undo(folded: Sequence[Alert]) -> Undo:
+    """The last change is undone first."""
+    commands: list[str] = []
+    for alert in sorted(folded, key=lambda a: a.occurred_at or datetime.min.replace(tzinfo=UTC), reverse=True):
+        if alert.undo.commands is None:
+            return Undo(None, f"of one change it is not known: {alert.undo.reason}")
+        commands += alert.undo.commands
+    return Undo(tuple(commands))
+
+
+def _pk(burst: str) -> str:
+    return f"burst#{burst}"
+
+
+def _note_key(alert: Alert) -> str:
+    return f"alert#{delivery_id(alert)}"

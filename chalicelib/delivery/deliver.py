@@ -1,0 +1,265 @@
+"""The deliver function: takes messages from the queue and sends each to its destination.
+
+What failed for now stays in the queue and comes back when it should be tried again; what failed for
+good goes to the dead-letter queue with its reason, at once, and is announced. A message that is still
+to be delivered holds back those behind it in its group, and nobody else.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from chalicelib import metrics as names
+from chalicelib.alerts import Alert
+from chalicelib.delivery.direct import place
+from chalicelib.delivery.envelope import BurstEnd, Delivery, PoisonError, read
+from chalicelib.delivery.kept import KeptAlerts
+from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
+from chalicelib.delivery.queue import Buried, Queue, QueueError
+from chalicelib.delivery.state import StateError
+from chalicelib.destinations.contract import DeliveryError, Destination
+from chalicelib.logs import Log
+from chalicelib.metrics import Metrics
+
+# A later delivery says so.
+LATE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait and for how long to try, in seconds.
+
+    ``unfinished`` is how many deaths in a row are enough; ``needed`` is what one attempt takes at
+    most: one exchange with a destination, and then some.
+    """
+
+    first_wait: float = 2.0
+    longest_wait: float = 900.0
+    give_up_after: float = 86_400.0
+    unfinished: int = 5
+    needed: float = 17.0
+
+    def wait(self, attempts: int, jitter: float, retry_after: float | None = None) -> float:
+        """Seconds until the next attempt: twice as long each time and spread out, never less than was asked for."""
+        backoff = min(self.longest_wait, self.first_wait * 2.0 ** min(attempts - 1, 20)) * (0.5 + jitter / 2)
+        if retry_after is None:
+            return backoff
+        return min(max(retry_after, 0.0) + self.first_wait * jitter, 4 * self.longest_wait)
+
+
+class Invocation(Protocol):
+    """What Lambda says of one invocation."""
+
+    @property
+    def request_id(self) -> str:
+        """Its id."""
+
+    @property
+    def remaining_ms(self) -> Callable[[], float]:
+        """The milliseconds that it has left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message as Lambda hands it over.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-fifo-queue-message-event
+    """
+
+    id: str
+    receipt_handle: str
+    body: str
+    group_id: str
+    receives: int
+    sent_at: datetime
+
+    @staticmethod
+    def of(record: Mapping[str, Any]) -> Received:
+        """The message of a record."""
+        attributes = record["attributes"]
+        return Received(
+            id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            body=record["body"],
+            group_id=attributes.get("MessageGroupId", record["messageId"]),
+            receives=int(attributes.get("ApproximateReceiveCount", 1)),
+            sent_at=datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+        )
+
+
+class NotAllDelivered(Exception):  # noqa: N818 - it reads as what happened
+    """Messages have to be tried again, and the queue's event source does not take their names from the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverFunction:
+    """The deliver function; one instance lives as long as its container.
+
+    ``announce`` is told of a destination that refused for good, with the reason; ``end_burst`` tells
+    a burst. Both may raise StateError or QueueError. ``reports_failures`` says whether
+    Lambda will read which messages failed; without that, answering would lose them.
+    """
+
+    destinations: Mapping[str, Destination]
+    ledger: Ledger
+    queue: Queue
+    kept: KeptAlerts
+    announce: Callable[[str, str, Invocation], None]
+    end_burst: Callable[[BurstEnd, Invocation], None]
+    reports_failures: Callable[[], bool]
+    log: Log
+    metrics: Metrics
+    now: Callable[[], datetime]
+    patience: Patience = Patience()
+    jitter: Callable[[], float] = random.random
+
+    def handle(self, event: Mapping[str, Any], invocation: Invocation) -> dict[str, list[dict[str, str]]]:
+        """Deliver the messages; the answer names those that stay in the queue.
+
+        Raises:
+            NotAllDelivered: some stay, and an answer would not keep them.
+        """
+        failed: list[str] = []
+        blocked: set[str] = set()
+        for record in event["Records"]:
+            message = Received.of(record)
+            wait = 0.0 if message.group_id in blocked else self._take(message, invocation)
+            if wait is not None:
+                blocked.add(message.group_id)
+                failed.append(message.id)
+                self._postpone(message, wait)
+        if failed and not self.reports_failures():
+            raise NotAllDelivered(
+                f"{len(failed)} messages stay in the queue; run `sgwatch setup`, so that this is no error"
+            )
+        return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+    def _take(self, received: Received, invocation: Invocation) -> float | None:
+        """None where the message is done with, else the seconds until it should come back."""
+        if invocation.remaining_ms() < self.patience.needed * 1000:
+            return 0.0
+        log = self.log.bind(request_id=invocation.request_id, message_id=received.id)
+        try:
+            message = read(received.body)
+            if isinstance(message, BurstEnd):
+                return self._end_burst(message, invocation)
+            identity = {"event_id": message.alert.id, "destination": message.destination}
+            return _Attempt(self, received, message, invocation, log.bind(**identity)).run()
+        except PoisonError as error:
+            return self._bury_poison(received, str(error), log)
+        except (StateError, QueueError) as error:
+            log.warning("durable delivery is held up", reason=str(error))
+            return self.patience.wait(received.receives, self.jitter())
+
+    def _end_burst(self, message: BurstEnd, invocation: Invocation) -> float | None:
+        seconds = (message.due_at - self.now()).total_seconds()
+        if seconds > 0:
+            return seconds + 1
+        self.end_burst(message, invocation)
+        return None
+
+    def _bury_poison(self, received: Received, reason: str, log: Log) -> float | None:
+        log.error("message cannot be read", reason=reason)
+        self.metrics.emit(names.DELIVERY_FAILURES)
+        try:
+            self.queue.bury(Buried(received.body, reason, "", "", received.id, received.group_id))
+        except QueueError as error:
+            log.warning("durable delivery is held up", reason=str(error))
+            return self.patience.wait(received.receives, self.jitter())
+        return None
+
+    def _postpone(self, message: Received, wait: float) -> None:
+        try:
+            self.queue.postpone(message.receipt_handle, wait)
+        except QueueError as error:
+            # It comes back all the same, when the queue's own visibility timeout is over.
+            self.log.warning("message could not be postponed", message_id=message.id, reason=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One attempt at one delivery."""
+
+    function: DeliverFunction
+    received: Received
+    message: Delivery
+    invocation: Invocation
+    log: Log
+
+    def run(self) -> float | None:
+        """None where the message is done with, else the seconds until it should come back."""
+        lease = self.invocation.remaining_ms() / 1000 + 1
+        claim = self.function.ledger.claim(self.message.id, self.message.destination, self.invocation.request_id, lease)
+        match claim:
+            case AlreadyDelivered():
+                self.log.info("alert was sent before")
+                return None
+            case Held(seconds):
+                return seconds
+            case Claimed():
+                return self._send(claim)
+
+    def _send(self, claim: Claimed) -> float | None:
+        destination = self.function.destinations.get(self.message.destination)
+        if destination is None:
+            return self._give_up("no destination of this name is configured", claim)
+        if claim.unfinished >= self.function.patience.unfinished:
+            return self._give_up(f"the function ended {claim.unfinished} times in a row while sending it", claim)
+        alert = self._alert()
+        try:
+            receipt = destination.send(alert)
+        except DeliveryError as error:
+            return self._failed(error, claim)
+        except Exception as error:  # noqa: BLE001 - a defect in one destination must not hold up what is behind it
+            return self._give_up(f"{type(error).__name__} in its code{place(error)}", claim)
+        self._delivered(alert, receipt.reference, claim)
+        return None
+
+    def _alert(self) -> Alert:
+        """The alert as it is sent: whole where it was kept, and saying so where it is late."""
+        alert = self.message.alert
+        if self.message.kept:
+            alert = self.function.kept.whole(alert) or alert
+        late = (self.function.now() - self.message.queued_at).total_seconds()
+        if late <= LATE_SECONDS:
+            return alert
+        return replace(alert, summary=f"Delivered late by {late:.0f} s. {alert.summary}")
+
+    def _delivered(self, alert: Alert, reference: str | None, claim: Claimed) -> None:
+        self.log.info("alert sent", severity=alert.severity, reference=reference, attempts=claim.attempts)
+        try:
+            self.function.ledger.delivered(self.message.id, self.message.destination, reference)
+        except StateError as error:
+            # The message is taken from the queue; only the same event queued anew would be sent twice.
+            self.log.warning("delivery could not be written down", reason=str(error))
+        metrics, name = self.function.metrics, self.message.destination
+        metrics.emit(names.ALERTS_SENT, destination=name)
+        if alert.occurred_at is not None:
+            seconds = max(0.0, (self.function.now() - alert.occurred_at).total_seconds())
+            metrics.emit(names.SECONDS_TO_DELIVERY, round(seconds, 3), name)
+
+    def _failed(self, error: DeliveryError, claim: Claimed) -> float | None:
+        if error.permanent:
+            return self._give_up(error.reason, claim)
+        patience = self.function.patience
+        wait = patience.wait(claim.attempts, self.function.jitter(), error.retry_after)
+        age = (self.function.now() - self.received.sent_at).total_seconds()
+        if age + wait > patience.give_up_after:
+            return self._give_up(f"not delivered in {claim.attempts} attempts, at last: {error.reason}", claim)
+        self.log.warning("delivery failed, trying again", reason=error.reason, seconds=round(wait, 1))
+        self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+        return wait
+
+    def _give_up(self, reason: str, claim: Claimed) -> float | None:
+        function, name = self.function, self.message.destination
+        self.log.error("delivery failed", reason=reason, permanent=True, attempts=claim.attempts)
+        function.metrics.emit(names.DELIVERY_FAILURES, destination=name)
+        received = self.received
+        function.queue.bury(Buried(received.body, reason, name, self.message.id, received.id, received.group_id))
+        function.ledger.dead(self.message.id, name, reason)
+        function.announce(name, reason, self.invocation)
+        return None

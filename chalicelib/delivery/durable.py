@@ -1,0 +1,65 @@
+"""Durable delivery: a message in the queue for each destination, and SQS's word that it is there.
+
+From then on the alert is the deliver function's (deliver.py), and the alert function is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.alerts import Alert
+from chalicelib.delivery.direct import HandedOver, OnRetry, Queued, Undelivered, unheard
+from chalicelib.delivery.envelope import Delivery, encode
+from chalicelib.delivery.kept import KeptAlerts
+from chalicelib.delivery.queue import MAX_BYTES, Queue
+from chalicelib.delivery.state import StateError
+from chalicelib.destinations.contract import Destination
+from chalicelib.shrinking import shrink
+
+# Kept back from the function's time, for logs and for raising.
+RESERVE_MS = 2_000
+# What an envelope adds to its alert, at most: a destination's name and two dates.
+ENVELOPE_BYTES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """Puts alerts into the delivery queue."""
+
+    queue: Queue
+    kept: KeptAlerts
+    now: Callable[[], datetime]
+
+    def deliver(
+        self,
+        alert: Alert,
+        destinations: Iterable[Destination],
+        remaining_ms: Callable[[], float],
+        on_retry: OnRetry = unheard,  # noqa: ARG002 - the queue's own retries are of no interest to a log
+    ) -> tuple[HandedOver, ...]:
+        """Queue the alert for every destination and say what became of it, in their order."""
+        names = [destination.name for destination in destinations]
+        if not names:
+            return ()
+        fitting, kept = self._fitting(alert)
+        queued_at = self.now()
+        messages = [Delivery(name, fitting, queued_at, kept) for name in names]
+        failures = self.queue.send(messages, lambda: remaining_ms() > RESERVE_MS)
+        return tuple(
+            Undelivered(name, 1, failures[position], permanent=False) if position in failures else Queued(name)
+            for position, name in enumerate(names)
+        )
+
+    def _fitting(self, alert: Alert) -> tuple[Alert, bool]:
+        """The alert as it fits into a message, and whether it was cut and the whole of it kept."""
+        if len(encode(Delivery("", alert, self.now()))) + ENVELOPE_BYTES <= MAX_BYTES:
+            return alert, False
+        cut = shrink(alert, MAX_BYTES - ENVELOPE_BYTES, "a queue message")
+        try:
+            self.kept.keep(alert)
+        except StateError:
+            # What is most urgent is in the cut one, and it says what it lacks.
+            return cut, False
+        return cut, True

@@ -1,0 +1,126 @@
+"""The ledger: what has become of each alert at each destination.
+
+Whoever is about to send claims the delivery first, and writes down how it went afterwards. Between a
+destination's acceptance and that write lies the one moment in which a process that dies makes an
+alert arrive twice; nobody but the destination could know better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.delivery.state import Item, StateTable
+
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The delivery is the caller's until the lease ends.
+
+    ``attempts`` counts this one; ``unfinished`` is how many attempts before it, without a break, ended
+    in neither a delivery nor an error: the function was killed.
+    """
+
+    attempts: int
+    unfinished: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyDelivered:
+    """The destination has it."""
+
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Somebody else is at it, for this many seconds at most."""
+
+    seconds: float
+
+
+Claim = Claimed | AlreadyDelivered | Held
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger in the state table; every method raises StateError where the table fails."""
+
+    table: StateTable
+    now: Callable[[], datetime]
+
+    def claim(self, delivery: str, destination: str, owner: str, lease_seconds: float) -> Claim:
+        """Claim a delivery before sending; ``owner`` may claim again what it holds, having missed the answer."""
+        now = self.now().timestamp()
+        item = self.table.update(
+            _pk(delivery),
+            destination,
+            "SET #state = :sending, lease_until = :until, #owner = :owner, expires_at = :expires "
+            "ADD attempts :one, unfinished :one",
+            "attribute_not_exists(pk) OR #state IN (:failed, :dead) "
+            "OR (#state = :sending AND (lease_until < :now OR #owner = :owner))",
+            names=("state", "owner"),
+            owner=owner,
+            sending="sending",
+            failed="failed",
+            dead="dead",
+            now=now,
+            until=now + lease_seconds,
+            expires=self._expires_at(),
+            one=1,
+        )
+        if item is not None:
+            return Claimed(int(item["attempts"]), int(item["unfinished"]) - 1, _text(item, "reason"))
+        return self._taken(self.table.get(_pk(delivery), destination) or {}, now)
+
+    def _taken(self, item: Item, now: float) -> Claim:
+        if item.get("state") == "delivered":
+            return AlreadyDelivered(_text(item, "receipt"))
+        return Held(max(1.0, float(item.get("lease_until", now)) - now))
+
+    def delivered(self, delivery: str, destination: str, reference: str | None) -> None:
+        """The destination has taken it."""
+        self._finish(delivery, destination, "delivered", receipt=reference or "")
+
+    def failed(self, delivery: str, destination: str, reason: str) -> None:
+        """It was not taken and will be tried again."""
+        self._finish(delivery, destination, "failed", reason=reason)
+
+    def dead(self, delivery: str, destination: str, reason: str) -> None:
+        """It was given up and is in the dead-letter queue."""
+        self._finish(delivery, destination, "dead", reason=reason)
+
+    def _finish(self, delivery: str, destination: str, state: str, **said: str) -> None:
+        ((name, text),) = said.items()
+        # A process that comes round late must not undo what another has done.
+        condition = "" if state == "delivered" else "#state <> :delivered"
+        unless = {"delivered": "delivered"} if condition else {}
+        self.table.update(
+            _pk(delivery),
+            destination,
+            f"SET #state = :state, finished_at = :now, unfinished = :none, expires_at = :expires, {name} = :text",
+            condition,
+            names=("state",),
+            state=state,
+            now=self.now().timestamp(),
+            none=0,
+            expires=self._expires_at(),
+            text=text,
+            **unless,
+        )
+
+    def _expires_at(self) -> int:
+        return int((self.now() + KEPT).timestamp())
+
+
+def _pk(delivery: str) -> str:
+    return f"delivery#{delivery}"
+
+
+def _text(item: Item, name: str) -> str | None:
+    value = item.get(name)
+    return str(value) if value else None

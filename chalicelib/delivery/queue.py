@@ -1,0 +1,199 @@
+"""The delivery queue and its dead-letter queue, through SQS.
+
+The queue is known by its name; its URL, and which queue takes the dead letters, SQS itself is asked.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from chalicelib.delivery.envelope import Message, encode, fit
+from chalicelib.delivery.state import error_code
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+MAX_BYTES = 1_048_576
+MAX_ENTRIES = 10
+MAX_VISIBILITY_SECONDS = 43_200
+MAX_ATTRIBUTE_CHARACTERS = 1_000
+ATTEMPTS = 6
+FIRST_WAIT_SECONDS = 0.1
+_PERMANENT = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "InvalidMessageContents",
+        "InvalidParameterValue",
+        "KmsAccessDenied",
+        "QueueDoesNotExist",
+    }
+)
+
+
+class QueueError(Exception):
+    """SQS did not do what it was asked; the text says what and why, and holds nothing of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A dead letter: the body as it was, and why it is dead."""
+
+    body: str
+    reason: str
+    destination: str
+    delivery: str
+    message_id: str
+    group_id: str
+
+
+class Queue:
+    """The delivery queue of this name; ``client`` is called for the SQS client when it is first needed."""
+
+    def __init__(
+        self,
+        client: Callable[[], Any],
+        name: str,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._sleep = sleep
+        self._jitter = jitter
+
+    def send(self, messages: Sequence[Message], still_time: Callable[[], bool] = lambda: True) -> dict[int, str]:
+        """Put the messages into the queue; gives why not, by position, for those that SQS did not take."""
+        failures: dict[int, str] = {}
+        bodies = [encode(message) for message in messages]
+        for batch in _batches([len(body) for body in bodies]):
+            waiting = {position: _entry(position, messages[position], bodies[position]) for position in batch}
+            failures |= self._send_batch(waiting, still_time)
+        return failures
+
+    def _send_batch(self, waiting: dict[int, dict[str, str]], still_time: Callable[[], bool]) -> dict[int, str]:
+        reasons: dict[int, str] = {}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer = self._client().send_message_batch(QueueUrl=self._url, Entries=list(waiting.values()))
+            except Exception as error:  # noqa: BLE001 - botocore's classes are not at hand, and whatever it is, nothing is known to be sent
+                reasons = dict.fromkeys(waiting, _reason("SendMessageBatch", error))
+                if error_code(error) in _PERMANENT:
+                    return reasons
+            else:
+                reasons = {int(item["Id"]): f"SQS answered {item['Code']}" for item in answer.get("Failed", ())}
+                waiting = {position: waiting[position] for position in reasons}
+            if not waiting or attempt == ATTEMPTS or not still_time():
+                return reasons
+            self._wait(attempt)
+        return reasons
+
+    def postpone(self, receipt_handle: str, seconds: float) -> None:
+        """Let a message that was received come back after that many seconds.
+
+        Raises:
+            QueueError: it comes back when the queue's visibility timeout says.
+        """
+        timeout = max(0, min(MAX_VISIBILITY_SECONDS, round(seconds)))
+        self._call(
+            "change_message_visibility",
+            QueueUrl=self._url,
+            ReceiptHandle=receipt_handle,
+            VisibilityTimeout=timeout,
+        )
+
+    def bury(self, letter: Buried) -> None:
+        """Put a dead letter into the dead-letter queue; the same message twice is there once.
+
+        Raises:
+            QueueError: it is not there.
+        """
+        attributes = {"reason": letter.reason, "destination": letter.destination, "delivery": letter.delivery}
+        self._call(
+            "send_message",
+            QueueUrl=self._dead_letter_url,
+            MessageBody=letter.body,
+            MessageGroupId=letter.group_id or "unknown",
+            MessageDeduplicationId=fit(f"{letter.message_id}/dead"),
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": _attribute(text)}
+                for name, text in attributes.items()
+                if text
+            },
+        )
+
+    def arn(self) -> str:
+        """The queue's ARN.
+
+        Raises:
+            QueueError: SQS did not tell.
+        """
+        answer = self._call("get_queue_attributes", QueueUrl=self._url, AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+    @cached_property
+    def _url(self) -> str:
+        return str(self._call("get_queue_url", QueueName=self.name)["QueueUrl"])
+
+    @cached_property
+    def _dead_letter_url(self) -> str:
+        answer = self._call("get_queue_attributes", QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+        policy = answer.get("Attributes", {}).get("RedrivePolicy")
+        if not policy:
+            raise QueueError(f"the queue {self.name} has no dead-letter queue; `sgwatch setup` gives it one")
+        name = json.loads(policy)["deadLetterTargetArn"].split(":")[5]
+        return str(self._call("get_queue_url", QueueName=name)["QueueUrl"])
+
+    def _call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                answer: Mapping[str, Any] = getattr(self._client(), operation)(**arguments)
+            except Exception as error:  # noqa: BLE001 - as above
+                failure = QueueError(_reason(operation, error))
+                if attempt == ATTEMPTS or error_code(error) in _PERMANENT:
+                    break
+                self._wait(attempt)
+            else:
+                return answer
+        raise failure
+
+    def _wait(self, attempt: int) -> None:
+        self._sleep(FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self._jitter() / 2))
+
+
+def _entry(position: int, message: Message, body: str) -> dict[str, str]:
+    return {
+        "Id": str(position),
+        "MessageBody": body,
+        "MessageGroupId": message.group_id,
+        "MessageDeduplicationId": message.deduplication_id,
+    }
+
+
+def _batches(sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Positions, ten at most and together not above what SQS takes in one call."""
+    batch: list[int] = []
+    total = 0
+    for position, size in enumerate(sizes):
+        if batch and (len(batch) == MAX_ENTRIES or total + size > MAX_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(position)
+        total += size
+    if batch:
+        yield batch
+
+
+def _attribute(text: str) -> str:
+    """What SQS takes as an attribute's value: printable, and not endless."""
+    return "".join(each if each.isprintable() else " " for each in text)[:MAX_ATTRIBUTE_CHARACTERS] or "-"
+
+
+def _reason(operation: str, error: Exception) -> str:
+    return f"{operation} on the delivery queue: {error_code(error) or type(error).__name__}"

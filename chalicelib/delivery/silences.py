@@ -1,0 +1,152 @@
+"""Silences: alerts that somebody, for a time and for a reason, does not want sent.
+
+Critical ones are sent all the same, unless the silence says otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chalicelib.alerts import Alert, AlertKind, Severity, format_time
+from chalicelib.delivery.state import Item, StateTable
+from chalicelib.filters import Condition, ConditionFailed, compile_condition
+
+PK = "silences"
+# A warm container takes this long to hear of a silence, or of its end.
+CACHE_SECONDS = 15.0
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """One silence. ``count`` is how many alerts it has held back."""
+
+    id: str
+    when: str
+    author: str
+    reason: str
+    created_at: datetime
+    until: datetime
+    critical_too: bool = False
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """An alert that a silence held back."""
+
+    at: str
+    alert_id: str
+    severity: str
+    title: str
+
+
+class Silences:
+    """The silences in the state table; every method raises StateError where the table fails."""
+
+    def __init__(
+        self,
+        table: StateTable,
+        now: Callable[[], datetime],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table = table
+        self._now = now
+        self._clock = clock
+        self._known: list[tuple[Silence, Condition]] = []
+        self._known_at: float | None = None
+
+    def add(self, silence: Silence) -> None:
+        """Write a new silence down; its expression must be one that compiles."""
+        compile_condition(silence.when)
+        self._table.put(
+            {
+                "pk": PK,
+                "sk": silence.id,
+                "expression": silence.when,
+                "author": silence.author,
+                "reason": silence.reason,
+                "created_at": int(silence.created_at.timestamp()),
+                "ends_at": int(silence.until.timestamp()),
+                "critical_too": silence.critical_too,
+                "held_back": 0,
+                "expires_at": int((silence.until + KEPT).timestamp()),
+            }
+        )
+
+    def remove(self, silence_id: str) -> bool:
+        """End a silence now; False where there is none of this id. What it held back stays listable."""
+        now = int(self._now().timestamp())
+        return self._table.update(PK, silence_id, "SET ends_at = :now", "attribute_exists(pk)", now=now) is not None
+
+    def all(self) -> list[Silence]:
+        """Every silence of the last weeks, ended ones too, the oldest first."""
+        return sorted((_silence(item) for item in self._table.query(PK)), key=lambda each: each.created_at)
+
+    def suppressed(self, silence_id: str) -> list[Suppressed]:
+        """What a silence has held back, the oldest first."""
+        return [
+            Suppressed(str(item["at"]), str(item["alert_id"]), str(item["severity"]), str(item["title"]))
+            for item in self._table.query(_suppressed_pk(silence_id))
+        ]
+
+    def holding(self, alert: Alert) -> Silence | None:
+        """The silence that holds this alert back, if one does."""
+        if alert.kind is AlertKind.TEST:
+            return None
+        now = self._now()
+        for silence, condition in self._current():
+            if silence.until <= now or (alert.severity is Severity.CRITICAL and not silence.critical_too):
+                continue
+            try:
+                if condition.holds(alert):
+                    return silence
+            except ConditionFailed:
+                continue  # a condition that cannot be evaluated never holds an alert back
+        return None
+
+    def count(self, silence: Silence, alert: Alert) -> None:
+        """Write down that a silence has held an alert back; the same alert again is not counted again."""
+        at = format_time(alert.occurred_at or self._now())
+        fresh = self._table.put(
+            {
+                "pk": _suppressed_pk(silence.id),
+                "sk": f"{at}#{alert.id}"[:900],
+                "at": at,
+                "alert_id": alert.id,
+                "severity": alert.severity.value,
+                "title": alert.title[:500],
+                "expires_at": int((self._now() + KEPT).timestamp()),
+            },
+            "attribute_not_exists(pk)",
+        )
+        if fresh:
+            self._table.update(PK, silence.id, "ADD held_back :one", "attribute_exists(pk)", one=1)
+
+    def _current(self) -> list[tuple[Silence, Condition]]:
+        if self._known_at is None or self._clock() - self._known_at > CACHE_SECONDS:
+            now = self._now()
+            self._known = [(silence, compile_condition(silence.when)) for silence in self.all() if silence.until > now]
+            self._known_at = self._clock()
+        return self._known
+
+
+def _silence(item: Item) -> Silence:
+    return Silence(
+        id=str(item["sk"]),
+        when=str(item["expression"]),
+        author=str(item["author"]),
+        reason=str(item["reason"]),
+        created_at=datetime.fromtimestamp(float(item["created_at"]), UTC),
+        until=datetime.fromtimestamp(float(item["ends_at"]), UTC),
+        critical_too=bool(item["critical_too"]),
+        count=int(item["held_back"]),
+    )
+
+
+def _suppressed_pk(silence_id: str) -> str:
+    return f"suppressed#{silence_id}"

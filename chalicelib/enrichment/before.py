@@ -1,0 +1,276 @@
+"""What the rules were before a change, from the sources that can tell: pure, and never a guess.
+
+In this order: the record's answer, the snapshot, the live rules with the change undone, AWS Config.
+The live rules count only where they show the change; where they contradict it they show a later state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from chalicelib.changes import Change, Changes
+from chalicelib.enrichment.known import Rules
+from chalicelib.enrichment.snapshots import find, same_rule, same_rules
+from chalicelib.rules import ModifiedRule, SecurityGroupRule
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The group's rules by each source, None where it is silent.
+
+    ``live`` is after the change, ``snapshot`` and ``config`` before it. ``described`` are the new
+    descriptions that the record gives to rules by id.
+    """
+
+    live: Rules | None = None
+    snapshot: Rules | None = None
+    config: Rules | None = None
+    described: Mapping[str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The change with what was found, and the group's rules before it.
+
+    ``before`` holds rules that certainly were there; all of them only where ``is_whole``.
+    ``after`` are all rules after it, None where not known.
+    """
+
+    change: Change
+    before: Rules | None = None
+    is_whole: bool = False
+    after: Rules | None = None
+
+
+def work_out(change: Change, evidence: Evidence) -> Known:
+    """Everything about before and after that the evidence tells."""
+    if not change.succeeded:
+        return Known(change)
+    if change.event.name == "DeleteSecurityGroup":
+        return _deleted(change, evidence)
+    filled = _with_described(_with_ids(change, evidence), evidence)
+    filled = _with_former(filled, evidence)
+    live = evidence.live if evidence.live is not None and shows(filled, evidence.live) else None
+    known = _before(filled, live, evidence.snapshot)
+    unknowns = _still_unknown(filled, evidence)
+    if evidence.live is not None and live is None:
+        unknowns += ("the rules right after the change: the live rules show a later state",)
+    after = live if live is not None else known.after
+    changes = replace(
+        filled.changes,
+        before_known=not _has_gaps(filled),
+        rules_after=None if after is None else len(after),
+    )
+    return replace(known, after=after, change=replace(filled, changes=changes, unknowns=unknowns))
+
+
+def shows(change: Change, live: Rules) -> bool:
+    """Whether the live rules can be those right after the change."""
+    changes = change.changes
+    there = (*changes.added, *(item.after for item in changes.modified))
+    if change.event.name.startswith("Revoke") and any(rule.id in change.rule_ids for rule in live):
+        return False
+    return all(_stands(rule, live) for rule in there) and not any(
+        same_rule(rule, other) for rule in changes.removed for other in live
+    )
+
+
+def _stands(rule: SecurityGroupRule, live: Rules) -> bool:
+    place = find(live, rule, None)
+    if place is None:
+        return False
+    other = live[place]
+    return (other.identity, other.description) == (rule.identity, rule.description)
+
+
+def _with_ids(change: Change, evidence: Evidence) -> Change:
+    """The change's new rules with the id and the direction that the record left out."""
+    sources = [rules for rules in (evidence.live, evidence.snapshot) if rules is not None]
+
+    def complete(rule: SecurityGroupRule) -> SecurityGroupRule:
+        for rules in sources:
+            place = find(rules, rule, None)
+            if place is not None:
+                same = rules[place]
+                return replace(rule, id=rule.id or same.id, direction=rule.direction or same.direction)
+        return rule
+
+    changes = change.changes
+    modified = tuple(ModifiedRule(item.before, complete(item.after)) for item in changes.modified)
+    added = tuple(complete(rule) for rule in changes.added)
+    return replace(change, changes=replace(changes, added=added, modified=modified))
+
+
+def _with_described(change: Change, evidence: Evidence) -> Change:
+    """Rules that were described by id, added to the modified ones where some source knows them."""
+    modified = list(change.changes.modified)
+    for rule_id, description in (evidence.described or {}).items():
+        rule = next((rule for rule in _every(evidence) if rule.id == rule_id), None)
+        if rule is not None:
+            modified.append(ModifiedRule(None, replace(rule, description=description)))
+    return replace(change, changes=replace(change.changes, modified=tuple(modified)))
+
+
+def _every(evidence: Evidence) -> Iterable[SecurityGroupRule]:
+    # The snapshot first: of a rule that was changed again since, the live one shows too much.
+    return (*(evidence.snapshot or ()), *(evidence.live or ()))
+
+
+def _with_former(change: Change, evidence: Evidence) -> Change:
+    changes = change.changes
+    modified = tuple(
+        item if item.before is not None else ModifiedRule(_former(item.after, change, evidence), item.after)
+        for item in changes.modified
+    )
+    removed = tuple(_told_fully(rule, evidence) for rule in changes.removed)
+    found = _removed_by_id(change, evidence) if not changes.modified else ()
+    seen = {rule.id for rule in found}
+    left = tuple(rule_id for rule_id in change.rule_ids if rule_id not in seen) if found else change.rule_ids
+    if change.event.name.startswith("Revoke"):
+        unread = any(item.startswith("a removed rule:") for item in change.unknowns)
+        changes = replace(changes, before_known=not left and not unread)
+    changes = replace(changes, modified=modified, removed=(*removed, *found))
+    return replace(change, changes=changes, rule_ids=left)
+
+
+def _told_fully(rule: SecurityGroupRule, evidence: Evidence) -> SecurityGroupRule:
+    """A removed rule with the description and the id that a record without an answer lacks."""
+    for rules in (evidence.snapshot, evidence.config):
+        place = find(rules, rule, None) if rules is not None else None
+        if rules is not None and place is not None:
+            same = rules[place]
+            return replace(rule, id=rule.id or same.id, description=rule.description or same.description)
+    return rule
+
+
+def _former(after: SecurityGroupRule, change: Change, evidence: Evidence) -> SecurityGroupRule | None:
+    only_described = change.event.name.startswith("UpdateSecurityGroupRuleDescriptions")
+    for rules in (evidence.snapshot, evidence.config):
+        if rules is None:
+            continue
+        by_id = next((rule for rule in rules if rule.id is not None and rule.id == after.id), None)
+        if by_id is not None:
+            return replace(by_id, direction=by_id.direction or after.direction)
+        if only_described:
+            same = next((rule for rule in rules if rule.identity == after.identity), None)
+            if same is not None:
+                return replace(same, id=after.id)
+        elif (left := _left_over(rules, change, evidence.live)) is not None:
+            return replace(left, id=after.id)
+    return None
+
+
+def _left_over(former: Rules, change: Change, live: Rules | None) -> SecurityGroupRule | None:
+    """The one former rule that is live no more, where exactly one rule was changed: then it is that one."""
+    if live is None or len(change.changes.modified) != 1:
+        return None
+    after = change.changes.modified[0].after
+    others = [rule for rule in live if rule.id != after.id]
+    left = [rule for rule in former if not any(same_rule(rule, other) for other in others)]
+    # The very values that it has now: whoever recorded them did so after the change.
+    is_new = len(left) == 1 and (left[0].identity, left[0].description) == (after.identity, after.description)
+    return left[0] if len(left) == 1 and not is_new else None
+
+
+def _removed_by_id(change: Change, evidence: Evidence) -> Rules:
+    """The removed rules of which the record has only ids; none unless every one is found."""
+    if not change.rule_ids or not change.event.name.startswith("Revoke"):
+        return ()
+    for rules in (evidence.snapshot, evidence.config):
+        if rules is None:
+            continue
+        by_id = {rule.id: rule for rule in rules if rule.id is not None}
+        if all(rule_id in by_id for rule_id in change.rule_ids):
+            return tuple(by_id[rule_id] for rule_id in change.rule_ids)
+        known_gone = {rule.identity for rule in change.changes.removed}
+        live = evidence.live or ()
+        left = [rule for rule in rules if rule.identity not in known_gone]
+        left = [rule for rule in left if not any(same_rule(rule, other) for other in live)]
+        if evidence.live is not None and len(left) == len(change.rule_ids) == 1:
+            return (replace(left[0], id=change.rule_ids[0]),)
+    return ()
+
+
+def _before(change: Change, live: Rules | None, snapshot: Rules | None) -> Known:
+    after = None if snapshot is None or _has_gaps(change) else _applied(change, snapshot)
+    if live is None:
+        return Known(change, snapshot, is_whole=snapshot is not None, after=after)
+    undone, is_whole = _undone(change, live)
+    if snapshot is None:
+        return Known(change, undone, is_whole=is_whole)
+    if is_whole and same_rules(undone, snapshot):
+        return Known(change, snapshot, is_whole=True, after=live)
+    # Something else changed at about the same time: only what both know was certainly there.
+    both = tuple(rule for rule in undone if any(rule.identity == other.identity for other in snapshot))
+    return Known(change, both, is_whole=False)
+
+
+def _undone(change: Change, live: Rules) -> tuple[Rules, bool]:
+    """The live rules with the change taken back, and whether that gives all of them."""
+    changes = change.changes
+    rules, is_whole = list(live), not _has_gaps(change)
+    for rule in changes.added:
+        place = find(rules, rule, None)
+        if place is not None:
+            del rules[place]
+    for item in changes.modified:
+        place = find(rules, item.after, None)
+        if place is not None:
+            rules[place : place + 1] = [item.before] if item.before is not None else []
+    return (*rules, *changes.removed), is_whole
+
+
+def _applied(change: Change, before: Rules) -> Rules:
+    gone = (*change.changes.removed, *(item.before for item in change.changes.modified if item.before))
+    kept = (rule for rule in before if not any(same_rule(rule, other) for other in gone))
+    return (*kept, *(item.after for item in change.changes.modified), *change.changes.added)
+
+
+def _has_gaps(change: Change) -> bool:
+    """Whether some rule's former self is still missing."""
+    if change.event.name.startswith("Revoke"):
+        return bool(change.rule_ids) or not change.changes.before_known
+    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+        told = {item.after.id for item in change.changes.modified}
+        return any(rule_id not in told for rule_id in change.rule_ids) or _formless(change.changes)
+    return _formless(change.changes) or bool(change.unread)
+
+
+def _formless(changes: Changes) -> bool:
+    return any(item.before is None for item in changes.modified)
+
+
+def _deleted(change: Change, evidence: Evidence) -> Known:
+    former = evidence.snapshot if evidence.snapshot is not None else evidence.config
+    if former is None:
+        return Known(change)
+    changes = replace(change.changes, removed=former, before_known=True, rules_after=0)
+    filled = replace(change, changes=changes)
+    unknowns = _without(filled.unknowns, ("the rules that went with the group",))
+    return Known(replace(filled, unknowns=unknowns), former, is_whole=True, after=())
+
+
+# How the readers of records begin the sentences about what only look-ups can tell.
+_FORMER = (
+    "the former values of",
+    "the former descriptions",
+    "the removed rules",
+    "the rule sgr-",
+)
+
+
+def _still_unknown(change: Change, evidence: Evidence) -> tuple[str, ...]:
+    unknowns = change.unknowns
+    modified = change.changes.modified
+    if modified and all(item.after.direction is not None for item in modified):
+        unknowns = _without(unknowns, ("the direction of",))
+    if not _has_gaps(change):
+        unknowns = _without(unknowns, _FORMER)
+    if change.changes.removed and (evidence.snapshot is not None or evidence.config is not None):
+        unknowns = _without(unknowns, ("the former descriptions of the removed rules",))
+    return unknowns
+
+
+def _without(unknowns: tuple[str, ...], beginnings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(item for item in unknowns if not item.startswith(beginnings))

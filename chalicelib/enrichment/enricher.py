@@ -1,0 +1,266 @@
+"""The alert of a record with everything that can be found out about it, never later and never lost.
+
+Whatever goes wrong with a look-up or the state table is a sentence in the alert's ``unknowns``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib import judgement
+from chalicelib.alerts import Account, Alert, AlertKind, Attached, SecurityGroup
+from chalicelib.catalog import EventGroup
+from chalicelib.changes import Change
+from chalicelib.enrichment.attachments import AttachmentKey
+from chalicelib.enrichment.before import Evidence, Known, work_out
+from chalicelib.enrichment.clients import LookupFailed
+from chalicelib.enrichment.correlation import remarks
+from chalicelib.enrichment.known import GroupInfo, Interface, Rules, World
+from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.memory import Memory, described_by_id, group_of, key_of, past_of, remembered
+from chalicelib.enrichment.questions import LABELS, list_versions, removed_from_endpoint
+from chalicelib.enrichment.reach import sharpen
+from chalicelib.enrichment.restore import restore
+from chalicelib.enrichment.snapshot_store import Outrun, Snapshots
+from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, fold
+from chalicelib.facts import Facts
+from chalicelib.headline import summary, title
+from chalicelib.principals import read_principal
+from chalicelib.reading import read_change
+from chalicelib.records import CloudTrailRecord, read_record
+from chalicelib.severity import severity_of
+
+DEFAULT_OWNER_TAGS = ("owner", "team")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Enricher:
+    """Builds alerts; ``snapshots`` is None where there is no state table.
+
+    ``owner_tags`` are the tags that name a group's owner, the first found counts, whatever its case.
+    """
+
+    lookups: Lookups
+    snapshots: Snapshots | None = None
+    owner_tags: tuple[str, ...] = DEFAULT_OWNER_TAGS
+    now: Callable[[], datetime] = _utc_now
+    on_fault: Callable[[CloudTrailRecord, Exception], None] = lambda _record, _error: None
+
+    def alert_of(self, raw: Mapping[str, Any]) -> Alert:
+        """The alert of one bare CloudTrail record.
+
+        Raises:
+            NotWatched: the record is of no event in the catalog, or touches no security group.
+        """
+        plain = judgement.alert_of(raw)
+        record = read_record(raw)
+        if plain.kind is not AlertKind.SECURITY_GROUP_CHANGE:
+            return replace(plain, account=Account(record.account_id, self.lookups.name_of(record.account_id)))
+        try:
+            return self._enriched(record, read_change(record))
+        except Exception as error:  # noqa: BLE001 - a fault in the look-ups must not cost the alert
+            self.on_fault(record, error)
+            unknown = f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})"
+            return replace(plain, unknowns=(*plain.unknowns, unknown))
+
+    def _enriched(self, record: CloudTrailRecord, change: Change) -> Alert:
+        if record.region is None or record.account_id is None:
+            nowhere = "everything beyond the record: it names no account or no region to look in"
+            world = World(account_name=self.lookups.name_of(record.account_id), unknowns=(nowhere,))
+            return self._alert(record, Known(change), world, None, ())
+        if change.event.group is EventGroup.ATTACHMENTS:
+            return self._of_attachment(record, change)
+        return self._of_group(record, change)
+
+    def _of_group(self, record: CloudTrailRecord, change: Change) -> Alert:
+        key = key_of(record, change.group_id) if change.succeeded and self.snapshots is not None else None
+        world, snapshot, unknowns = self._look(record, change, key)
+        live, doubts = _live(change, world)
+        principal = read_principal(record).name
+        before = _snapshot_before(snapshot, record, change, principal, live)
+        known = work_out(change, Evidence(live, before, world.config_rules, described_by_id(record)))
+        group = _group(known.change, world, snapshot)
+        said: tuple[str, ...] = ()
+        if key is not None and record.event_time is not None:
+            past = past_of(record, known.change, principal, record.event_time)
+            said = remarks(past, snapshot.earlier(past.event_id, past.event_time)) if snapshot else ()
+            looked_up = (world.groups or {}).get(key.group_id)
+            unknowns += self._remember(key, Memory(past, known, live, looked_up, self.now()), snapshot)
+        told = world.unknowns if group is None else [item for item in world.unknowns if not item.startswith(LABELS)]
+        world = replace(world, unknowns=(*told, *doubts, *unknowns))
+        return self._alert(record, known, world, group, said)
+
+    def _look(
+        self, record: CloudTrailRecord, change: Change, key: GroupKey | None
+    ) -> tuple[World, Snapshot | None, tuple[str, ...]]:
+        """The world and the snapshot, asked for at the same time."""
+        if key is None or self.snapshots is None:
+            return self.lookups.look(record, change), None, ()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        reading = pool.submit(self.snapshots.get, key)
+        pool.shutdown(wait=False)
+        world = self.lookups.look(record, change)
+        try:
+            return world, reading.result(timeout=self.lookups.timeout), ()
+        except LookupFailed as error:
+            return world, None, (f"what was known of the group before: {error}",)
+        except TooLate:
+            return world, None, ("what was known of the group before: timed out on dynamodb:GetItem",)
+
+    def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[str, ...]:
+        if self.snapshots is None:
+            return ()
+        try:
+            self.snapshots.update(key, lambda current: remembered(current, memory, key), snapshot)
+        except (LookupFailed, Outrun) as error:
+            return (f"whether the next alert will know this change: {error}",)
+        return ()
+
+    def _of_attachment(self, record: CloudTrailRecord, change: Change) -> Alert:
+        world = self.lookups.look(record, change)
+        unknowns: tuple[str, ...] = ()
+        attachment = change.attachment
+        before: tuple[str, ...] | None = world.config_group_ids
+        if attachment is not None and change.succeeded and not change.changes.before_known:
+            change, before = _endpoint(record, change, world, before)
+            attachment = change.attachment or attachment
+            key = AttachmentKey(record.account_id or "", record.region or "", attachment.resource_id)
+            remembered_groups, unknowns = self._attached_before(key, record, attachment.groups_after)
+            change = _with_groups_before(change, remembered_groups if remembered_groups is not None else before)
+        group = (world.groups or {}).get(change.group_id or "")
+        world = replace(world, unknowns=(*world.unknowns, *unknowns))
+        return self._alert(record, Known(change), world, group, ())
+
+    def _attached_before(
+        self, key: AttachmentKey, record: CloudTrailRecord, after: tuple[str, ...]
+    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        if self.snapshots is None or record.event_time is None:
+            return None, ()
+        try:
+            log = self.snapshots.attachment(key)
+            before = log.before(record.event_id, record.event_time) if log else None
+            self.snapshots.note_attachment(key, record.event_id, record.event_time, after)
+        except (LookupFailed, Outrun) as error:
+            return None, (f"what was known of {key.resource_id} before: {error}",)
+        return before, ()
+
+    def _alert(
+        self, record: CloudTrailRecord, known: Known, world: World, group: GroupInfo | None, said: tuple[str, ...]
+    ) -> Alert:
+        change = known.change
+        if group is not None and change.group_id is None and change.attachment is None:
+            change = replace(change, group_id=group.id)
+        named = replace(change, group_name=group.name) if group is not None and group.name else change
+        facts = Facts(record.account_id, named.group_name, known.before, world.prefix_lists)
+        plain = judgement.build_alert(record, named, facts)
+        exposures = sharpen(plain.exposures, replace(known, change=named), world, facts)
+        principal = plain.principal or read_principal(record)
+        told = " ".join((summary(record, principal, exposures), *said))
+        return replace(
+            plain,
+            severity=severity_of(exposures),
+            title=title(named, exposures),
+            summary=told,
+            account=Account(record.account_id, world.account_name),
+            security_group=self._described(plain.security_group, group, world),
+            exposures=exposures,
+            undo=restore(named, record.region, group, list_versions(record)[0]),
+            unknowns=(*plain.unknowns, *world.unknowns),
+        )
+
+    def _described(self, plain: SecurityGroup | None, group: GroupInfo | None, world: World) -> SecurityGroup | None:
+        if plain is None:
+            return None
+        # An attachment's interfaces are those of the resource, and say nothing of the group's others.
+        attached = None if world.interfaces is None else attached_of(world.interfaces)
+        if group is None:
+            return replace(plain, attached=attached)
+        return replace(
+            plain,
+            vpc_id=group.vpc_id,
+            description=group.description,
+            owner=self._owner(group),
+            tags=dict(group.tags),
+            attached=attached,
+        )
+
+    def _owner(self, group: GroupInfo) -> str | None:
+        tags = {key.lower(): value for key, value in group.tags.items()}
+        return next((tags[key.lower()] for key in self.owner_tags if tags.get(key.lower())), None)
+
+
+def attached_of(interfaces: tuple[Interface, ...]) -> Attached:
+    """What the interfaces belong to, each once."""
+    return Attached(
+        interfaces=tuple(item.id for item in interfaces),
+        instances=tuple(dict.fromkeys(item.instance_id for item in interfaces if item.instance_id)),
+        public_addresses=tuple(dict.fromkeys(address for item in interfaces for address in item.public_addresses)),
+        services=tuple(dict.fromkeys(item.service for item in interfaces if item.service)),
+    )
+
+
+def _live(change: Change, world: World) -> tuple[Rules | None, tuple[str, ...]]:
+    """The live rules, where it is certain that they are this group's."""
+    if world.groups is not None and change.group_id is not None and change.group_id not in world.groups:
+        if not change.succeeded or change.event.name == "DeleteSecurityGroup" or change.prefix_list is not None:
+            return None, ()
+        return None, ("the live group: it is not in this account and region, perhaps deleted since",)
+    if not world.rules and world.groups is None:
+        return None, ()  # no rule at all, or no group at all
+    return world.rules, ()
+
+
+def _snapshot_before(
+    snapshot: Snapshot | None, record: CloudTrailRecord, change: Change, principal: str, live: Rules | None
+) -> Rules | None:
+    if snapshot is None or record.event_time is None:
+        return None
+    past: PastChange = past_of(record, change, principal, record.event_time)
+    return fold(snapshot, past, live).rules_before(past.event_id, past.event_time)
+
+
+def _group(change: Change, world: World, snapshot: Snapshot | None) -> GroupInfo | None:
+    """The group, from what was looked up, else as it was last seen."""
+    if change.prefix_list is not None:
+        return None
+    groups = world.groups or {}
+    if change.group_id is not None:
+        return groups.get(change.group_id) or world.config_group or group_of(snapshot)
+    # By name alone: the name is unique in a VPC only.
+    return next(iter(groups.values())) if len(groups) == 1 else None
+
+
+def _endpoint(
+    record: CloudTrailRecord, change: Change, world: World, before: tuple[str, ...] | None
+) -> tuple[Change, tuple[str, ...] | None]:
+    """ModifyVpcEndpoint with all groups, which its record does not list: those now, and those with it undone."""
+    attachment, now = change.attachment, world.endpoint_groups
+    if attachment is None or change.event.name != "ModifyVpcEndpoint" or now is None:
+        return change, before
+    added, removed = attachment.groups_after, removed_from_endpoint(record)
+    if not set(added) <= set(now) or set(removed) & set(now):
+        return change, None
+    changed = replace(change, attachment=replace(attachment, groups_after=now))
+    return changed, (*(item for item in now if item not in added), *removed)
+
+
+def _with_groups_before(change: Change, before: tuple[str, ...] | None) -> Change:
+    attachment = change.attachment
+    if attachment is None or before is None:
+        return change
+    beginnings = (f"the groups of {attachment.resource_id} before", f"all groups of {attachment.resource_id}")
+    return replace(
+        change,
+        attachment=replace(attachment, groups_before=before),
+        changes=replace(change.changes, before_known=True),
+        unknowns=tuple(item for item in change.unknowns if not item.startswith(beginnings)),
+    )

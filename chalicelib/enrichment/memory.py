@@ -1,0 +1,111 @@
+"""What the state table learns from one change, and what it already knew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.changes import Change
+from chalicelib.enrichment.before import Known, shows
+from chalicelib.enrichment.known import GroupInfo, Rules
+from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, created, first_seen, fold, resolved, trimmed
+from chalicelib.records import CloudTrailRecord, mapping, text
+from chalicelib.rule_wire import field, items
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One change as the table gets it: the change, the live rules seen after it and when, what the group is."""
+
+    past: PastChange
+    known: Known
+    live: Rules | None
+    group: GroupInfo | None
+    now: datetime
+
+
+def key_of(record: CloudTrailRecord, group_id: str | None) -> GroupKey | None:
+    """Which snapshot a change belongs to; None where the record does not tell enough."""
+    if record.account_id is None or record.region is None or group_id is None or record.event_time is None:
+        return None
+    return GroupKey(record.account_id, record.region, group_id)
+
+
+def past_of(record: CloudTrailRecord, change: Change, principal: str, event_time: datetime) -> PastChange:
+    """The change as history keeps it."""
+    changes = change.changes
+    return PastChange(
+        event_id=record.event_id,
+        event_time=event_time,
+        event_name=change.event.name,
+        principal=principal,
+        added=changes.added,
+        removed=changes.removed,
+        # Without a direction it could be any rule: what it is cannot be played.
+        modified=tuple(item for item in changes.modified if item.after.direction is not None),
+        gone=change.rule_ids if change.event.name.startswith("Revoke") else (),
+    )
+
+
+def described_by_id(record: CloudTrailRecord) -> Mapping[str, str | None]:
+    """The new descriptions that UpdateSecurityGroupRuleDescriptions* gives to rules by id."""
+    if not (record.event_name or "").startswith("UpdateSecurityGroupRuleDescriptions"):
+        return {}
+    request = mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
+    keys = ("securityGroupRuleDescriptions", "securityGroupRuleDescription")
+    listed = [mapping(item) for key in keys for item in items(field(request, key))]
+    pairs = ((text(field(item, "securityGroupRuleId")), text(field(item, "description"))) for item in listed)
+    return {rule_id: description for rule_id, description in pairs if rule_id}
+
+
+def remembered(current: Snapshot | None, memory: Memory, key: GroupKey) -> Snapshot | None:
+    """The snapshot after this change; None where there is nothing to begin one with."""
+    past = memory.past
+    if current is None:
+        begun = _begun(memory, key)
+        return None if begun is None else _labelled(begun, memory)
+    updated = resolved(fold(current, past, memory.live), past)
+    if past.event_name == "DeleteSecurityGroup":
+        return replace(updated, deleted_at=past.event_time)
+    return trimmed(_labelled(updated, memory), memory.now)
+
+
+def _begun(memory: Memory, key: GroupKey) -> Snapshot | None:
+    live, past = memory.live, memory.past
+    if past.event_name == "CreateSecurityGroup":
+        return created(key, past, live)
+    if live is None:
+        return None
+    if shows(memory.known.change, live):
+        return first_seen(key, past, memory.known.before or (), memory.now)
+    # The live rules are of a later moment: they are the beginning, and this change is only remembered.
+    at = memory.now
+    return Snapshot(key, base=live, base_time=at.replace(microsecond=0), known_since=at, history=(past,))
+
+
+def _labelled(snapshot: Snapshot, memory: Memory) -> Snapshot:
+    group = memory.group
+    if group is None:
+        return snapshot
+    return replace(
+        snapshot,
+        name=group.name,
+        vpc_id=group.vpc_id,
+        description=group.description,
+        tags=dict(group.tags),
+    )
+
+
+def group_of(snapshot: Snapshot | None) -> GroupInfo | None:
+    """The group as the snapshot describes it."""
+    if snapshot is None or snapshot.name is None:
+        return None
+    return GroupInfo(
+        snapshot.key.group_id,
+        snapshot.name,
+        snapshot.vpc_id,
+        snapshot.description,
+        snapshot.tags,
+        snapshot.rules or (),
+    )

@@ -1,0 +1,276 @@
+"""What a group was before each of its latest changes: a base of rules and the changes told since.
+
+The snapshot is made of events, not of live rules: it holds what alerts have told, so that a live
+group which differs from it has changed without anybody being told. Events may come late, twice or in
+the wrong order; each takes the place that its time gives it, and the rules are played forward again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from chalicelib.enrichment.known import Rules
+from chalicelib.rules import (
+    ALL_PROTOCOLS,
+    Direction,
+    ModifiedRule,
+    Peer,
+    PeerType,
+    RuleIdentity,
+    SecurityGroupRule,
+    diff,
+)
+
+# EventBridge retries an event for a day and Lambda for six hours: what is older than this comes no more.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
+HISTORY_KEPT = timedelta(hours=25)
+MAX_HISTORY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """Which group: ids of security groups are unique in a region only."""
+
+    account_id: str
+    region: str
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """One change of a group as its alert told it; ``gone`` are ids of removed rules of which no more is known."""
+
+    event_id: str
+    event_time: datetime
+    event_name: str
+    principal: str
+    added: Rules = ()
+    removed: Rules = ()
+    modified: tuple[ModifiedRule, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A group as far as events have told of it.
+
+    ``base`` are its rules before the first change in ``history``, None where they were never known;
+    ``base_time`` is the moment up to which the base holds all changes; it may hold some of a little
+    later, so that only of events after ``known_since`` it can be told what was before. ``revision``
+    counts writes.
+    """
+
+    key: GroupKey
+    base: Rules | None = None
+    base_time: datetime | None = None
+    known_since: datetime | None = None
+    history: tuple[PastChange, ...] = ()
+    name: str | None = None
+    vpc_id: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    deleted_at: datetime | None = None
+    revision: int = 0
+
+    @property
+    def rules(self) -> Rules | None:
+        """The group's rules after all that is known to have happened."""
+        return None if self.base is None else play(self.base, self._to_play(self.history))
+
+    def rules_before(self, event_id: str, event_time: datetime) -> Rules | None:
+        """The rules just before a change; None where the snapshot does not reach back so far."""
+        if self.base is None or self.known_since is None or event_time < self.known_since:
+            return None
+        return play(self.base, self._to_play(self.earlier(event_id, event_time)))
+
+    def earlier(self, event_id: str, event_time: datetime) -> tuple[PastChange, ...]:
+        """The changes before this one, whether it is in the history or has yet to find its place."""
+        place = next((i for i, past in enumerate(self.history) if past.event_id == event_id), None)
+        if place is not None:
+            return self.history[:place]
+        return tuple(past for past in self.history if past.event_time <= event_time)
+
+    def _to_play(self, history: Iterable[PastChange]) -> Iterable[PastChange]:
+        """Without those that the base holds already and that are only remembered."""
+        return (past for past in history if self.base_time is None or past.event_time >= self.base_time)
+
+
+def play(base: Rules, history: Iterable[PastChange]) -> Rules:
+    """The rules after these changes; one whose effect is there already changes nothing."""
+    rules = list(base)
+    for past in history:
+        _play_one(rules, past)
+    return tuple(rules)
+
+
+def _play_one(rules: list[SecurityGroupRule], past: PastChange) -> None:
+    if past.removed or past.gone:
+        rules[:] = [
+            rule
+            for rule in rules
+            if rule.id not in past.gone and not any(same_rule(rule, item) for item in past.removed)
+        ]
+    for item in past.modified:
+        place = find(rules, item.after, item.before)
+        if place is None and item.after.id is not None:
+            rules.append(item.after)
+        elif place is not None:
+            rules[place] = item.after if item.after.id else replace(item.after, id=rules[place].id)
+    if past.added:
+        rules += list(_missing(rules, past.added))
+
+
+def _missing(rules: Iterable[SecurityGroupRule], added: Rules) -> Iterator[SecurityGroupRule]:
+    """Those of the added rules that are not there: by id where both have one, else by what they allow."""
+    ids: set[object] = set()
+    nameless: set[object] = set()
+    every: set[RuleIdentity] = set()
+    for rule in rules:
+        every.add(rule.identity)
+        (ids if rule.id is not None else nameless).add(rule.id or rule.identity)
+    for rule in added:
+        known = rule.id in ids or rule.identity in nameless if rule.id is not None else rule.identity in every
+        if not known:
+            yield rule
+
+
+def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
+    """Whether both are the same rule: by id where both have one, else by what they allow."""
+    if rule.id is not None and other.id is not None:
+        return rule.id == other.id
+    return rule.identity == other.identity
+
+
+def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, former: SecurityGroupRule | None) -> int | None:
+    """Where the rule stands: by its id, else by what it allows or used to allow."""
+    wanted: set[RuleIdentity] = {rule.identity} if former is None else {former.identity}
+    by_identity = None
+    for place, other in enumerate(rules):
+        if rule.id is not None and other.id == rule.id:
+            return place
+        if by_identity is None and other.identity in wanted and (rule.id is None or other.id is None):
+            by_identity = place
+    return by_identity
+
+
+def same_rules(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> bool:
+    """Whether two lists hold the same rules with the same descriptions, whatever their order."""
+    return _contents(one) == _contents(other)
+
+
+def differences(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> int:
+    """How many rules stand in one list only."""
+    return len(_contents(one) ^ _contents(other))
+
+
+def _contents(rules: Iterable[SecurityGroupRule]) -> frozenset[tuple[RuleIdentity, str | None]]:
+    return frozenset((rule.identity, rule.description) for rule in rules)
+
+
+def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: datetime) -> Snapshot:
+    """The snapshot of a group of which nothing was known until this change.
+
+    ``before`` are live rules with the change undone: what was done since is in them, until
+    ``observed_at``, and not told yet.
+    """
+    return Snapshot(key, base=before, base_time=past.event_time, known_since=observed_at, history=(past,))
+
+
+def created(key: GroupKey, past: PastChange, live: Rules | None) -> Snapshot:
+    """The snapshot of a new group: all egress is allowed, whatever was done to it in the meantime."""
+    default = tuple(rule for rule in live or () if _is_default(rule)) or (DEFAULT_EGRESS,)
+    return Snapshot(key, base=default, base_time=past.event_time, known_since=past.event_time, history=(past,))
+
+
+# https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
+DEFAULT_EGRESS = SecurityGroupRule(Direction.EGRESS, ALL_PROTOCOLS, None, None, Peer(PeerType.IPV4, "0.0.0.0/0"))
+
+
+def _is_default(rule: SecurityGroupRule) -> bool:
+    """Whether a new group may have been given this rule by AWS; a VPC with IPv6 adds one for ``::/0``."""
+    same = replace(rule, peer=DEFAULT_EGRESS.peer) if rule.peer.value == "::/0" else rule
+    return same.identity == DEFAULT_EGRESS.identity
+
+
+def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Snapshot:
+    """The snapshot with one more change in its place; a change that is in it already changes nothing.
+
+    CloudTrail's times are whole seconds. Among changes of one second the order of arrival counts,
+    unless the live rules say otherwise.
+    """
+    if any(known.event_id == past.event_id for known in snapshot.history):
+        return snapshot
+    if snapshot.base_time is not None and past.event_time < snapshot.base_time:
+        # The base holds it already: it is only remembered.
+        return replace(snapshot, history=_by_time((past, *snapshot.history)))
+    before = tuple(known for known in snapshot.history if known.event_time < past.event_time)
+    same = tuple(known for known in snapshot.history if known.event_time == past.event_time)
+    after = snapshot.history[len(before) + len(same) :]
+    candidates = [
+        (*before, *same[:place], past, *same[place:], *after) for place in range(len(same), _first(same, past) - 1, -1)
+    ]
+    base = snapshot.base
+    if live is None or base is None or len(candidates) == 1:
+        return replace(snapshot, history=candidates[0])
+    return replace(snapshot, history=min(candidates, key=lambda each: differences(play(base, each), live)))
+
+
+def _first(same: tuple[PastChange, ...], past: PastChange) -> int:
+    """The first place that a change may take: not before one that made a rule which it takes or changes."""
+    touched = {rule.id for rule in past.removed} | {item.after.id for item in past.modified} | set(past.gone)
+    made = (i + 1 for i, known in enumerate(same) if touched & {rule.id for rule in known.added if rule.id})
+    return max(made, default=0)
+
+
+def _by_time(history: Iterable[PastChange]) -> tuple[PastChange, ...]:
+    return tuple(sorted(history, key=lambda past: past.event_time))
+
+
+def trimmed(snapshot: Snapshot, now: datetime) -> Snapshot:
+    """The snapshot with what is too old to matter played into its base."""
+    kept = [past for past in snapshot.history if past.event_time >= now - HISTORY_KEPT][-MAX_HISTORY:]
+    return shortened(snapshot, len(kept))
+
+
+def shortened(snapshot: Snapshot, length: int) -> Snapshot:
+    """The snapshot with only its latest changes still told apart."""
+    cut = len(snapshot.history) - length
+    if cut <= 0:
+        return snapshot
+    old, kept = snapshot.history[:cut], snapshot.history[cut:]
+    base = None if snapshot.base is None else play(snapshot.base, old)
+    since = max(filter(None, (snapshot.base_time, old[-1].event_time)))
+    known = max(filter(None, (snapshot.known_since, since)))
+    return replace(snapshot, base=base, base_time=since, known_since=known, history=kept)
+
+
+def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
+    """The snapshot brought to the live rules, as the reconcile does after telling of the difference.
+
+    The difference becomes a change of its own: what was before it can still be told, and an event
+    of it that comes late after all changes nothing.
+    """
+    rules = snapshot.rules
+    if rules is None:
+        return replace(snapshot, base=live, base_time=at, known_since=at)
+    found = diff(rules, live)
+    if not found:
+        return snapshot
+    drift = PastChange(
+        f"drift-{at.isoformat()}",
+        at,
+        "drift",
+        "unknown",
+        added=found.added,
+        removed=found.removed,
+        modified=found.modified,
+    )
+    return fold(snapshot, drift, live)
+
+
+def resolved(snapshot: Snapshot, past: PastChange) -> Snapshot:
+    """The snapshot with a change of its history told more fully."""
+    history = tuple(past if known.event_id == past.event_id else known for known in snapshot.history)
+    return replace(snapshot, history=history)

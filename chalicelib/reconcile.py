@@ -1,0 +1,224 @@
+"""The reconciliation: live rules against what alerts have told, region by region.
+
+What differs was changed without anybody being told. CloudTrail is asked first: a call it knows of
+that made no alert is alerted as late, in full; what remains is a drift. A difference has to last
+before it counts, because events may still be under way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.alerts import Alert, encode_rule
+from chalicelib.changes import NotWatched
+from chalicelib.delivery.state import StateTable
+from chalicelib.drift import Drift, drift_alert
+from chalicelib.enrichment.known import GroupInfo, Rules
+from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, same_rules
+from chalicelib.enrichment.wire import read_groups
+from chalicelib.logs import Log
+from chalicelib.principals import read_principal
+from chalicelib.records import RecordError, mapping, read_record, text
+from chalicelib.rule_wire import read_rule_set
+
+# CloudTrail shows an event in LookupEvents within 15 minutes or so.
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+GRACE = timedelta(minutes=20)
+# How far back a call is looked for that explains a difference.
+LOOK_BACK = timedelta(hours=26)
+MOST_PAGES = 4
+KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A group as it is now."""
+
+    info: GroupInfo
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one sweep of a region found: alerts told late, drifts, and differences that may still explain themselves."""
+
+    groups: int = 0
+    late: int = 0
+    drifts: int = 0
+    suspected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Sweeps the regions of one account.
+
+    ``client`` gives a client of a service in a region. ``alert_of`` makes the alert of a record and
+    remembers it in the snapshots; ``seen`` says whether an alert was decided on before; ``tell`` gets
+    an alert to the destinations, and raises where it could not.
+    """
+
+    account_id: str
+    snapshots: Snapshots
+    table: StateTable
+    client: Callable[[str, str], Any]
+    alert_of: Callable[[Mapping[str, Any]], Alert]
+    seen: Callable[[Alert], bool]
+    tell: Callable[[Alert], None]
+    log: Log
+    now: Callable[[], datetime]
+
+    def sweep(self, region: str) -> Sweep:
+        """Compare every group of a region, tell what nobody was told, and take the live rules over.
+
+        The first sweep of a region tells nothing: it takes down how things are.
+        """
+        live = live_groups(self.client("ec2", region))
+        known = {each.key.group_id: each for each in self.snapshots.of_region(self.account_id, region)}
+        swept = self.table.get(f"reconcile#{self.account_id}#{region}", "swept") is not None
+        total = Sweep(groups=len(live))
+        for group_id in sorted({*live, *(key for key, each in known.items() if each.deleted_at is None)}):
+            key = GroupKey(self.account_id, region, group_id)
+            snapshot = known.get(group_id)
+            if not self._differs(snapshot, live.get(group_id), swept=swept):
+                self._take_down(key, snapshot, live.get(group_id))
+                continue
+            total = self._explain(key, live.get(group_id), total)
+        self._note_sweep(region)
+        self.log.info("region reconciled", region=region, groups=total.groups, late=total.late, drifts=total.drifts)
+        return total
+
+    def _differs(self, snapshot: Snapshot | None, live: Live | None, *, swept: bool) -> bool:
+        if live is None:
+            return True
+        if snapshot is None or snapshot.deleted_at is not None:
+            return swept
+        return snapshot.rules is not None and not same_rules(snapshot.rules, live.rules)
+
+    def _take_down(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None) -> None:
+        """Begin the snapshot of a group of which nothing is known yet."""
+        if live is not None and (snapshot is None or snapshot.rules is None):
+            self._observe(key, live)
+
+    def _explain(self, key: GroupKey, live: Live | None, total: Sweep) -> Sweep:
+        if not self._has_lasted(key, live):
+            return replace(total, suspected=total.suspected + 1)
+        records = list(self._records(key))
+        late = 0
+        for raw in records:
+            late += self._tell_late(raw)
+        snapshot = self.snapshots.get(key)
+        if not self._differs(snapshot, live, swept=True):
+            return replace(total, late=total.late + late)
+        if late and (snapshot is None or snapshot.rules is None):
+            # Without snapshots being made of records, the late alert has told all there is to tell.
+            self._observe(key, live)
+            return replace(total, late=total.late + late)
+        self.tell(drift_alert(self._drift(key, snapshot, live, records)))
+        self._observe(key, live)
+        return replace(total, late=total.late + late, drifts=total.drifts + 1)
+
+    def _drift(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, records: Iterable[Any]) -> Drift:
+        known = live.info if live else snapshot
+        before = snapshot.rules if snapshot is not None and snapshot.deleted_at is None else None
+        return Drift(
+            key=key,
+            name=known.name if known else None,
+            vpc_id=known.vpc_id if known else None,
+            before=before,
+            after=live.rules if live else None,
+            found_at=self.now(),
+            calls=tuple(_call(raw) for raw in records),
+            revision=snapshot.revision if snapshot else 0,
+        )
+
+    def _has_lasted(self, key: GroupKey, live: Live | None) -> bool:
+        """Whether the same difference was there a while ago; if not, it is taken down from now on."""
+        now = self.now()
+        pk, digest = f"suspect#{key.account_id}#{key.region}", _digest(live)
+        item = self.table.get(pk, key.group_id)
+        if item is not None and item["digest"] == digest:
+            return now.timestamp() - float(item["first_at"]) >= GRACE.total_seconds()
+        expires = int((now + KEPT).timestamp())
+        self.table.put(
+            {"pk": pk, "sk": key.group_id, "digest": digest, "first_at": now.timestamp(), "expires_at": expires}
+        )
+        return False
+
+    def _records(self, key: GroupKey) -> Iterator[Mapping[str, Any]]:
+        """What CloudTrail knows to have happened to the group, the oldest first."""
+        found: list[Mapping[str, Any]] = []
+        arguments: dict[str, Any] = {
+            "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": key.group_id}],
+            "StartTime": self.now() - LOOK_BACK,
+        }
+        client = self.client("cloudtrail", key.region)
+        for _ in range(MOST_PAGES):
+            answer = client.lookup_events(**arguments)
+            found += [mapping(_parsed(event.get("CloudTrailEvent"))) for event in answer.get("Events", ())]
+            if not answer.get("NextToken"):
+                break
+            arguments["NextToken"] = answer["NextToken"]
+        yield from reversed([raw for raw in found if raw])
+
+    def _tell_late(self, raw: Mapping[str, Any]) -> int:
+        try:
+            plain = self.alert_of(raw)
+        except (NotWatched, RecordError):
+            return 0
+        if self.seen(plain):
+            return 0
+        minutes = f"{(self.now() - plain.occurred_at).total_seconds() / 60:.0f} min" if plain.occurred_at else "long"
+        self.tell(replace(plain, summary=f"Told {minutes} late: its event never arrived. {plain.summary}"))
+        return 1
+
+    def _observe(self, key: GroupKey, live: Live | None) -> None:
+        """Take over how things are, now that it was told."""
+        now = self.now()
+
+        def change(current: Snapshot | None) -> Snapshot | None:
+            if live is None:
+                return current and replace(current, deleted_at=now)
+            begun = current or Snapshot(key)
+            revived = replace(begun, deleted_at=None, name=live.info.name, vpc_id=live.info.vpc_id)
+            return observed(revived, live.rules, now)
+
+        self.snapshots.update(key, change)
+
+    def _note_sweep(self, region: str) -> None:
+        pk = f"reconcile#{self.account_id}#{region}"
+        self.table.put({"pk": pk, "sk": "swept", "swept_at": self.now().timestamp()})
+
+
+def live_groups(ec2: Any) -> dict[str, Live]:
+    """Every group of a region with its rules, ids included."""
+    groups: dict[str, GroupInfo] = {}
+    for page in ec2.get_paginator("describe_security_groups").paginate():
+        groups |= read_groups(page)
+    items: dict[str, list[Any]] = {}
+    for page in ec2.get_paginator("describe_security_group_rules").paginate():
+        for item in page["SecurityGroupRules"]:
+            items.setdefault(item["GroupId"], []).append(item)
+    return {key: Live(info, read_rule_set(items.get(key, [])).rules) for key, info in groups.items()}
+
+
+def _digest(live: Live | None) -> str:
+    rules = sorted(json.dumps(encode_rule(rule), sort_keys=True) for rule in live.rules) if live else ["gone"]
+    return hashlib.sha256("\n".join(rules).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _parsed(document: object) -> object:
+    try:
+        return json.loads(document) if isinstance(document, str) else None
+    except ValueError:
+        return None
+
+
+def _call(raw: Mapping[str, Any]) -> str:
+    record = read_record(raw)
+    return f"{text(raw.get('eventName'))} by {read_principal(record).name} at {text(raw.get('eventTime'))}"

@@ -1,0 +1,102 @@
+"""``sgwatch setup``: the durable resources of a stage, made, wired, mended and verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sgwatch import durable_access
+from sgwatch.durable_access import Stage, place_of, refusals
+from sgwatch.durable_mending import deployed, differences
+from sgwatch.durable_stack import Stack
+from sgwatch.durable_template import Place
+from sgwatch.stage_settings import StageError, wire
+from sgwatch.terminal import note, refuse
+
+# What was made anew has settings of its own to be mended.
+ROUNDS = 3
+CONFIG = Path(".chalice") / "config.json"
+
+
+def setup(
+    stage: Stage = "prod",
+    alarm_topic: Annotated[str, typer.Option("--alarm-topic", metavar="ARN", help="An SNS topic for the alarms.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing anything.")] = False,
+) -> None:
+    """Make or update a stage's durable resources, showing first what would change; then wire, mend and verify.
+
+    Run it before chalice deploy, and once more after it. Exit status: 0 everything is as it should be, 1 something
+    remains to be done (it says what), 2 AWS refused or the stage is not there.
+    """
+    with refusals():
+        status = run(place_of(stage, alarm_topic), durable_access.client, CONFIG, yes=yes)
+    raise typer.Exit(status)
+
+
+def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:
+    """Stack, settings, mending, verdict."""
+    if not _update_stack(Stack(client("cloudformation"), place), yes=yes):
+        return 1
+    changed = _wire(place, config)
+    if not _mend(place, client, yes=yes):
+        return 1
+    missing = [name for name in ("alert_on_change", "deliver") if not deployed(client("lambda"), place.function(name))]
+    if changed or missing:
+        typer.echo(f"Next: chalice deploy --stage {place.stage}, then sgwatch setup --stage {place.stage} once more.")
+        return 1
+    typer.echo(f"Durable delivery of stage {place.stage} is as it should be.")
+    return 0
+
+
+def _update_stack(stack: Stack, *, yes: bool) -> bool:
+    plan = stack.plan()
+    if not plan.lines:
+        typer.echo(f"Stack {stack.place.stack}: nothing to change.")
+        return True
+    typer.echo(f"Stack {stack.place.stack} would {'be made' if plan.creates else 'change'}:")
+    for line in plan.lines:
+        typer.echo(f"  {line}")
+    if not _agreed("Make these changes?", yes=yes):
+        stack.discard()
+        note("Nothing was changed.")
+        return False
+    stack.execute()
+    typer.echo("Done.")
+    return True
+
+
+def _wire(place: Place, config: Path) -> tuple[str, ...]:
+    try:
+        changed = wire(config, place.stage, {"DELIVERY_QUEUE": place.queue, "STATE_TABLE": place.table})
+    except StageError as error:
+        refuse(str(error))
+    if changed:
+        typer.echo(f"{config}: {' and '.join(changed)} set for stage {place.stage}.")
+    return changed
+
+
+def _mend(place: Place, client: Callable[[str], Any], *, yes: bool) -> bool:
+    found = list(differences(place, client))
+    if not found:
+        return True
+    typer.echo("Not as it should be:")
+    for each in found:
+        typer.echo(f"  {each.sentence}")
+    if not _agreed("Mend this?", yes=yes):
+        return False
+    remaining = found
+    for _ in range(ROUNDS):
+        for each in remaining:
+            each.mend()
+        remaining = list(differences(place, client))
+    for each in remaining:
+        note(f"still: {each.sentence}")
+    typer.echo("Mended." if not remaining else "Not all of it could be mended.")
+    return not remaining
+
+
+def _agreed(question: str, *, yes: bool) -> bool:
+    return yes or typer.confirm(question)

@@ -1,0 +1,127 @@
+"""``sgwatch silence``: alerts that are not wanted for a while, and why."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from chalicelib.alerts import format_time
+from chalicelib.bootstrap import aws_client
+from chalicelib.delivery.silences import Silence, Silences
+from chalicelib.delivery.state import StateTable
+from chalicelib.filters import compile_condition
+from chalicelib.text import visible
+from sgwatch.durable_access import Stage, caller, refusals
+from sgwatch.terminal import refuse
+
+app = typer.Typer(no_args_is_help=True)
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+LONGEST = timedelta(days=90)
+
+
+@app.callback()
+def silence() -> None:
+    """Hold back alerts for a time, with a reason."""
+
+
+@app.command()
+def add(
+    when: Annotated[str, typer.Option("--when", metavar="JMESPATH", help="Which alerts, as in IGNORE_WHEN.")],
+    lasting: Annotated[str, typer.Option("--for", metavar="TIME", help="For how long: 30m, 2h, 7d.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; people will ask.")],
+    author: Annotated[str | None, typer.Option("--author", help="Who; without it, the AWS caller.")] = None,
+    critical_too: Annotated[bool, typer.Option("--critical-too", help="Hold back critical alerts too.")] = False,
+    stage: Stage = "prod",
+) -> None:
+    """Hold back the alerts of which an expression is true, for a time. Prints the silence's id.
+
+    Exit status: 0 it is in force within 15 seconds, 2 an option is wrong or AWS refused.
+    """
+    duration = _duration(lasting)
+    try:
+        compile_condition(when)
+    except ValueError as error:
+        refuse(f"--when: {error}")
+    if not reason.strip():
+        refuse("--reason: say why")
+    now = datetime.now(UTC).replace(microsecond=0)
+    with refusals():
+        who = author or caller()
+        made = Silence(secrets.token_hex(4), when, who, reason, now, now + duration, critical_too)
+        _silences(stage).add(made)
+    typer.echo(made.id)
+
+
+@app.command(name="list")
+def show(
+    everything: Annotated[bool, typer.Option("--all", help="Ended ones of the last 30 days too.")] = False,
+    suppressed: Annotated[str | None, typer.Option("--suppressed", metavar="ID", help="What one held back.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+    stage: Stage = "prod",
+) -> None:
+    """List the silences with their author, reason, end and how many alerts they held back; or what one held back."""
+    with refusals():
+        silences = _silences(stage)
+        if suppressed is not None:
+            for item in silences.suppressed(suppressed):
+                fields = {"at": item.at, "severity": item.severity, "title": item.title, "alert_id": item.alert_id}
+                typer.echo(json.dumps(fields) if as_json else "  ".join(visible(text) for text in fields.values()))
+            return
+        now = datetime.now(UTC)
+        for silence in silences.all():
+            if everything or silence.until > now:
+                typer.echo(_json(silence) if as_json else _line(silence, now))
+
+
+@app.command()
+def remove(silence_id: Annotated[str, typer.Argument(metavar="ID")], stage: Stage = "prod") -> None:
+    """End a silence now. Exit status: 0 it has ended, 1 there is none of this id, 2 AWS refused."""
+    with refusals():
+        found = _silences(stage).remove(silence_id)
+    if not found:
+        typer.echo(f"There is no silence {visible(silence_id)}.", err=True)
+        raise typer.Exit(1)
+
+
+def _silences(stage: str) -> Silences:
+    table = StateTable(lambda: aws_client("dynamodb"), f"sgwatch-{stage}-state")
+    return Silences(table, lambda: datetime.now(UTC))
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", text)
+    if match is None:
+        refuse(f'--for: "{visible(text)}" is not a time such as 30m, 2h or 7d')
+    duration = timedelta(**{UNITS[match[2]]: int(match[1])})
+    if duration > LONGEST:
+        refuse("--for: 90 days at most; what is never wanted belongs into IGNORE_WHEN")
+    return duration
+
+
+def _line(silence: Silence, now: datetime) -> str:
+    ends = "until" if silence.until > now else "ended"
+    critical = ", critical too" if silence.critical_too else ""
+    return (
+        f"{silence.id}  {ends} {format_time(silence.until)}  {silence.count} held back  {visible(silence.when)}"
+        f"{critical}  by {visible(silence.author)}: {visible(silence.reason)}"
+    )
+
+
+def _json(silence: Silence) -> str:
+    return json.dumps(
+        {
+            "id": silence.id,
+            "when": silence.when,
+            "author": silence.author,
+            "reason": silence.reason,
+            "created_at": format_time(silence.created_at),
+            "until": format_time(silence.until),
+            "critical_too": silence.critical_too,
+            "held_back": silence.count,
+        }
+    )

@@ -1,0 +1,133 @@
+"""``sgwatch undo``: the commands that take a change back, and on request their doing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from chalicelib.alerts import Alert, from_json
+from chalicelib.changes import NotWatched
+from chalicelib.records import RecordError, unwrap
+from sgwatch.terminal import note, refuse
+
+if TYPE_CHECKING:
+    from chalicelib.enrichment.clients import Reader
+
+
+def undo(
+    what: Annotated[
+        str, typer.Argument(metavar="EVENT_ID|FILE", help="A CloudTrail event id, or a file with one alert or record.")
+    ],
+    apply: Annotated[bool, typer.Option("--apply", help="Run the commands, after showing what they change.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before running them.")] = False,
+    region: Annotated[str | None, typer.Option(help="Where to look an event id up; else the AWS CLI's region.")] = None,
+) -> None:
+    """Print the AWS CLI commands that take a change back; with --apply run them.
+
+    An alert, as `replay --format json` prints it and as webhooks get it, holds its undo; of a record or an event id
+    what was before is looked up, as far as AWS still tells. Nothing is run where the group has changed again since.
+    Exit status: 0 good, 1 the change cannot be undone or undoing failed, 2 usage, settings or access.
+    """
+    alert = _alert(what, region)
+    commands = alert.undo.commands
+    if commands is None:
+        note(f"cannot be undone: {alert.undo.reason}")
+        raise typer.Exit(1)
+    if alert.undo.reason:
+        note(alert.undo.reason)
+    for command in commands:
+        typer.echo(command)
+    if apply and commands:
+        _apply(alert, commands, ask=not yes)
+
+
+def _alert(what: str, region: str | None) -> Alert:
+    path = Path(what)
+    if not path.is_file():
+        return _looked_up(what, region)
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        refuse(f"{what}: not JSON: {error}")
+    if isinstance(document, dict) and "exposures" in document:
+        try:
+            return from_json(document)
+        except ValueError as error:
+            refuse(f"{what}: {error}")
+    try:
+        records = list(unwrap(document))
+    except RecordError as error:
+        refuse(f"{what}: {error}")
+    if len(records) != 1:
+        refuse(f"{what}: holds {len(records)} records; give one of them by its event id")
+    return _made(records[0])
+
+
+def _looked_up(event_id: str, region: str | None) -> Alert:
+    """The alert of an event that CloudTrail still knows, which is those of the last 90 days."""
+    from chalicelib.enrichment.clients import Call, LookupFailed  # noqa: PLC0415 - files need no AWS
+
+    by_id = [{"AttributeKey": "EventId", "AttributeValue": event_id}]
+    call = Call("cloudtrail:LookupEvents", "lookup_events", {"LookupAttributes": by_id}, "cloudtrail")
+    try:
+        events = _reader()(call, None, region).get("Events") or []
+    except LookupFailed as error:
+        refuse(f"{event_id}: no such file, and CloudTrail did not tell of such an event: {error}")
+    if not events:
+        refuse(f"{event_id}: there is no such file, and CloudTrail knows no such event in this region and account")
+    return _made(json.loads(events[0]["CloudTrailEvent"]))
+
+
+def _made(raw: Mapping[str, Any]) -> Alert:
+    from chalicelib.bootstrap import alert_maker  # noqa: PLC0415
+    from chalicelib.settings import SettingsError, enrichment_settings  # noqa: PLC0415
+
+    try:
+        return alert_maker(enrichment_settings())(raw)
+    except SettingsError as error:
+        refuse(*error.faults)
+    except NotWatched as error:
+        refuse(f"nothing to undo: {error}")
+
+
+def _reader() -> Reader:
+    from chalicelib.enrichment.clients import AwsReader  # noqa: PLC0415
+    from chalicelib.settings import SettingsError, enrichment_settings  # noqa: PLC0415
+
+    try:
+        settings = enrichment_settings()
+    except SettingsError as error:
+        refuse(*error.faults)
+    # Somebody is waiting, and nothing else depends on it: slower than an alert's look-ups may be.
+    return AwsReader(role=settings.role, timeout=max(settings.timeout, 20.0))
+
+
+def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
+    from chalicelib.enrichment.clients import LookupFailed  # noqa: PLC0415
+    from sgwatch.undoing import CannotUndo, check_unchanged, live_difference  # noqa: PLC0415
+
+    if shutil.which("aws") is None:
+        refuse("the AWS CLI is not on the path: install it, or run the commands where it is")
+    try:
+        check_unchanged(alert, _reader())
+    except CannotUndo as error:
+        note(f"not undone: {error}")
+        raise typer.Exit(1) from error
+    except LookupFailed as error:
+        refuse(f"not undone, because what is live could not be looked up: {error}")
+    for line in live_difference(alert):
+        note(line)
+    if ask:
+        typer.confirm("Run these commands?", abort=True, err=True)
+    # The commands were made to be safe in a shell, whatever text is in them; a deleted group needs its variable.
+    ended = subprocess.run(["/bin/sh", "-c", "\n".join(["set -e", *commands])], check=False)  # noqa: S603
+    if ended.returncode:
+        note(f"undoing failed with status {ended.returncode}: what was done before that stays done")
+        raise typer.Exit(1)
+    note("undone")

@@ -1,0 +1,190 @@
+"""Holds what is there against what should be, and mends the differences.
+
+CloudFormation does not look at what somebody changed by hand, and Chalice has no setting for how
+Lambda retries; both are seen to here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from chalicelib.delivery.event_source import RESPONSES
+from sgwatch.durable_template import Place, resources
+
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+RETRIES, MAX_AGE_SECONDS = 2, 21_600
+_ALARM_FIELDS = (
+    "Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator",
+    "TreatMissingData", "Dimensions", "AlarmActions", "OKActions",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that is not as it should be, and how to mend it."""
+
+    sentence: str
+    mend: Callable[[], object] = field(repr=False)
+
+
+Clients = Callable[[str], Any]
+
+
+def differences(place: Place, client: Clients) -> Iterator[Difference]:
+    """Everything that is not as the template and this module say."""
+    for kind, wanted in resources(place).values():
+        match kind:
+            case "AWS::SQS::Queue":
+                yield from _queue(client("sqs"), wanted)
+            case "AWS::DynamoDB::Table":
+                yield from _table(client("dynamodb"), wanted)
+            case "AWS::CloudWatch::Alarm":
+                yield from _alarm(client("cloudwatch"), wanted)
+            case "AWS::SQS::QueuePolicy":
+                yield from _queue_policies(client("sqs"), wanted)
+    yield from functions(place, client("lambda"))
+
+
+def functions(place: Place, lambda_client: Any) -> Iterator[Difference]:
+    """What is not as it should be of the functions; those that are not deployed yet are passed over."""
+    alert = place.function("alert_on_change")
+    if not deployed(lambda_client, alert):
+        return
+    wanted = {
+        "MaximumRetryAttempts": RETRIES,
+        "MaximumEventAgeInSeconds": MAX_AGE_SECONDS,
+        "DestinationConfig": {"OnFailure": {"Destination": place.queue_arn(place.failed_events)}},
+    }
+    found = _or_none(lambda_client, partial(lambda_client.get_function_event_invoke_config, FunctionName=alert)) or {}
+    given = {name: found.get(name) for name in wanted}
+    given["DestinationConfig"] = {"OnFailure": (found.get("DestinationConfig") or {}).get("OnFailure")}
+    if given != wanted:
+        yield Difference(
+            f"{alert}: events that it fails on for good are not kept",
+            partial(lambda_client.put_function_event_invoke_config, FunctionName=alert, **wanted),
+        )
+    yield from _event_source(place, lambda_client)
+
+
+def deployed(lambda_client: Any, name: str) -> bool:
+    """Whether a function is there."""
+    return _or_none(lambda_client, partial(lambda_client.get_function_configuration, FunctionName=name)) is not None
+
+
+def _event_source(place: Place, lambda_client: Any) -> Iterator[Difference]:
+    deliver = place.function("deliver")
+    if not deployed(lambda_client, deliver):
+        return
+    source = place.queue_arn(place.queue)
+    mappings = lambda_client.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
+    if not mappings:
+        create = partial(lambda_client.create_event_source_mapping, EventSourceArn=source, FunctionName=deliver)
+        mend = partial(create, BatchSize=1, FunctionResponseTypes=[RESPONSES])
+        yield Difference(f"{deliver}: nothing reads its queue", mend)
+    for mapping in mappings:
+        update = partial(lambda_client.update_event_source_mapping, UUID=mapping["UUID"])
+        if RESPONSES not in (mapping.get("FunctionResponseTypes") or ()):
+            yield Difference(
+                f"{deliver}: Lambda does not read which messages failed",
+                partial(update, FunctionResponseTypes=[RESPONSES]),
+            )
+        if mapping["State"] in ("Disabled", "Disabling"):
+            yield Difference(f"{deliver}: its queue is not read", partial(update, Enabled=True))
+
+
+def _queue(sqs: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    name = wanted["QueueName"]
+    attributes = {key: _attribute(value) for key, value in wanted.items() if key != "QueueName"}
+    found = _or_none(sqs, partial(sqs.get_queue_url, QueueName=name))
+    if found is None:
+        create = partial(sqs.create_queue, QueueName=name, Attributes=attributes)
+        yield Difference(f"the queue {name} is not there", create)
+        return
+    url = found["QueueUrl"]
+    given = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    wrong = {key: value for key, value in attributes.items() if _parsed(given.get(key)) != _parsed(value)}
+    if wrong:
+        mend = partial(sqs.set_queue_attributes, QueueUrl=url, Attributes=wrong)
+        yield Difference(f"the queue {name} has another {', '.join(sorted(wrong))}", mend)
+
+
+def _queue_policies(sqs: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in wanted["Queues"]:
+        found = _or_none(sqs, partial(sqs.get_queue_url, QueueName=name))
+        if found is None:
+            continue  # said already; the next run gives it its policy
+        url = found["QueueUrl"]
+        given = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"]).get("Attributes", {})
+        if _parsed(given.get("Policy")) != wanted["PolicyDocument"]:
+            policy = {"Policy": json.dumps(wanted["PolicyDocument"])}
+            mend = partial(sqs.set_queue_attributes, QueueUrl=url, Attributes=policy)
+            yield Difference(f"the queue {name} has another policy", mend)
+
+
+def _table(dynamodb: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    name = wanted["TableName"]
+    if _or_none(dynamodb, partial(dynamodb.describe_table, TableName=name)) is None:
+        keys = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema")
+        create = {key: wanted[key] for key in keys} | {"SSESpecification": {"Enabled": True}}
+        yield Difference(f"the table {name} is not there", partial(_create_table, dynamodb, create))
+        return
+    ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+        mend = partial(
+            dynamodb.update_time_to_live, TableName=name, TimeToLiveSpecification=wanted["TimeToLiveSpecification"]
+        )
+        yield Difference(f"the table {name} does not forget what has expired", mend)
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        specification = wanted["PointInTimeRecoverySpecification"]
+        mend = partial(
+            dynamodb.update_continuous_backups, TableName=name, PointInTimeRecoverySpecification=specification
+        )
+        yield Difference(f"the table {name} cannot be recovered to a point in time", mend)
+
+
+def _create_table(dynamodb: Any, arguments: Mapping[str, Any]) -> None:
+    dynamodb.create_table(**arguments)
+    dynamodb.get_waiter("table_exists").wait(TableName=arguments["TableName"])
+
+
+def _alarm(cloudwatch: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    name = wanted["AlarmName"]
+    found = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    mend = partial(cloudwatch.put_metric_alarm, **wanted)
+    if not found:
+        yield Difference(f"the alarm {name} is not there", mend)
+        return
+    wrong = [key for key in _ALARM_FIELDS if (found[0].get(key) or []) != (wanted.get(key) or [])]
+    if wrong or not found[0].get("ActionsEnabled", True):
+        yield Difference(f"the alarm {name} has another {', '.join(wrong) or 'state: it tells nobody'}", mend)
+
+
+def _attribute(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def _parsed(value: str | None) -> Any:
+    try:
+        return json.loads(value) if value else None
+    except ValueError:
+        return value
+
+
+_NOT_THERE = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+
+
+def _or_none(client: Any, call: Callable[[], Any]) -> Any:
+    """The answer, None where AWS says that it is not there."""
+    try:
+        return call()
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] in _NOT_THERE:
+            return None
+        raise

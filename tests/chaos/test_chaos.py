@@ -1,0 +1,60 @@
+"""The fault campaign: nothing is lost, nothing doubled but in the window, and the order is kept."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+import pytest
+
+from chalicelib.delivery.deliver import Patience
+from tests.chaos.campaign import NAMES, Campaign, Plan, Result
+
+
+@pytest.fixture(autouse=True)
+def _aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+def assert_nothing_lost(result: Result) -> None:
+    print(result.report())
+    assert result.lost == set()
+    assert not result.unexplained
+    assert sum(result.duplicates.values()) <= len(result.in_the_window)
+    assert result.disorder == []
+    assert all(reason not in ("", "none") for reason in result.dead.values())
+    assert set(result.dead) <= result.after_redrive
+
+
+def test_a_short_campaign_loses_nothing() -> None:
+    result = Campaign(Plan(events=120, seed=7, death=0.004, limit_seconds=240)).run()
+    assert_nothing_lost(result)
+    assert sum(result.deaths.values()) > 3
+    assert sum(result.faults.values()) > 30
+    assert result.throttles > 50
+
+
+@pytest.mark.slow
+def test_ten_thousand_events_lose_nothing() -> None:
+    assert_nothing_lost(Campaign(Plan(events=10_000, seed=1)).run())
+
+
+@pytest.mark.slow
+def test_one_destination_down_changes_nothing_for_the_others_and_is_made_up_for_by_redrive() -> None:
+    calm: dict[str, Any] = {"faults": 0.0, "throttled": 0.0, "unanswered": 0.0, "death": 0.0, "duplicated": 0.0}
+    patience = Patience(first_wait=2.0, longest_wait=8.0, give_up_after=20.0, needed=1.0)
+    plans = [
+        Plan(events=200, groups=200, alert_workers=1, pace=0.2, patience=patience, down=down, **calm)
+        for down in (None, "slack")
+    ]
+    sound, broken = (Campaign(plan).run() for plan in plans)
+    for result in (sound, broken):
+        assert_nothing_lost(result)
+    assert {name for name, _ in broken.dead} == {"slack"}
+    assert len(broken.dead) == 200
+    for name in NAMES[1:]:
+        ratio = median(broken.latencies(name)) / median(sound.latencies(name))
+        print(f"{name}: median latency with slack down / without: {ratio:.2f}")
+        assert ratio <= 1.1

@@ -1,0 +1,204 @@
+"""A function's process: runs one handler, and dies where fate says so, by SIGKILL.
+
+Its AWS calls go through a pipe to the campaign, which makes them on moto and throttles some.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from typing import Any
+
+# Imported with the first alert otherwise, inside the time that the destination has.
+import requests  # noqa: F401
+
+from chalicelib.alerts import Alert
+from chalicelib.bootstrap_durable import parts
+from chalicelib.delivery.deliver import DeliverFunction, Patience
+from chalicelib.delivery.gate import Gate
+from chalicelib.delivery.ledger import Ledger
+from chalicelib.delivery.problems import Problems
+from chalicelib.destinations.contract import Receipt
+from chalicelib.destinations.http import HttpDoor
+from chalicelib.destinations.ids import delivery_id
+from chalicelib.destinations.webhook import Webhook
+from chalicelib.filters import Filter
+from chalicelib.handling import AlertFunction, Route
+from chalicelib.logs import Log, Redactor
+from chalicelib.metrics import Metrics
+from chalicelib.settings import DurableSettings
+
+TLS_FAULTS = 0.05
+TIME_LIMIT_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a worker is made of."""
+
+    seed: int
+    queue: str
+    table: str
+    urls: dict[str, str]
+    broken_tls_url: str
+    death: float
+    patience: Patience
+
+
+class CallError(Exception):
+    """What a client raises; with a response where AWS answered, as botocore's ClientError has."""
+
+    def __init__(self, response: dict[str, Any] | None) -> None:
+        super().__init__(str(response))
+        self.response = response
+
+
+class Fate:
+    """Ends the process at some of the points it passes."""
+
+    def __init__(self, pipe: Connection, spec: Spec) -> None:
+        self._pipe = pipe
+        self._random = random.Random(spec.seed)
+        self._death = spec.death
+
+    def passes(self, point: str) -> None:
+        """The process may end here."""
+        if self._random.random() < self._death:
+            self._pipe.send(("dying", point))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def says(self, *said: str) -> None:
+        """Tell the campaign."""
+        self._pipe.send(said)
+
+    def chance(self, share: float) -> bool:
+        """Whether something happens that happens that often."""
+        return self._random.random() < share
+
+
+class RemoteClient:
+    """A client of one service whose calls the campaign makes."""
+
+    def __init__(self, pipe: Connection, fate: Fate, service: str) -> None:
+        self._pipe = pipe
+        self._fate = fate
+        self._service = service
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            self._fate.passes(f"before {operation}")
+            self._pipe.send(("call", self._service, operation, arguments))
+            succeeded, answer = self._pipe.recv()
+            self._fate.passes(f"after {operation}")
+            if not succeeded:
+                raise CallError(answer)
+            return answer
+
+        return call
+
+
+@dataclass
+class Fated:
+    """A webhook whose process may die around the request, and to which TLS sometimes fails."""
+
+    inner: Webhook
+    broken: Webhook
+    fate: Fate
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def send(self, alert: Alert) -> Receipt:
+        self.fate.passes("before send")
+        if self.fate.chance(TLS_FAULTS):
+            return self.broken.send(alert)
+        receipt = self.inner.send(alert)
+        self.fate.says("accepted", f"{self.name}/{delivery_id(alert)}")
+        self.fate.passes("after send")
+        return receipt
+
+
+@dataclass(frozen=True)
+class OneInvocation:
+    request_id: str
+    remaining_ms: Callable[[], float]
+
+
+def work(pipe: Connection, spec: Spec) -> None:
+    """Handle invocations until the pipe closes."""
+    fate = Fate(pipe, spec)
+    deliver, alert = _functions(pipe, spec, fate)
+    number = 0
+    while True:
+        try:
+            kind, document = pipe.recv()
+        except EOFError:
+            return
+        number += 1
+        ends_at = time.monotonic() + TIME_LIMIT_SECONDS
+        call = OneInvocation(f"{os.getpid()}-{number}", _remaining(ends_at))
+        answer = None
+        try:
+            if kind == "deliver":
+                answer = deliver.handle(document, call)
+            else:
+                alert.handle(document, call)  # type: ignore[arg-type] # what it needs of an invocation is there
+        except Exception as error:  # noqa: BLE001 - this is where the Lambda runtime would be
+            pipe.send(("failed", f"{type(error).__name__}: {error}"))
+        else:
+            pipe.send(("done", answer))
+
+
+def _remaining(ends_at: float) -> Callable[[], float]:
+    return lambda: (ends_at - time.monotonic()) * 1000
+
+
+def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunction, AlertFunction]:
+    def client(service: str, region: str | None = None) -> RemoteClient:
+        return RemoteClient(pipe, fate, service)
+
+    made = parts(DurableSettings(spec.queue, spec.table, burst_seconds=60), client)
+    # Long enough that a busy machine is not taken for a destination that does not answer.
+    door = HttpDoor(2.0, 2.0, deadline=2.5)
+    destinations = {
+        name: Fated(Webhook(name, url, None, door), Webhook(name, spec.broken_tls_url, None, door), fate)
+        for name, url in spec.urls.items()
+    }
+    log, metrics = Log(Redactor(), write=lambda _: None), Metrics("chaos", write=lambda _: None)
+    problems = Problems(made.table, made.durable, tuple(destinations.values()), _now)
+    deliver = DeliverFunction(
+        destinations=destinations,
+        ledger=Ledger(made.table, _now),
+        queue=made.queue,
+        kept=made.kept,
+        announce=lambda name, reason, call: problems.announce(name, reason, call.remaining_ms),
+        end_burst=lambda message, call: None,
+        reports_failures=lambda: True,
+        log=log,
+        metrics=metrics,
+        now=_now,
+        patience=spec.patience,
+        jitter=random.Random(spec.seed).random,
+    )
+    alert = AlertFunction(
+        routes=tuple(Route(each, Filter()) for each in destinations.values()),
+        ignore_when=None,
+        faults=(),
+        direct=made.durable,
+        log=log,
+        metrics=metrics,
+        now=_now,
+        gate=Gate(made.silences, made.bursts),
+    )
+    return deliver, alert
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,71 @@
+"""From the first change of a burst to its one alert, through the alert function and the deliver function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.alerts import Alert, Severity
+from chalicelib.bootstrap_durable import tell_burst
+from chalicelib.delivery.gate import Gate
+from chalicelib.filters import Filter
+from chalicelib.handling import AlertFunction, Invocation, Route
+from chalicelib.logs import Log, Redactor
+from chalicelib.metrics import Metrics
+from tests.support.alerts import critical_open_ssh, revoke
+from tests.support.durable import Recorder, World, numbered
+
+CALL = Invocation("request", lambda: 60_000.0)
+
+
+def alert_function(durable: World, *routes: Route) -> AlertFunction:
+    return AlertFunction(
+        routes=routes,
+        ignore_when=None,
+        faults=(),
+        direct=durable.made.durable,
+        log=Log(Redactor(), write=durable.lines.append),
+        metrics=Metrics("test", write=lambda _: None),
+        now=durable.clock.now,
+        gate=Gate(durable.made.silences, durable.made.bursts),
+    )
+
+
+def change(number: int, like: Alert | None = None, **fields: Any) -> Alert:
+    return replace(numbered(number, f"sg-{number:05d}", like or revoke()), **fields)
+
+
+def test_a_burst_of_two_hundred_is_one_alert_and_then_one_more_with_every_group_once(durable: World) -> None:
+    slack = Recorder("slack")
+    alerts = alert_function(durable, Route(slack, Filter()))
+    function = durable.function(slack, end_burst=lambda end, call: tell_burst(end, call, durable.made, alerts))
+    for number in range(200):
+        alerts.announce(change(number, critical_open_ssh() if number % 50 == 49 else None), CALL)
+        durable.clock.forward(0.1)
+        if number == 0:
+            durable.run(function)
+            assert [alert.id for alert in slack.sent] == [change(0).id], "the first goes out at once"
+    durable.clock.forward(60)
+    durable.come_back()
+    durable.run(function)
+    named = [alert.security_group.id for alert in slack.sent if alert.security_group]
+    (told,) = [alert for alert in slack.sent if alert.id.startswith("burst-")]
+    named += [exposure.reason.split("(")[1].split(")")[0] for exposure in told.exposures]
+    assert sorted(named, key=str) == [f"sg-{number:05d}" for number in range(200)]
+    assert sum(alert.severity is Severity.CRITICAL for alert in slack.sent) == 4
+
+
+def test_each_destination_gets_of_a_burst_what_its_filter_lets_through(durable: World) -> None:
+    slack, sns = Recorder("slack"), Recorder("sns")
+    alerts = alert_function(durable, Route(slack, Filter()), Route(sns, Filter(Severity.HIGH)))
+    function = durable.function(slack, sns, end_burst=lambda end, call: tell_burst(end, call, durable.made, alerts))
+    high = change(3, severity=Severity.HIGH)
+    for alert in (change(0), change(1), change(2), high):
+        alerts.announce(alert, CALL)
+    durable.run(function)
+    durable.clock.forward(61)
+    for _ in range(2):
+        durable.come_back()
+        durable.run(function)
+    assert sns.sent == [high]
+    assert [alert.title for alert in slack.sent[1:]] == ["3 more changes of 3 security groups by alice@example.com"]

@@ -1,0 +1,137 @@
+"""Bursts: folding, its windows and what is told at their end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.alerts import Alert, AlertKind, Severity
+from chalicelib.delivery.bursts import follow_up
+from chalicelib.delivery.envelope import BurstEnd, read
+from chalicelib.delivery.queue import Queue, QueueError
+from tests.support.alerts import ALICE, critical_open_ssh, revoke, trial
+from tests.support.durable import World, numbered
+
+
+def change(number: int, group: str | None = None, **fields: Any) -> Alert:
+    """A change of low severity by Alice."""
+    return replace(numbered(number, group or f"sg-{number:05d}", revoke()), **fields)
+
+
+def ends(durable: World) -> list[BurstEnd]:
+    """The ends that are scheduled in the queue."""
+    messages = [read(message["Body"]) for message in durable.receive(most=10)]
+    return [message for message in messages if isinstance(message, BurstEnd)]
+
+
+def test_the_first_change_goes_out_at_once_and_the_rest_of_the_window_is_folded(durable: World) -> None:
+    bursts = durable.made.bursts
+    assert [bursts.admit(change(number)) for number in range(4)] == [True, False, False, False]
+    (end,) = ends(durable)
+    assert (end.due_at - durable.clock.now()).total_seconds() == 60
+    assert bursts.end(end.burst, end.window) == [change(1), change(2), change(3)]
+
+
+def test_two_hundred_changes_are_told_with_every_group_named_exactly_once(durable: World) -> None:
+    bursts = durable.made.bursts
+    at_once = []
+    for number in range(200):
+        if bursts.admit(change(number)):
+            at_once.append(change(number))
+        durable.clock.forward(0.1)
+    (end,) = ends(durable)
+    told = follow_up(bursts.end(end.burst, end.window), end.window)
+    assert at_once == [change(0)]
+    assert told.title == "199 more changes of 199 security groups by alice@example.com"
+    named = [exposure.reason.split("(")[1].split(")")[0] for exposure in told.exposures]
+    assert sorted(named) == [f"sg-{number:05d}" for number in range(1, 200)]
+
+
+def test_critical_alerts_are_never_folded(durable: World) -> None:
+    bursts = durable.made.bursts
+    assert bursts.admit(change(0))
+    assert all(bursts.admit(numbered(number, like=critical_open_ssh())) for number in range(1, 6))
+    assert ends(durable) == []
+
+
+@pytest.mark.parametrize(
+    "alert", [trial(), replace(revoke(), kind=AlertKind.ALARM_PATH), replace(revoke(), principal=None)]
+)
+def test_what_is_no_change_of_a_known_principal_is_never_folded(durable: World, alert: Alert) -> None:
+    assert all(durable.made.bursts.admit(replace(alert, id=str(number))) for number in range(3))
+
+
+def test_each_principal_has_a_burst_of_their_own(durable: World) -> None:
+    bob = replace(ALICE, name="bob@example.com", arn="arn:aws:iam::123456789012:user/bob")
+    bursts = durable.made.bursts
+    assert bursts.admit(change(0))
+    assert bursts.admit(change(1, principal=bob))
+    assert not bursts.admit(change(2))
+
+
+def test_an_event_that_comes_again_is_decided_as_before(durable: World) -> None:
+    bursts = durable.made.bursts
+    assert [bursts.admit(change(number)) for number in (0, 1, 0, 1)] == [True, False, True, False]
+    durable.clock.forward(3600)
+    assert [bursts.admit(change(number)) for number in (0, 1)] == [True, False]
+    (end,) = ends(durable)
+    assert bursts.end(end.burst, end.window) == [change(1)]
+
+
+def test_after_the_window_the_next_change_goes_out_at_once(durable: World) -> None:
+    bursts = durable.made.bursts
+    assert bursts.admit(change(0))
+    durable.clock.forward(60)
+    assert bursts.admit(change(1))
+    assert not bursts.admit(change(2))
+
+
+def test_nothing_is_folded_into_a_window_that_was_told(durable: World) -> None:
+    bursts = durable.made.bursts
+    bursts.admit(change(0))
+    bursts.admit(change(1))
+    (end,) = ends(durable)
+    bursts.end(end.burst, end.window)
+    assert bursts.admit(change(2)), "the window is closed, though its seconds are not over"
+
+
+def test_the_same_end_twice_tells_the_same(durable: World) -> None:
+    bursts = durable.made.bursts
+    for number in range(3):
+        bursts.admit(change(number))
+    (end,) = ends(durable)
+    once, again = (follow_up(bursts.end(end.burst, end.window), end.window) for _ in range(2))
+    assert once == again
+
+
+def test_one_folded_change_is_told_as_itself(durable: World) -> None:
+    bursts = durable.made.bursts
+    bursts.admit(change(0))
+    bursts.admit(change(1))
+    (end,) = ends(durable)
+    assert follow_up(bursts.end(end.burst, end.window), end.window) == change(1)
+
+
+def test_a_follow_up_has_the_worst_severity_first_and_undoes_the_last_change_first() -> None:
+    high = change(2, severity=Severity.HIGH)
+    told = follow_up([change(1), high], "w")
+    assert told.severity is Severity.HIGH
+    assert told.exposures[0].reason.startswith("name-of-sg-00002")
+    assert told.undo.commands is not None
+    assert len(told.undo.commands) == 2
+
+
+def test_a_window_of_no_seconds_folds_nothing(durable: World) -> None:
+    bursts = replace(durable.made.bursts, seconds=0)
+    assert all(bursts.admit(change(number)) for number in range(3))
+
+
+def test_a_fold_whose_end_cannot_be_scheduled_is_an_error_until_it_can(durable: World) -> None:
+    broken = replace(durable.made.bursts, queue=Queue(lambda: None, "none", sleep=lambda _: None))
+    assert broken.admit(change(0))
+    with pytest.raises(QueueError):
+        broken.admit(change(1))
+    assert not durable.made.bursts.admit(change(1))
+    assert len(ends(durable)) == 1

@@ -1,0 +1,210 @@
+"""The reconciliation on moto's EC2 and DynamoDB, with LookupEvents played (moto has none)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.alerts import Alert, AlertKind, Severity
+from chalicelib.enrichment.dynamo_table import DynamoTable
+from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.enrichment.snapshots import GroupKey, PastChange, fold
+from chalicelib.judgement import alert_of
+from chalicelib.logs import Log, Redactor
+from chalicelib.reconcile import GRACE, Reconciliation, Sweep
+from chalicelib.records import parse_time
+from tests.support.durable import REGION, TABLE, World
+
+ACCOUNT = "123456789012"
+
+
+@dataclass
+class Trail:
+    """LookupEvents over these records, two to a page."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    def lookup_events(self, **arguments: Any) -> dict[str, Any]:
+        (attribute,) = arguments["LookupAttributes"]
+        own = [each for each in self.records if attribute["AttributeValue"] in json.dumps(each)][::-1]
+        start = int(arguments.get("NextToken", "0"))
+        events = [{"CloudTrailEvent": json.dumps(each)} for each in own[start : start + 2]]
+        more = {"NextToken": str(start + 2)} if start + 2 < len(own) else {}
+        return {"Events": events, **more}
+
+
+@dataclass
+class Region:
+    """One region under reconciliation."""
+
+    durable: World
+    ec2: Any
+    trail: Trail
+    snapshots: Snapshots
+    told: list[Alert] = field(default_factory=list)
+
+    def sweep(self) -> Sweep:
+        return Reconciliation(
+            account_id=ACCOUNT,
+            snapshots=self.snapshots,
+            table=self.durable.made.table,
+            client=lambda service, region: self.ec2 if service == "ec2" else self.trail,
+            alert_of=self.alert_of,
+            seen=self.durable.made.bursts.seen,
+            tell=self.tell,
+            log=Log(Redactor(), write=lambda _: None),
+            now=self.durable.clock.now,
+        ).sweep(REGION)
+
+    def later(self) -> Sweep:
+        """A sweep now, and one after the grace is over."""
+        self.sweep()
+        self.durable.clock.forward(GRACE.total_seconds())
+        return self.sweep()
+
+    def tell(self, alert: Alert) -> None:
+        self.durable.made.bursts.note(alert, "sent")
+        self.told.append(alert)
+
+    def alert_of(self, raw: Mapping[str, Any]) -> Alert:
+        """The record's alert, remembered in the snapshot, as look-ups do."""
+        alert = alert_of(raw)
+        group_id = alert.security_group.id if alert.security_group else None
+        moment = parse_time(raw["eventTime"])
+        if group_id is not None and moment is not None:
+            past = PastChange(alert.id, moment, raw["eventName"], "alice", alert.changes.added, alert.changes.removed)
+            self.snapshots.update(GroupKey(ACCOUNT, REGION, group_id), lambda each: each and fold(each, past))
+        return alert
+
+    def open_ssh(self, group: str) -> dict[str, Any]:
+        """SSH opened to the world; the record of the call."""
+        permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        answer = self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+        (made,) = answer["SecurityGroupRules"]
+        keys = {"SecurityGroupRuleId": "securityGroupRuleId", "IpProtocol": "ipProtocol", "FromPort": "fromPort"}
+        keys |= {"ToPort": "toPort", "CidrIpv4": "cidrIpv4", "IsEgress": "isEgress", "GroupId": "groupId"}
+        item = {name: made[key] for key, name in keys.items()}
+        return {
+            "eventVersion": "1.09",
+            "eventID": "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10",
+            "eventTime": self.durable.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": "ec2.amazonaws.com",
+            "eventName": "AuthorizeSecurityGroupIngress",
+            "awsRegion": REGION,
+            "recipientAccountId": ACCOUNT,
+            "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": ACCOUNT},
+            "requestParameters": {"groupId": group},
+            "responseElements": {"_return": True, "securityGroupRuleSet": {"items": [item]}},
+        }
+
+
+@pytest.fixture
+def region(durable: World) -> Region:
+    ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
+    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made.group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]  # type: ignore[attr-defined]
+    made.sweep()
+    durable.clock.forward(3600)
+    return made
+
+
+@pytest.fixture
+def group(region: Region) -> str:
+    return str(region.group)  # type: ignore[attr-defined]
+
+
+def test_the_first_sweep_takes_down_how_things_are_and_tells_nothing(region: Region) -> None:
+    assert region.told == []
+    assert region.sweep().suspected == 0
+
+
+def test_a_change_that_nobody_told_is_a_drift_with_its_rules_and_the_way_back(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    assert region.later().drifts == 1
+    (alert,) = region.told
+    assert (alert.kind, alert.severity) == (AlertKind.DRIFT, Severity.CRITICAL)
+    assert alert.title == f"web ({group}) differs from what was told: 1 rule added"
+    assert [rule.peer.value for rule in alert.changes.added] == ["0.0.0.0/0"]
+    assert alert.undo.commands is not None
+    assert "revoke-security-group-ingress" in alert.undo.commands[0]
+    assert alert.unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
+
+
+def test_a_drift_is_told_once(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    region.later()
+    region.later()
+    assert len(region.told) == 1
+
+
+def test_a_difference_has_to_last_before_it_counts(region: Region, group: str) -> None:
+    record = region.open_ssh(group)
+    assert region.sweep().suspected == 1
+    region.tell(region.alert_of(record))
+    region.durable.clock.forward(GRACE.total_seconds())
+    assert region.sweep() == Sweep(groups=2)
+    assert len(region.told) == 1, "its event came after all"
+
+
+def test_a_call_that_cloudtrail_knows_and_nobody_told_is_told_late_in_full(region: Region, group: str) -> None:
+    region.trail.records = [region.open_ssh(group)]
+    assert region.later() == Sweep(groups=2, late=1)
+    (alert,) = region.told
+    assert alert.kind is AlertKind.SECURITY_GROUP_CHANGE
+    assert alert.summary.startswith("Told 20 min late: its event never arrived. ")
+    assert alert.principal is not None
+    assert alert.principal.name == "alice"
+    assert region.later() == Sweep(groups=2)
+
+
+def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: str) -> None:
+    record = region.open_ssh(group)
+    region.tell(region.alert_of(record))
+    region.trail.records = [record]
+    permission = {"IpProtocol": "tcp", "FromPort": 3389, "ToPort": 3389, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    region.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    region.later()
+    drift = region.told[-1]
+    assert drift.kind is AlertKind.DRIFT
+    assert "AuthorizeSecurityGroupIngress by alice" in drift.unknowns[0]
+
+
+def test_a_group_that_was_deleted_or_made_unseen_is_a_drift(region: Region, group: str) -> None:
+    region.ec2.delete_security_group(GroupId=group)
+    made = region.ec2.create_security_group(GroupName="new", Description="d")["GroupId"]
+    assert region.later().drifts == 2
+    titles = {alert.security_group.id: alert.title for alert in region.told if alert.security_group}
+    assert titles[group].endswith("the group is gone")
+    assert "a group that nobody told of" in titles[made]
+    assert region.later().drifts == 0
+
+
+def test_the_same_difference_at_another_time_is_another_drift(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    region.later()
+    permissions = region.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+    region.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=permissions)
+    region.later()
+    region.open_ssh(group)
+    region.later()
+    assert len({alert.id for alert in region.told}) == 3
+
+
+def test_a_drift_that_could_not_be_told_is_told_by_the_next_sweep(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    region.sweep()
+    region.durable.clock.forward(GRACE.total_seconds())
+    failing = replace(region)
+
+    def refuse(alert: Alert) -> None:
+        raise RuntimeError(alert.id)
+
+    failing.tell = refuse  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        failing.sweep()
+    assert region.sweep().drifts == 1

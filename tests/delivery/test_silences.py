@@ -1,0 +1,95 @@
+"""Silences and the gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.delivery.gate import Gate
+from chalicelib.delivery.silences import Silence, Silences
+from chalicelib.delivery.state import StateTable
+from chalicelib.logs import Log, Redactor
+from tests.support.alerts import critical_open_ssh, revoke, trial
+from tests.support.durable import World, numbered
+
+
+def silence(durable: World, when: str = "security_group.name == 'web'", **changed: object) -> Silence:
+    """A silence of two hours, written down."""
+    now = durable.clock.now()
+    made = Silence("s-1", when, "alice", "load test", now, now + timedelta(hours=2))
+    made = replace(made, **changed)  # type: ignore[arg-type] # the fields of a silence
+    durable.made.silences.add(made)
+    return made
+
+
+def log(lines: list[str]) -> Log:
+    return Log(Redactor(), write=lines.append)
+
+
+def gate(durable: World) -> Gate:
+    return Gate(durable.made.silences, durable.made.bursts)
+
+
+def test_a_silenced_alert_is_held_back_counted_once_and_listable(durable: World) -> None:
+    silence(durable)
+    for _ in range(2):
+        assert gate(durable).holds_back(revoke(), log([])) == "silence s-1"
+    ((found, listed),) = [(each, durable.made.silences.suppressed(each.id)) for each in durable.made.silences.all()]
+    assert found.count == 1
+    assert [(item.alert_id, item.severity, item.title) for item in listed] == [(revoke().id, "low", revoke().title)]
+
+
+def test_a_critical_alert_passes_a_silence_that_does_not_say_so(durable: World) -> None:
+    silence(durable)
+    assert gate(durable).holds_back(critical_open_ssh(), log([])) is None
+
+
+def test_a_critical_alert_is_held_back_by_a_silence_that_says_so(durable: World) -> None:
+    silence(durable, critical_too=True)
+    assert gate(durable).holds_back(critical_open_ssh(), log([])) == "silence s-1"
+
+
+def test_a_silence_ends_by_itself(durable: World) -> None:
+    silence(durable)
+    durable.clock.forward(2 * 3600)
+    assert gate(durable).holds_back(revoke(), log([])) is None
+
+
+def test_a_removed_silence_holds_nothing_back_and_stays_in_the_list(durable: World) -> None:
+    silence(durable)
+    assert durable.made.silences.remove("s-1")
+    durable.clock.forward(20)
+    assert gate(durable).holds_back(revoke(), log([])) is None
+    assert [each.id for each in durable.made.silences.all()] == ["s-1"]
+
+
+def test_removing_what_is_not_there_says_so(durable: World) -> None:
+    assert not durable.made.silences.remove("s-2")
+    assert durable.made.silences.all() == []
+
+
+def test_a_silence_that_concerns_other_alerts_or_fails_holds_nothing_back(durable: World) -> None:
+    silence(durable, "security_group.name == 'db'")
+    silence(durable, "length(error_free) > `0`".replace("error_free", "principal.mfa"), id="s-2")
+    assert gate(durable).holds_back(revoke(), log([])) is None
+
+
+def test_a_test_alert_passes_every_silence(durable: World) -> None:
+    silence(durable, "id", critical_too=True)
+    assert gate(durable).holds_back(trial(), log([])) is None
+
+
+def test_an_expression_that_is_none_is_refused(durable: World) -> None:
+    with pytest.raises(ValueError, match="JMESPath"):
+        silence(durable, "severity == ")
+
+
+def test_where_the_table_fails_alerts_are_sent(durable: World) -> None:
+    lines: list[str] = []
+    broken = StateTable(lambda: None, "none", sleep=lambda _: None)
+    failing = Gate(Silences(broken, durable.clock.now), replace(durable.made.bursts, table=broken))
+    assert failing.holds_back(numbered(1, like=revoke()), log(lines)) is None
+    assert len(lines) == 2
+    assert "sending" in lines[0]

@@ -1,0 +1,240 @@
+"""What each source tells of before, and where none may be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.alerts import Alert
+from chalicelib.enrichment.before import Evidence, work_out
+from chalicelib.enrichment.clients import Call
+from chalicelib.enrichment.enricher import Enricher
+from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.wire import read_interfaces
+from chalicelib.reading import read_change
+from chalicelib.records import read_record
+from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
+
+RULE = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.IPV4, "203.0.113.0/24"), "old", "sgr-1")
+OTHER = SecurityGroupRule(Direction.INGRESS, "tcp", 443, 443, Peer(PeerType.IPV4, "0.0.0.0/0"), None, "sgr-2")
+AFTER = replace(RULE, peer=Peer(PeerType.IPV4, "0.0.0.0/0"), description="new")
+MODIFY = {
+    "ModifySecurityGroupRulesRequest": {
+        "GroupId": "sg-1",
+        "SecurityGroupRule": {
+            "SecurityGroupRuleId": "sgr-1",
+            "SecurityGroupRule": {
+                "IpProtocol": "tcp",
+                "FromPort": 22,
+                "ToPort": 22,
+                "CidrIpv4": "0.0.0.0/0",
+                "Description": "new",
+            },
+        },
+    }
+}
+
+
+def record(name: str, parameters: Mapping[str, Any], source: str = "ec2.amazonaws.com") -> dict[str, Any]:
+    return {
+        "eventID": "1",
+        "eventName": name,
+        "eventSource": source,
+        "eventTime": "2026-11-23T10:00:00Z",
+        "awsRegion": "eu-west-1",
+        "recipientAccountId": "123456789012",
+        "requestParameters": parameters,
+        "responseElements": {"_return": True},
+    }
+
+
+def without_ids(*rules: SecurityGroupRule) -> tuple[SecurityGroupRule, ...]:
+    return tuple(replace(rule, id=None) for rule in rules)
+
+
+def modified(evidence: Evidence) -> Any:
+    return work_out(read_change(read_record(record("ModifySecurityGroupRules", MODIFY))), evidence)
+
+
+def test_a_snapshot_tells_the_former_rule_by_its_id() -> None:
+    known = modified(Evidence(live=(AFTER, OTHER), snapshot=(RULE, OTHER)))
+    (item,) = known.change.changes.modified
+    assert (item.before, item.after) == (RULE, AFTER)
+    assert known.change.changes.before_known
+    assert known.is_whole
+    assert known.change.unknowns == ()
+
+
+def test_live_rules_alone_tell_the_direction_but_not_the_former_values() -> None:
+    known = modified(Evidence(live=(AFTER, OTHER)))
+    (item,) = known.change.changes.modified
+    assert item.before is None
+    assert item.after.direction is Direction.INGRESS
+    assert not known.change.changes.before_known
+    assert known.before == (OTHER,)
+    assert not known.is_whole
+    assert [item.split(":")[0] for item in known.change.unknowns] == ["the former values of sgr-1"]
+
+
+def test_config_tells_the_one_rule_that_is_live_no_more() -> None:
+    (item,) = modified(Evidence(live=(AFTER, OTHER), config=without_ids(RULE, OTHER))).change.changes.modified
+    assert item.before == RULE
+
+
+def test_config_that_has_the_change_already_tells_nothing() -> None:
+    (item,) = modified(Evidence(live=(AFTER, OTHER), config=without_ids(AFTER, OTHER))).change.changes.modified
+    assert item.before is None
+
+
+def test_config_that_differs_in_more_than_one_rule_tells_nothing() -> None:
+    third = replace(OTHER, from_port=80, to_port=80)
+    (item,) = modified(Evidence(live=(AFTER, OTHER), config=without_ids(RULE, OTHER, third))).change.changes.modified
+    assert item.before is None
+
+
+def test_live_rules_that_contradict_the_change_are_a_later_state() -> None:
+    later = replace(AFTER, from_port=80, to_port=80)
+    known = modified(Evidence(live=(later, OTHER)))
+    assert known.before is None
+    assert known.change.changes.rules_after is None
+    assert "the rules right after the change: the live rules show a later state" in known.change.unknowns
+
+
+def test_where_snapshot_and_live_rules_differ_only_what_both_know_counts() -> None:
+    unseen = replace(OTHER, id="sgr-3", from_port=80, to_port=80)
+    known = modified(Evidence(live=(AFTER, OTHER, unseen), snapshot=(RULE, OTHER)))
+    assert not known.is_whole
+    assert known.before is not None
+    assert unseen not in known.before
+
+
+def test_a_rule_revoked_by_id_without_an_answer_is_told_by_the_snapshot() -> None:
+    revoke = record(
+        "RevokeSecurityGroupIngress", {"groupId": "sg-1", "securityGroupRuleIds": [{"securityGroupRuleId": "sgr-1"}]}
+    )
+    known = work_out(read_change(read_record(revoke)), Evidence(live=(OTHER,), snapshot=(RULE, OTHER)))
+    assert known.change.changes.removed == (RULE,)
+    assert known.change.changes.before_known
+    assert known.change.unknowns == ()
+
+
+def test_a_deleted_groups_rules_are_told_by_config() -> None:
+    delete = record("DeleteSecurityGroup", {"groupId": "sg-1"})
+    known = work_out(read_change(read_record(delete)), Evidence(config=without_ids(RULE, OTHER)))
+    assert known.change.changes.removed == without_ids(RULE, OTHER)
+    assert known.change.changes.rules_after == 0
+
+
+CONFIG_GROUP = {
+    "groupId": "sg-1",
+    "groupName": "web",
+    "description": "Web",
+    "vpcId": "vpc-1",
+    "tags": [{"key": "Owner", "value": "payments"}],
+    "ipPermissions": [
+        {
+            "ipProtocol": "tcp",
+            "fromPort": 22,
+            "toPort": 22,
+            "ipv4Ranges": [{"cidrIp": "203.0.113.0/24", "description": "old"}],
+            "ipRanges": ["203.0.113.0/24"],
+            "ipv6Ranges": [],
+            "prefixListIds": [],
+            "userIdGroupPairs": [],
+        }
+    ],
+    "ipPermissionsEgress": [],
+}
+
+
+def alert_of(raw: Mapping[str, Any], answers: Mapping[str, Any]) -> Alert:
+    """The alert where AWS answers just this, by action."""
+
+    def read(call: Call, _account_id: str | None, _region: str | None) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = answers.get(call.action, {})
+        return answer
+
+    names = {"123456789012": "production"}
+    return Enricher(Lookups(read, names, with_config=True)).alert_of(raw)
+
+
+def test_a_deleted_group_is_described_and_recreated_from_config() -> None:
+    answer = {"configurationItems": [{"configuration": json.dumps(CONFIG_GROUP)}]}
+    alert = alert_of(record("DeleteSecurityGroup", {"groupId": "sg-1"}), {"config:GetResourceConfigHistory": answer})
+    assert alert.security_group is not None
+    assert (alert.security_group.name, alert.security_group.owner) == ("web", "payments")
+    assert [rule.description for rule in alert.changes.removed] == ["old"]
+    assert alert.undo.commands is not None
+    assert alert.undo.commands[0].startswith("new_group=$(aws ec2 create-security-group ")
+    assert "new id" in str(alert.undo.reason)
+
+
+def test_an_endpoints_groups_are_told_whole_with_the_change_undone() -> None:
+    request = {"vpcEndpointId": "vpce-1", "addSecurityGroupIds": ["sg-2"], "removeSecurityGroupIds": ["sg-1"]}
+    endpoint = {"VpcEndpoints": [{"Groups": [{"GroupId": "sg-9"}, {"GroupId": "sg-2"}]}]}
+    alert = alert_of(record("ModifyVpcEndpoint", request), {"ec2:DescribeVpcEndpoints": endpoint})
+    assert alert.attachment is not None
+    assert alert.attachment.groups_before == ("sg-9", "sg-1")
+    assert alert.attachment.groups_after == ("sg-9", "sg-2")
+    assert alert.undo.commands == (
+        (
+            "aws ec2 modify-vpc-endpoint --region eu-west-1 --vpc-endpoint-id vpce-1 "
+            "--add-security-group-ids sg-1 --remove-security-group-ids sg-2"
+        ),
+    )
+
+
+def test_an_instances_groups_before_are_told_by_config() -> None:
+    recorded = {"configurationItems": [{"configuration": json.dumps({"securityGroups": [{"groupId": "sg-1"}]})}]}
+    request = {"instanceId": "i-1", "groupSet": {"items": [{"groupId": "sg-2"}]}}
+    alert = alert_of(record("ModifyInstanceAttribute", request), {"config:GetResourceConfigHistory": recorded})
+    assert alert.attachment is not None
+    assert alert.attachment.groups_before == ("sg-1",)
+    assert alert.undo.commands == (
+        "aws ec2 modify-instance-attribute --region eu-west-1 --instance-id i-1 --groups sg-1",
+    )
+
+
+def interface(**fields: Any) -> dict[str, Any]:
+    return {"NetworkInterfaceId": "eni-1", "Groups": [{"GroupId": "sg-1"}], "InterfaceType": "interface", **fields}
+
+
+def test_interfaces_tell_what_they_belong_to() -> None:
+    load_balancer = interface(
+        Description="ELB app/web/50dc6c495c0c9188", RequesterId="amazon-elb", RequesterManaged=True
+    )
+    lambda_ = interface(
+        Description="AWS Lambda VPC ENI-resize-1f2d3c4b-0000-4000-8000-000000000000",
+        InterfaceType="lambda",
+        RequesterManaged=True,
+    )
+    database = interface(Description="RDSNetworkInterface", RequesterId="amazon-rds", RequesterManaged=True)
+    instance = interface(Attachment={"InstanceId": "i-1"}, Association={"PublicIp": "203.0.113.9"})
+    pretender = interface(Description="RDSNetworkInterface")
+    six = interface(Ipv6Addresses=[{"Ipv6Address": "2001:db8::5"}, {"Ipv6Address": "fd00::5"}])
+    listed = [load_balancer, lambda_, database, instance, pretender, six]
+    found = read_interfaces({"NetworkInterfaces": listed})
+    assert [item.service for item in found] == ["load balancer web", "Lambda resize", "RDS", None, None, None]
+    assert (found[3].instance_id, found[3].public_addresses) == ("i-1", ("203.0.113.9",))
+    assert found[5].public_addresses == ("2001:db8::5",)
+
+
+def test_aws_managed_lists_are_named_and_low() -> None:
+    peers = {"items": [{"prefixListId": "pl-1"}]}
+    permission = {"ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "prefixListIds": peers}
+    raw = record("AuthorizeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
+    lists = {
+        "PrefixLists": [{"PrefixListId": "pl-1", "PrefixListName": "com.amazonaws.eu-west-1.s3", "OwnerId": "AWS"}]
+    }
+    alert = alert_of(raw, {"ec2:DescribeManagedPrefixLists": lists, "ec2:GetManagedPrefixListEntries": {"Entries": []}})
+    assert alert.severity == "low"
+    assert "com.amazonaws.eu-west-1.s3" in alert.exposures[0].reason
+
+
+def test_more_rules_than_one_page_are_not_taken_for_all() -> None:
+    page = {"SecurityGroupRules": [], "NextToken": "more"}
+    alert = alert_of(record("ModifySecurityGroupRules", MODIFY), {"ec2:DescribeSecurityGroupRules": page})
+    assert any(item.startswith("live rules: more than") for item in alert.unknowns)
+    assert alert.changes.rules_after is None

@@ -1,0 +1,130 @@
+"""Random groups, random changes with the real AWS CLI: what the alert tells is true, and undo undoes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.alerts import Alert
+from chalicelib.enrichment.dynamo_table import MemoryTable
+from chalicelib.enrichment.enricher import Enricher
+from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.enrichment.snapshots import GroupKey
+from tests.enrichment.world import (
+    DESCRIPTIONS,
+    Step,
+    World,
+    assert_true,
+    contents,
+    request_of,
+    rules,
+    steps,
+    true_difference,
+    undone,
+    unique,
+)
+
+CHANGES_PER_GROUP = 4
+# A rule that names a prefix list leaves no call for the interfaces.
+GIVEN_UP = "not looked up, the prefix list took the calls"
+TAGS = st.dictionaries(st.sampled_from(["Owner", "env", "a b"]), DESCRIPTIONS.filter(bool), max_size=3)
+GROUPS = st.tuples(st.lists(rules(), max_size=5).map(unique), TAGS)
+PLANS = st.lists(steps(), min_size=CHANGES_PER_GROUP, max_size=CHANGES_PER_GROUP)
+FIXTURES_STAY = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+class Story:
+    """One group, the changes made to it, and what the enricher says of each; ``made`` counts them by test."""
+
+    made: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self, test: str, world: World, lookups: Lookups, *, with_store: bool) -> None:
+        self.test = test
+        self.world = world
+        self.snapshots = Snapshots(MemoryTable()) if with_store else None
+        self.enricher = Enricher(lookups, self.snapshots)
+
+    def play(self, group: Any, plan: list[Step]) -> None:
+        listed, tags = group
+        mark = len(self.world.cloud.records)
+        group_id = self.world.new_group(listed, tags)
+        self._hear(mark)
+        for step in plan:
+            group_id = self._play_step(step, group_id)
+
+    def _hear(self, mark: int) -> None:
+        """The alerts of what happened since, so that the state table knows it."""
+        for record in list(self.world.cloud.records)[mark:]:
+            if not record["readOnly"] and "errorCode" not in record:
+                self.enricher.alert_of(record)
+
+    def _play_step(self, step: Step, group_id: str) -> str:
+        request = request_of(step, self.world, group_id)
+        if request is None:
+            return group_id
+        former, before = self.world.state(group_id), self.world.rules(group_id)
+        record = self.world.call(*request)
+        after = self.world.rules(group_id) if step.kind != "delete" else ()
+        alert = self.enricher.alert_of(record)
+        self.made[self.test] += 1
+        if self.snapshots is not None:
+            assert alert.changes.before_known, alert.unknowns
+            assert all(item.endswith(GIVEN_UP) for item in alert.unknowns), alert.unknowns
+        if not alert.changes.before_known:
+            return group_id if step.kind != "delete" else self.world.new_group((), {})
+        assert_true(alert.changes, true_difference(before, after))
+        assert alert.changes.rules_after in (len(after), None)
+        return self._undo(alert, group_id, former)
+
+    def _undo(self, alert: Alert, group_id: str, former: Any) -> str:
+        mark = len(self.world.cloud.records)
+        with undone(self.world, alert, group_id, former) as now:
+            self._hear(mark)
+            self._check_snapshot(now)
+            return now
+
+    def _check_snapshot(self, group_id: str) -> None:
+        if self.snapshots is None:
+            return
+        snapshot = self.snapshots.get(GroupKey(self.world.cloud.account_id, self.world.cloud.region, group_id))
+        assert snapshot is not None
+        assert contents(snapshot.rules or ()) == contents(self.world.rules(group_id))
+
+
+@given(group=GROUPS, plan=PLANS)
+@settings(max_examples=13, derandomize=True, suppress_health_check=FIXTURES_STAY, deadline=None, database=None)
+def test_forty_changes_are_told_truly_and_undone(world: World, lookups: Lookups, group: Any, plan: list[Step]) -> None:
+    Story("forty", world, lookups, with_store=True).play(group, plan)
+
+
+def test_they_were_forty() -> None:
+    """Of a plan's steps those are left out that the group has nothing for."""
+    assert Story.made["forty"] >= 40 or not Story.made["forty"]
+
+
+@given(group=GROUPS, plan=PLANS)
+@settings(max_examples=10, derandomize=True, suppress_health_check=FIXTURES_STAY, deadline=None, database=None)
+def test_what_is_told_without_a_state_table_is_true(
+    world: World, lookups: Lookups, group: Any, plan: list[Step]
+) -> None:
+    Story("without", world, lookups, with_store=False).play(group, plan)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_store", [True, False])
+@given(group=GROUPS, plan=PLANS)
+@settings(max_examples=60, suppress_health_check=FIXTURES_STAY, deadline=None)
+def test_hundreds_of_changes_are_told_truly_and_undone(
+    world: World, lookups: Lookups, with_store: bool, group: Any, plan: list[Step]
+) -> None:
+    Story("hundreds", world, lookups, with_store=with_store).play(group, plan)
+
+
+@pytest.mark.slow
+def test_they_were_three_hundred() -> None:
+    assert Story.made["hundreds"] >= 300 or not Story.made["hundreds"]

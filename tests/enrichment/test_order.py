@@ -1,0 +1,155 @@
+"""Events that come late, twice or in the wrong order leave the snapshot equal to the live group."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.enrichment.dynamo_table import MemoryTable
+from chalicelib.enrichment.enricher import Enricher
+from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, fold, observed, play, trimmed
+from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from tests.enrichment.world import Step, World, contents, request_of, rules, steps, unique
+
+KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def rule(rule_id: str, port: int, description: str | None = None) -> SecurityGroupRule:
+    peer = Peer(PeerType.IPV4, "203.0.113.0/24")
+    return SecurityGroupRule(Direction.INGRESS, "tcp", port, port, peer, description, rule_id)
+
+
+def past(event_id: str, seconds: int, **effect: Any) -> PastChange:
+    return PastChange(event_id, NOON + timedelta(seconds=seconds), "X", "alice", **effect)
+
+
+SNAPSHOT = Snapshot(KEY, base=(rule("sgr-1", 22),), base_time=NOON, known_since=NOON)
+
+
+def test_a_late_event_takes_the_place_of_its_time() -> None:
+    first = past("1", 10, modified=(ModifiedRule(None, rule("sgr-1", 80)),))
+    second = past("2", 20, modified=(ModifiedRule(None, rule("sgr-1", 443)),))
+    late = fold(fold(SNAPSHOT, second), first)
+    assert late.rules == (rule("sgr-1", 443),)
+    assert late.rules_before("1", first.event_time) == (rule("sgr-1", 22),)
+    assert late.rules_before("2", second.event_time) == (rule("sgr-1", 80),)
+
+
+def test_an_event_that_comes_twice_is_told_the_same_and_changes_nothing() -> None:
+    added = past("1", 10, added=(rule("sgr-2", 80),))
+    removed = past("2", 20, removed=(rule("sgr-2", 80),))
+    done = fold(fold(SNAPSHOT, added), removed)
+    assert fold(done, added) == done
+    assert done.rules_before("1", added.event_time) == (rule("sgr-1", 22),)
+
+
+def test_live_rules_decide_between_events_of_one_second() -> None:
+    one = past("1", 10, modified=(ModifiedRule(None, rule("sgr-1", 80)),))
+    two = past("2", 10, modified=(ModifiedRule(None, rule("sgr-1", 443)),))
+    live = (rule("sgr-1", 443),)
+    assert fold(fold(SNAPSHOT, two, live), one, live).rules == live
+    assert fold(fold(SNAPSHOT, one, live), two, live).rules == live
+
+
+def test_a_rule_is_not_removed_before_it_was_added_in_the_same_second() -> None:
+    added = past("1", 10, added=(rule("sgr-2", 80),))
+    removed = past("2", 10, gone=("sgr-2",))
+    assert fold(fold(SNAPSHOT, added), removed).rules == SNAPSHOT.base
+    live = SNAPSHOT.base
+    assert fold(fold(SNAPSHOT, removed, live), added, live).rules == SNAPSHOT.base
+
+
+def test_what_the_base_holds_already_is_only_remembered() -> None:
+    early = past("0", -10, removed=(rule("sgr-1", 22),))
+    assert fold(SNAPSHOT, early).rules == SNAPSHOT.base
+    assert fold(SNAPSHOT, early).rules_before("0", early.event_time) is None
+
+
+def test_old_history_is_played_into_the_base() -> None:
+    added = past("1", 10, added=(rule("sgr-2", 80),))
+    later = trimmed(fold(SNAPSHOT, added), NOON + timedelta(days=3))
+    assert later.history == ()
+    assert later.base == (rule("sgr-1", 22), rule("sgr-2", 80))
+
+
+def test_a_drift_that_was_told_is_history_like_any_change() -> None:
+    live = (rule("sgr-1", 22), rule("sgr-9", 3389))
+    told = observed(SNAPSHOT, live, NOON + timedelta(minutes=5))
+    assert told.rules == live
+    assert observed(told, live, NOON + timedelta(minutes=10)) == told
+    late = fold(told, past("1", 60, added=(rule("sgr-9", 3389),)))
+    assert late.rules is not None
+    assert contents(late.rules) == contents(live)
+
+
+@st.composite
+def histories(draw: Any) -> list[PastChange]:
+    """What really happened to a group, event by event, a second or less apart."""
+    live, events, seconds = [*(SNAPSHOT.base or ())], [], 0
+    for number in range(draw(st.integers(1, 8))):
+        seconds += draw(st.sampled_from([1, 1, 5]))
+        kind = draw(st.sampled_from(["add", "remove", "modify"]))
+        if kind == "add" or not live:
+            new = rule(f"sgr-n{number}", 1000 + number)
+            live.append(new)
+            events.append(past(str(number), seconds, added=(new,)))
+            continue
+        place = draw(st.integers(0, len(live) - 1))
+        old = live[place]
+        if kind == "remove":
+            del live[place]
+            events.append(past(str(number), seconds, removed=(old,)))
+        else:
+            live[place] = rule(str(old.id), 2000 + number, f"step {number}")
+            events.append(past(str(number), seconds, modified=(ModifiedRule(None, live[place]),)))
+    return events
+
+
+@given(events=histories(), data=st.data())
+def test_any_order_with_repeats_gives_the_rules_of_the_right_order(events: list[PastChange], data: Any) -> None:
+    assert SNAPSHOT.base is not None
+    arrivals = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=4))]))
+    snapshot = SNAPSHOT
+    for event in arrivals:
+        snapshot = fold(snapshot, event)
+    assert snapshot.rules is not None
+    assert contents(snapshot.rules) == contents(play(SNAPSHOT.base, events))
+
+
+@given(
+    group=st.lists(rules(), max_size=4).map(unique),
+    plan=st.lists(steps(), min_size=4, max_size=6),
+    data=st.data(),
+)
+@settings(
+    max_examples=8,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],  # each example is dozens of calls: shrinking would take minutes
+    suppress_health_check=list(HealthCheck),
+)
+def test_shuffled_and_repeated_events_of_the_local_cloud_leave_the_snapshot_live(
+    world: World, lookups: Lookups, group: Any, plan: list[Step], data: Any
+) -> None:
+    snapshots = Snapshots(MemoryTable())
+    enricher = Enricher(lookups, snapshots)
+    mark = len(world.cloud.records)
+    group_id = world.new_group(group, {})
+    for step in plan:
+        request = request_of(step, world, group_id) if step.kind != "delete" else None
+        if request is not None:
+            world.call(*request)
+    made = [item for item in list(world.cloud.records)[mark:] if not item["readOnly"] and "errorCode" not in item]
+    arrivals = data.draw(st.permutations([*made, *data.draw(st.lists(st.sampled_from(made), max_size=3))]))
+    for record in arrivals:
+        enricher.alert_of(record)
+    snapshot = snapshots.get(GroupKey(world.cloud.account_id, world.cloud.region, group_id))
+    assert snapshot is not None
+    assert contents(snapshot.rules or ()) == contents(world.rules(group_id))

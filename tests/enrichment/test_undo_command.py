@@ -1,0 +1,149 @@
+"""``sgwatch undo``: prints, asks, runs, and refuses where something changed again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from chalicelib.alerts import Alert, to_json
+from chalicelib.enrichment.dynamo_table import MemoryTable
+from chalicelib.enrichment.enricher import Enricher
+from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.snapshot_store import Snapshots
+from sgwatch.commands.undo import undo
+from tests.enrichment.world import World
+from tests.support.shell_aws import AwsShell
+
+WORLD_SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+INNER_SSH = {**WORLD_SSH, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+
+
+def run(*arguments: str, **given: Any) -> Result:
+    app = typer.Typer()
+    app.command()(undo)
+    return CliRunner().invoke(app, list(arguments), **given)
+
+
+@pytest.fixture
+def on_path(shell: AwsShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", shell.path)
+
+
+def authorize(world: World, group_id: str, permission: dict[str, Any]) -> dict[str, Any]:
+    return world.call("authorize-security-group-ingress", {"GroupId": group_id, "IpPermissions": [permission]})
+
+
+def written(alert: Alert, folder: Path) -> str:
+    path = folder / "alert.json"
+    path.write_text(json.dumps(to_json(alert)))
+    return str(path)
+
+
+@pytest.fixture
+def opened(world: World, lookups: Lookups, tmp_path: Path, on_path: None) -> tuple[str, str]:
+    """A group that was opened, and the file with the alert of it."""
+    group_id = world.new_group((), {})
+    alert = Enricher(lookups).alert_of(authorize(world, group_id, WORLD_SSH))
+    return group_id, written(alert, tmp_path)
+
+
+def ingress(world: World, group_id: str) -> int:
+    return sum(rule.direction == "ingress" for rule in world.rules(group_id))
+
+
+def test_the_commands_are_printed_and_nothing_is_run(world: World, opened: tuple[str, str]) -> None:
+    group_id, path = opened
+    done = run(path)
+    assert done.exit_code == 0
+    assert done.stdout.startswith("aws ec2 revoke-security-group-ingress --region eu-west-1")
+    assert ingress(world, group_id) == 1
+
+
+def test_apply_shows_the_difference_and_asks(world: World, opened: tuple[str, str]) -> None:
+    group_id, path = opened
+    done = run(path, "--apply", input="n\n")
+    assert done.exit_code == 1
+    assert "- ingress tcp/22 from 0.0.0.0/0" in done.stderr
+    assert ingress(world, group_id) == 1
+
+
+def test_apply_runs_them_after_a_yes(world: World, opened: tuple[str, str]) -> None:
+    group_id, path = opened
+    done = run(path, "--apply", input="y\n")
+    assert done.exit_code == 0, done.stderr
+    assert ingress(world, group_id) == 0
+
+
+def test_yes_runs_them_without_asking(world: World, opened: tuple[str, str]) -> None:
+    group_id, path = opened
+    assert run(path, "--apply", "--yes").exit_code == 0
+    assert ingress(world, group_id) == 0
+
+
+def test_nothing_is_run_where_the_group_has_changed_again(world: World, opened: tuple[str, str]) -> None:
+    group_id, path = opened
+    authorize(world, group_id, INNER_SSH)
+    done = run(path, "--apply", "--yes")
+    assert done.exit_code == 1
+    assert "has changed again since" in done.stderr
+    assert ingress(world, group_id) == 2
+
+
+def test_a_change_that_was_undone_already_is_not_undone_twice(world: World, opened: tuple[str, str]) -> None:
+    _, path = opened
+    assert run(path, "--apply", "--yes").exit_code == 0
+    assert run(path, "--apply", "--yes").exit_code == 1
+
+
+def test_a_deleted_group_comes_back_with_its_rules_and_says_that_its_id_differs(
+    world: World, lookups: Lookups, tmp_path: Path, on_path: None
+) -> None:
+    enricher = Enricher(lookups, Snapshots(MemoryTable()))
+    mark = len(world.cloud.records)
+    group_id = world.new_group((), {"Team": "a 'b' $c"})
+    authorize(world, group_id, WORLD_SSH)
+    for record in list(world.cloud.records)[mark:]:
+        if not record["readOnly"]:
+            enricher.alert_of(record)
+    former = world.state(group_id)
+    alert = enricher.alert_of(world.call("delete-security-group", {"GroupId": group_id}))
+    done = run(written(alert, tmp_path), "--apply", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert "new id" in done.stderr
+    now = world.group_named(former.name)
+    assert now != group_id
+    assert world.state(now) == former
+    assert run(written(alert, tmp_path), "--apply", "--yes").exit_code == 1
+
+
+def test_a_record_is_enriched_first(world: World, lookups: Lookups, tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(authorize(world, world.new_group((), {}), WORLD_SSH)))
+    done = run(str(path))
+    assert done.exit_code == 0
+    assert "revoke-security-group-ingress" in done.stdout
+
+
+def test_an_event_is_found_by_its_id(world: World, lookups: Lookups) -> None:
+    done = run(authorize(world, world.new_group((), {}), WORLD_SSH)["eventID"])
+    assert done.exit_code == 0, done.stderr
+    assert "revoke-security-group-ingress" in done.stdout
+
+
+def test_an_event_that_nobody_knows_is_refused(lookups: Lookups) -> None:
+    done = run("0f9c2f2e-0000-4000-8000-000000000000")
+    assert done.exit_code == 2
+    assert "CloudTrail knows no such event" in done.stderr
+
+
+def test_what_cannot_be_undone_says_why(world: World, lookups: Lookups, tmp_path: Path) -> None:
+    group_id = world.new_group((), {})
+    alert = Enricher(lookups).alert_of(world.call("delete-security-group", {"GroupId": group_id}))
+    done = run(written(alert, tmp_path))
+    assert done.exit_code == 1
+    assert "not in the record" in done.stderr

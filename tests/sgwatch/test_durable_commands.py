@@ -1,0 +1,331 @@
+"""setup, teardown, redrive and silence against moto, functions deployed as Chalice names them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner
+
+from chalicelib.delivery.envelope import Delivery, encode
+from chalicelib.delivery.queue import Buried, Queue
+from sgwatch.commands import redrive, setup, teardown
+from sgwatch.commands.silence import app as silence
+from sgwatch.durable_mending import differences
+from sgwatch.durable_stack import Stack, StackError
+from sgwatch.durable_template import Place, package_template
+from tests.support.alerts import critical_open_ssh
+from tests.support.durable import Clock, numbered
+
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+PLACE = Place("dev", "aws", REGION, ACCOUNT, f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call")
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+Client = Callable[[str], Any]
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        yield cache(boto3.client)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"stages": {"dev": {"environment_variables": {"LOG_LEVEL": "debug"}}}}))
+    return path
+
+
+def deploy(client: Client) -> None:
+    """The two functions and the event source mapping that `chalice deploy` makes."""
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = client("iam").create_role(RoleName="sgwatch-dev", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as bundle:
+        bundle.writestr("app.py", "")
+    for handler in ("alert_on_change", "deliver"):
+        client("lambda").create_function(
+            FunctionName=PLACE.function(handler),
+            Runtime="python3.13",
+            Role=role,
+            Handler=f"app.{handler}",
+            Code={"ZipFile": packed.getvalue()},
+        )
+    client("lambda").create_event_source_mapping(
+        EventSourceArn=PLACE.queue_arn(PLACE.queue), FunctionName=PLACE.function("deliver"), BatchSize=1
+    )
+
+
+def ready(client: Client, config: Path) -> None:
+    """A stage that was set up, deployed and set up again."""
+    assert setup.run(PLACE, client, config, yes=True) == 1
+    deploy(client)
+    assert setup.run(PLACE, client, config, yes=True) == 0
+
+
+def test_setup_shows_the_change_set_makes_it_and_says_what_is_next(
+    client: Client, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert setup.run(PLACE, client, config, yes=True) == 1
+    said = capsys.readouterr().out
+    assert "  add AWS::SQS::Queue Deliveries" in said
+    assert "Next: chalice deploy --stage dev" in said
+    variables = json.loads(config.read_text())["stages"]["dev"]["environment_variables"]
+    assert variables == {
+        "LOG_LEVEL": "debug",
+        "DELIVERY_QUEUE": "sgwatch-dev-deliveries.fifo",
+        "STATE_TABLE": "sgwatch-dev-state",
+    }
+
+
+def test_setup_sets_what_chalice_has_no_setting_for(client: Client, config: Path) -> None:
+    ready(client, config)
+    alert = client("lambda").get_function_event_invoke_config(FunctionName="sgwatch-dev-alert_on_change")
+    assert alert["MaximumRetryAttempts"] == 2
+    assert alert["DestinationConfig"]["OnFailure"]["Destination"].endswith(":sgwatch-dev-failed-events")
+    (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_second_setup_changes_nothing(client: Client, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ready(client, config)
+    before = config.read_text()
+    capsys.readouterr()
+    assert setup.run(PLACE, client, config, yes=False) == 0, "nothing is asked where nothing would change"
+    assert "would" not in capsys.readouterr().out
+    assert config.read_text() == before
+    assert list(differences(PLACE, client)) == []
+
+
+def damage_queue(client: Client) -> None:
+    url = client("sqs").get_queue_url(QueueName=PLACE.queue)["QueueUrl"]
+    client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+
+
+def lose_dead_letter_queue(client: Client) -> None:
+    url = client("sqs").get_queue_url(QueueName=PLACE.dead_letters)["QueueUrl"]
+    client("sqs").delete_queue(QueueUrl=url)
+
+
+def forget_nothing(client: Client) -> None:
+    off = {"AttributeName": "expires_at", "Enabled": False}
+    client("dynamodb").update_time_to_live(TableName=PLACE.table, TimeToLiveSpecification=off)
+
+
+def lose_alarm(client: Client) -> None:
+    client("cloudwatch").delete_alarms(AlarmNames=["sgwatch-dev-undelivered"])
+
+
+def mute_alarm(client: Client) -> None:
+    client("cloudwatch").disable_alarm_actions(AlarmNames=["sgwatch-dev-undelivered"])
+
+
+def lose_failures(client: Client) -> None:
+    client("lambda").delete_function_event_invoke_config(FunctionName=PLACE.function("alert_on_change"))
+
+
+def answer_for_nothing(client: Client) -> None:
+    (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    client("lambda").update_event_source_mapping(UUID=mapping["UUID"], FunctionResponseTypes=[])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_queue,
+        lose_dead_letter_queue,
+        forget_nothing,
+        lose_alarm,
+        mute_alarm,
+        lose_failures,
+        answer_for_nothing,
+    ],
+)
+def test_setup_mends_what_somebody_changed_by_hand(
+    client: Client, config: Path, damage: Callable[[Client], None]
+) -> None:
+    ready(client, config)
+    damage(client)
+    assert list(differences(PLACE, client))
+    assert setup.run(PLACE, client, config, yes=True) == 0
+    assert list(differences(PLACE, client)) == []
+
+
+def test_setup_that_is_not_agreed_to_changes_nothing(
+    client: Client, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = config.read_text()
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert setup.run(PLACE, client, config, yes=False) == 1
+    assert client("sqs").list_queues().get("QueueUrls", []) == []
+    assert config.read_text() == before
+
+
+class RollingBack:
+    """CloudFormation that rolls an update back: the API's own answers, in their order."""
+
+    def __init__(self) -> None:
+        self.exceptions = boto3.client("cloudformation").exceptions
+
+    def describe_stacks(self, **_: Any) -> Any:
+        return {"Stacks": [{"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]}
+
+    def create_change_set(self, **_: Any) -> None:
+        pass
+
+    def describe_change_set(self, **_: Any) -> Any:
+        change = {"Action": "Modify", "ResourceType": "AWS::SQS::Queue", "LogicalResourceId": "Deliveries"}
+        return {"Status": "CREATE_COMPLETE", "Changes": [{"ResourceChange": change}]}
+
+    def execute_change_set(self, **_: Any) -> None:
+        pass
+
+    def describe_stack_events(self, **_: Any) -> Any:
+        event = {"ResourceStatus": "UPDATE_FAILED", "LogicalResourceId": "Deliveries", "ResourceStatusReason": "no"}
+        return {"StackEvents": [event]}
+
+
+def test_a_failed_update_says_why_and_leaves_settings_and_resources_as_they_were(client: Client, config: Path) -> None:
+    ready(client, config)
+    before = config.read_text()
+
+    def failing(service: str) -> Any:
+        return RollingBack() if service == "cloudformation" else client(service)
+
+    with pytest.raises(StackError, match="UPDATE_ROLLBACK_COMPLETE: Deliveries: no"):
+        setup.run(PLACE, failing, config, yes=True)
+    assert config.read_text() == before
+    assert list(differences(PLACE, client)) == []
+
+
+def test_teardown_waits_for_the_function_to_go_and_shows_what_is_left(
+    client: Client, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready(client, config)
+    bury(client, "slack", 1)
+    capsys.readouterr()
+    assert teardown.run(PLACE, client, config, yes=True) == 1
+    assert "sgwatch-dev-undelivered.fifo: 1 messages" in capsys.readouterr().out
+    assert "DELIVERY_QUEUE" not in config.read_text()
+    client("lambda").delete_function(FunctionName=PLACE.function("deliver"))
+    assert teardown.run(PLACE, client, config, yes=True) == 0
+    assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
+
+
+def bury(client: Client, destination: str, number: int) -> None:
+    """A dead letter."""
+    body = encode(Delivery(destination, numbered(number), Clock().now()))
+    queue = Queue(lambda: client("sqs"), PLACE.queue)
+    queue.bury(Buried(body, "it answered HTTP 404", destination, f"d{number}", f"m{number}", f"{destination}/g"))
+
+
+def waiting(client: Client, name: str) -> int:
+    url = client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    found = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+def test_a_dry_run_shows_what_waits_and_why_and_leaves_it(
+    client: Client, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    bury(client, "slack", 1)
+    capsys.readouterr()
+    for _ in range(2):
+        assert redrive.run(PLACE, client, None, dry_run=True) == 1
+        line = capsys.readouterr().out
+        assert f"slack  {critical_open_ssh().title}: it answered HTTP 404" in line
+    assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (0, 1)
+
+
+def test_redrive_sends_again_what_is_for_one_destination(client: Client, config: Path) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    for number, name in enumerate(("slack", "slack", "webhook")):
+        bury(client, name, number)
+    assert redrive.run(PLACE, client, "slack", dry_run=False) == 0
+    assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (2, 1)
+    assert redrive.run(PLACE, client, None, dry_run=False) == 0
+    assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (3, 0)
+
+
+def test_a_message_that_cannot_be_read_is_shown_and_stays(client: Client, config: Path) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    Queue(lambda: client("sqs"), PLACE.queue).bury(Buried("{", "the message is not JSON", "", "", "m", "g"))
+    assert redrive.run(PLACE, client, None, dry_run=False) == 1
+    assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (0, 1)
+
+
+def test_events_that_the_alert_function_failed_on_are_given_to_it_again(client: Client, config: Path) -> None:
+    ready(client, config)
+    url = client("sqs").get_queue_url(QueueName=PLACE.failed_events)["QueueUrl"]
+    arn = client("lambda").get_function_configuration(FunctionName=PLACE.function("alert_on_change"))["FunctionArn"]
+    document = {
+        "requestContext": {"functionArn": arn, "condition": "RetriesExhausted"},
+        "requestPayload": {"detail": {}},
+        "responsePayload": {"errorMessage": "NotDelivered: the queue is gone"},
+    }
+    client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(document))
+    invoked: list[dict[str, Any]] = []
+
+    class Lambda:
+        def invoke(self, **arguments: Any) -> None:
+            invoked.append(arguments)
+
+    def watched(service: str) -> Any:
+        return Lambda() if service == "lambda" else client(service)
+
+    assert redrive.run(PLACE, watched, None, dry_run=False) == 0
+    assert invoked == [{"FunctionName": arn, "InvocationType": "Event", "Payload": b'{"detail": {}}'}]
+    assert waiting(client, PLACE.failed_events) == 0
+
+
+def test_silences_are_added_listed_and_removed(client: Client, config: Path) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    runner = CliRunner()
+
+    def sgwatch(*arguments: str) -> Any:
+        return runner.invoke(silence, [*arguments, "--stage", "dev"])
+
+    made = sgwatch("add", "--when", "security_group.name == 'web'", "--for", "2h", "--reason", "load test")
+    assert made.exit_code == 0, made.output
+    (listed,) = [json.loads(line) for line in sgwatch("list", "--json").stdout.splitlines()]
+    assert listed["id"] == made.stdout.strip()
+    assert (listed["reason"], listed["critical_too"], listed["held_back"]) == ("load test", False, 0)
+    assert listed["author"].startswith("arn:aws:")
+    assert sgwatch("remove", listed["id"]).exit_code == 0
+    assert sgwatch("list").stdout == ""
+    assert "ended" in sgwatch("list", "--all").stdout
+    assert sgwatch("remove", "nobody").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--when", "severity ==", "--for", "2h", "--reason", "r"], "not a JMESPath expression"),
+        (["--when", "severity", "--for", "2 hours", "--reason", "r"], "is not a time such as 30m"),
+        (["--when", "severity", "--for", "91d", "--reason", "r"], "90 days at most"),
+        (["--when", "severity", "--for", "2h", "--reason", " "], "say why"),
+    ],
+)
+def test_a_silence_with_a_wrong_option_is_refused(arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(silence, ["add", *arguments])
+    assert done.exit_code == 2
+    assert said in done.output
+
+
+def test_the_package_template_wires_the_functions_to_the_same_resources() -> None:
+    document = json.loads(package_template())
+    assert document["Resources"]["Deliveries"]["Type"] == "AWS::SQS::Queue"
+    source = document["Resources"]["Deliver"]["Properties"]["Events"]["DeliverSqsEventSource"]
+    assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
