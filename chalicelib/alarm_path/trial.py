@@ -29,8 +29,10 @@ from chalicelib.alarm_path.sample_requests import requests
 from chalicelib.alarm_path.wording import in_words
 from chalicelib.catalog import EC2
 
-# Combinations of answers per event; a pattern of 1,024 characters hardly needs a hundred.
+# Combinations of answers per event; a pattern of 1,024 characters hardly needs a hundred. Together, a group's
+# hundred filters may hold so many conditions that fewer have to do: what is left out makes the answer unknown.
 _MAX_COMBINATIONS = 4_000
+_MAX_ANSWERS = 40_000
 
 Answers: TypeAlias = tuple[Verdict, ...]
 
@@ -142,11 +144,12 @@ def _possible_answers(found: tuple[Condition, ...], event: str) -> tuple[set[Ans
     # Only with a wildcard at the root do conditions on callers depend on the event.
     whole = any(_may_depend_on_event(condition.selector) for condition in of_callers)
     called, all_callers = _answers_of_callers(of_callers, *((event,) if whole else ("",)))
-    complete = all_requests and all_callers and len(requested) * len(called) <= _MAX_COMBINATIONS
+    limit = _limit(found)
+    complete = all_requests and all_callers and len(requested) * len(called) <= limit
     order = [(*of_callers, *of_requests).index(condition) for condition in found]
     joined = {
         tuple((*caller, *request)[place] for place in order)
-        for caller in called[: max(1, _MAX_COMBINATIONS // len(requested))]
+        for caller in called[: max(1, limit // len(requested))]
         for request in requested
     }
     return joined, complete
@@ -177,19 +180,23 @@ def _combined(
     for place, condition in enumerate(found):
         by_selector.setdefault(condition.selector, []).append(place)
     combined: set[Answers] = set()
-    complete = True
+    complete, limit = True, _limit(found)
     for sample, is_service in samples:
         partial: set[Answers] = {(Verdict.NO_MATCH,) * len(found)}
         for selector, places in by_selector.items():
             here = [found[place] for place in places]
             values = _distinct(found_values(selector, sample, here, is_service=is_service))
             options = {tuple(condition_verdict(condition, value) for condition in here) for value in values}
-            if len(partial) * len(options) > _MAX_COMBINATIONS:
+            if len(partial) * len(options) > limit:
                 complete = False
                 options = set(sorted(options)[:1])
             partial = {_placed(answers, places, option) for answers in partial for option in options}
         combined |= partial
     return tuple(sorted(combined)), complete
+
+
+def _limit(found: Sequence[Condition]) -> int:
+    return max(1, min(_MAX_COMBINATIONS, _MAX_ANSWERS // max(1, len(found))))
 
 
 def _distinct(values: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:

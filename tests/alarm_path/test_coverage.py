@@ -249,3 +249,10 @@ def test_a_pattern_made_to_be_slow_is_judged() -> None:
     names = ("userIdentity.arn", "sourceIPAddress", "userAgent", "awsRegion", "userIdentity.principalId")
     clauses = [f'$.{names[n % len(names)]} != "*{n}{n}*"' for n in range(24)]
     assert coverage("{ " + " && ".join(clauses) + " }").status("CreateSecurityGroup") is Status.SOMETIMES
+
+
+def test_more_combinations_than_can_be_tried_are_unknown_and_never_taken_for_all() -> None:
+    clauses = ('$.userIdentity.arn = "*u{n}"', '$.sourceIPAddress = "10.{n}.*"', '$.userAgent = "a{n}*"')
+    both = " && ".join(f"({clause})" for clause in ("$.eventName = CreateSecurityGroup", *clauses))
+    judged = union_coverage("{ " + both.replace("{n}", str(number)) + " }" for number in range(40))
+    assert judged.status("CreateSecurityGroup") == "unknown"
