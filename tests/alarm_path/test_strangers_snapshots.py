@@ -34,8 +34,8 @@ def statement(**keys: Any) -> Document:
     return {"Effect": "Allow", "Principal": service, "Action": "sns:Publish", "Resource": TOPIC, **keys}
 
 
-# What SNS gives a topic that is made without a policy.
-# https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
+# What the console gives a topic that is made without a policy, its actions shortened.
+# https://github.com/awsdocs/iam-user-guide/issues/111
 DEFAULT_POLICY = {
     "Version": "2008-10-17",
     "Id": "__default_policy_ID",
