@@ -114,13 +114,13 @@ def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Pat
         aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
     )
     ec2.create_security_group(GroupName="pasted", Description="d")
-    logs = ""
+    logs, said = "", "sgwatch-dev-alert_on_change  REPORT RequestId"
     deadline = time.monotonic() + 15
-    while "REPORT RequestId" not in logs and time.monotonic() < deadline:
-        command = [*COMMAND, "logs", "alert", "--port", str(running.port)]
+    while said not in logs and time.monotonic() < deadline:
+        command = [*COMMAND, "logs", "alert_on_change", "--port", str(running.port)]
         environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
         logs = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
-    assert "sgwatch-dev-alert_on_change  REPORT RequestId" in logs
+    assert said in logs
     said = running.end()
     assert "low" in said
     assert "Security group pasted" in said
