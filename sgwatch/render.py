@@ -36,7 +36,7 @@ STYLES = {
 _SIGNS = {"+": "green", "-": "red", "~": "yellow", "×": "magenta"}
 # Longer lines than this are hard to read, however wide the window is.
 _READABLE = 110
-_LABEL = 7
+_LABEL = len("Attached to") + 2
 
 
 def show(console: Console, alert: Alert) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
+import shutil
 import time
-from contextlib import ExitStack
+import warnings
+from collections.abc import Mapping
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -15,11 +22,14 @@ from rich.text import Text
 
 from chalicelib.alerts import from_json
 from localcloud.baseline import ONCALL, make_alarm_path
+from localcloud.callers import PARTITION
 from localcloud.cloud import LocalCloud
 from localcloud.deploy import DeployError
-from localcloud.session import Interrupted, ended_by_signals, running
+from localcloud.session import Interrupted, ended_by_signals, running, variables_of
 from localcloud.story import STEPS, StoryError, Told, play
+from sgwatch.commands import setup
 from sgwatch.commands.local import COLORS
+from sgwatch.durable_template import Place
 from sgwatch.render import show
 
 DEPLOY = """\
@@ -60,9 +70,29 @@ def demo(
 
 
 def _start(console: Console, stack: ExitStack, stage: str) -> LocalCloud:
+    project = Path.cwd()
+    config = Path(stack.enter_context(TemporaryDirectory(prefix="sgwatch-demo-"))) / "config.json"
+    shutil.copy(project / ".chalice" / "config.json", config)
+    variables = partial(_variables, config=config, stage=stage)
     with console.status("Starting a local AWS and deploying sgwatch into it …"):
-        cloud, _ = stack.enter_context(running(Path.cwd(), stage=stage, on_started=make_alarm_path))
+        cloud, _ = stack.enter_context(running(project, stage=stage, on_started=make_alarm_path, variables=variables))
+        _set_up(cloud, config, stage)
     return cloud
+
+
+def _variables(cloud: LocalCloud, config: Path, stage: str) -> Mapping[str, str]:
+    """The settings of durable delivery, whose state table knows what a rule was before; no change is gathered."""
+    _set_up(cloud, config, stage)
+    wired: dict[str, str] = json.loads(config.read_text())["stages"][stage]["environment_variables"]
+    return {**wired, **variables_of(cloud), "BURST_WINDOW": "0"}
+
+
+def _set_up(cloud: LocalCloud, config: Path, stage: str) -> None:
+    place = Place(stage, PARTITION, cloud.region, cloud.account_id)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        # moto names the kinds of resource that it does not make.
+        warnings.simplefilter("ignore")
+        setup.run(place, cache(cloud.client), config, yes=True)
 
 
 def _play(console: Console, cloud: LocalCloud) -> list[Told]:
