@@ -48,8 +48,9 @@ def deploy(
     variables: Mapping[str, str] | None = None,
 ) -> Deployed:
     """Copy the project into ``folder`` and deploy a stage; ``variables`` are added to the functions' environment."""
-    copy = folder / "project"
-    copy.mkdir(parents=True, exist_ok=True)
+    copy, temporary = folder / "project", folder / "temporary"
+    for made in (copy, temporary):
+        made.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         source = project / name
         if source.is_dir():
@@ -59,7 +60,9 @@ def deploy(
     if variables:
         _add_variables(copy / ".chalice" / "config.json", stage, variables)
     command = [sys.executable, "-c", CHALICE, "deploy", "--stage", stage, "--connection-timeout", "60"]
-    return Deployed(copy, _run(command, copy, _environment(copy, environment)))
+    # Chalice leaves its temporary folders behind where it is killed; there they go along with ours.
+    settings = _environment(copy, environment) | {"TMPDIR": str(temporary)}
+    return Deployed(copy, _run(command, copy, settings))
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> str:

@@ -99,8 +99,8 @@ def test_a_function_past_its_timeout_is_killed(small: LocalCloud, run: Callable[
     began = time.monotonic()
     answer = run("sleep", seconds=30)
     assert answer.error == "Unhandled"
-    assert "Task timed out after 2.00 seconds" in answer.payload["errorMessage"]
-    assert time.monotonic() - began < 6
+    assert "Task timed out after 5.00 seconds" in answer.payload["errorMessage"]
+    assert time.monotonic() - began < 25
     assert not run("count").error  # the next event gets a new process
 
 
