@@ -205,6 +205,8 @@ def chain() -> list[dict[str, str]]:
     for account_id, regions in list(cloudwatch_backends.items()):
         for region, backend in list(regions.items()):
             for alarm in list(backend.alarms.values()):
+                if str(alarm.namespace).startswith("AWS/"):  # AWS's own metrics, which no metric filter can publish
+                    continue
                 links.append(_link("alarm", alarm.name, "pass" if alarm.actions_enabled else "fail", alarm.state_value))
                 links += _subscribers(account_id, region, alarm.alarm_actions)
     return links
