@@ -187,9 +187,11 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
     rule_ids = tuple(filter(None, described))
     if not change.succeeded:
         return _attempted(change, requested, rule_ids)
-    if not (requested.rules or rule_ids or requested.gaps):
+    named = bool(requested.rules or rule_ids or requested.gaps)
+    if requested.problems and not named:
         raise _nothing_read(requested.problems)
-    unknowns = ["the former descriptions: the record carries new ones only"]
+    unknowns = [] if named else ["which descriptions changed: the record names no rule"]
+    unknowns += ["the former descriptions: the record carries new ones only"]
     unknowns += [
         f"the rule {key}, now described {described[key]!r}: the record names it by id only" for key in rule_ids
     ]

@@ -256,6 +256,12 @@ def test_described_by_ids_says_the_new_text_and_the_id(wrapper: bool) -> None:
     assert said(change, r.RULE_ID, "mail")
 
 
+def test_a_description_call_that_names_no_rule_opened_nothing_and_says_so() -> None:
+    change = change_of(r.describe_by_ids(False) | {"requestParameters": {"groupId": r.GROUP_ID}})
+    assert not change.changes.modified
+    assert said(change, "names no rule")
+
+
 def test_create_takes_the_id_from_the_answer_and_lists_no_rule() -> None:
     change = change_of(r.create())
     assert (change.group_id, change.group_name, change.vpc_id) == (r.GROUP_ID, "web", r.VPC_ID)
