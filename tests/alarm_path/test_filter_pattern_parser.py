@@ -179,6 +179,11 @@ def test_a_thousand_hostile_characters_are_read_or_refused() -> None:
             assert parse(render(tree)) == tree
 
 
+@pytest.mark.parametrize("text", ["%% ", "%a% ", "%a% %b%", " %a%"])
+def test_terms_that_are_regular_expressions_stay_terms(text: str) -> None:
+    assert parse(render(parse(text))) == parse(text)
+
+
 def test_quotes_are_kept_because_they_change_the_meaning() -> None:
     assert parse('{ $.a = "1" }') != parse("{ $.a = 1 }")
     assert parse("{ $.a = %x{2}% }") == JsonPattern(Compare(Selector((Name("a"),)), "=", Regex("x{2}")))

@@ -47,7 +47,9 @@ def _render(pattern: Pattern, blank: str) -> str:
         return f"[{f',{blank}'.join(_field(field, blank) for field in pattern.fields)}]"
     if isinstance(pattern, RegexPattern):
         return f"%{pattern.regex.source}%"
-    return " ".join(map(_term, pattern.terms)) or " " * pattern.blank
+    terms = " ".join(map(_term, pattern.terms))
+    # Without the blank behind it, a term that is a regular expression would be a pattern of that kind.
+    return f"{terms} " if terms.startswith("%") and terms.endswith("%") else terms or " " * pattern.blank
 
 
 def render_expression(expression: Expression, blank: str = " ") -> str:
