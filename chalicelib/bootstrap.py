@@ -18,7 +18,7 @@ from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
 from chalicelib.destinations.contract import Destination
 from chalicelib.destinations.http import HttpDoor
-from chalicelib.handling import AlertFunction, Deliverer, Gate, Route
+from chalicelib.handling import AlertFunction, Deliverer, Gate, Kept, Route
 from chalicelib.judgement import alert_of
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
@@ -151,10 +151,11 @@ def assemble(
     log = Log(redactor, settings.log_level).bind(function=function)
     direct: Deliverer = Direct()
     gate: Gate | None = None
+    kept: Kept | None = None
     if settings.durable is not None:
         from chalicelib import bootstrap_durable  # noqa: PLC0415 - a direct delivery's cold start does not need it
 
-        direct, gate = bootstrap_durable.entrance(settings.durable, client)
+        direct, gate, kept = bootstrap_durable.entrance(settings.durable, client)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
@@ -165,6 +166,7 @@ def assemble(
         now=lambda: datetime.now(UTC),
         alert_of=alert_maker(settings.enrichment, settings.durable.table if settings.durable else None, log),
         gate=gate,
+        kept=kept,
     )
 
 

@@ -53,10 +53,10 @@ def parts(settings: DurableSettings, client: Clients = aws_client) -> Parts:
     )
 
 
-def entrance(settings: DurableSettings, client: Clients) -> tuple[Durable, Gate]:
+def entrance(settings: DurableSettings, client: Clients) -> tuple[Durable, Gate, KeptAlerts]:
     """What the alert function hands its alerts over to."""
     made = parts(settings, client)
-    return made.durable, Gate(made.silences, made.bursts)
+    return made.durable, Gate(made.silences, made.bursts), made.kept
 
 
 def assemble_deliver(

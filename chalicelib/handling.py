@@ -15,6 +15,7 @@ from chalicelib import metrics as names
 from chalicelib.alerts import Alert, AlertKind
 from chalicelib.changes import NotWatched
 from chalicelib.delivery.direct import Delivered, HandedOver, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
+from chalicelib.delivery.state import StateError
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.filters import Condition, ConditionFailed, Filter
 from chalicelib.judgement import alert_of, not_a_record
@@ -67,6 +68,17 @@ class Deliverer(Protocol):
         """Say what became of the alert at each destination, in their order."""
 
 
+class Kept(Protocol):
+    """Where alerts are kept in durable delivery (delivery/kept.py), to undo a change by its event id."""
+
+    def keep(self, alert: Alert, *, unless_kept: bool = False) -> None:
+        """Keep the whole alert; with ``unless_kept``, one that is there already stays as it is.
+
+        Raises:
+            StateError: it is not kept.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class AlertFunction:
     """The alert function; one instance lives as long as its container."""
@@ -79,6 +91,7 @@ class AlertFunction:
     metrics: Metrics
     now: Callable[[], datetime]
     gate: Gate | None = None
+    kept: Kept | None = None
     alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
     def handle(self, document: object, invocation: Invocation) -> None:
@@ -150,7 +163,17 @@ class AlertFunction:
         if alert.kind is AlertKind.NOT_UNDERSTOOD:
             log.warning("record was not understood", unknowns=alert.unknowns)
             self.metrics.emit(names.NOT_UNDERSTOOD)
+        self._keep(alert, log)
         return outcomes
+
+    def _keep(self, alert: Alert, log: Log) -> None:
+        """Keep what can be undone, after it was handed over: that must not wait for it."""
+        if self.kept is None or not alert.undo.commands:
+            return
+        try:
+            self.kept.keep(alert, unless_kept=True)
+        except StateError as error:
+            log.warning("alert could not be kept for undoing it", reason=str(error))
 
     def _ignored(self, alert: Alert, log: Log) -> bool:
         try:

@@ -156,6 +156,11 @@ def watched_groups(environ: Mapping[str, str] | None = None) -> tuple[EventGroup
         raise SettingsError([f"WATCH: {error}"], Settings()) from error
 
 
+def state_table(environ: Mapping[str, str] | None = None) -> str | None:
+    """The state table that is set, for who asks it on the command line."""
+    return (os.environ if environ is None else environ).get("STATE_TABLE") or None
+
+
 def delivery_queue(environ: Mapping[str, str] | None = None) -> str | None:
     """The name of the delivery queue, which the app needs at import; None where delivery is direct.
 

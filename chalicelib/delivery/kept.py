@@ -1,4 +1,4 @@
-"""Alerts too long for a queue message, kept whole and compressed in the state table."""
+"""Alerts kept whole and compressed in the state table: what can be undone later, and what no queue message holds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.alerts import Alert, from_json, to_json
-from chalicelib.delivery.state import StateTable
-from chalicelib.destinations.ids import delivery_id
+from chalicelib.delivery.state import Item, StateTable
+from chalicelib.destinations.ids import delivery_id, safe_id
 
 KEPT = timedelta(days=30)
 # An item has at most 400 KB, names included.
@@ -26,29 +26,43 @@ class KeptAlerts:
     table: StateTable
     now: Callable[[], datetime]
 
-    def keep(self, alert: Alert) -> None:
-        """Keep the whole alert."""
+    def keep(self, alert: Alert, *, unless_kept: bool = False) -> None:
+        """Keep the whole alert; with ``unless_kept``, one that is there already stays as it is."""
         packed = pack(alert)
         parts = [packed[start : start + PART_BYTES] for start in range(0, len(packed), PART_BYTES)]
         expires = int((self.now() + KEPT).timestamp())
+        # The parts of two versions would not fit together: only what is one part can be left as it is.
+        condition = "attribute_not_exists(pk)" if unless_kept and len(parts) == 1 else ""
         for number, part in enumerate(parts):
             self.table.put(
                 {
-                    "pk": _pk(alert),
-                    "sk": f"part#{number:04d}",
+                    "pk": _pk(alert.id),
+                    "sk": f"{delivery_id(alert)}#{number:04d}",
                     "parts": len(parts),
                     "content": part,
                     "expires_at": expires,
-                }
+                },
+                condition,
             )
 
     def whole(self, cut: Alert) -> Alert | None:
         """The alert that this is the cut form of, None where it is no longer there."""
-        parts = list(self.table.query(_pk(cut)))
-        if not parts or len(parts) != parts[0]["parts"]:
-            return None
-        content = b"".join(part["content"] for part in parts if isinstance(part["content"], bytes))
-        return unpack(content)
+        return self._all(cut.id).get(delivery_id(cut))
+
+    def of_event(self, event_id: str) -> tuple[Alert, ...]:
+        """The alerts that are kept of an event; of a drift, its alert's id is the event's."""
+        return tuple(self._all(event_id).values())
+
+    def _all(self, event_id: str) -> dict[str, Alert]:
+        """Every alert of which all parts are there, by the id of its delivery."""
+        found: dict[str, list[Item]] = {}
+        for item in self.table.query(_pk(event_id)):
+            found.setdefault(str(item["sk"]).rpartition("#")[0], []).append(item)
+        return {
+            key: unpack(b"".join(part["content"] for part in parts if isinstance(part["content"], bytes)))
+            for key, parts in found.items()
+            if len(parts) == parts[0]["parts"]
+        }
 
 
 def pack(alert: Alert) -> bytes:
@@ -62,5 +76,5 @@ def unpack(content: bytes) -> Alert:
     return from_json(document)
 
 
-def _pk(alert: Alert) -> str:
-    return f"kept#{delivery_id(alert)}"
+def _pk(event_id: str) -> str:
+    return f"kept#{safe_id(event_id)}"

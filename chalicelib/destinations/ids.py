@@ -16,14 +16,19 @@ def delivery_id(alert: Alert) -> str:
     """An id made of the alert's kind, its id and the group it is about; a digest of them where those are unfit."""
     group = alert.security_group.id if alert.security_group else None
     readable = "-".join([alert.kind, alert.id, *([group] if group else [])])
-    return readable if _SAFE.fullmatch(readable) else _digest(readable)
+    return safe_id(readable)
 
 
 def group_key(alert: Alert) -> str:
     """What keeps its order among alerts: the security group, else the account."""
     group = alert.security_group.id if alert.security_group else None
     key = group or alert.account.id or alert.kind
-    return key if _SAFE.fullmatch(key) else _digest(key)
+    return safe_id(key)
+
+
+def safe_id(text: str) -> str:
+    """The text where it is fit for an id; else a digest of it."""
+    return text if _SAFE.fullmatch(text) else _digest(text)
 
 
 def _digest(text: str) -> str:

@@ -26,15 +26,19 @@ def undo(
     ],
     apply: Annotated[bool, typer.Option("--apply", help="Run the commands, after showing what they change.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before running them.")] = False,
-    region: Annotated[str | None, typer.Option(help="Where to look an event id up; else the AWS CLI's region.")] = None,
+    region: Annotated[str | None, typer.Option(help="Where CloudTrail is asked; else the AWS CLI's region.")] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="The stage whose state table is asked first; else STATE_TABLE, else prod's.")
+    ] = None,
 ) -> None:
     """Print the AWS CLI commands that take a change back; with --apply run them.
 
-    An alert, as `replay --format json` prints it and as webhooks get it, holds its undo; of a record or an event id
-    what was before is looked up, as far as AWS still tells. Nothing is run where the group has changed again since.
+    An alert, as `replay --format json` prints it and as webhooks get it, holds its undo. The alert of an event id is
+    taken from the state table of durable delivery; else, as of a record, what was before is looked up, as far as AWS
+    still tells. Nothing is run where the group has changed again since.
     Exit status: 0 good, 1 the change cannot be undone or undoing failed, 2 usage, settings or access.
     """
-    alert = _alert(what, region)
+    alert = _alert(what, region, stage)
     commands = alert.undo.commands
     if commands is None:
         note(f"cannot be undone: {alert.undo.reason}")
@@ -47,10 +51,10 @@ def undo(
         _apply(alert, commands, ask=not yes)
 
 
-def _alert(what: str, region: str | None) -> Alert:
+def _alert(what: str, region: str | None, stage: str | None) -> Alert:
     path = Path(what)
     if not path.is_file():
-        return _looked_up(what, region)
+        return _found(what, region, stage)
     try:
         document = json.loads(path.read_bytes())
     except ValueError as error:
@@ -69,19 +73,15 @@ def _alert(what: str, region: str | None) -> Alert:
     return _made(records[0])
 
 
-def _looked_up(event_id: str, region: str | None) -> Alert:
-    """The alert of an event that CloudTrail still knows, which is those of the last 90 days."""
-    from chalicelib.enrichment.clients import Call, LookupFailed  # noqa: PLC0415 - files need no AWS
+def _found(event_id: str, region: str | None, stage: str | None) -> Alert:
+    from chalicelib.settings import state_table  # noqa: PLC0415 - files need no AWS
+    from sgwatch.finding import Finder, NotFound  # noqa: PLC0415
 
-    by_id = [{"AttributeKey": "EventId", "AttributeValue": event_id}]
-    call = Call("cloudtrail:LookupEvents", "lookup_events", {"LookupAttributes": by_id}, "cloudtrail")
+    table = (None if stage else state_table()) or f"sgwatch-{stage or 'prod'}-state"
     try:
-        events = _reader()(call, None, region).get("Events") or []
-    except LookupFailed as error:
-        refuse(f"{event_id}: no such file, and CloudTrail did not tell of such an event: {error}")
-    if not events:
-        refuse(f"{event_id}: there is no such file, and CloudTrail knows no such event in this region and account")
-    return _made(json.loads(events[0]["CloudTrailEvent"]))
+        return Finder(table, region, _reader(), _made).find(event_id)
+    except NotFound as error:
+        refuse(f"{event_id}: there is no such file, and the event was not found", *error.looked)
 
 
 def _made(raw: Mapping[str, Any]) -> Alert:

@@ -6,11 +6,14 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.delivery.kept import KeptAlerts
+from chalicelib.delivery.state import StateTable
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
@@ -68,3 +71,14 @@ def test_a_change_goes_through_the_queue_and_arrives_once(cloud: LocalCloud) -> 
     items = cloud.client("dynamodb").scan(TableName="sgwatch-dev-state")["Items"]
     states = {item["state"]["S"] for item in items if item["pk"]["S"].startswith("delivery#")}
     assert states == {"delivered"}
+
+
+def test_the_alert_of_an_event_is_kept_so_that_its_id_is_enough_to_undo_it(
+    cloud: LocalCloud,
+) -> None:
+    ec2 = cloud.client("ec2")
+    group = ec2.create_security_group(GroupName="kept", Description="d")["GroupId"]
+    table = StateTable(lambda: cloud.client("dynamodb"), "sgwatch-dev-state")
+    created = [record for record in cloud.records if record["eventName"] == "CreateSecurityGroup"][-1]
+    (kept,) = until(lambda: KeptAlerts(table, lambda: datetime.now(UTC)).of_event(created["eventID"]))
+    assert kept.undo.commands == (f"aws ec2 delete-security-group --region {cloud.region} --group-id {group}",)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,15 @@ import typer
 from typer.testing import CliRunner, Result
 
 from chalicelib.alerts import Alert, to_json
+from chalicelib.bootstrap import aws_client
+from chalicelib.delivery.kept import KeptAlerts
+from chalicelib.delivery.state import StateTable
 from chalicelib.enrichment.dynamo_table import MemoryTable
 from chalicelib.enrichment.enricher import Enricher
 from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.restore import rule_request
 from chalicelib.enrichment.snapshot_store import Snapshots
+from localcloud.cloud import LocalCloud
 from sgwatch.commands.undo import undo
 from tests.enrichment.world import World
 from tests.support.shell_aws import AwsShell
@@ -27,6 +36,29 @@ def run(*arguments: str, **given: Any) -> Result:
     app = typer.Typer()
     app.command()(undo)
     return CliRunner().invoke(app, list(arguments), **given)
+
+
+@pytest.fixture
+def table(cloud: LocalCloud, lookups: Lookups, monkeypatch: pytest.MonkeyPatch) -> StateTable:
+    """The state table of durable delivery."""
+    client = cloud.client("dynamodb")
+    name = f"sgwatch-{uuid.uuid4().hex[:8]}-state"
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    monkeypatch.setenv("STATE_TABLE", name)
+    return StateTable(lambda: client, name)
+
+
+@pytest.fixture(autouse=True)
+def clients_of_this_cloud() -> Iterator[None]:
+    """Clients live as long as the process, the local cloud as long as the module."""
+    aws_client.cache_clear()
+    yield
+    aws_client.cache_clear()
 
 
 @pytest.fixture
@@ -135,10 +167,44 @@ def test_an_event_is_found_by_its_id(world: World, lookups: Lookups) -> None:
     assert "revoke-security-group-ingress" in done.stdout
 
 
-def test_an_event_that_nobody_knows_is_refused(lookups: Lookups) -> None:
-    done = run("0f9c2f2e-0000-4000-8000-000000000000")
+def test_an_event_that_nobody_knows_is_refused_with_where_was_looked(lookups: Lookups, table: StateTable) -> None:
+    done = run("0f9c2f2e-0000-4000-8000-000000000000", "--region", "eu-west-1")
     assert done.exit_code == 2
+    assert f"the state table {table.name} keeps no alert of it" in done.stderr
+    assert "CloudTrail knows no such event in eu-west-1" in done.stderr
+
+
+def test_without_durable_delivery_the_missing_table_is_named_and_cloudtrail_asked(
+    world: World, lookups: Lookups
+) -> None:
+    done = run("0f9c2f2e-0000-4000-8000-000000000000", "--stage", "absent")
+    assert done.exit_code == 2
+    assert "query on the state table sgwatch-absent-state: ResourceNotFoundException" in done.stderr
     assert "CloudTrail knows no such event" in done.stderr
+    event_id = authorize(world, world.new_group((), {}), WORLD_SSH)["eventID"]
+    assert "revoke-security-group-ingress" in run(event_id, "--stage", "absent").stdout
+
+
+def test_an_event_is_found_in_the_state_table_as_it_was_told(
+    world: World, lookups: Lookups, table: StateTable, on_path: None
+) -> None:
+    enricher = Enricher(lookups, Snapshots(MemoryTable()))
+    group_id = world.new_group((), {})
+    enricher.alert_of(authorize(world, group_id, WORLD_SSH))
+    former = world.state(group_id)
+    (rule,) = (rule for rule in world.rules(group_id) if rule.direction == "ingress")
+    update = {
+        "SecurityGroupRuleId": rule.id,
+        "SecurityGroupRule": rule_request(replace(rule, from_port=23, to_port=23)),
+    }
+    record = world.call("modify-security-group-rules", {"GroupId": group_id, "SecurityGroupRules": [update]})
+    told = enricher.alert_of(record)
+    assert told.changes.before_known
+    assert run(told.id).exit_code == 1, "CloudTrail does not know what was before"
+    KeptAlerts(table, lambda: datetime.now(UTC)).keep(told)
+    done = run(told.id, "--apply", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert world.state(group_id) == former
 
 
 def test_what_cannot_be_undone_says_why(world: World, lookups: Lookups, tmp_path: Path) -> None:
