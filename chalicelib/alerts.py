@@ -249,7 +249,8 @@ def decode_rule(document: Mapping[str, Any]) -> SecurityGroupRule:
     peer = document["peer"]
     direction = document["direction"] and Direction(document["direction"])
     known = _only_known(Peer, {**peer, "type": PeerType(peer["type"])})
-    return _only_known(SecurityGroupRule, {**document, "direction": direction, "peer": known})
+    # The rule's own tags are not published: its undo's commands have them already.
+    return _only_known(SecurityGroupRule, {**document, "direction": direction, "peer": known, "tags": None})
 
 
 def _decode_changes(document: Mapping[str, Any]) -> Changes:

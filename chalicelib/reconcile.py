@@ -20,8 +20,8 @@ from chalicelib.delivery.state import StateTable
 from chalicelib.drift import Drift, drift_alert
 from chalicelib.enrichment.known import GroupInfo, Rules
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, same_rules
-from chalicelib.enrichment.wire import read_groups
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, same_rules, with_rule_tags
+from chalicelib.enrichment.wire import read_groups, with_tags
 from chalicelib.logs import Log
 from chalicelib.principals import read_principal
 from chalicelib.records import RecordError, mapping, read_record, text
@@ -101,8 +101,10 @@ class Reconciliation:
         return snapshot.rules is not None and not same_rules(snapshot.rules, live.rules)
 
     def _take_down(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None) -> None:
-        """Begin the snapshot of a group of which nothing is known yet."""
-        if live is not None and (snapshot is None or snapshot.rules is None):
+        """Begin the snapshot of a group of which nothing is known yet, or learn its rules' own tags."""
+        if live is None:
+            return
+        if snapshot is None or snapshot.rules is None or with_rule_tags(snapshot, live.rules) != snapshot:
             self._observe(key, live)
 
     def _explain(self, key: GroupKey, live: Live | None, total: Sweep) -> Sweep:
@@ -204,7 +206,7 @@ def live_groups(ec2: Any) -> dict[str, Live]:
     for page in ec2.get_paginator("describe_security_group_rules").paginate():
         for item in page["SecurityGroupRules"]:
             items.setdefault(item["GroupId"], []).append(item)
-    return {key: Live(info, read_rule_set(items.get(key, [])).rules) for key, info in groups.items()}
+    return {key: Live(info, with_tags(read_rule_set(items.get(key, [])).rules)) for key, info in groups.items()}
 
 
 def _digest(live: Live | None) -> str:

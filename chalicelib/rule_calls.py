@@ -20,8 +20,9 @@ from chalicelib.rule_wire import (
     read_flat_permission,
     read_ip_permissions,
     read_rule_set,
+    read_tags,
 )
-from chalicelib.rules import Direction, ModifiedRule, Peer, SecurityGroupRule
+from chalicelib.rules import Direction, ModifiedRule, Peer, SecurityGroupRule, Tags
 
 Parameters = Mapping[str, Any]
 Reader = Callable[[Change, Parameters, Parameters], Change]
@@ -83,10 +84,21 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
         # AWS authorizes all rules of a call or none: an answer with fewer was cut, or is not there.
         known = {rule.identity for rule in added}
         added += tuple(rule for rule in requested.rules if rule.identity not in known)
+    tags = _given_tags(request)
+    added = tuple(rule if rule.tags is not None else replace(rule, tags=tags) for rule in added)
     unread = answered.problems if answered.rules else requested.unread + answered.problems
     if not added and not requested.gaps:
         raise _nothing_read(unread)
     return _with_unread(replace(change, changes=Changes(added=added)), unread)
+
+
+def _given_tags(request: Parameters) -> Tags:
+    """The tags that the call gives to each of its rules; a new rule has no others."""
+    keys = ("tagSpecificationSet", "tagSpecifications", "tagSpecification")
+    listed = (mapping(item) for key in keys for item in items(field(request, key)))
+    wanted = (item for item in listed if text(field(item, "resourceType")) == "security-group-rule")
+    read = (read_tags(field(item, "tags") or field(item, "tag")) for item in wanted)
+    return tuple(tag for tags in read for tag in tags or ())
 
 
 def _completed(

@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.networks import parse_range
 from chalicelib.records import mapping, text
-from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, Peer, PeerType, SecurityGroupRule, Tags
 
 # IANA numbers that AWS shows by name.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
@@ -121,6 +121,14 @@ def read_rule_set(value: object, direction: Direction | None = None) -> Reading:
     return gathered.reading()
 
 
+def read_tags(value: object) -> Tags | None:
+    """The tags of a list of keys and values; None where there is no list."""
+    if value is None:
+        return None
+    pairs = ((text(field(mapping(item), "key")), text(field(mapping(item), "value"))) for item in items(value))
+    return tuple((key, content or "") for key, content in pairs if key)
+
+
 def to_ip_permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
     """The rules as IpPermissions of the EC2 API, one for each, so that nothing is merged away."""
     return [_to_ip_permission(rule) for rule in rules]
@@ -215,6 +223,7 @@ def _read_rule(item: object, direction: Direction | None) -> SecurityGroupRule:
         peer=_rule_peer(rule),
         description=text(field(rule, "description")),
         id=text(field(rule, "securityGroupRuleId")),
+        tags=read_tags(field(rule, "tagSet") or field(rule, "tags")),
     )
 
 

@@ -7,7 +7,7 @@ description and the id, and is the same whichever of AWS's spellings the rule wa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 ALL_PROTOCOLS = "-1"
@@ -41,6 +41,8 @@ class Peer:
     vpc_id: str | None = None
 
 
+# Keys and values in AWS's order.
+Tags = tuple[tuple[str, str], ...]
 RuleIdentity = tuple[str, str, int | None, int | None, str, str]
 
 
@@ -50,7 +52,8 @@ class SecurityGroupRule:
 
     ``protocol`` is ``tcp``, ``udp``, ``icmp``, ``icmpv6``, another IANA number as text, or ``-1`` for
     all. Ports are None where the protocol has none; of ICMP they are type and code, -1 meaning all.
-    ``direction`` is None where AWS did not say.
+    ``direction`` is None where AWS did not say. ``tags`` are the rule's own, None where nobody told; they
+    are not part of what the rule is, nor of the published alert, and rules that differ in them alone are equal.
     """
 
     direction: Direction | None
@@ -60,6 +63,7 @@ class SecurityGroupRule:
     peer: Peer
     description: str | None = None
     id: str | None = None
+    tags: Tags | None = field(default=None, compare=False)
 
     @property
     def identity(self) -> RuleIdentity:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.changes import Change
 from chalicelib.rule_wire import to_ip_permissions
-from chalicelib.rules import Direction, SecurityGroupRule
+from chalicelib.rules import Direction, SecurityGroupRule, Tags
 
 _ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")
 REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
@@ -35,6 +35,8 @@ class Undo:
 
 
 NOTHING_TO_UNDO = Undo(commands=(), reason="the call changed nothing")
+TAGS_UNKNOWN = "tags of the rules' own, if they had any, are not known and do not come back"
+TAGS_AS_SEEN = "the rules' own tags come back as they were last looked up"
 
 
 def undo(change: Change, region: str | None) -> Undo:
@@ -47,7 +49,30 @@ def undo(change: Change, region: str | None) -> Undo:
         reason = "the record does not name the region"
     if reason is not None or region is None:
         return Undo(None, reason)
-    return Undo(tuple(command(name, parameters, region) for name, parameters in _calls(change)))
+    commands = tuple(command(name, parameters, region) for name, parameters in _calls(change))
+    return Undo(commands, about_tags(change.changes.removed))
+
+
+def about_tags(removed: Iterable[SecurityGroupRule]) -> str | None:
+    """What has to be said of the own tags of rules that come back; nothing where they had none."""
+    tags = [rule.tags for rule in removed]
+    if None in tags:
+        return TAGS_UNKNOWN
+    return TAGS_AS_SEEN if any(map(given_tags, tags)) else None
+
+
+def given_tags(tags: Tags | None) -> list[dict[str, str]]:
+    """The tags as the API takes them, those left out that nobody but AWS may give."""
+    return [{"Key": key, "Value": value} for key, value in tags or () if not key.lower().startswith("aws:")]
+
+
+def portions(rules: Iterable[SecurityGroupRule]) -> Iterator[tuple[SecurityGroupRule, ...]]:
+    """The rules in parts that one call can add: of the same tags, and not too many."""
+    alike: dict[Tags, list[SecurityGroupRule]] = {}
+    for rule in rules:
+        alike.setdefault(rule.tags or (), []).append(rule)
+    for same in alike.values():
+        yield from _portions(tuple(same))
 
 
 def command(name: str, parameters: Mapping[str, Any], region: str, service: str = "ec2") -> str:
@@ -116,8 +141,15 @@ def _calls(change: Change) -> Iterator[tuple[str, dict[str, Any]]]:
             for rules in _portions(changes.added):
                 yield f"revoke-security-group-{direction}", {**group, **_by_id_or_value(rules)}
         case _:
-            for rules in _portions(changes.removed):
-                yield f"authorize-security-group-{direction}", {**group, "IpPermissions": to_ip_permissions(rules)}
+            for rules in portions(changes.removed):
+                yield f"authorize-security-group-{direction}", {**group, **authorization(rules)}
+
+
+def authorization(rules: tuple[SecurityGroupRule, ...]) -> dict[str, Any]:
+    """The parameters that add rules of the same tags, with their tags."""
+    tags = given_tags(rules[0].tags)
+    tagged = {"TagSpecifications": [{"ResourceType": "security-group-rule", "Tags": tags}]} if tags else {}
+    return {"IpPermissions": to_ip_permissions(rules), **tagged}
 
 
 def _portions(rules: tuple[SecurityGroupRule, ...]) -> Iterator[tuple[SecurityGroupRule, ...]]:

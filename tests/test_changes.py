@@ -60,6 +60,19 @@ def test_authorize_with_an_answer_adds_what_was_stored_and_keeps_the_asked_descr
     assert (rule.id, rule.description, rule.peer.account_id) == (r.RULE_ID, "partner", r.OTHER_ACCOUNT)
 
 
+def test_the_tags_of_new_rules_are_those_of_the_call() -> None:
+    assert [rule.tags for rule in change_of(r.authorize(world())).changes.added] == [()]
+    tags = [{"key": "why", "value": "test"}, {"key": "empty"}]
+    group = {
+        "groupId": r.GROUP_ID,
+        "tagSpecificationSet": items({"resourceType": "security-group-rule", "tags": tags}),
+    }
+    given = (("why", "test"), ("empty", ""))
+    assert [rule.tags for rule in change_of(r.authorize(world(), group=group)).changes.added] == [given]
+    answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0", tagSet=items({"key": "stored", "value": "so"})))}
+    assert [rule.tags for rule in change_of(r.authorize(world(), answer=answer)).changes.added] == [(("stored", "so"),)]
+
+
 def test_an_answer_that_was_cut_hides_no_rule_that_was_asked_for() -> None:
     answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0"))}
     change = change_of(r.authorize(world(22), world(3389), answer=answer))

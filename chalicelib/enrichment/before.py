@@ -93,7 +93,8 @@ def _with_ids(change: Change, evidence: Evidence) -> Change:
             place = find(rules, rule, None)
             if place is not None:
                 same = rules[place]
-                return replace(rule, id=rule.id or same.id, direction=rule.direction or same.direction)
+                tags = same.tags if rule.tags is None else rule.tags
+                return replace(rule, id=rule.id or same.id, direction=rule.direction or same.direction, tags=tags)
         return rule
 
     changes = change.changes
@@ -135,12 +136,13 @@ def _with_former(change: Change, evidence: Evidence) -> Change:
 
 
 def _told_fully(rule: SecurityGroupRule, evidence: Evidence) -> SecurityGroupRule:
-    """A removed rule with the description and the id that a record without an answer lacks."""
+    """A removed rule with the description and the id that a record without an answer lacks, and its tags."""
     for rules in (evidence.snapshot, evidence.config):
         place = find(rules, rule, None) if rules is not None else None
         if rules is not None and place is not None:
             same = rules[place]
-            return replace(rule, id=rule.id or same.id, description=rule.description or same.description)
+            described = rule.description or same.description
+            return replace(rule, id=rule.id or same.id, description=described, tags=rule.tags or same.tags)
     return rule
 
 

@@ -9,7 +9,17 @@ from datetime import datetime
 from chalicelib.changes import Change
 from chalicelib.enrichment.before import Known, shows
 from chalicelib.enrichment.known import GroupInfo, Rules
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, created, first_seen, fold, resolved, trimmed
+from chalicelib.enrichment.snapshots import (
+    GroupKey,
+    PastChange,
+    Snapshot,
+    created,
+    first_seen,
+    fold,
+    resolved,
+    trimmed,
+    with_rule_tags,
+)
 from chalicelib.records import CloudTrailRecord, mapping, text
 from chalicelib.rule_wire import field, items
 
@@ -64,11 +74,17 @@ def remembered(current: Snapshot | None, memory: Memory, key: GroupKey) -> Snaps
     past = memory.past
     if current is None:
         begun = _begun(memory, key)
-        return None if begun is None else _labelled(begun, memory)
-    updated = resolved(fold(current, past, memory.live), past)
+        return None if begun is None else _labelled(_with_tags_seen(begun, memory), memory)
+    updated = _with_tags_seen(resolved(fold(current, past, memory.live), past), memory)
     if past.event_name == "DeleteSecurityGroup":
         return replace(updated, deleted_at=past.event_time)
     return trimmed(_labelled(updated, memory), memory.now)
+
+
+def _with_tags_seen(snapshot: Snapshot, memory: Memory) -> Snapshot:
+    """With the rules' own tags: those live now are newer than those that a call gave."""
+    given = [rule for rule in memory.past.added if rule.id not in snapshot.rule_tags]
+    return with_rule_tags(snapshot, (*given, *(memory.live or ())))
 
 
 def _begun(memory: Memory, key: GroupKey) -> Snapshot | None:

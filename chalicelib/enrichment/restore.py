@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.catalog import EventGroup
@@ -17,7 +17,7 @@ from chalicelib.changes import Attachment, Change
 from chalicelib.enrichment.known import GroupInfo
 from chalicelib.rule_wire import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
-from chalicelib.undo import NOTHING_TO_UNDO, REGION, Undo, command, undo
+from chalicelib.undo import NOTHING_TO_UNDO, REGION, Undo, about_tags, authorization, command, portions, undo
 
 # Linux takes no single argument over 128 KiB: https://man7.org/linux/man-pages/man2/execve.2.html
 _RULES_PER_COMMAND = 50
@@ -175,8 +175,8 @@ def _deleted(change: Change, region: str, group: GroupInfo | None) -> Undo:
     commands = [f"new_group=$({create} --query GroupId --output text)", _without_default_egress(region)]
     for direction in Direction:
         rules = tuple(rule for rule in change.changes.removed if rule.direction is direction)
-        commands += [_authorize(portion, direction, region, change.group_id) for portion in _portions(rules)]
-    return Undo(tuple(commands), NEW_ID)
+        commands += [_authorize(portion, direction, region, change.group_id) for portion in portions(rules)]
+    return Undo(tuple(commands), "; ".join(filter(None, (NEW_ID, about_tags(change.changes.removed)))))
 
 
 # An empty variable stops the command before it reaches another group.
@@ -193,10 +193,13 @@ def _without_default_egress(region: str) -> str:
     return f"{revoke} --security-group-rule-ids $({listed})"
 
 
-def _authorize(rules: Iterable[SecurityGroupRule], direction: Direction, region: str, old_id: str | None) -> str:
-    permissions = _quoted(to_ip_permissions(rules), old_id)
+def _authorize(rules: tuple[SecurityGroupRule, ...], direction: Direction, region: str, old_id: str | None) -> str:
+    parameters = authorization(rules)
+    permissions = _quoted(parameters["IpPermissions"], old_id)
     words = f"aws ec2 authorize-security-group-{direction} --region {region} --group-id {_NEW_GROUP}"
-    return f"{words} --ip-permissions {permissions}"
+    tags = parameters.get("TagSpecifications")
+    tagged = f" --tag-specifications {shlex.quote(json.dumps(tags))}" if tags else ""
+    return f"{words} --ip-permissions {permissions}{tagged}"
 
 
 def _quoted(permissions: list[dict[str, Any]], old_id: str | None) -> str:

@@ -19,7 +19,7 @@ from chalicelib.enrichment.attachments import AttachmentKey, AttachmentLog
 from chalicelib.enrichment.known import Rules
 from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, shortened
 from chalicelib.records import parse_time
-from chalicelib.rules import ModifiedRule
+from chalicelib.rules import ModifiedRule, Tags
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: 400 KB an item;
 # the rest is left to the other attributes and to the names.
@@ -135,7 +135,7 @@ def encode_snapshot(snapshot: Snapshot) -> dict[str, Any]:
         body = _body(snapshot)
     if len(body) > MAX_BODY:
         # Rules that do not fit are not known, which the alerts then say; half of them would be a lie.
-        snapshot = replace(snapshot, base=None, tags={})
+        snapshot = replace(snapshot, base=None, tags={}, rule_tags={})
         body = _body(snapshot)
     key = snapshot.key
     item: dict[str, Any] = {
@@ -159,6 +159,7 @@ def _body(snapshot: Snapshot) -> bytes:
         "history": [_encode_past(past) for past in snapshot.history],
         "description": snapshot.description,
         "tags": dict(snapshot.tags),
+        "rule_tags": {rule_id: list(map(list, tags)) for rule_id, tags in snapshot.rule_tags.items()},
         "deleted_at": _encode_time(snapshot.deleted_at),
     }
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode())
@@ -178,6 +179,7 @@ def decode_snapshot(item: Item) -> Snapshot:
         vpc_id=item.get("vpc_id"),
         description=body["description"],
         tags=body["tags"],
+        rule_tags={rule_id: _decode_tags(tags) for rule_id, tags in body.get("rule_tags", {}).items()},
         deleted_at=parse_time(body["deleted_at"]),
         revision=int(item["revision"]),
     )
@@ -193,6 +195,10 @@ def _encode_rules(rules: Rules | None) -> list[dict[str, Any]] | None:
 
 def _decode_rules(rules: list[Any] | None) -> Rules | None:
     return None if rules is None else tuple(decode_rule(rule) for rule in rules)
+
+
+def _decode_tags(tags: list[Any]) -> Tags:
+    return tuple((str(key), str(value)) for key, value in tags)
 
 
 def _encode_past(past: PastChange) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from chalicelib.rules import (
     PeerType,
     RuleIdentity,
     SecurityGroupRule,
+    Tags,
     diff,
 )
 
@@ -58,8 +59,9 @@ class Snapshot:
 
     ``base`` are its rules before the first change in ``history``, None where they were never known;
     ``base_time`` is the moment up to which the base holds all changes; it may hold some of a little
-    later, so that only of events after ``known_since`` it can be told what was before. ``revision``
-    counts writes.
+    later, so that only of events after ``known_since`` it can be told what was before. ``rule_tags`` are
+    the rules' own tags by rule id, as last looked up: no watched call changes them. ``revision`` counts
+    writes.
     """
 
     key: GroupKey
@@ -71,19 +73,23 @@ class Snapshot:
     vpc_id: str | None = None
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    rule_tags: Mapping[str, Tags] = field(default_factory=dict)
     deleted_at: datetime | None = None
     revision: int = 0
 
     @property
     def rules(self) -> Rules | None:
         """The group's rules after all that is known to have happened."""
-        return None if self.base is None else play(self.base, self._to_play(self.history))
+        return None if self.base is None else self._tagged(play(self.base, self._to_play(self.history)))
 
     def rules_before(self, event_id: str, event_time: datetime) -> Rules | None:
         """The rules just before a change; None where the snapshot does not reach back so far."""
         if self.base is None or self.known_since is None or event_time < self.known_since:
             return None
-        return play(self.base, self._to_play(self.earlier(event_id, event_time)))
+        return self._tagged(play(self.base, self._to_play(self.earlier(event_id, event_time))))
+
+    def _tagged(self, rules: Rules) -> Rules:
+        return tuple(replace(rule, tags=self.rule_tags.get(rule.id or "", rule.tags)) for rule in rules)
 
     def earlier(self, event_id: str, event_time: datetime) -> tuple[PastChange, ...]:
         """The changes before this one, whether it is in the history or has yet to find its place."""
@@ -243,7 +249,8 @@ def shortened(snapshot: Snapshot, length: int) -> Snapshot:
     base = None if snapshot.base is None else play(snapshot.base, old)
     since = max(filter(None, (snapshot.base_time, old[-1].event_time)))
     known = max(filter(None, (snapshot.known_since, since)))
-    return replace(snapshot, base=base, base_time=since, known_since=known, history=kept)
+    cut_short = replace(snapshot, base=base, base_time=since, known_since=known, history=kept)
+    return _without_forgotten(cut_short)
 
 
 def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
@@ -253,6 +260,7 @@ def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
     of it that comes late after all changes nothing.
     """
     rules = snapshot.rules
+    snapshot = with_rule_tags(snapshot, live)
     if rules is None:
         return replace(snapshot, base=live, base_time=at, known_since=at)
     found = diff(rules, live)
@@ -268,6 +276,21 @@ def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
         modified=found.modified,
     )
     return fold(snapshot, drift, live)
+
+
+def with_rule_tags(snapshot: Snapshot, rules: Iterable[SecurityGroupRule]) -> Snapshot:
+    """The snapshot with the own tags of these rules, as far as they tell them."""
+    seen = {rule.id: rule.tags for rule in rules if rule.id is not None and rule.tags is not None}
+    return replace(snapshot, rule_tags={**snapshot.rule_tags, **seen})
+
+
+def _without_forgotten(snapshot: Snapshot) -> Snapshot:
+    """Without the tags of rules that are neither there nor in the history."""
+    past = (rule for each in snapshot.history for rule in (*each.added, *each.removed))
+    ids = {rule.id for rule in (*(snapshot.base or ()), *past)}
+    ids |= {rule_id for each in snapshot.history for rule_id in each.gone}
+    ids |= {item.after.id for each in snapshot.history for item in each.modified}
+    return replace(snapshot, rule_tags={key: tags for key, tags in snapshot.rule_tags.items() if key in ids})
 
 
 def resolved(snapshot: Snapshot, past: PastChange) -> Snapshot:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.enrichment.known import GroupInfo, Interface, Rules
 from chalicelib.networks import is_public, parse_range
 from chalicelib.records import mapping, text
 from chalicelib.rule_wire import read_ip_permissions, read_rule_set
-from chalicelib.rules import Direction
+from chalicelib.rules import Direction, SecurityGroupRule
 
 Answer = Mapping[str, Any]
 
@@ -49,7 +50,12 @@ def read_live_rules(answer: Answer) -> Rules:
         raise CutShort(f"more than the {len(reading.rules):,} rules of one page")
     if reading.problems:
         raise CutShort(f"rules that cannot be read: {reading.problems[0]}")
-    return reading.rules
+    return with_tags(reading.rules)
+
+
+def with_tags(rules: Iterable[SecurityGroupRule]) -> Rules:
+    """Rules of DescribeSecurityGroupRules, which shows all tags: where it shows none there are none."""
+    return tuple(rule if rule.tags is not None else replace(rule, tags=()) for rule in rules)
 
 
 def read_interfaces(answer: Answer) -> tuple[Interface, ...]:

@@ -135,6 +135,21 @@ def test_a_change_that_nobody_told_is_a_drift_with_its_rules_and_the_way_back(re
     assert alert.unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
+def test_the_tags_of_rules_are_learned_by_the_sweep_and_come_back(region: Region, group: str) -> None:
+    record = region.open_ssh(group)
+    (opened,) = record["responseElements"]["securityGroupRuleSet"]["items"]
+    rule_id = opened["securityGroupRuleId"]
+    region.later()
+    region.ec2.create_tags(Resources=[rule_id], Tags=[{"Key": "why", "Value": "audit"}])
+    region.sweep()
+    permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    region.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission])
+    region.later()
+    (_, told) = region.told
+    assert told.undo.commands is not None
+    assert '"TagSpecifications": [{"ResourceType": "security-group-rule"' in told.undo.commands[0]
+
+
 def test_a_drift_is_told_once(region: Region, group: str) -> None:
     region.open_ssh(group)
     region.later()

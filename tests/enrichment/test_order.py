@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,16 @@ from chalicelib.enrichment.dynamo_table import MemoryTable
 from chalicelib.enrichment.enricher import Enricher
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, fold, observed, play, trimmed
+from chalicelib.enrichment.snapshots import (
+    GroupKey,
+    PastChange,
+    Snapshot,
+    fold,
+    observed,
+    play,
+    trimmed,
+    with_rule_tags,
+)
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.enrichment.world import Step, World, contents, request_of, rules, steps, unique
 
@@ -76,6 +86,22 @@ def test_old_history_is_played_into_the_base() -> None:
     later = trimmed(fold(SNAPSHOT, added), NOON + timedelta(days=3))
     assert later.history == ()
     assert later.base == (rule("sgr-1", 22), rule("sgr-2", 80))
+
+
+def test_the_tags_of_rules_are_those_looked_up_last_whatever_changed_the_rule() -> None:
+    seen = with_rule_tags(SNAPSHOT, [replace(rule("sgr-1", 22), tags=(("why", "old"),))])
+    seen = with_rule_tags(seen, [replace(rule("sgr-1", 22), tags=(("why", "new"),)), rule("sgr-2", 80)])
+    changed = fold(seen, past("1", 10, modified=(ModifiedRule(None, rule("sgr-1", 443)),)))
+    assert [each.tags for each in changed.rules or ()] == [(("why", "new"),)]
+    removed = fold(changed, past("2", 20, gone=("sgr-1",)))
+    assert [each.tags for each in removed.rules_before("2", NOON + timedelta(seconds=20)) or ()] == [(("why", "new"),)]
+
+
+def test_the_tags_of_a_removed_rule_are_forgotten_with_its_removal() -> None:
+    seen = with_rule_tags(SNAPSHOT, [replace(rule("sgr-1", 22), tags=())])
+    removed = fold(seen, past("1", 10, gone=("sgr-1",)))
+    assert trimmed(removed, NOON + timedelta(hours=1)).rule_tags == {"sgr-1": ()}
+    assert trimmed(removed, NOON + timedelta(days=2)).rule_tags == {}
 
 
 def test_a_drift_that_was_told_is_history_like_any_change() -> None:

@@ -16,6 +16,7 @@ from chalicelib.enrichment.restore import rule_request
 from chalicelib.enrichment.wire import read_live_rules
 from chalicelib.rule_wire import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, RuleDiff, SecurityGroupRule
+from chalicelib.undo import TAGS_UNKNOWN, authorization, portions
 from localcloud.cloud import LocalCloud
 from tests.support.shell_aws import AwsShell
 
@@ -38,6 +39,10 @@ PEERS = st.sampled_from(
     ]
 )
 PORTS = st.sampled_from([(22, 22), (443, 443), (1000, 2000), (0, 65535), (8080, 8081)])
+# Tags of a rule's own.
+RULE_TAGS = st.dictionaries(st.sampled_from(["why", "Ticket no."]), DESCRIPTIONS.filter(bool), max_size=2).map(
+    lambda tags: tuple(sorted(tags.items()))
+)
 SERVICES = st.one_of(
     st.tuples(st.sampled_from(["tcp", "udp"]), PORTS),
     st.sampled_from([("-1", (None, None)), ("icmp", (8, -1)), ("icmp", (-1, -1)), ("47", (None, None))]),
@@ -49,7 +54,7 @@ def rules(draw: Any, direction: Direction | None = None) -> SecurityGroupRule:
     """A rule; its peer ``self``, ``other`` or ``list`` is still to be given an id."""
     protocol, (low, high) = draw(SERVICES)
     side = direction or draw(st.sampled_from(Direction))
-    return SecurityGroupRule(side, protocol, low, high, draw(PEERS), draw(DESCRIPTIONS))
+    return SecurityGroupRule(side, protocol, low, high, draw(PEERS), draw(DESCRIPTIONS), tags=draw(RULE_TAGS))
 
 
 def unique(listed: Iterable[SecurityGroupRule]) -> list[SecurityGroupRule]:
@@ -66,6 +71,7 @@ class State:
     vpc_id: str
     tags: tuple[tuple[str, str], ...]
     rules: frozenset[Any]
+    rule_tags: frozenset[Any]
 
 
 def contents(listed: Iterable[SecurityGroupRule]) -> frozenset[Any]:
@@ -108,21 +114,12 @@ class World:
         )
         group_id = str(answer["GroupId"])
         mine = [self.placed(rule, group_id) for rule in listed]
+        default = {item.identity for item in self.rules(group_id)}
         for direction in Direction:
-            permissions = to_ip_permissions(rule for rule in mine if rule.direction is direction)
-            if not permissions:
-                continue
-            if direction is Direction.INGRESS:
-                self.ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=permissions)
-            else:
-                default = [item for item in self.rules(group_id) if item.direction is Direction.EGRESS]
-                permissions = to_ip_permissions(
-                    rule
-                    for rule in mine
-                    if rule.direction is direction and rule.identity not in {item.identity for item in default}
-                )
-                if permissions:
-                    self.ec2.authorize_security_group_egress(GroupId=group_id, IpPermissions=permissions)
+            authorize = getattr(self.ec2, f"authorize_security_group_{direction}")
+            wanted = [rule for rule in mine if rule.direction is direction and rule.identity not in default]
+            for rules_alike in portions(wanted):
+                authorize(GroupId=group_id, **authorization(rules_alike))
         return group_id
 
     def placed(self, rule: SecurityGroupRule, group_id: str) -> SecurityGroupRule:
@@ -141,15 +138,16 @@ class World:
     def state(self, group_id: str) -> State:
         """The whole group."""
         (group,) = self.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
-        listed = (
+        listed = [
             replace(rule, peer=replace(rule.peer, value=self._own(rule, group_id))) for rule in self.rules(group_id)
-        )
+        ]
         return State(
             name=group["GroupName"],
             description=group["Description"],
             vpc_id=group["VpcId"],
             tags=tuple(sorted((tag["Key"], tag["Value"]) for tag in group.get("Tags", ()))),
             rules=contents(listed),
+            rule_tags=frozenset((rule.identity, frozenset(rule.tags or ())) for rule in listed),
         )
 
     def _own(self, rule: SecurityGroupRule, group_id: str) -> str:
@@ -246,7 +244,8 @@ def request_of(step: Step, world: World, group_id: str) -> tuple[str, dict[str, 
         return "delete-security-group", request
     if step.kind == "authorize":
         name = f"authorize-security-group-{step.direction}"
-        return (name, request | {"IpPermissions": to_ip_permissions(new)}) if new else None
+        # All rules of a call get the same tags.
+        return (name, request | authorization(tuple(new))) if new else None
     if not picked:
         return None
     return _on_rules(step, request, picked, new)
@@ -297,5 +296,8 @@ def undone(world: World, alert: Alert, group_id: str, former: State) -> Iterator
     ran = world.shell.run(alert.undo.commands)
     assert ran.code == 0, (alert.undo.commands, ran.err)
     now = world.group_named(former.name) if alert.event.name == "DeleteSecurityGroup" else group_id
-    assert world.state(now) == former
+    after = world.state(now)
+    if TAGS_UNKNOWN in (alert.undo.reason or ""):
+        after = replace(after, rule_tags=former.rule_tags)
+    assert after == former
     yield now
