@@ -100,7 +100,7 @@ class Story:
 
 
 @given(group=GROUPS, plan=PLANS)
-@settings(max_examples=14, derandomize=True, suppress_health_check=FIXTURES_STAY, deadline=None, database=None)
+@settings(max_examples=20, derandomize=True, suppress_health_check=FIXTURES_STAY, deadline=None, database=None)
 def test_forty_changes_are_told_truly_and_undone(world: World, lookups: Lookups, group: Any, plan: list[Step]) -> None:
     Story("forty", world, lookups, with_store=True).play(group, plan)
 
