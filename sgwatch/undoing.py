@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from chalicelib.alerts import Alert
+from chalicelib.alerts import Alert, AlertKind, Attachment
 from chalicelib.catalog import lookup
-from chalicelib.changes import Change, Outcome
+from chalicelib.changes import Change, Changes, Outcome
 from chalicelib.enrichment.before import shows
 from chalicelib.enrichment.clients import Call, Reader
 from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.wire import read_groups, read_interfaces, read_live_rules
+from chalicelib.enrichment.snapshots import find, same_rule
+from chalicelib.enrichment.wire import read_endpoint_groups, read_groups, read_interfaces, read_live_rules
 from chalicelib.rules import SecurityGroupRule
+from chalicelib.text import number_of
 from chalicelib.wording import printable, rule_phrase
 
 
 class CannotUndo(Exception):  # noqa: N818 - a sentence for people, no error of the program
-    """The change cannot be taken back now; the text says why."""
+    """The change cannot be taken back now; the text says why, ``live`` how things differ from what the alert left."""
+
+    def __init__(self, reason: str, live: Sequence[str] = ()) -> None:
+        self.live = tuple(live)
+        super().__init__(reason)
 
 
 def live_difference(alert: Alert) -> list[str]:
@@ -29,11 +38,10 @@ def live_difference(alert: Alert) -> list[str]:
         for item in changes.modified
         if item.before is not None
     ]
-    if alert.attachment is not None and alert.attachment.groups_before is not None:
-        before, after = (
-            ", ".join(groups) for groups in (alert.attachment.groups_before, alert.attachment.groups_after)
-        )
-        lines.append(f"~ {alert.attachment.resource_id}: {after}  becomes  {before}")
+    attachment = alert.attachment
+    if attachment is not None and attachment.groups_before is not None:
+        before, after = _listed(attachment.groups_before), _listed(attachment.groups_after)
+        lines.append(f"~ {attachment.resource_id}: {after}  becomes  {before}")
     name = alert.event.name or "the call"
     return lines or [f"~ what {printable(name, 80)} did"]
 
@@ -43,6 +51,10 @@ def _shown(rule: SecurityGroupRule) -> str:
     return f"{rule_phrase(rule)}{described}"
 
 
+def _listed(groups: Sequence[str]) -> str:
+    return ", ".join(groups) or "no group"
+
+
 def check_unchanged(alert: Alert, read: Reader) -> None:
     """Ask AWS whether the change still stands as it was made.
 
@@ -50,38 +62,68 @@ def check_unchanged(alert: Alert, read: Reader) -> None:
         CannotUndo: it does not, something changed again since.
         LookupFailed: AWS did not tell.
     """
+
+    def ask(call: Call) -> Mapping[str, Any]:
+        return read(call, alert.account.id, alert.region)
+
     event = lookup(alert.event.source, alert.event.name)
+    if alert.kind is AlertKind.DRIFT:
+        # No call is known: the rules as they were found are what has to stand.
+        event = lookup("ec2.amazonaws.com", "ModifySecurityGroupRules")
     group_id = alert.security_group.id if alert.security_group else None
     if event is None:
         raise CannotUndo("the alert is of no change of a security group")
     if alert.attachment is not None:
-        _check_attachment(alert, read)
+        _check_attachment(alert.attachment, ask)
     elif event.name == "DeleteSecurityGroup":
-        _check_deleted(alert, read)
-    elif group_id is not None and not event.name.endswith("SecurityGroupVpc"):
-        change = Change(event, Outcome.SUCCEEDED, group_id, changes=alert.changes)
-        _check_rules(change, alert, read)
+        _check_deleted(alert, ask)
+    elif group_id is not None and event.name.endswith("SecurityGroupVpc"):
+        _check_association(group_id, _associated_vpc(alert), event.name, ask)
+    elif group_id is not None:
+        _check_rules(Change(event, Outcome.SUCCEEDED, group_id, changes=alert.changes), ask)
 
 
-def _check_rules(change: Change, alert: Alert, read: Reader) -> None:
+Ask = Callable[[Call], Mapping[str, Any]]
+
+
+def _check_rules(change: Change, ask: Ask) -> None:
     by_group = {"Name": "group-id", "Values": [change.group_id]}
     group = Call("ec2:DescribeSecurityGroups", "describe_security_groups", {"Filters": [by_group]})
-    if not read_groups(read(group, alert.account.id, alert.region)):
+    if not read_groups(ask(group)):
         raise CannotUndo(f"the security group {change.group_id} does not exist any more")
     call = Call("ec2:DescribeSecurityGroupRules", "describe_security_group_rules", {"Filters": [by_group]})
-    live = read_live_rules(read(call, alert.account.id, alert.region))
-    if not _still_stands(change, alert, live):
-        raise CannotUndo(f"the security group {change.group_id} has changed again since: look at it first")
+    live = read_live_rules(ask(call))
+    if not _still_stands(change, live):
+        raise CannotUndo(
+            f"the security group {change.group_id} has changed again since: look at it first",
+            _against_live(change.changes, live),
+        )
 
 
-def _still_stands(change: Change, alert: Alert, live: Rules) -> bool:
+def _still_stands(change: Change, live: Rules) -> bool:
     if change.event.name == "CreateSecurityGroup":
         return not any(rule.direction == "ingress" for rule in live)
-    expected = alert.changes.rules_after
+    expected = change.changes.rules_after
     return shows(replace(change, rule_ids=()), live) and expected in (None, len(live))
 
 
-def _check_deleted(alert: Alert, read: Reader) -> None:
+def _against_live(changes: Changes, live: Rules) -> list[str]:
+    """How the live rules differ from those that the alert left, as far as it told of them."""
+    lines = []
+    for rule in (*changes.added, *(item.after for item in changes.modified)):
+        place = find(live, rule, None)
+        if place is None:
+            lines.append(f"live: {_shown(rule)} is there no more")
+        elif _shown(live[place]) != _shown(rule):
+            lines.append(f"live: {_shown(rule)} is now {_shown(live[place])}")
+    again = (rule for rule in changes.removed if any(same_rule(rule, other) for other in live))
+    lines += [f"live: {_shown(rule)} is there again" for rule in again]
+    if changes.rules_after not in (None, len(live)):
+        lines.append(f"live: {number_of(len(live), 'rule')}, and {changes.rules_after} after the change")
+    return lines or [f"live: {_shown(rule)}" for rule in live]
+
+
+def _check_deleted(alert: Alert, ask: Ask) -> None:
     group = alert.security_group
     filters = [
         {"Name": name, "Values": [value]}
@@ -89,20 +131,76 @@ def _check_deleted(alert: Alert, read: Reader) -> None:
         if value
     ]
     call = Call("ec2:DescribeSecurityGroups", "describe_security_groups", {"Filters": filters})
-    if filters and read_groups(read(call, alert.account.id, alert.region)):
-        raise CannotUndo("a security group of the same name exists again")
+    found = read_groups(ask(call)) if filters else {}
+    if found:
+        raise CannotUndo("a security group of the same name exists again", [f"live: {_listed(list(found))}"])
 
 
-_INTERFACES_OF = {"network interface": "network-interface-id", "instance": "attachment.instance-id"}
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupVpcAssociation.html
+_ASSOCIATED = frozenset({"associating", "associated", "disassociation-failed"})
 
 
-def _check_attachment(alert: Alert, read: Reader) -> None:
-    attachment = alert.attachment
-    by = _INTERFACES_OF.get(attachment.resource_type) if attachment else None
-    if attachment is None or by is None:
-        return
-    parameters = {"Filters": [{"Name": by, "Values": [attachment.resource_id]}]}
-    call = Call("ec2:DescribeNetworkInterfaces", "describe_network_interfaces", parameters)
-    interfaces = read_interfaces(read(call, alert.account.id, alert.region))
-    if not any(set(item.group_ids) == set(attachment.groups_after) for item in interfaces):
-        raise CannotUndo(f"the groups of {attachment.resource_id} have changed again since: look at it first")
+def _associated_vpc(alert: Alert) -> str:
+    """The VPC of an association, which only the alert's command holds."""
+    words = [word for command in alert.undo.commands or () for word in shlex.split(command)]
+    if "--vpc-id" not in words[:-1]:
+        raise CannotUndo("the alert does not tell which VPC it is about")
+    return words[words.index("--vpc-id") + 1]
+
+
+def _check_association(group_id: str, vpc_id: str, event_name: str, ask: Ask) -> None:
+    by_both = [{"Name": "group-id", "Values": [group_id]}, {"Name": "vpc-id", "Values": [vpc_id]}]
+    call = Call(
+        "ec2:DescribeSecurityGroupVpcAssociations",
+        "describe_security_group_vpc_associations",
+        {"Filters": by_both},
+    )
+    states = [str(item.get("State")) for item in ask(call).get("SecurityGroupVpcAssociations", ())]
+    is_associated = any(state in _ASSOCIATED for state in states)
+    if is_associated != (event_name == "AssociateSecurityGroupVpc"):
+        raise CannotUndo(
+            f"the association of {group_id} with {vpc_id} has changed again since",
+            [f"live: {', '.join(states) or 'not associated'}"],
+        )
+
+
+def _groups_of_interface(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+    by_id = {"Filters": [{"Name": "network-interface-id", "Values": [resource_id]}]}
+    call = Call("ec2:DescribeNetworkInterfaces", "describe_network_interfaces", by_id)
+    return [item.group_ids for item in read_interfaces(ask(call))]
+
+
+def _groups_of_instance(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+    by_id = {"Filters": [{"Name": "instance-id", "Values": [resource_id]}]}
+    call = Call("ec2:DescribeInstances", "describe_instances", by_id)
+    found = (item for each in ask(call).get("Reservations", ()) for item in each.get("Instances", ()))
+    return [tuple(group["GroupId"] for group in item.get("SecurityGroups", ())) for item in found]
+
+
+def _groups_of_endpoint(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+    call = Call("ec2:DescribeVpcEndpoints", "describe_vpc_endpoints", {"VpcEndpointIds": [resource_id]})
+    return [read_endpoint_groups(ask(call))]
+
+
+def _groups_of_load_balancer(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+    arns = {"LoadBalancerArns": [resource_id]}
+    call = Call("elasticloadbalancing:DescribeLoadBalancers", "describe_load_balancers", arns, "elbv2")
+    return [tuple(item.get("SecurityGroups", ())) for item in ask(call).get("LoadBalancers", ())]
+
+
+_LIVE_GROUPS: Mapping[str, Callable[[str, Ask], list[tuple[str, ...]]]] = {
+    "network interface": _groups_of_interface,
+    "instance": _groups_of_instance,
+    "load balancer": _groups_of_load_balancer,
+    "VPC endpoint": _groups_of_endpoint,
+}
+
+
+def _check_attachment(attachment: Attachment, ask: Ask) -> None:
+    live = _LIVE_GROUPS[attachment.resource_type](attachment.resource_id, ask)
+    if not any(set(groups) == set(attachment.groups_after) for groups in live):
+        now = "; ".join(map(_listed, live)) or "it is not there"
+        raise CannotUndo(
+            f"the groups of {attachment.resource_id} have changed again since: look at it first",
+            [f"live: {now}", f"after the change: {_listed(attachment.groups_after)}"],
+        )

@@ -117,6 +117,8 @@ def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
     try:
         check_unchanged(alert, _reader())
     except CannotUndo as error:
+        for line in error.live:
+            note(line)
         note(f"not undone: {error}")
         raise typer.Exit(1) from error
     except LookupFailed as error:

@@ -123,7 +123,38 @@ def test_nothing_is_run_where_the_group_has_changed_again(world: World, opened: 
     done = run(path, "--apply", "--yes")
     assert done.exit_code == 1
     assert "has changed again since" in done.stderr
+    assert "live: 3 rules, and 2 after the change" in done.stderr
     assert ingress(world, group_id) == 2
+
+
+def test_the_live_rule_is_shown_where_it_is_another_now(world: World, opened: tuple[str, str]) -> None:
+    group_id, path = opened
+    (rule,) = (rule for rule in world.rules(group_id) if rule.direction == "ingress")
+    update = {"SecurityGroupRuleId": rule.id, "SecurityGroupRule": rule_request(replace(rule, description="mine"))}
+    world.call("modify-security-group-rules", {"GroupId": group_id, "SecurityGroupRules": [update]})
+    done = run(path, "--apply", "--yes")
+    assert done.exit_code == 1
+    assert 'live: ingress tcp/22 from 0.0.0.0/0 is now ingress tcp/22 from 0.0.0.0/0 "mine"' in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["associate", "disassociate"])
+def test_an_association_is_undone_unless_it_has_changed_again(
+    world: World, lookups: Lookups, tmp_path: Path, on_path: None, verb: str
+) -> None:
+    group_id = world.new_group((), {})
+    vpc_id = world.ec2.create_vpc(CidrBlock="10.10.0.0/16")["Vpc"]["VpcId"]
+    both = {"GroupId": group_id, "VpcId": vpc_id}
+    record = world.call("associate-security-group-vpc", both)
+    if verb == "disassociate":
+        record = world.call("disassociate-security-group-vpc", both)
+    path = written(Enricher(lookups).alert_of(record), tmp_path)
+    assert run(path, "--apply", "--yes").exit_code == 0
+    found = world.ec2.describe_security_group_vpc_associations(Filters=[{"Name": "group-id", "Values": [group_id]}])
+    assert len(found["SecurityGroupVpcAssociations"]) == (verb == "disassociate")
+    again = run(path, "--apply", "--yes")
+    assert again.exit_code == 1
+    assert f"the association of {group_id} with {vpc_id} has changed again since" in again.stderr
+    assert ("live: associated" if verb == "disassociate" else "live: not associated") in again.stderr
 
 
 def test_a_change_that_was_undone_already_is_not_undone_twice(world: World, opened: tuple[str, str]) -> None:

@@ -17,6 +17,7 @@ from chalicelib.enrichment.enricher import Enricher
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.snapshot_store import Snapshots
 from localcloud import LocalCloud
+from sgwatch.undoing import CannotUndo, check_unchanged, live_difference
 from tests.support.shell_aws import AwsShell
 
 Groups = list[str]
@@ -205,3 +206,15 @@ def test_a_first_change_says_what_it_does_not_know(watched: Watched) -> None:
         ran = watched.shell.run(alert.undo.commands or ())
         assert ran.code == 0, ran.err
         assert watched.groups == [one]
+
+
+def test_it_is_undone_as_long_as_nothing_changed_again(watched: Watched) -> None:
+    one, two, three = watched.place.groups
+    watched.change([one, two])
+    alert = watched.change([two])
+    check_unchanged(alert, AwsReader(timeout=10))
+    assert live_difference(alert)[0].startswith(f"~ {watched.key}: {two}  becomes  ")
+    watched.change([three])
+    with pytest.raises(CannotUndo, match=f"the groups of {watched.key} have changed again since") as refused:
+        check_unchanged(alert, AwsReader(timeout=10))
+    assert refused.value.live == (f"live: {three}", f"after the change: {two}")
