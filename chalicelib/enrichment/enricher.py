@@ -94,9 +94,11 @@ class Enricher:
             past = past_of(record, known.change, principal, record.event_time)
             said = remarks(past, snapshot.earlier(past.event_id, past.event_time)) if snapshot else ()
             looked_up = (world.groups or {}).get(key.group_id)
-            unknowns += self._remember(key, Memory(past, known, live, looked_up, self.now()), snapshot)
+            memory = Memory(past, known, live, looked_up, self.now(), world.account_name)
+            unknowns += self._remember(key, memory, snapshot)
         told = world.unknowns if group is None else [item for item in world.unknowns if not item.startswith(LABELS)]
-        world = replace(world, unknowns=(*told, *doubts, *unknowns))
+        name = world.account_name or (snapshot.account_name if snapshot else None)
+        world = replace(world, account_name=name, unknowns=(*told, *doubts, *unknowns))
         return self._alert(record, known, world, group, said)
 
     def _look(

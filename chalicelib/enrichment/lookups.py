@@ -127,8 +127,9 @@ class Lookups:
 
     def _name(self, account_id: str | None, answers: Answers) -> str | None:
         if "alias" in answers:
-            aliases = answers["alias"].get("AccountAliases") or [None]
-            self._aliases[account_id] = (aliases[0], self.now() + ALIAS_SECONDS)
+            # ListAccountAliases does not say whose they are, and without a role our own account answers for all.
+            aliases = answers["alias"].get("AccountAliases") if account_id in wire.read_owners(answers) else None
+            self._aliases[account_id] = ((aliases or [None])[0], self.now() + ALIAS_SECONDS)
         return self.name_of(account_id)
 
 

@@ -26,13 +26,14 @@ from chalicelib.rule_wire import field, items
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One change as the table gets it: the change, the live rules seen after it and when, what the group is."""
+    """One change as the table gets it: the change, the live rules seen after it and when, what the group is, whose."""
 
     past: PastChange
     known: Known
     live: Rules | None
     group: GroupInfo | None
     now: datetime
+    account_name: str | None = None
 
 
 def key_of(record: CloudTrailRecord, group_id: str | None) -> GroupKey | None:
@@ -102,6 +103,7 @@ def _begun(memory: Memory, key: GroupKey) -> Snapshot | None:
 
 def _labelled(snapshot: Snapshot, memory: Memory) -> Snapshot:
     group = memory.group
+    snapshot = replace(snapshot, account_name=memory.account_name or snapshot.account_name)
     if group is None:
         return snapshot
     return replace(

@@ -144,6 +144,7 @@ def encode_snapshot(snapshot: Snapshot) -> dict[str, Any]:
         "revision": snapshot.revision,
         "name": snapshot.name,
         "vpc_id": snapshot.vpc_id,
+        "account_name": snapshot.account_name,
         "body": body,
     }
     if snapshot.deleted_at is not None:
@@ -177,6 +178,7 @@ def decode_snapshot(item: Item) -> Snapshot:
         history=tuple(_decode_past(past) for past in body["history"]),
         name=item.get("name"),
         vpc_id=item.get("vpc_id"),
+        account_name=item.get("account_name"),
         description=body["description"],
         tags=body["tags"],
         rule_tags={rule_id: _decode_tags(tags) for rule_id, tags in body.get("rule_tags", {}).items()},

@@ -74,6 +74,7 @@ class Snapshot:
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     rule_tags: Mapping[str, Tags] = field(default_factory=dict)
+    account_name: str | None = None
     deleted_at: datetime | None = None
     revision: int = 0
 

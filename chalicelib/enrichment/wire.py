@@ -116,6 +116,14 @@ def _service(item: Answer) -> str | None:
     return None if kind in ("interface", "efa", "efa-only", "trunk", "branch") else str(kind).replace("_", " ")
 
 
+def read_owners(answers: Mapping[str, Answer]) -> frozenset[str]:
+    """The accounts whose groups, rules and interfaces were shown."""
+    keys = ("SecurityGroups", "SecurityGroupRules", "NetworkInterfaces")
+    shown = (item for answer in answers.values() for key in keys for item in answer.get(key, ()))
+    owners = (item.get("OwnerId") or item.get("GroupOwnerId") for item in shown)
+    return frozenset(owner for owner in owners if owner)
+
+
 def read_prefix_lists(answer: Answer) -> dict[str, tuple[str | None, bool]]:
     """Name, and whether AWS owns it, of each list in a DescribeManagedPrefixLists answer."""
     return {

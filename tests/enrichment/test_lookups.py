@@ -17,9 +17,11 @@ from chalicelib.alerts import Alert, Severity
 from chalicelib.catalog import EVENTS, EventGroup
 from chalicelib.changes import NotUnderstood, NotWatched
 from chalicelib.enrichment.clients import AwsReader, Call, Reader
+from chalicelib.enrichment.dynamo_table import MemoryTable
 from chalicelib.enrichment.enricher import Enricher
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.questions import MAX_CALLS, alias, plan
+from chalicelib.enrichment.snapshot_store import Snapshots
 from chalicelib.reading import read_change
 from chalicelib.records import read_record
 from localcloud.cloud import LocalCloud
@@ -160,6 +162,61 @@ def test_a_prefix_list_is_asked_about_once_a_minute(lookups: Lookups, world: Wor
         assert len(counting.asked) == MAX_CALLS
         assert "offices" in alert.exposures[0].reason
     assert asked == [True, False, True]
+
+
+@pytest.fixture
+def alias_of_the_account(cloud: LocalCloud) -> Iterator[str]:
+    iam = cloud.client("iam")
+    iam.create_account_alias(AccountAlias="production")
+    yield "production"
+    iam.delete_account_alias(AccountAlias="production")
+
+
+def test_the_accounts_alias_is_looked_up_where_a_call_is_left_and_kept_for_the_next_alert(
+    lookups: Lookups, world: World, opened: Any, alias_of_the_account: str
+) -> None:
+    counting = Counting(lookups.reader)
+    enricher = Enricher(Lookups(counting, timeout=10))
+    assert enricher.alert_of(opened).account.name is None, "three calls were needed for the change itself"
+    world.new_group((), {})
+    created = next(each for each in reversed(world.cloud.records) if each["eventName"] == "CreateSecurityGroup")
+    for record in (created, opened):
+        counting.asked.clear()
+        assert enricher.alert_of(record).account.name == alias_of_the_account
+        assert len(counting.asked) == MAX_CALLS
+    assert "iam:ListAccountAliases" not in counting.asked
+
+
+def test_the_state_table_tells_the_alias_to_other_containers(
+    lookups: Lookups, world: World, alias_of_the_account: str
+) -> None:
+    snapshots = Snapshots(MemoryTable())
+    group_id = world.new_group((), {})
+    created = next(each for each in reversed(world.cloud.records) if each["eventName"] == "CreateSecurityGroup")
+    permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    later = world.call("authorize-security-group-ingress", {"GroupId": group_id, "IpPermissions": [permission]})
+    Enricher(Lookups(lookups.reader, timeout=10), snapshots).alert_of(created)
+    cold = Enricher(Lookups(lookups.reader, timeout=10), snapshots)
+    assert cold.alert_of(later).account.name == alias_of_the_account
+
+
+def test_a_name_that_is_set_wins_without_a_call(
+    lookups: Lookups, world: World, opened: Any, alias_of_the_account: str
+) -> None:
+    counting = Counting(lookups.reader)
+    enricher = Enricher(Lookups(counting, {world.cloud.account_id: "set"}, timeout=10))
+    created = next(each for each in reversed(world.cloud.records) if each["eventName"] == "CreateSecurityGroup")
+    assert [enricher.alert_of(record).account.name for record in (opened, created)] == ["set", "set"]
+    assert "iam:ListAccountAliases" not in counting.asked
+
+
+def test_our_own_accounts_alias_is_not_taken_for_another_accounts(
+    lookups: Lookups, world: World, alias_of_the_account: str
+) -> None:
+    created = next(each for each in reversed(world.cloud.records) if each["eventName"] == "CreateSecurityGroup")
+    foreign = {**created, "recipientAccountId": "444455556666", "responseElements": {"groupId": "sg-0123456789abcdef0"}}
+    alert = Enricher(Lookups(lookups.reader, timeout=10)).alert_of(foreign)
+    assert (alert.account.id, alert.account.name) == ("444455556666", None)
 
 
 def records_of_all_events() -> Iterator[Any]:

@@ -47,6 +47,7 @@ SNAPSHOT = Snapshot(
     vpc_id="vpc-1",
     description="Web",
     tags={"Owner": "payments"},
+    account_name="production",
     rule_tags={"sgr-00000000000000001": (("why", "it's $HOME"),), "sgr-00000000000000002": ()},
     deleted_at=NOON,
     revision=3,
