@@ -178,6 +178,10 @@ def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
     }
 
 
+# The exposures' own word to whoever writes the title; rules' tags are left out by ``encode_rule``.
+_UNPUBLISHED = frozenset({"opens"})
+
+
 def _encode(value: object) -> Any:
     match value:
         case None | bool() | int():
@@ -196,7 +200,7 @@ def _encode(value: object) -> Any:
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    return {name: _encode(getattr(value, name)) for name in value.__slots__}
+    return {name: _encode(getattr(value, name)) for name in value.__slots__ if name not in _UNPUBLISHED}
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:

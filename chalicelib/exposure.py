@@ -16,12 +16,12 @@ from chalicelib.networks import is_public, parse_range
 from chalicelib.opened import judge_opening, together_exposure
 from chalicelib.openings import Opening, is_ingress, opening, openings_together
 from chalicelib.rules import ModifiedRule, SecurityGroupRule
-from chalicelib.severity import Exposure, Severity, severity_of
+from chalicelib.severity import Exposure, Opens, Severity, severity_of
 from chalicelib.text import number_of
 from chalicelib.wording import is_world, peer_phrase, printable, rule_phrase, service_phrase
 
 # Whoever judges changes finds what it takes and gives here.
-__all__ = ["Exposure", "Facts", "PrefixList", "Severity", "judge", "severity_of"]
+__all__ = ["Exposure", "Facts", "Opens", "PrefixList", "Severity", "judge", "severity_of"]
 
 
 def judge(change: Change, *, by_root: bool, facts: Facts) -> tuple[Exposure, ...]:
@@ -100,10 +100,11 @@ def _nothing_listed(change: Change) -> str:
 
 def _narrowed(item: ModifiedRule) -> Exposure:
     if item.before is not None and item.before.identity == item.after.identity:
-        return Exposure(Severity.INFO, "Only the description changed; nothing opened or closed.", rule=item.after)
+        reason = "Only the description changed; nothing opened or closed."
+        return Exposure(Severity.INFO, reason, rule=item.after, opens=Opens.NOTHING)
     was = f" ({rule_phrase(item.before)} before)" if item.before else ""
     reason = f"Good news: {rule_phrase(item.after)} allows nothing that was not allowed already{was}."
-    return Exposure(Severity.LOW, reason, rule=item.after)
+    return Exposure(Severity.LOW, reason, rule=item.after, opens=Opens.NOTHING)
 
 
 def _removed(rule: SecurityGroupRule) -> Exposure:

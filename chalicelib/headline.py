@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from chalicelib.changes import Attachment, Change, Outcome
-from chalicelib.exposure import Exposure, Severity
-from chalicelib.openings import is_ingress
+from collections.abc import Iterable, Sequence
+
+from chalicelib.changes import Attachment, Change, Outcome, PrefixListChange
+from chalicelib.exposure import Exposure, Opens
+from chalicelib.openings import is_ingress, opening
 from chalicelib.principals import Principal
 from chalicelib.records import CloudTrailRecord
 from chalicelib.rules import Direction, ModifiedRule, SecurityGroupRule
@@ -78,19 +80,26 @@ def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
         return _rules_title(change, exposures, group)
     if name.startswith("Revoke"):
         return _removed_title(change, group)
-    return _without_rules(change, group)
+    return _without_rules(change, exposures, group)
 
 
-def _without_rules(change: Change, group: str) -> str:
+def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     named = named_group_phrase(change.group_name, change.group_id)
     vpc = printable(change.associated_vpc_id or "a VPC", 40)
     attachment, prefix_list = change.attachment, change.prefix_list
+    opened = _to_world(exposures)
+    if opened is not None and attachment:
+        if attachment.groups_before is None:
+            return f"{service_phrase(opened)} now open to the internet on {_resource(attachment)}"
+        return f"{service_phrase(opened)} opened to the internet on {_resource(attachment)} by a group attached to it"
+    if opened is not None and prefix_list:
+        return f"{service_phrase(opened)} opened to the internet through {_list(prefix_list)}"
     if attachment and change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
         return f"{_resource(attachment)} modified, its security groups untouched"
     if attachment:
         return f"security groups of {_resource(attachment)} changed"
     if prefix_list:
-        return f"prefix list {printable(prefix_list.prefix_list_id, 60)} changed"
+        return f"{_list(prefix_list)} changed"
     return {
         "CreateSecurityGroup": f"{named} created",
         "DeleteSecurityGroup": f"{named} deleted",
@@ -99,31 +108,78 @@ def _without_rules(change: Change, group: str) -> str:
     }.get(change.event.name, f"rule descriptions changed on {group}")
 
 
+def _list(prefix_list: PrefixListChange) -> str:
+    return f"prefix list {printable(prefix_list.prefix_list_id, 60)}"
+
+
 def _resource(attachment: Attachment) -> str:
     return f"{attachment.resource_type} {printable(attachment.resource_id, 80)}"
 
 
 def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     after = _new_rules(change)
-    rule = next((item.rule for item in exposures if item.rule in after), after[0])
-    assert rule is not None  # noqa: S101 - `after` holds no None
-    more = f" and {number_of(len(after) - 1, 'more rule')}" if len(after) > 1 else ""
     if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
-        return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{more} on {group}"
-    changed = next((item for item in change.changes.modified if item.after is rule), None)
-    # Nothing but a way in for the whole internet is critical.
-    to_world = exposures[0].severity is Severity.CRITICAL and not is_world(rule.peer)
-    return f"{_opened(rule, changed, 'the internet through ' if to_world else '')}{more} on {group}"
+        return _described(after[0], after, group)
+    new = {id(rule) for rule in after}  # to compare a thousand rules with each other takes its time
+    about = [item for item in exposures if id(item.rule) in new]
+    opening_ones = [item for item in about if item.opens in (Opens.WORLD, Opens.SOME)]
+    if not opening_ones:
+        return _nothing_opened(change, (about[0].rule if about else None) or after[0], group)
+    # The worst first; beside it the internet has a word of its own.
+    rule = opening_ones[0].rule or after[0]
+    told = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
+    opened = _to_world(opening_ones)
+    if opened is not None and opening_ones[0].opens is not Opens.WORLD:
+        told.append(f"{service_phrase(opened)} opened to {_through(opened, opening_ones)}")
+    return f"{', '.join(told)}{_and_more(after, len(told))} on {group}"
 
 
-def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, through: str) -> str:
-    service, peer = service_phrase(rule), through + peer_phrase(rule.peer)
+def _described(rule: SecurityGroupRule, after: Sequence[SecurityGroupRule], group: str) -> str:
+    return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{_and_more(after)} on {group}"
+
+
+def _and_more(rules: Sequence[SecurityGroupRule], told: int = 1) -> str:
+    return f" and {number_of(len(rules) - told, 'more rule')}" if len(rules) > told else ""
+
+
+def _modification(change: Change, rule: SecurityGroupRule) -> ModifiedRule | None:
+    return next((item for item in change.changes.modified if item.after == rule), None)
+
+
+def _to_world(exposures: Iterable[Exposure]) -> SecurityGroupRule | None:
+    """The rule that newly lets the whole internet in."""
+    return next((item.rule for item in exposures if item.opens is Opens.WORLD), None)
+
+
+def _through(rule: SecurityGroupRule, exposures: Iterable[Exposure]) -> str:
+    """Whom the rule lets in: the internet also where it takes other rules or a prefix list to say so."""
+    opens_world = any(item.opens is Opens.WORLD and item.rule == rule for item in exposures)
+    return ("the internet through " if opens_world and not is_world(rule.peer) else "") + peer_phrase(rule.peer)
+
+
+def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str) -> str:
+    service = service_phrase(rule)
     was = _former(changed, rule) if changed else ""
     if rule.direction is Direction.EGRESS:
         return f"{service} {'now ' if changed else ''}allowed out to {peer}{was}"
     if changed:
         return f"{service} now open to {peer}{was}"
     return f"{service} opened to {peer}"
+
+
+def _nothing_opened(change: Change, rule: SecurityGroupRule, group: str) -> str:
+    """A rule that allows only what was allowed before: in words that open nothing."""
+    after, changed = _new_rules(change), _modification(change, rule)
+    way = "out to" if rule.direction is Direction.EGRESS else "from"
+    what, more = f"{service_phrase(rule)} {way} {peer_phrase(rule.peer)}", _and_more(after)
+    if changed is None:
+        return f"rule for {what}{more} added on {group}, which opens nothing new"
+    if changed.before is not None and changed.before.identity == rule.identity:
+        return _described(rule, after, group)
+    was = _former(changed, rule)
+    if changed.before is not None and opening(rule, (changed.before,)) is None:
+        return f"rule narrowed to {what}{was}{more} on {group}"
+    return f"rule changed to {what}{was}{more} on {group}, which opens nothing new"
 
 
 def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
@@ -175,7 +231,7 @@ def _attempt_without_rules(change: Change, group: str) -> str:
     if change.attachment:
         return f"changing the security groups of {_resource(change.attachment)}"
     if change.prefix_list:
-        return f"changing prefix list {printable(change.prefix_list.prefix_list_id, 60)}"
+        return f"changing {_list(change.prefix_list)}"
     named = named_group_phrase(change.group_name, change.group_id)
     verbs = {
         "CreateSecurityGroup": f"creating {named}",

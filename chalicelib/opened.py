@@ -11,7 +11,7 @@ from chalicelib.facts import Facts, PrefixList
 from chalicelib.networks import AddressRange, holds_private, is_public, parse_range, union_covers, world
 from chalicelib.openings import Opening, Ports, is_ingress
 from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType
-from chalicelib.severity import Exposure, Severity
+from chalicelib.severity import Exposure, Opens, Severity
 from chalicelib.wording import peer_phrase, printable, service_phrase
 
 
@@ -26,23 +26,27 @@ def judge_opening(found: Opening, facts: Facts) -> Iterator[Exposure]:
         yield from _from_prefix_list(found, facts)
     elif found.range is None:
         reason = f"The range {printable(rule.peer.value, 60)} cannot be read, so it may be anybody."
-        yield Exposure(Severity.HIGH, reason, rule=rule)
+        yield Exposure(Severity.HIGH, reason, rule=rule, opens=Opens.SOME)
     else:
         yield _from_range(found, found.range)
 
 
 def _from_range(found: Opening, source: AddressRange) -> Exposure:
-    rule = found.rule
     if source.is_world:
         return _world(found)
     if not is_public(source):
-        reason = f"{source.text} (not addresses of the internet) can {_use(found)}."
-        return Exposure(Severity.LOW, reason, rule=rule)
+        whose = "a private address" if source.first == source.last else "private addresses"
+        return _some(Severity.LOW, f"{source.text} ({whose}) can {_use(found)}.", found)
     widest = 8 if source.version == 4 else 16
     reason = f"{source.text} ({_size(source)}) can {_use(found)}{_risk(found)}."
     if source.prefix <= widest and _is_risky(found.protocol, found.ports):
-        return Exposure(Severity.HIGH, f"{reason} That is a public range of /{widest} or wider.", rule=rule)
-    return Exposure(Severity.MEDIUM, reason, rule=rule)
+        return _some(Severity.HIGH, f"{reason} That is a public range of /{widest} or wider.", found)
+    return _some(Severity.MEDIUM, reason, found)
+
+
+def _some(severity: Severity, reason: str, found: Opening) -> Exposure:
+    """The exposure of an opening to less than the whole internet."""
+    return Exposure(severity, reason, rule=found.rule, opens=Opens.SOME)
 
 
 def _size(source: AddressRange) -> str:
@@ -54,8 +58,7 @@ def _size(source: AddressRange) -> str:
 
 
 def _world(found: Opening) -> Exposure:
-    rule, source = found.rule, found.range
-    protocol, ports = found.protocol, found.ports
+    source, protocol, ports = found.range, found.protocol, found.ports
     if protocol in ICMP or (protocol in WITH_PORTS and _only_web(ports)):
         severity = Severity.MEDIUM
     elif _is_risky(protocol, ports):
@@ -64,9 +67,12 @@ def _world(found: Opening) -> Exposure:
         severity = Severity.HIGH
     version = source.version if source else 4
     who = "Anyone on the internet" + (f" ({source.text})" if source else "")
-    how = " through several ranges that together cover it" if found.together else ""
-    reason = f"{who} can {_use(found)}{how}{_risk(found)}."
-    return Exposure(severity, reason, world_controls(protocol, ports, version), rule)
+    reason = f"{who} can {_use(found)}{_risk(found)}.{_how(found)}"
+    return Exposure(severity, reason, world_controls(protocol, ports, version), found.rule, Opens.WORLD)
+
+
+def _how(found: Opening) -> str:
+    return " Several rules do this together: their ranges cover every address." if found.together else ""
 
 
 def _use(found: Opening) -> str:
@@ -105,25 +111,28 @@ def _is_risky(protocol: str, ports: tuple[Ports, ...]) -> bool:
 def _risk(found: Opening) -> str:
     """What makes the newly open ports worse than others, as the end of a sentence."""
     if found.protocol == ALL_PROTOCOLS:
-        return ", administration ports included"
+        return " on every port, SSH and RDP included"
     risky = _risky_ports(found.ports) if found.protocol in WITH_PORTS else []
     if not risky:
         return ""
     names = {**HIGH_RISK_PORTS, **ADMINISTRATION_PORTS}
     if len(risky) == 1:
-        return f": {risky[0]} is a high-risk port ({names[risky[0]]})"
+        (port,) = risky
+        if found.ports == ((port, port),):
+            return f" ({names[port]}), a high-risk port"
+        return f", with the high-risk port {port} ({names[port]}) among them"
+    # What people log in through says most.
+    risky.sort(key=lambda port: port not in ADMINISTRATION_PORTS)
     shown = ", ".join(f"{port} ({names[port]})" for port in risky[:3])
-    return f", high-risk ports among them: {shown}{f' and {len(risky) - 3} more' if len(risky) > 3 else ''}"
+    return f", with high-risk ports among them: {shown}{f' and {len(risky) - 3} more' if len(risky) > 3 else ''}"
 
 
 def _from_group(found: Opening, facts: Facts) -> Exposure:
     rule = found.rule
     owner = rule.peer.account_id
     if owner and facts.account_id and owner != facts.account_id:
-        reason = f"A group of another account ({printable(owner, 40)}) can {_use(found)}."
-        return Exposure(Severity.MEDIUM, reason, rule=rule)
-    reason = f"Members of {peer_phrase(rule.peer)} can {_use(found)}."
-    return Exposure(Severity.LOW, reason, rule=rule)
+        return _some(Severity.MEDIUM, f"A group of another account ({printable(owner, 40)}) can {_use(found)}.", found)
+    return _some(Severity.LOW, f"Members of {peer_phrase(rule.peer)} can {_use(found)}.", found)
 
 
 def _from_prefix_list(found: Opening, facts: Facts) -> Iterator[Exposure]:
@@ -131,11 +140,11 @@ def _from_prefix_list(found: Opening, facts: Facts) -> Iterator[Exposure]:
     known = facts.prefix_lists.get(rule.peer.value)
     if known is None:
         reason = f"The addresses in {peer_phrase(rule.peer)} are not known; they can {_use(found)}."
-        yield Exposure(Severity.MEDIUM, reason, rule=rule)
+        yield _some(Severity.MEDIUM, reason, found)
     elif known.aws_managed:
         name = printable(known.name or rule.peer.value, 80)
         reason = f"{name}, a prefix list managed by AWS, can {_use(found)}."
-        yield Exposure(Severity.LOW, reason, rule=rule)
+        yield _some(Severity.LOW, reason, found)
     else:
         yield from _from_entries(found, known)
 
@@ -145,13 +154,13 @@ def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
     ranges = [item for item in map(parse_range, known.cidrs) if item]
     ranges += [everything for everything in map(world, (4, 6)) if union_covers(ranges, everything)]
     judged = [_from_range(replace(found, ports=found.ports or _all_ports(found), range=item), item) for item in ranges]
-    worst = max(judged, key=lambda item: item.severity.rank, default=None)
+    worst = max(judged, key=lambda item: (item.severity.rank, item.opens is Opens.WORLD), default=None)
     name = printable(known.name or found.rule.peer.value, 80)
     if worst is None:
         reason = f"Prefix list {name} is empty; it lets nobody in yet."
-        yield Exposure(Severity.LOW, reason, rule=found.rule)
+        yield Exposure(Severity.LOW, reason, rule=found.rule, opens=Opens.NOTHING)
     else:
-        yield Exposure(worst.severity, f"Through prefix list {name}: {worst.reason}", worst.controls, found.rule)
+        yield replace(worst, reason=f"Through prefix list {name}: {worst.reason}", rule=found.rule)
 
 
 def _all_ports(found: Opening) -> tuple[Ports, ...]:
@@ -160,10 +169,10 @@ def _all_ports(found: Opening) -> tuple[Ports, ...]:
 
 def _egress(found: Opening) -> Exposure:
     rule = found.rule
-    how = " through several ranges that together cover it" if found.together else ""
     if found.protocol == ALL_PROTOCOLS and found.range is not None and found.range.is_world:
-        return Exposure(Severity.MEDIUM, f"All traffic may leave to the internet ({found.range.text}){how}.", rule=rule)
-    return Exposure(Severity.LOW, f"Traffic may leave to {peer_phrase(rule.peer)}: {service_phrase(rule)}.", rule=rule)
+        reason = f"All traffic may leave to the internet ({found.range.text}).{_how(found)}"
+        return _some(Severity.MEDIUM, reason, found)
+    return _some(Severity.LOW, f"Traffic may leave to {peer_phrase(rule.peer)}: {service_phrase(rule)}.", found)
 
 
 def together_exposure(found: Opening) -> Exposure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from chalicelib.networks import AddressRange, parse_range, union_covers, world
 from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, PeerType, SecurityGroupRule
@@ -112,11 +112,14 @@ def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule 
     after = [item for item in here if not item.is_gone]
     if any(item.range.is_world for item in after) or not union_covers((item.range for item in after), everything):
         return None
-    if union_covers((item.range for item in here if not item.is_new), everything):
+    former = [item.range for item in here if not item.is_new]
+    if union_covers(former, everything):
         return None
-    new = [item.rule for item in after if item.is_new]
+    # One that adds to what was open: a new rule may well lie within the former ones.
+    new = (item.rule for item in after if item.is_new and not union_covers(former, item.range))
+    first = next(new)
     # The rule of the narrower protocol tells better what is open than one of all traffic.
-    return next((rule for rule in new if rule.protocol != ALL_PROTOCOLS), new[0])
+    return next((rule for rule in chain((first,), new) if rule.protocol != ALL_PROTOCOLS), first)
 
 
 def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:

@@ -79,13 +79,12 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
     if not change.succeeded:
         return _attempted(change, requested)
     answered = read_rule_set(field(response, "securityGroupRuleSet"), _direction_of(change))
-    added = _completed(answered.rules, requested.rules)
+    tags = _given_tags(request)
+    added = _completed(answered.rules, requested.rules, tags)
     if len(added) < len(requested.rules):
         # AWS authorizes all rules of a call or none: an answer with fewer was cut, or is not there.
         known = {rule.identity for rule in added}
-        added += tuple(rule for rule in requested.rules if rule.identity not in known)
-    tags = _given_tags(request)
-    added = tuple(rule if rule.tags is not None else replace(rule, tags=tags) for rule in added)
+        added += tuple(replace(rule, tags=tags) for rule in requested.rules if rule.identity not in known)
     unread = answered.problems if answered.rules else requested.unread + answered.problems
     if not added and not requested.gaps:
         raise _nothing_read(unread)
@@ -102,22 +101,23 @@ def _given_tags(request: Parameters) -> Tags:
 
 
 def _completed(
-    answered: tuple[SecurityGroupRule, ...], requested: tuple[SecurityGroupRule, ...]
+    answered: tuple[SecurityGroupRule, ...], requested: tuple[SecurityGroupRule, ...], tags: Tags | None = None
 ) -> tuple[SecurityGroupRule, ...]:
-    """The answer's rules, with what only the request tells: a description, the account of a peer group."""
+    """The answer's rules, with what only the request tells: a description, the account of a peer group, ``tags``."""
     asked = {rule.identity: rule for rule in requested}
 
     def complete(rule: SecurityGroupRule) -> SecurityGroupRule:
         same = asked.get(rule.identity)
+        own = tags if rule.tags is None else rule.tags
         if same is None:
-            return rule
+            return rule if own is None else replace(rule, tags=own)
         peer = Peer(
             rule.peer.type,
             rule.peer.value,
             rule.peer.account_id or same.peer.account_id,
             rule.peer.vpc_id or same.peer.vpc_id,
         )
-        return replace(rule, peer=peer, description=rule.description or same.description)
+        return replace(rule, peer=peer, description=rule.description or same.description, tags=own)
 
     return tuple(complete(rule) for rule in answered)
 

@@ -223,7 +223,7 @@ def _read_rule(item: object, direction: Direction | None) -> SecurityGroupRule:
         peer=_rule_peer(rule),
         description=text(field(rule, "description")),
         id=text(field(rule, "securityGroupRuleId")),
-        tags=read_tags(field(rule, "tagSet") or field(rule, "tags")),
+        tags=read_tags(rule.get("tagSet") or rule.get("Tags")),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chalicelib.rules import SecurityGroupRule
@@ -26,14 +26,27 @@ class Severity(StrEnum):
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
+class Opens(StrEnum):
+    """What an exposure says of traffic that was not allowed before."""
+
+    WORLD = "world"
+    SOME = "some"
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One reason for the severity: a sentence, the controls it breaks, the rule it is about (if one)."""
+    """One reason for the severity: a sentence, the controls it breaks, the rule it is about (if one).
+
+    ``opens`` is for whoever puts the alert into words, and not published: whether the rule newly lets in the
+    whole internet, newly allows something else, or nothing; None where the reason is of another kind.
+    """
 
     severity: Severity
     reason: str
     controls: tuple[str, ...] = ()
     rule: SecurityGroupRule | None = None
+    opens: Opens | None = field(default=None, compare=False)
 
 
 def severity_of(exposures: tuple[Exposure, ...]) -> Severity:

@@ -360,3 +360,46 @@ def test_an_attempt_has_one_reason_and_breaks_no_control() -> None:
     alert = alert_of(authorize(tcp(22), tcp(3389), errorCode=r.DENIED))
     assert [(item.severity, item.controls) for item in alert.exposures] == [("medium", ())]
     assert "nothing changed" in alert.exposures[0].reason
+
+
+@pytest.mark.parametrize(
+    ("opened", "sentence"),
+    [
+        (tcp(22), "Anyone on the internet (0.0.0.0/0) can reach tcp/22 (SSH), a high-risk port."),
+        (tcp(8443), "Anyone on the internet (0.0.0.0/0) can reach tcp/8443."),
+        (
+            tcp(8000, 8085),
+            (
+                "Anyone on the internet (0.0.0.0/0) can reach tcp/8000-8085, "
+                "with the high-risk port 8080 (proxy) among them."
+            ),
+        ),
+        (
+            tcp(20, 25),
+            (
+                "Anyone on the internet (0.0.0.0/0) can reach tcp/20-25, "
+                "with high-risk ports among them: 22 (SSH), 23 (Telnet), 20 (FTP) and 2 more."
+            ),
+        ),
+        (
+            other("-1"),
+            "Anyone on the internet (0.0.0.0/0) can send any traffic on every port, SSH and RDP included.",
+        ),
+        (tcp(22, v4="10.0.0.0/8"), "10.0.0.0/8 (private addresses) can reach tcp/22."),
+        (tcp(22, v4="10.0.0.5/32"), "10.0.0.5/32 (a private address) can reach tcp/22."),
+        (
+            tcp(22, v4="203.0.113.0/24"),
+            "203.0.113.0/24 (256 public addresses) can reach tcp/22 (SSH), a high-risk port.",
+        ),
+    ],
+)
+def test_an_exposure_says_at_a_glance_who_reaches_what(opened: Json, sentence: str) -> None:
+    assert alert_of(authorize(opened)).exposures[0].reason == sentence
+
+
+def test_that_it_takes_several_ranges_is_a_sentence_of_its_own() -> None:
+    halves = permission("tcp", 22, v4=("0.0.0.0/1", "128.0.0.0/1"))
+    assert alert_of(authorize(halves)).exposures[0].reason == (
+        "Anyone on the internet (0.0.0.0/0) can reach tcp/22 (SSH), a high-risk port. "
+        "Several rules do this together: their ranges cover every address."
+    )

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.catalog import lookup
+from chalicelib.changes import Change, Changes, Outcome
+from chalicelib.enrichment.before import Known
+from chalicelib.enrichment.known import World
+from chalicelib.enrichment.reach import sharpen
+from chalicelib.exposure import Exposure, Facts, Opens, Severity, judge, severity_of
+from chalicelib.headline import title
 from chalicelib.judgement import alert_of
+from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.support import records as r
 from tests.support.records import Json, authorize, items, permission, revoke, stored, world
 
@@ -99,7 +112,7 @@ def test_titles(record: Json, title: str) -> None:
 def test_the_summary_says_who_did_what_where_and_the_worst_of_it() -> None:
     assert alert_of(authorize(world(443), world(22))).summary == (
         "alice (aws-cli, from 203.0.113.9) called AuthorizeSecurityGroupIngress in account 123456789012, eu-west-1. "
-        "Anyone on the internet (0.0.0.0/0) can reach tcp/22: 22 is a high-risk port (SSH)."
+        "Anyone on the internet (0.0.0.0/0) can reach tcp/22 (SSH), a high-risk port."
     )
 
 
@@ -141,3 +154,141 @@ def test_a_long_name_leaves_room_for_the_id() -> None:
     answer = {"securityGroupRuleSet": items(stored(cidrIpv6="2001:db8:1111:2222:3333:4444:5555:0/112"))}
     title = alert_of(authorize(group={"groupId": G, "groupName": "n" * 255}, answer=answer)).title
     assert title.endswith(f"({G})")
+
+
+def enriched(change: Change, before: tuple[SecurityGroupRule, ...]) -> tuple[str, tuple[Exposure, ...]]:
+    """Title and exposures of a change to a group that had these rules and no others."""
+    facts = Facts(r.ACCOUNT, "web", before)
+    exposures = judge(change, by_root=False, facts=facts)
+    exposures = sharpen(exposures, Known(change, before, is_whole=True), World(), facts)
+    return title(change, exposures), exposures
+
+
+def ssh(cidr: str, low: int = 22, high: int = 22, direction: Direction = Direction.INGRESS) -> SecurityGroupRule:
+    kind = PeerType.IPV6 if ":" in cidr else PeerType.IPV4
+    return SecurityGroupRule(direction, "tcp", low, high, Peer(kind, cidr))
+
+
+def change(name: str, **changes: Any) -> Change:
+    event = lookup("ec2.amazonaws.com", name)
+    assert event is not None
+    return Change(event, Outcome.SUCCEEDED, G, changes=Changes(**changes))
+
+
+def added(*rules: SecurityGroupRule) -> Change:
+    return change("AuthorizeSecurityGroupIngress", added=rules)
+
+
+def modified(before: SecurityGroupRule, after: SecurityGroupRule) -> Change:
+    return change("ModifySecurityGroupRules", modified=(ModifiedRule(before, after),))
+
+
+WORLD4 = "0.0.0.0/0"
+INNER = "10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("made", "before", "expected"),
+    [
+        (added(ssh(WORLD4)), (), f"tcp/22 opened to the internet on {G}"),
+        (
+            added(ssh(WORLD4)),
+            (ssh(WORLD4, 0, 65535),),
+            f"Rule for tcp/22 from the internet added on {G}, which opens nothing new",
+        ),
+        (
+            added(ssh(WORLD4), ssh(INNER, 80, 80)),
+            (ssh(WORLD4, 0, 1024),),
+            f"Rule for tcp/22 from the internet and 1 more rule added on {G}, which opens nothing new",
+        ),
+        (
+            added(ssh(WORLD4), ssh(INNER, 8000, 8000)),
+            (ssh(WORLD4),),
+            f"tcp/8000 opened to 10.0.0.0/8 and 1 more rule on {G}",
+        ),
+        (
+            added(ssh(WORLD4, 443, 443), ssh("8.0.0.0/8")),
+            (),
+            f"tcp/22 opened to 8.0.0.0/8, tcp/443 opened to the internet on {G}",
+        ),
+        (
+            added(ssh("0.0.0.0/1", 8443, 8443), ssh("128.0.0.0/1", 8443, 8443)),
+            (),
+            f"tcp/8443 opened to the internet through 0.0.0.0/1 and 1 more rule on {G}",
+        ),
+        (
+            modified(ssh(WORLD4), ssh(INNER)),
+            (ssh(WORLD4),),
+            f"Rule narrowed to tcp/22 from 10.0.0.0/8 (was the internet) on {G}",
+        ),
+        (
+            modified(ssh(WORLD4, 0, 65535), ssh(WORLD4, 443, 443)),
+            (ssh(WORLD4, 0, 65535),),
+            f"Rule narrowed to tcp/443 from the internet (was all tcp ports) on {G}",
+        ),
+        (
+            modified(ssh(INNER), ssh(WORLD4)),
+            (ssh(INNER), ssh(WORLD4, 0, 65535)),
+            f"Rule changed to tcp/22 from the internet (was 10.0.0.0/8) on {G}, which opens nothing new",
+        ),
+        (
+            modified(ssh(WORLD4), replace(ssh(WORLD4), description="x")),
+            (ssh(WORLD4),),
+            f"Description changed of tcp/22, the internet on {G}",
+        ),
+    ],
+)
+def test_a_title_opens_only_what_was_closed(made: Change, before: tuple[SecurityGroupRule, ...], expected: str) -> None:
+    assert enriched(made, before)[0] == expected
+
+
+CIDRS = st.sampled_from(
+    [WORLD4, INNER, "0.0.0.0/1", "128.0.0.0/1", "8.0.0.0/8", "203.0.113.0/24", "::/0", "::/1", "8000::/1", "fd00::/8"]
+)
+PORTS = st.sampled_from([(22, 22), (80, 80), (443, 443), (0, 65535), (20, 8080), (8443, 8443)])
+RULES = st.one_of(
+    st.builds(lambda cidr, ports, way: ssh(cidr, ports[0], ports[1], way), CIDRS, PORTS, st.sampled_from(Direction)),
+    st.builds(lambda cidr: replace(ssh(cidr), protocol="-1", from_port=None, to_port=None), CIDRS),
+)
+SEVERAL = st.lists(RULES, max_size=4, unique_by=lambda rule: rule.identity).map(tuple)
+PROBED = (None, 0, 20, 22, 23, 80, 443, 444, 8080, 8443, 65535)
+
+
+def lets_in(rule: SecurityGroupRule, port: int | None) -> bool:
+    """Whether the rule is for this TCP port, or (None) for a protocol without ports."""
+    low, high = rule.ports
+    within = port is not None and low is not None and high is not None and low <= port <= high
+    return rule.direction is Direction.INGRESS and (rule.protocol == "-1" or within)
+
+
+def reaches_all(rules: Iterable[SecurityGroupRule], port: int | None, version: int) -> bool:
+    """Whether every address of the internet is let in: tried where any range begins or ends."""
+    peers = [ip_network(rule.peer.value) for rule in rules if lets_in(rule, port)]
+    peers = [peer for peer in peers if peer.version == version]
+    edges = {int(peer.network_address) for peer in peers} | {int(peer.broadcast_address) for peer in peers}
+    last = 2 ** (32 if version == 4 else 128) - 1
+    points = {0, last, *(min(max(edge + step, 0), last) for edge in edges for step in (-1, 0, 1))}
+    return all(any(int(p.network_address) <= point <= int(p.broadcast_address) for p in peers) for point in points)
+
+
+@settings(max_examples=400)
+@given(before=SEVERAL, new=SEVERAL.filter(bool), data=st.data())
+def test_title_exposures_and_severity_agree_on_what_is_opened_to_the_internet(
+    before: tuple[SecurityGroupRule, ...], new: tuple[SecurityGroupRule, ...], data: st.DataObject
+) -> None:
+    replaced = data.draw(st.sampled_from([None, *before]))
+    if replaced is None:
+        made, after = added(*new), (*before, *new)
+    else:
+        made, after = modified(replaced, new[0]), (*(rule for rule in before if rule != replaced), new[0])
+    newly = any(
+        reaches_all(after, port, version) and not reaches_all(before, port, version)
+        for port in PROBED
+        for version in (4, 6)
+    )
+    told, exposures = enriched(made, before)
+    assert any(item.opens is Opens.WORLD for item in exposures) == newly, (told, exposures)
+    assert bool(re.search("open(ed)? to the internet", told)) == newly, (told, exposures)
+    assert severity_of(exposures) is exposures[0].severity
+    if severity_of(exposures) is Severity.CRITICAL:
+        assert newly

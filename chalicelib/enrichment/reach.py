@@ -18,7 +18,7 @@ from chalicelib.networks import is_public, parse_range
 from chalicelib.opened import judge_opening
 from chalicelib.openings import address_range, is_ingress, opening
 from chalicelib.rules import ALL_PROTOCOLS, WITH_PORTS, PeerType, SecurityGroupRule
-from chalicelib.severity import Exposure, Severity
+from chalicelib.severity import Exposure, Opens, Severity
 from chalicelib.text import number_of
 from chalicelib.wording import group_phrase, peer_phrase, printable, rule_phrase
 
@@ -48,10 +48,10 @@ def _sharpened(exposure: Exposure, known: Known, world: World) -> Exposure:
     if all(rule != other for other in (*changes.added, *(item.after for item in changes.modified))):
         return exposure
     exposure = _named(exposure, rule, world.groups or {})
-    if known.before is not None and known.is_whole and is_ingress(rule):
-        if opening(rule, known.before) is None and exposure.severity.rank > Severity.LOW.rank:
+    if known.before is not None and known.is_whole:
+        if exposure.opens in (Opens.WORLD, Opens.SOME) and opening(rule, known.before) is None:
             return _nothing_new(exposure, rule)
-        exposure = _with_former(exposure, rule, known.before)
+        exposure = _with_former(exposure, rule, known.before) if is_ingress(rule) else exposure
     return _with_public_addresses(exposure, rule, world.interfaces or ())
 
 
@@ -73,7 +73,7 @@ def _named(exposure: Exposure, rule: SecurityGroupRule, groups: Mapping[str, Gro
 def _nothing_new(exposure: Exposure, rule: SecurityGroupRule) -> Exposure:
     severity = min(exposure.severity, Severity.MEDIUM, key=lambda item: item.rank)
     reason = f"{rule_phrase(rule)} opens nothing new: other rules of the group allow the same already."
-    return replace(exposure, severity=severity, reason=reason[0].upper() + reason[1:])
+    return replace(exposure, severity=severity, reason=reason[0].upper() + reason[1:], opens=Opens.NOTHING)
 
 
 def _with_former(exposure: Exposure, rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Exposure:
@@ -146,7 +146,8 @@ def _of_attachment(change: Change, world: World, facts: Facts) -> Iterator[Expos
                 raised = _with_public_addresses(exposure, rule, world.interfaces or ())
                 if raised.reason != exposure.reason:
                     where = group_phrase(group.name, group.id)
-                    yield replace(raised, reason=f"Through {where}, newly attached: {raised.reason}")
+                    how = "newly attached" if attachment.groups_before is not None else "perhaps newly attached"
+                    yield replace(raised, reason=f"Through {where}, {how}: {raised.reason}")
 
 
 def _of_prefix_list(change: Change, world: World, facts: Facts) -> Iterator[Exposure]:

@@ -68,6 +68,8 @@ def test_a_rule_that_opens_nothing_new_is_not_critical(world: World, enricher: E
     alert = enricher.alert_of(authorize(world, group_id, WORLD_SSH))
     assert alert.severity is Severity.MEDIUM
     assert "opens nothing new" in worst(alert)
+    assert alert.title.startswith("Rule for tcp/22 from the internet added on ")
+    assert alert.title.endswith(", which opens nothing new")
     assert "EC2.13" in alert.exposures[0].controls
 
 
@@ -151,10 +153,21 @@ def test_attaching_an_open_group_to_a_public_interface_is_as_bad_as_opening_it(
     closed, opened = world.new_group((), {}), world.new_group((), {})
     authorize(world, opened, WORLD_SSH)
     interface_id, address = interface(world, [closed], public=True)
-    call = {"NetworkInterfaceId": interface_id, "Groups": [opened]}
-    alert = enricher.alert_of(world.call("modify-network-interface-attribute", call))
-    assert alert.severity is Severity.CRITICAL
-    assert str(address) in worst(alert)
+
+    def attach(group_id: str) -> Alert:
+        call = {"NetworkInterfaceId": interface_id, "Groups": [group_id]}
+        return enricher.alert_of(world.call("modify-network-interface-attribute", call))
+
+    first = attach(opened)
+    assert first.severity is Severity.CRITICAL
+    assert str(address) in worst(first)
+    assert "perhaps newly attached" in worst(first), "what it had before is not known"
+    assert first.title == f"tcp/22 now open to the internet on network interface {interface_id}"
+    assert attach(closed).title == f"Security groups of network interface {interface_id} changed"
+    again = attach(opened)
+    assert ", newly attached: Anyone on the internet" in worst(again)
+    opened_again = f"tcp/22 opened to the internet on network interface {interface_id} by a group attached to it"
+    assert again.title == opened_again
 
 
 def modify_list(world: World, list_id: str, version: int, cidr: str) -> dict[str, Any]:
@@ -178,6 +191,7 @@ def test_a_changed_prefix_list_tells_which_groups_it_opens_and_can_be_restored(
     alert = enricher.alert_of(modify_list(world, list_id, made["Version"], "0.0.0.0/0"))
     assert alert.severity is Severity.CRITICAL
     assert group_id in worst(alert)
+    assert alert.title == f"tcp/22 opened to the internet through prefix list {list_id}"
     assert alert.undo.commands
     assert world.shell.run(alert.undo.commands).code == 0
     entries = world.ec2.get_managed_prefix_list_entries(PrefixListId=list_id)["Entries"]
@@ -193,6 +207,7 @@ def test_a_prefix_list_that_holds_everything_is_the_world(world: World, enricher
     alert = enricher.alert_of(authorize(world, world.new_group((), {}), permission))
     assert alert.severity is Severity.CRITICAL
     assert "Through prefix list all" in worst(alert)
+    assert alert.title.startswith("tcp/22 opened to the internet through prefix list pl-")
 
 
 def test_a_referenced_group_is_named(world: World, enricher: Enricher) -> None:
