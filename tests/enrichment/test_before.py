@@ -9,13 +9,13 @@ from typing import Any
 
 from chalicelib.alerts import Alert
 from chalicelib.enrichment.before import Evidence, work_out
-from chalicelib.enrichment.clients import Call
 from chalicelib.enrichment.enricher import Enricher
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.wire import read_interfaces
 from chalicelib.reading import read_change
 from chalicelib.records import read_record
 from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
+from tests.support.stubbed import Stubbed
 
 RULE = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.IPV4, "203.0.113.0/24"), "old", "sgr-1")
 OTHER = SecurityGroupRule(Direction.INGRESS, "tcp", 443, 443, Peer(PeerType.IPV4, "0.0.0.0/0"), None, "sgr-2")
@@ -151,13 +151,8 @@ CONFIG_GROUP = {
 
 def alert_of(raw: Mapping[str, Any], answers: Mapping[str, Any]) -> Alert:
     """The alert where AWS answers just this, by action."""
-
-    def read(call: Call, _account_id: str | None, _region: str | None) -> Mapping[str, Any]:
-        answer: Mapping[str, Any] = answers.get(call.action, {})
-        return answer
-
     names = {"123456789012": "production"}
-    return Enricher(Lookups(read, names, with_config=True)).alert_of(raw)
+    return Enricher(Lookups(Stubbed(answers), names, timeout=20, with_config=True)).alert_of(raw)
 
 
 def test_a_deleted_group_is_described_and_recreated_from_config() -> None:
