@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,3 +24,10 @@ def _bundle_from_local_wheels() -> None:
     if wheels.is_dir():
         os.environ["PIP_NO_INDEX"] = "1"
         os.environ["PIP_FIND_LINKS"] = str(wheels)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_can_be_interrupted() -> None:
+    """Undo what a shell does to whatever it starts in the background: SIGINT is ignored, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
