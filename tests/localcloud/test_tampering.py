@@ -143,7 +143,9 @@ def test_the_audit_of_the_stage_finds_sgwatchs_own_path_sound(watched: Watched) 
     report = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     own = {finding["check"]: finding["status"] for finding in report["findings"]}
-    assert {own[check] for check in ("own-rule", "own-pattern", "own-permission", "own-function")} == {"pass"}
+    assert {own[check] for check in ("own-rule", "own-pattern", "own-permission", "own-function", "own-errors")} == {
+        "pass"
+    }
 
 
 def test_a_deleted_filter_is_told_and_its_return(watched: Watched) -> None:
