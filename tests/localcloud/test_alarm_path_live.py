@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 
+from chalicelib.alarm_path.collect import collect
 from localcloud import LocalCloud
 
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 PATTERN = "{ ($.eventName = CreateSecurityGroup) && ($.errorCode NOT EXISTS) }"
 
 
@@ -152,3 +155,21 @@ def test_a_topic_reaches_an_http_endpoint_on_loopback_once_confirmed(path: Local
     path.wait_until_idle()
     message = path.inbox.messages("sns")[-1]
     assert (message.title, message.text, message.severity) == ("greeting", "hello", "high")
+
+
+def test_a_log_transformer_is_collected_where_a_filter_reads_what_it_makes(path: LocalCloud) -> None:
+    logs = path.client("logs")
+    client = lambda service, region: path.client(service, region=region)  # noqa: E731
+    assert "log_transformers" not in collect(client, home_region=path.region, now=NOW)["regions"][path.region]
+    logs.put_metric_filter(
+        logGroupName="trail-logs",
+        filterName="transformed",
+        filterPattern=PATTERN,
+        metricTransformations=[{"metricName": "Other", "metricNamespace": "CIS", "metricValue": "1"}],
+        applyOnTransformedLogs=True,
+    )
+    without = collect(client, home_region=path.region, now=NOW)["regions"][path.region]
+    assert (without["log_transformers"], without["transformer_policies"]) == ({"trail-logs": {}}, [])
+    logs.put_transformer(logGroupIdentifier="trail-logs", transformerConfig=[{"parseJSON": {}}])
+    found = collect(client, home_region=path.region, now=NOW)["regions"][path.region]["log_transformers"]
+    assert found["trail-logs"]["transformerConfig"] == [{"parseJSON": {}}]
