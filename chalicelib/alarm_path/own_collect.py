@@ -31,7 +31,7 @@ def collect_own(
     ask = _asker(clients, region, errors)
     functions, rules = [], []
     for name, pattern in expected.items():
-        function = _function(ask, name)
+        function = _function(ask, name, with_events=bool(pattern))
         functions.append(function)
         if function.get("Configuration") and pattern != {}:
             found = _rules(ask, function["Configuration"]["FunctionArn"], pattern)
@@ -65,8 +65,11 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Documen
     return ask
 
 
-def _function(ask: _Ask, name: str) -> Document:
-    """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read."""
+def _function(ask: _Ask, name: str, *, with_events: bool) -> Document:
+    """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read.
+
+    ``with_events``: whether each event is the only one of its kind, so that a failed one should be kept somewhere.
+    """
     configuration = ask(
         "lambda", "get_function_configuration", "lambda:GetFunctionConfiguration", name, FunctionName=name
     )
@@ -78,20 +81,22 @@ def _function(ask: _Ask, name: str) -> Document:
     policy = ask("lambda", "get_policy", "lambda:GetPolicy", name, FunctionName=name)
     if policy is not None:
         function["Policy"] = policy.get("Policy")
-    invoke = ask(
-        "lambda",
-        "get_function_event_invoke_config",
-        "lambda:GetFunctionEventInvokeConfig",
-        name,
-        FunctionName=name,
-    )
-    if invoke is not None:
-        destinations = invoke.get("DestinationConfig")
-        function["EventInvokeConfig"] = {"DestinationConfig": destinations} if destinations else None
+    if with_events:
+        function |= _on_failure(ask, name)
     concurrency = ask("lambda", "get_function_concurrency", "lambda:GetFunctionConcurrency", name, FunctionName=name)
     if concurrency:
         function["ReservedConcurrency"] = concurrency.get("ReservedConcurrentExecutions")
     return function
+
+
+def _on_failure(ask: _Ask, name: str) -> Document:
+    """Where events go that the function fails on for good, None where they are dropped."""
+    call = "lambda:GetFunctionEventInvokeConfig"
+    invoke = ask("lambda", "get_function_event_invoke_config", call, name, FunctionName=name)
+    if invoke is None:
+        return {}
+    destinations = invoke.get("DestinationConfig")
+    return {"EventInvokeConfig": {"DestinationConfig": destinations} if destinations else None}
 
 
 def _add_metrics(ask: _Ask, functions: Sequence[Document], now: datetime) -> None:

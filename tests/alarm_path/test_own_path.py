@@ -126,6 +126,13 @@ def test_a_missing_on_failure_destination_and_undelivered_alerts_are_told() -> N
     assert judged(get_queue_attributes=waiting)[0]["own-dead-letters"] == "fail"
 
 
+def test_a_function_on_a_schedule_or_a_queue_needs_no_on_failure_destination() -> None:
+    client = Canned(_deployed() | {"get_function_event_invoke_config": "AccessDenied"})
+    own, errors = collect_own(lambda *_: client, REGION, {"hourly": None, "deliver": {}}, now=NOW)
+    assert errors == []
+    assert all("EventInvokeConfig" not in function for function in own["functions"])
+
+
 def test_a_schedule_needs_no_pattern() -> None:
     rule = {"Name": "hourly", "Arn": RULE, "State": "ENABLED", "ScheduleExpression": "rate(1 hour)"}
     assert judged(describe_rule=rule)[0]["own-pattern"] == "pass"

@@ -63,6 +63,7 @@ def test_the_functions_and_queues_of_durable_delivery_are_part_of_the_own_path()
     [
         ("alert_on_change", True, "fail"),
         ("alert_on_change", False, "pass"),
+        ("alert_on_tampering", True, "fail"),
         ("audit_on_schedule", True, "pass"),
     ],
 )
