@@ -234,6 +234,18 @@ def test_with_auto_repair_the_filter_is_back_and_that_is_told(watched: Watched) 
     assert len(own) == 1, "its own repair is told once, and is no reason to repair again"
 
 
+def test_errors_of_a_function_are_noted_by_the_audit_of_the_stage(watched: Watched) -> None:
+    functions = watched.cloud.client("lambda")
+    name = "sgwatch-dev-audit_on_schedule"
+    functions.update_function_configuration(FunctionName=name, Handler="app.gone")
+    assert functions.invoke(FunctionName=name, Payload="{}").get("FunctionError")
+    functions.update_function_configuration(FunctionName=name, Handler="app.audit_on_schedule")
+    watched.cloud.wait_until_idle()
+    report = json.loads(sgwatch(watched.cloud, "audit", "--json", "--stage", "dev").stdout)
+    (note,) = (note for note in report["notes"] if f"function:{name} had 1 error in the last 24 hours" in note)
+    assert f"aws logs tail /aws/lambda/{name} --since " in note
+
+
 def test_every_alert_came_within_seconds(watched: Watched) -> None:
     assert watched.seconds
     assert max(watched.seconds) < SECONDS
