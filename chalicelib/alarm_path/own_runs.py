@@ -17,6 +17,7 @@ from chalicelib.alarm_path.arns import parse_arn
 from chalicelib.alarm_path.snapshot import AccessError
 from chalicelib.alarm_path.snapshot_reader import parse_time
 from chalicelib.alarm_path.verdicts import Finding, Status
+from chalicelib.text import number_of
 
 CHECK = "own-errors"
 CALL = "cloudwatch:GetMetricData"
@@ -122,14 +123,14 @@ def _spans(metrics: Json) -> list[_Span]:
 
 
 def _failing(arn: str, failing: Sequence[_Span]) -> Finding:
-    count, since = sum(span.errors for span in failing), failing[-1].began_at
-    reason = f"The latest {_times(count, 'run')} of function {arn} failed, since {_text(since)}; none succeeded after."
+    runs, since = number_of(sum(span.errors for span in failing), "run"), failing[-1].began_at
+    reason = f"The latest {runs} of function {arn} failed, since {_text(since)}; none succeeded after."
     return Finding(CHECK, Status.FAIL, arn, reason, _read_log(arn, since))
 
 
 def _sound(arn: str, spans: Sequence[_Span], now: datetime) -> Finding:
     recent = [span for span in spans if span.began_at > now - RECENT]
-    count = _times(sum(span.runs for span in recent), "time")
+    count = number_of(sum(span.runs for span in recent), "time")
     reason = f"Function {arn} ran {count} in the last 24 hours." if recent else f"Function {arn} was not run of late."
     return Finding(CHECK, Status.PASS, arn, reason)
 
@@ -140,14 +141,14 @@ def _notes(arn: str, spans: Sequence[_Span], metrics: Json, now: datetime) -> li
     failed = [span for span in spans if span.errors and span.began_at > now - RECENT]
     if failed:
         hour = sum(span.errors for span in failed if span.began_at > now - timedelta(hours=1))
-        count, since = _times(sum(span.errors for span in failed), "error"), failed[0].began_at
+        count, since = number_of(sum(span.errors for span in failed), "error"), failed[0].began_at
         notes.append(
             f"Function {arn} had {count} in the last 24 hours ({hour} in the last hour), the first at "
             f"{_text(since)}: {_read_log(arn, since)}"
         )
     throttled = {at: count for at, count in _counts(metrics, "Throttles").items() if at > now - RECENT}
     if throttled:
-        count = _times(sum(throttled.values()), "time")
+        count = number_of(sum(throttled.values()), "time")
         notes.append(f"Function {arn} was throttled {count} in the last 24 hours, since {_text(min(throttled))}.")
     return notes
 
@@ -157,10 +158,6 @@ def _read_log(arn: str, since: datetime) -> str:
     name, region = (parsed.resource.removeprefix("function:"), parsed.region) if parsed else (arn, "")
     where = f" --region {region}" if region else ""
     return f"aws logs tail /aws/lambda/{name} --since {_text(since)}{where}"
-
-
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _text(at: datetime) -> str:
