@@ -15,6 +15,9 @@ AUDIT_ON_SCHEDULE = "audit_on_schedule"
 DELIVER = "deliver"
 RECONCILE = "reconcile"
 HANDLERS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, AUDIT_ON_SCHEDULE, DELIVER, RECONCILE)
+# Lambda gets their events asynchronously and once: what they fail on for good is lost unless it is kept. A schedule's
+# next event does what the last one could not, and a queue keeps its messages itself.
+WITH_EVENTS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING)
 # In place of a pattern: a queue invokes it, and no rule.
 NO_RULE: Mapping[str, Any] = {}
 

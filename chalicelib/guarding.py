@@ -124,7 +124,11 @@ class Guard:
         except NotAudited as error:
             return Found(None, str(error), previous, forgotten)
         except Exception as error:  # noqa: BLE001 - a defect in the audit must not lose the alert that waits for it
-            return Found(None, f"a fault in sgwatch itself ({type(error).__name__})", previous, forgotten)
+            return Found(None, self._broke(error), previous, forgotten)
+
+    def _broke(self, error: Exception) -> str:
+        self.alerts.log.error("audit broke", exc_info=error)
+        return f"a fault in sgwatch itself ({type(error).__name__})"
 
     def _remembered(self) -> tuple[Memory | None, MemoryUnavailable | None]:
         try:

@@ -22,7 +22,11 @@ READER = "security@example.com"
 
 def make_alarm_path(cloud: LocalCloud) -> None:
     """Trail, log group, metric filter, alarm, topic and a confirmed subscriber."""
-    topic = confirmed_topic(cloud, "security-alarms", ONCALL)
+    make_alarm_path_to(confirmed_topic(cloud, "security-alarms", ONCALL), cloud)
+
+
+def make_alarm_path_to(topic: str, cloud: LocalCloud) -> None:
+    """Trail, log group, metric filter and alarm, which tells this topic."""
     _trail(cloud)
     cloud.client("logs").put_metric_filter(
         logGroupName="cloudtrail",

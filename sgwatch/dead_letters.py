@@ -35,7 +35,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class FailedEvent:
-    """An event that the alert function failed on for good, as Lambda's on-failure destination got it.
+    """An event that a function failed on for good, as Lambda's on-failure destination got it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from chalicelib.delivery.event_source import RESPONSES
+from chalicelib.functions import WITH_EVENTS
 from sgwatch.durable_template import Place, resources
 
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -50,24 +51,29 @@ def differences(place: Place, client: Clients) -> Iterator[Difference]:
 
 
 def functions(place: Place, lambda_client: Any) -> Iterator[Difference]:
-    """What is not as it should be of the functions; those that are not deployed yet are passed over."""
-    alert = place.function("alert_on_change")
-    if not deployed(lambda_client, alert):
+    """What is not as it should be of the functions; those that are not deployed, or not yet, are passed over."""
+    for handler in WITH_EVENTS:
+        yield from _failures(place, lambda_client, place.function(handler))
+    yield from _event_source(place, lambda_client)
+
+
+def _failures(place: Place, lambda_client: Any, name: str) -> Iterator[Difference]:
+    """How often Lambda tries a function's event again, and where it puts it in the end."""
+    if not deployed(lambda_client, name):
         return
     wanted = {
         "MaximumRetryAttempts": RETRIES,
         "MaximumEventAgeInSeconds": MAX_AGE_SECONDS,
         "DestinationConfig": {"OnFailure": {"Destination": place.queue_arn(place.failed_events)}},
     }
-    found = _or_none(lambda_client, partial(lambda_client.get_function_event_invoke_config, FunctionName=alert)) or {}
-    given = {name: found.get(name) for name in wanted}
+    found = _or_none(lambda_client, partial(lambda_client.get_function_event_invoke_config, FunctionName=name)) or {}
+    given = {key: found.get(key) for key in wanted}
     given["DestinationConfig"] = {"OnFailure": (found.get("DestinationConfig") or {}).get("OnFailure")}
     if given != wanted:
         yield Difference(
-            f"{alert}: events that it fails on for good are not kept",
-            partial(lambda_client.put_function_event_invoke_config, FunctionName=alert, **wanted),
+            f"{name}: events that it fails on for good are not kept",
+            partial(lambda_client.put_function_event_invoke_config, FunctionName=name, **wanted),
         )
-    yield from _event_source(place, lambda_client)
 
 
 def deployed(lambda_client: Any, name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from typing import Any
 import yaml
 
 from chalicelib.destinations.http import encode_json
+from chalicelib.functions import WITH_EVENTS
+from sgwatch.stages import deployed_stage
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "durable.yaml"
 # Chalice's names of the functions' resources in its SAM template.
-ALERT_RESOURCE, DELIVER_RESOURCE, DELIVER_SOURCE = "AlertOnChange", "Deliver", "DeliverSqsEventSource"
+DELIVER_RESOURCE, DELIVER_SOURCE = "Deliver", "DeliverSqsEventSource"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Place:
 
     @property
     def failed_events(self) -> str:
-        """The name of the queue of events that the alert function failed on."""
+        """The name of the queue of events that a function failed on."""
         return f"sgwatch-{self.stage}-failed-events"
 
     @property
@@ -95,20 +97,17 @@ def resources(place: Place) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def package_template(stage: str = "prod") -> bytes:
-    """What ``chalice package --merge-template`` is given: the same resources, and the functions' wiring to them."""
+def package_template(stage: str = "prod", handlers: Iterable[str] = WITH_EVENTS) -> bytes:
+    """What ``chalice package --merge-template`` is given: the same resources, and the functions' wiring to them.
+
+    ``handlers`` are those of the stage that EventBridge gives events: one that is not in the package has no place here.
+    """
     document = template()
     document["Parameters"]["Stage"]["Default"] = stage
-    document["Resources"][ALERT_RESOURCE] = {
-        "Properties": {
-            "EventInvokeConfig": {
-                "MaximumRetryAttempts": 2,
-                "DestinationConfig": {
-                    "OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
-                },
-            }
-        }
-    }
+    on_failure = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
+    invoke = {"MaximumRetryAttempts": 2, "DestinationConfig": {"OnFailure": on_failure}}
+    for handler in handlers:
+        document["Resources"][_resource_of(handler)] = {"Properties": {"EventInvokeConfig": invoke}}
     document["Resources"][DELIVER_RESOURCE] = {
         "Properties": {
             "Events": {DELIVER_SOURCE: {"Properties": {"FunctionResponseTypes": ["ReportBatchItemFailures"]}}}
@@ -118,6 +117,11 @@ def package_template(stage: str = "prod") -> bytes:
     # SAM names the functions of a package itself.
     errors["Dimensions"] = [{"Name": "FunctionName", "Value": {"Ref": DELIVER_RESOURCE}}]
     return encode_json(document)
+
+
+def _resource_of(handler: str) -> str:
+    """The name that Chalice gives a function's resource in a package."""
+    return "".join(part.capitalize() for part in handler.split("_"))
 
 
 def _resolve(node: Any, place: Place, siblings: Mapping[str, Any]) -> Any:
@@ -147,5 +151,12 @@ def _name_of(resource: Mapping[str, Any], place: Place) -> str:
     return str(_resolve(named, place, {}))
 
 
+def main(stage: str, project: Path) -> None:
+    """Write the package's template of the project's stage to stdout."""
+    functions = deployed_stage(stage, project).functions
+    handlers = [handler for handler in WITH_EVENTS if any(name.endswith(f"-{handler}") for name in functions)]
+    sys.stdout.buffer.write(package_template(stage, handlers))
+
+
 if __name__ == "__main__":
-    sys.stdout.buffer.write(package_template(sys.argv[1]))
+    main(sys.argv[1], Path.cwd())

@@ -148,7 +148,7 @@ def audited() -> set[str]:
     """Collecting names each call by service and action, in the code itself or as an error would have it."""
     listed = re.findall(r'"([a-z]+)", [\w.]*region, "([A-Z]\w+)"', alarm_path("collect"))
     found = {f"{service}:{action}" for service, action in listed}
-    return found | set(re.findall(r'"([a-z]+:[A-Z]\w+)"', alarm_path("own_collect")))
+    return found | set(re.findall(r'"([a-z]+:[A-Z]\w+)"', alarm_path("own_collect") + alarm_path("own_runs")))
 
 
 def repaired() -> set[str]:

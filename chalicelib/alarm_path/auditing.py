@@ -75,7 +75,8 @@ class Auditor:
         except BotoCoreError as error:
             raise NotAudited(f"AWS could not be asked ({type(error).__name__})") from error
         if self.own is not None:
-            document["self"], errors = collect_own(self.clients, self.own_region or self.region, self.own, self.queues)
+            region = self.own_region or self.region
+            document["self"], errors = collect_own(self.clients, region, self.own, self.queues, now=now)
             document["errors"] += errors
         return document
 

@@ -114,6 +114,7 @@ _REQUEST_FIELDS: dict[str, tuple[str, str]] = {
     "cidripv6": (r"[0-9a-fA-F.:/]*", r".*:.*/\d+"),
     "ipprotocol": (r"[a-z0-9-]*", r"tcp|udp|icmp|icmpv6|-1|\d{1,3}"),
     "userid": (_DIGITS, r"\d{12}"),
+    "groupownerid": (_DIGITS, r"\d{12}"),
     "fromport": (_DIGITS, ""),
     "toport": (_DIGITS, ""),
     "requestid": (r"[0-9a-f-]*", r"[0-9a-f-]{36}"),
@@ -134,12 +135,14 @@ def found_values(
     if any(isinstance(step, AnyValue) for step in selector.steps):
         return (base, *_any_value(selector, sample, base, tuple(conditions), is_service=is_service))
     examples = there(selector, sample)
+    # Of a list that may be longer, what its first elements hold, or nothing.
+    bases = (base,) if base or not examples else (base, examples[:1])
     shape = _shape(selector, is_service=is_service) if examples else None
     if shape is None:
-        return (base,)
+        return bases
     named = [(value,) for condition in conditions for value in _values(shape, examples[0], condition)]
     others = [(value,) for value in _others(selector, examples[0])] if isinstance(examples[0], str) else []
-    return (base, *named, *others)
+    return (*bases, *named, *others)
 
 
 def there(selector: Selector, sample: dict[str, Any]) -> tuple[Any, ...]:

@@ -106,7 +106,7 @@ class Builder:
         judged = [(item, self.coverage(item.pattern)) for item in filters or () if item.log_group == name]
         relevant = [(item, coverage) for item, coverage in judged if _relevant(item, coverage)]
         for item, coverage in relevant:
-            found = judge_filter(item, coverage, group, self.index(group.region).region)
+            found = judge_filter(item, coverage, group, self.snapshot)
             yield from self._of_filter(_with_filter(start, found, item), group, found, item)
         gap = self._gap(
             group, "logs:DescribeMetricFilters", filters is None, f"The metric filters of {name}", str(group)

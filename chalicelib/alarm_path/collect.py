@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.alarm_path.arns import parse_arn
+from chalicelib.alarm_path.arns import Arn, log_group_name, parse_arn
 
 # service, region → boto3 client
 ClientFactory = Callable[[str, str], Any]
@@ -38,7 +38,10 @@ def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> Docum
     }
     if trails is not None:
         document["trails"] = trails
-    document["regions"] = {region: collector.region(region) for region in _home_regions(trails or [], home_region)}
+    groups = _log_groups(trails or [])
+    document["regions"] = {
+        region: collector.region(region, groups.get(region, ())) for region in _home_regions(trails or [], home_region)
+    }
     document["errors"] = collector.errors
     return document
 
@@ -47,6 +50,15 @@ def _home_regions(trails: Iterable[Document], home_region: str) -> list[str]:
     """Filters, alarms and topics live where the trail does; without any trail, where we are."""
     homes = {str(trail.get("HomeRegion") or home_region) for trail in trails}
     return sorted(homes | {home_region})
+
+
+def _log_groups(trails: Iterable[Document]) -> dict[str, list[Arn]]:
+    """The log groups that trails deliver to, by region."""
+    found: dict[str, dict[str, Arn]] = {}
+    for trail in trails:
+        if group := parse_arn(trail.get("CloudWatchLogsLogGroupArn")):
+            found.setdefault(group.region, {})[log_group_name(group)] = group
+    return {region: list(groups.values()) for region, groups in found.items()}
 
 
 @dataclass(slots=True)
@@ -69,7 +81,7 @@ class _Collector:
         selectors = self._call("cloudtrail", region, "GetEventSelectors", resource=arn, TrailName=arn)
         return trail | _present(Status=status, EventSelectors=selectors)
 
-    def region(self, region: str) -> Document:
+    def region(self, region: str, groups: Iterable[Arn]) -> Document:
         alarms = self._alarms(region)
         found = _present(
             log_groups=self._pages("logs", region, "DescribeLogGroups", "logGroups"),
@@ -79,7 +91,38 @@ class _Collector:
         )
         items = [*found.get("metric_alarms", []), *found.get("composite_alarms", [])]
         found["topics"] = self._topics(region, items)
-        return found | _present(alarm_mute_rules=self._mute_rules(region))
+        reading = {
+            item["logGroupName"] for item in found.get("metric_filters", []) if item.get("applyOnTransformedLogs")
+        }
+        transformed = [
+            group for group in groups if group.account == self.account_id and log_group_name(group) in reading
+        ]
+        return found | _present(alarm_mute_rules=self._mute_rules(region)) | self._transformers(region, transformed)
+
+    def _transformers(self, region: str, groups: Iterable[Arn]) -> Document:
+        """The transformers of the trails' log groups that a filter reads transformed; others change nothing."""
+        found: Document = {}
+        for group in groups:
+            name = log_group_name(group)
+            answer = self._call("logs", region, "GetTransformer", resource=str(group), logGroupIdentifier=name)
+            if answer is not None or self._not_found():
+                found[name] = answer
+        if not found:
+            return {}
+        return {"log_transformers": found} | _present(transformer_policies=self._transformer_policies(region))
+
+    def _transformer_policies(self, region: str) -> list[Document] | None:
+        """The account's own transformers; boto3 has no paginator for them."""
+        policies: list[Document] = []
+        more: Document = {"policyType": "TRANSFORMER_POLICY"}
+        while True:
+            answer = self._call("logs", region, "DescribeAccountPolicies", **more)
+            if answer is None:
+                return None
+            policies += answer.get("accountPolicies", [])
+            if not answer.get("nextToken"):
+                return policies
+            more["nextToken"] = answer["nextToken"]
 
     def _alarms(self, region: str) -> tuple[list[Document], list[Document]] | None:
         metric: list[Document] = []
@@ -120,7 +163,7 @@ class _Collector:
 
     def _topic(self, region: str, arn: str) -> Document | None:
         answer = self._call("sns", region, "GetTopicAttributes", resource=arn, TopicArn=arn)
-        if answer is None and self.errors[-1]["code"] in {"NotFound", "NotFoundException"}:
+        if answer is None and self._not_found():
             return None
         topic = _present(Attributes=answer and answer.get("Attributes", {}))
         subscriptions = self._pages(
@@ -194,6 +237,10 @@ class _Collector:
             self._refused(service, region, action, resource, said.get("Code", ""), said.get("Message", ""))
         except BotoCoreError as error:
             self._refused(service, region, action, resource, type(error).__name__, str(error))
+
+    def _not_found(self) -> bool:
+        """Whether the latest refusal says that the thing is not there."""
+        return self.errors[-1]["code"] in {"NotFound", "NotFoundException", "ResourceNotFoundException"}
 
     def _refused(self, service: str, region: str, action: str, resource: str | None, code: str, message: str) -> None:
         call = f"{service}:{action}"

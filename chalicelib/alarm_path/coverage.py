@@ -13,16 +13,15 @@ from enum import StrEnum
 from functools import lru_cache
 
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse
+from chalicelib.alarm_path.filter_pattern.alternatives import EVENT_NAME, every_alternative, names_another_event
 from chalicelib.alarm_path.filter_pattern.doubts import acceptance_doubts
 from chalicelib.alarm_path.filter_pattern.syntax import (
-    And,
     Compare,
+    Condition,
     Expression,
     JsonPattern,
-    Name,
     Or,
     Pattern,
-    Selector,
     Text,
 )
 from chalicelib.alarm_path.sample_callers import UNRELATED_NAMES, unrelated_records
@@ -41,8 +40,6 @@ CLASSIC_EVENTS = (
 )
 # CIS 5.0 and later add the call that came with security group rule ids.
 CIS_5_EVENTS = (*CLASSIC_EVENTS, "ModifySecurityGroupRules")
-
-_EVENT_NAME = Selector((Name("eventName"),))
 
 JUDGED_EVENTS = tuple(
     dict.fromkeys((*CIS_5_EVENTS, *(event.name for event in events_of((EventGroup.RULES, EventGroup.GROUPS)))))
@@ -130,23 +127,15 @@ def also_counts(text: str) -> tuple[str, ...]:
         pattern = parse(text)
     except FilterPatternError:
         return ()
-    if isinstance(pattern, JsonPattern) and _names_known_events(pattern.expression):
+    # Most filters name an event in every alternative, and none of the unrelated calls.
+    if isinstance(pattern, JsonPattern) and every_alternative(pattern.expression, _names_known_event):
         return ()
     counted = (record for record in unrelated_records() if matches(pattern, record) is Verdict.MATCH)
     return tuple(dict.fromkeys(record["eventName"] for record in counted))
 
 
-def _names_known_events(expression: Expression) -> bool:
-    """Whether every alternative names an event that is none of the unrelated calls; most filters do."""
-    match expression:
-        case Or(items=items):
-            return all(_names_known_events(item) for item in items)
-        case And(items=items):
-            return any(_names_known_events(item) for item in items)
-        case Compare(selector=selector, operator="=", value=Text(text=text)) if selector == _EVENT_NAME:
-            return "*" not in text and text not in UNRELATED_NAMES
-        case _:
-            return False
+def _names_known_event(condition: Condition) -> bool:
+    return names_another_event(condition, than=UNRELATED_NAMES)
 
 
 def means_exactly_the_six(pattern: Pattern) -> bool:
@@ -161,7 +150,7 @@ def means_exactly_the_six(pattern: Pattern) -> bool:
         return False
     names: set[str] = set()
     for item in _alternatives(pattern.expression):
-        if not isinstance(item, Compare) or item.selector != _EVENT_NAME or item.operator != "=":
+        if not isinstance(item, Compare) or item.selector != EVENT_NAME or item.operator != "=":
             return False
         names.add(item.value.text if isinstance(item.value, Text) else "")
     return names == set(CLASSIC_EVENTS)

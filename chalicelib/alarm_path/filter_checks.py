@@ -11,8 +11,9 @@ from shlex import quote
 from chalicelib.alarm_path.arns import Arn, log_group_name
 from chalicelib.alarm_path.coverage_seam import PatternCoverage
 from chalicelib.alarm_path.datapoints import Emission
-from chalicelib.alarm_path.snapshot import MetricFilter, Region
+from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot
 from chalicelib.alarm_path.standards import EVENTS, pattern_for
+from chalicelib.alarm_path.transformers import untransformed
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of
 
 # A number that every record of these calls carries is not among CloudTrail's fields; what the request and the
@@ -37,10 +38,10 @@ class FilterVerdict:
     notes: tuple[str, ...] = ()
 
 
-def judge_filter(item: MetricFilter, coverage: PatternCoverage, group: Arn, region: Region) -> FilterVerdict:
+def judge_filter(item: MetricFilter, coverage: PatternCoverage, group: Arn, snapshot: Snapshot) -> FilterVerdict:
     """Every check of the filter itself."""
     value, emission = _value(item)
-    findings = (_coverage(item, coverage, group), value, _scope(item, group, region))
+    findings = (_coverage(item, coverage, group), value, _scope(item, group, snapshot))
     notes = []
     if coverage.over_matches:
         notes.append(f"Metric filter {item.name} matches other calls too, so its alarm also fires for those.")
@@ -112,13 +113,13 @@ def _field_value(item: MetricFilter, check: str) -> Finding:
     return Finding(check, Status.FAIL, item.name, reason, fix)
 
 
-def _scope(item: MetricFilter, group: Arn, region: Region) -> Finding:
+def _scope(item: MetricFilter, group: Arn, snapshot: Snapshot) -> Finding:
     check = "filter-scope"
     if item.on_transformed:
-        transformed = None if region.transformers is None else log_group_name(group) in region.transformers
-        if transformed is not False:
-            reason = f"Metric filter {item.name} reads transformed log events, whose fields are not known here."
-            return Finding(check, Status.UNKNOWN, item.name, reason)
+        status, why = untransformed(snapshot, group)
+        if status is not Status.PASS:
+            reason = f"Metric filter {item.name} reads transformed log events, {why}."
+            return Finding(check, status, item.name, reason)
     if item.criteria:
         return _criteria(item, group, check)
     return Finding(check, Status.PASS, item.name, f"Metric filter {item.name} reads every log event of its group.")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.alarm_path.own_runs import CALL, metrics_of, queries, window
 
 Document = dict[str, Any]
 _NOT_THERE = {"ResourceNotFoundException"}
@@ -16,6 +19,8 @@ def collect_own(
     region: str,
     expected: Mapping[str, Mapping[str, Any] | None],
     queues: Sequence[str] = (),
+    *,
+    now: datetime,
 ) -> tuple[Document, list[Document]]:
     """The ``self`` part and the errors met.
 
@@ -26,12 +31,13 @@ def collect_own(
     ask = _asker(clients, region, errors)
     functions, rules = [], []
     for name, pattern in expected.items():
-        function = _function(ask, name)
+        function = _function(ask, name, with_events=bool(pattern))
         functions.append(function)
         if function.get("Configuration") and pattern != {}:
             found = _rules(ask, function["Configuration"]["FunctionArn"], pattern)
             function["RuleNames"] = None if found is None else [rule["Name"] for rule in found]
             rules += found or []
+    _add_metrics(ask, functions, now)
     letters = [queue for name in queues if (queue := _queue(ask, name)) is not None]
     return {"rules": rules, "functions": functions, "dead_letter_queues": letters}, errors
 
@@ -40,7 +46,7 @@ _Ask = Callable[..., Document | None]
 
 
 def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Document]) -> _Ask:
-    def ask(service: str, method: str, call: str, resource: str, **parameters: Any) -> Document | None:
+    def ask(service: str, method: str, call: str, resource: str | None, **parameters: Any) -> Document | None:
         """The answer; {} where AWS says that there is nothing; None, and an error noted, where it refuses."""
         try:
             answer = getattr(clients(service, region), method)(**parameters)
@@ -59,8 +65,11 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Documen
     return ask
 
 
-def _function(ask: _Ask, name: str) -> Document:
-    """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read."""
+def _function(ask: _Ask, name: str, *, with_events: bool) -> Document:
+    """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read.
+
+    ``with_events``: whether each event is the only one of its kind, so that a failed one should be kept somewhere.
+    """
     configuration = ask(
         "lambda", "get_function_configuration", "lambda:GetFunctionConfiguration", name, FunctionName=name
     )
@@ -72,20 +81,41 @@ def _function(ask: _Ask, name: str) -> Document:
     policy = ask("lambda", "get_policy", "lambda:GetPolicy", name, FunctionName=name)
     if policy is not None:
         function["Policy"] = policy.get("Policy")
-    invoke = ask(
-        "lambda",
-        "get_function_event_invoke_config",
-        "lambda:GetFunctionEventInvokeConfig",
-        name,
-        FunctionName=name,
-    )
-    if invoke is not None:
-        destinations = invoke.get("DestinationConfig")
-        function["EventInvokeConfig"] = {"DestinationConfig": destinations} if destinations else None
+    if with_events:
+        function |= _on_failure(ask, name)
     concurrency = ask("lambda", "get_function_concurrency", "lambda:GetFunctionConcurrency", name, FunctionName=name)
     if concurrency:
         function["ReservedConcurrency"] = concurrency.get("ReservedConcurrentExecutions")
     return function
+
+
+def _on_failure(ask: _Ask, name: str) -> Document:
+    """Where events go that the function fails on for good, None where they are dropped."""
+    call = "lambda:GetFunctionEventInvokeConfig"
+    invoke = ask("lambda", "get_function_event_invoke_config", call, name, FunctionName=name)
+    if invoke is None:
+        return {}
+    destinations = invoke.get("DestinationConfig")
+    return {"EventInvokeConfig": {"DestinationConfig": destinations} if destinations else None}
+
+
+def _add_metrics(ask: _Ask, functions: Sequence[Document], now: datetime) -> None:
+    """``Metrics`` for each function that is there, all asked for together; none where that was refused."""
+    there = [function for function in functions if function.get("Configuration")]
+    if not there:
+        return
+    asked: Document = {"MetricDataQueries": queries([function["FunctionName"] for function in there]), **window(now)}
+    results: list[Document] = []
+    while True:
+        answer = ask("cloudwatch", "get_metric_data", CALL, None, ScanBy="TimestampAscending", **asked)
+        if answer is None:
+            return
+        results += answer.get("MetricDataResults", [])
+        if not answer.get("NextToken"):
+            break
+        asked["NextToken"] = answer["NextToken"]
+    for place, function in enumerate(there):
+        function["Metrics"] = metrics_of(place, results)
 
 
 def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[Document] | None:

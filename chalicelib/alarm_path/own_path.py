@@ -2,7 +2,8 @@
 
 {"rules": [DescribeRule answers with "Targets" and "Expected", the catalog's pattern as deployed],
  "functions": [{"FunctionName", "Configuration": {…} | null where it does not exist,
-                "RuleNames": [those that invoke it] | null, "Policy": {…} | null, "EventInvokeConfig": {…} | null}],
+                "RuleNames": [those that invoke it] | null, "Policy": {…} | null, "EventInvokeConfig": {…} | null,
+                "Metrics": {"Invocations" | "Errors" | "Throttles": GetMetricData's StatusCode, Timestamps, Values}}],
  "dead_letter_queues": [{"QueueArn", "Attributes"}]}
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chalicelib.alarm_path.arns import parse_arn
+from chalicelib.alarm_path.own_runs import CALL, judge_runs
 from chalicelib.alarm_path.policies import ServiceCall, allows
 from chalicelib.alarm_path.snapshot import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
@@ -22,7 +24,7 @@ Json = Mapping[str, Any]
 
 
 def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:
-    """Findings about sgwatch itself; a note where it was not collected."""
+    """Findings about sgwatch itself, and notes: that it was not collected, or that some run failed of late."""
     own = snapshot.own
     if own is None:
         return [], ["sgwatch's own path was not collected, so it was not judged."]
@@ -31,14 +33,19 @@ def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:
     findings = [_absent(item) for item in listed if not item.get("Configuration")]
     for rule in own.get("rules") or ():
         findings += _rule(snapshot, rule, functions)
+    notes: list[str] = []
+    refused = snapshot.errors_of(CALL)
     for arn, function in functions.items():
         findings += _invoked(arn, function)
         findings += _function(arn, function)
+        finding, found = judge_runs(arn, function, snapshot.collected_at, refused)
+        findings.append(finding)
+        notes += found
     findings += [_queue(queue) for queue in own.get("dead_letter_queues") or ()]
     if not own.get("rules") and not any(finding.status is Status.UNKNOWN for finding in findings):
         reason = "sgwatch has no EventBridge rule in this account and region, so it hears of no change."
         findings.append(Finding("own-rule", Status.FAIL, "sgwatch", reason, "chalice deploy"))
-    return findings, []
+    return findings, notes
 
 
 def _absent(function: Json) -> Finding:

@@ -7,11 +7,11 @@ from functools import lru_cache
 from chalicelib.alarm_path.coverage import also_counts, coverage, union_coverage
 from chalicelib.alarm_path.coverage_seam import PatternCoverage
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, parse
-from chalicelib.alarm_path.filter_pattern.syntax import And, Compare, Expression, JsonPattern, Name, Or, Selector, Text
+from chalicelib.alarm_path.filter_pattern.alternatives import every_alternative, names_another_event
+from chalicelib.alarm_path.filter_pattern.syntax import Compare, Condition, JsonPattern, Selector
 from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.trial import is_absent
 
-_EVENT_NAME = Selector((Name("eventName"),))
 _NOTHING = PatternCoverage(dict.fromkeys(EVENTS, "never"))
 
 
@@ -43,21 +43,13 @@ def _about_other_events(pattern: str) -> bool:
         parsed = parse(pattern)
     except FilterPatternError:
         return False
-    return isinstance(parsed, JsonPattern) and _asks_for_others(parsed.expression)
+    return isinstance(parsed, JsonPattern) and every_alternative(parsed.expression, _asks_for_other)
 
 
-def _asks_for_others(expression: Expression) -> bool:
-    match expression:
-        case Or(items=items):
-            return all(_asks_for_others(item) for item in items)
-        case And(items=items):
-            return any(_asks_for_others(item) for item in items)
-        case Compare(selector=selector, operator="=", value=Text(text=text)) if selector == _EVENT_NAME:
-            return "*" not in text and text not in EVENTS
-        case Compare(selector=selector):
-            return _never_there(selector)
-        case _:
-            return False
+def _asks_for_other(condition: Condition) -> bool:
+    if names_another_event(condition, than=EVENTS):
+        return True
+    return isinstance(condition, Compare) and _never_there(condition.selector)
 
 
 @lru_cache(maxsize=1024)

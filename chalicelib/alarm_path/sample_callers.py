@@ -173,48 +173,51 @@ def _people() -> tuple[Caller, ...]:
 
 
 def _roles() -> tuple[Caller, ...]:
-    sso = "AWSReservedSSO_AdministratorAccess_0123456789abcdef"
     console = {"sessionCredentialFromConsole": "true"}
     endpoint = {"vpcEndpointId": "vpce-0abc", "vpcEndpointAccountId": ACCOUNT}
     sourced = _session(issuer="ci", sourceIdentity="maria")
     oidc = {"federatedProvider": "cognito-identity.amazonaws.com", "attributes": {}}
     other = {"account": OTHER_ACCOUNT, "region": "us-gov-west-1"}
-    through = {"invokedBy": "cloudformation.amazonaws.com"}
-    scaling = {"invokedBy": "autoscaling.amazonaws.com"}
-    linked = "AWSServiceRoleForAutoScaling"
+    admin = _role("admin", "maria", _session(mfa=True, issuer="admin"))
+    from_web = _role("oidc", "gh", _session(issuer="oidc", webIdFederationData=oidc))
     return (
         _called("role from the command line", _role("ci", "build-7", _session(issuer="ci")), _CLI, region="eu-west-1"),
-        _called(
-            "role in the console", _role("admin", "maria", _session(mfa=True, issuer="admin")), _CONSOLE, **console
-        ),
+        _called("role in the console", admin, _CONSOLE, **console),
         _called("role with a source identity", _role("ci", "build-7", sourced), _TERRAFORM, "10.0.1.5", **endpoint),
-        _called(
-            "Identity Center in the console", _role(sso, "maria@example.com", _session(issuer=sso)), _CONSOLE, **console
-        ),
-        _called("Identity Center", _role(sso, "maria@example.com", _session(issuer=sso)), _CLI),
-        _called(
-            "instance",
-            _role("web", "i-0abc", _session(issuer="web", ec2RoleDelivery="2.0")),
-            _BOTO3,
-            "10.0.1.5",
-            inScopeOf={"issuerType": "AWS::EC2::Instance", "credentialsIssuedTo": "i-0abc"},
-        ),
-        _called(
-            "web identity's role", _role("oidc", "gh", _session(issuer="oidc", webIdFederationData=oidc)), _TERRAFORM
-        ),
+        *_identity_center_roles(),
+        _instance(),
+        _called("web identity's role", from_web, _TERRAFORM),
         _called("role of another account", _role("audit", "x", _session(issuer="audit")), _CLI, **other),
-        _called(
-            "role through CloudFormation",
-            _role("cfn", "AWSCloudFormation", _session(issuer="cfn"), **through),
-            "cloudformation.amazonaws.com",
-            "cloudformation.amazonaws.com",
-        ),
-        _called(
-            "service-linked role",
-            _role(linked, "AutoScaling", _session(issuer=linked), **scaling),
-            "autoscaling.amazonaws.com",
-            "autoscaling.amazonaws.com",
-        ),
+        *_roles_through_services(),
+    )
+
+
+def _identity_center_roles() -> tuple[Caller, ...]:
+    name = "AWSReservedSSO_AdministratorAccess_0123456789abcdef"
+    role = _role(name, "maria@example.com", _session(issuer=name))
+    return (
+        _called("Identity Center in the console", role, _CONSOLE, sessionCredentialFromConsole="true"),
+        _called("Identity Center", role, _CLI),
+    )
+
+
+def _instance() -> Caller:
+    role = _role("web", "i-0abc", _session(issuer="web", ec2RoleDelivery="2.0"))
+    scope = {"issuerType": "AWS::EC2::Instance", "credentialsIssuedTo": "i-0abc"}
+    return _called("instance", role, _BOTO3, "10.0.1.5", inScopeOf=scope)
+
+
+def _roles_through_services() -> tuple[Caller, ...]:
+    formation, scaling, linked = (
+        "cloudformation.amazonaws.com",
+        "autoscaling.amazonaws.com",
+        "AWSServiceRoleForAutoScaling",
+    )
+    through = _role("cfn", "AWSCloudFormation", _session(issuer="cfn"), invokedBy=formation)
+    by_scaling = _role(linked, "AutoScaling", _session(issuer=linked), invokedBy=scaling)
+    return (
+        _called("role through CloudFormation", through, formation, formation),
+        _called("service-linked role", by_scaling, scaling, scaling),
     )
 
 

@@ -5,6 +5,7 @@ Successful calls always have both; which fields are inside depends on how the ca
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,8 @@ _RETURN: dict[str, Any] = {"requestId": "11111111-2222-3333-4444-555555555555", 
 # What these two calls carry is not told by their names: a nested, capitalized request.
 _NESTED = ("ModifySecurityGroupRules", "AssociateSecurityGroupVpc", "DisassociateSecurityGroupVpc")
 
+_NESTED_ANSWER = {"requestId": _RETURN["requestId"], "xmlns": "http://ec2.amazonaws.com/doc/2016-11-15/"}
+
 
 @cache
 def requests(event: str) -> tuple[dict[str, Any], ...]:
@@ -25,7 +28,8 @@ def requests(event: str) -> tuple[dict[str, Any], ...]:
     if event == "CreateSecurityGroup":
         return _created()
     if event == "DeleteSecurityGroup":
-        return tuple(_exchange({key: value}, {"groupId": _GROUP}) for key, value in _TARGETS)
+        # Older answers do not name the group.
+        return tuple(_exchange({key: value}, answer) for key, value in _TARGETS for answer in ({"groupId": _GROUP}, {}))
     return _permissions(event)
 
 
@@ -54,14 +58,14 @@ def _nested(event: str) -> tuple[dict[str, Any], ...]:
         return (
             {
                 "requestParameters": {f"{event}Request": body},
-                "responseElements": {f"{event}Response": {"state": state}},
+                "responseElements": {f"{event}Response": {**_NESTED_ANSWER, "state": state}},
             },
         )
     new = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIpv4": "0.0.0.0/0", "Description": "ssh"}
     one = {"SecurityGroupRuleId": _RULE, "tag": 1, "SecurityGroupRule": new}
     six = {"IpProtocol": "-1", "FromPort": -1, "ToPort": -1, "CidrIpv6": "::/0"}
     two = {"SecurityGroupRuleId": "sgr-0def", "tag": 2, "SecurityGroupRule": six}
-    answer = {f"{event}Response": {"return": True, "xmlns": "http://ec2.amazonaws.com/doc/2016-11-15/"}}
+    answer = {f"{event}Response": {**_NESTED_ANSWER, "return": True}}
     return tuple(
         {
             "requestParameters": {f"{event}Request": {"GroupId": _GROUP, "SecurityGroupRule": rules}},
@@ -78,45 +82,59 @@ def _permission(protocol: str, ports: tuple[int, int] | None, **peers: list[dict
 
 
 def _permissions(event: str) -> tuple[dict[str, Any], ...]:
-    world = [{"cidrIp": "0.0.0.0/0", "description": "ssh"}]
+    asked: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
+        ({"groupId": _GROUP, "ipPermissions": {"items": items}}, items) for items in _asked()
+    ]
+    flat = {"cidrIp": "10.0.0.0/8", "ipProtocol": "tcp", "fromPort": 80, "toPort": 80}
+    same = _permission("tcp", (80, 80), ipRanges=[{"cidrIp": "10.0.0.0/8"}])
+    asked.append(({"groupName": "web", "ipPermissions": {}, **flat}, [same]))
+    if event.startswith(("Revoke", "Update")):
+        by_id = {"items": [{"securityGroupRuleId": _RULE}]}
+        asked.append(({"groupId": _GROUP, "ipPermissions": {}, "securityGroupRuleIds": by_id}, [same]))
+    return tuple(_exchange(shape, answer) for shape, items in asked for answer in _answers(event, items))
+
+
+def _asked() -> tuple[list[dict[str, Any]], ...]:
+    world: dict[str, list[dict[str, Any]]] = {"ipRanges": [{"cidrIp": "0.0.0.0/0"}]}
+    everywhere = world | {"ipv6Ranges": [{"cidrIpv6": "::/0"}]}
     several = [{"cidrIp": "10.0.0.0/8"}, {"cidrIp": "198.51.100.0/24"}]
     peers = [{"groupId": _OTHER_GROUP, "userId": "444455556666"}]
-    asked = (
-        [_permission("tcp", (22, 22), ipRanges=world)],
+    return (
+        [_permission("tcp", (22, 22), ipRanges=[{"cidrIp": "0.0.0.0/0", "description": "ssh"}])],
         [
             _permission("tcp", (443, 443), ipRanges=several),
             _permission("udp", (53, 53), ipv6Ranges=[{"cidrIpv6": "::/0"}]),
         ],
         [_permission("-1", None, groups=peers)],
+        [_permission("-1", None, **everywhere)],
+        [_permission("-1", (0, 0), **world)],
         [_permission("icmp", (-1, -1), prefixListIds=[{"prefixListId": "pl-0abc"}])],
     )
-    shapes: list[dict[str, Any]] = [{"groupId": _GROUP, "ipPermissions": {"items": items}} for items in asked]
-    flat = {
-        "groupName": "web",
-        "ipPermissions": {},
-        "cidrIp": "10.0.0.0/8",
-        "ipProtocol": "tcp",
-        "fromPort": 80,
-        "toPort": 80,
-    }
-    shapes.append(flat)
-    if event.startswith(("Revoke", "Update")):
-        shapes.append(
-            {
-                "groupId": _GROUP,
-                "ipPermissions": {},
-                "securityGroupRuleIds": {"items": [{"securityGroupRuleId": _RULE}]},
-            }
-        )
-    return tuple(_exchange(shape, _rule_set(event)) for shape in shapes)
 
 
-def _rule_set(event: str) -> dict[str, Any]:
-    egress = event.endswith("Egress")
-    ports = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIpv4": "0.0.0.0/0"}
-    rule = {"groupId": _GROUP, "securityGroupRuleId": _RULE, "isEgress": egress, **ports}
+def _answers(event: str, asked: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """What comes with ``_return``; revoking what is not there succeeds, too."""
+    rules = [rule for permission in asked for rule in _rules(permission, egress=event.endswith("Egress"))]
     if event.startswith("Authorize"):
-        return {"securityGroupRuleSet": {"items": [rule]}}
+        return ({"securityGroupRuleSet": {"items": [{"groupOwnerId": "123456789012", **rule} for rule in rules]}},)
     if event.startswith("Revoke"):
-        return {"revokedSecurityGroupRuleSet": {"items": [rule]}, "unknownIpPermissionSet": {}}
-    return {}
+        revoked = {"revokedSecurityGroupRuleSet": {"items": rules}, "unknownIpPermissionSet": {}}
+        return revoked, {"unknownIpPermissionSet": {"items": asked}}, {}
+    return ({},)
+
+
+_PEERS = {"cidrIp": "cidrIpv4", "cidrIpv6": "cidrIpv6", "prefixListId": "prefixListId"}
+
+
+def _rules(permission: dict[str, Any], *, egress: bool) -> Iterator[dict[str, Any]]:
+    """A permission as AWS answers it: one rule for each peer, with ports of -1 for all traffic."""
+    protocol = permission["ipProtocol"]
+    ports = {name: -1 if protocol == "-1" else permission[name] for name in ("fromPort", "toPort")}
+    own = {"groupId": _GROUP, "securityGroupRuleId": _RULE, "isEgress": egress, "ipProtocol": protocol, **ports}
+    for kind in ("groups", "ipRanges", "ipv6Ranges", "prefixListIds"):
+        for peer in permission[kind].get("items", ()):
+            described = {"description": peer["description"]} if "description" in peer else {}
+            if kind == "groups":
+                yield {**own, "referencedGroupInfo": peer}
+            else:
+                yield {**own, **{_PEERS[key]: peer[key] for key in peer if key in _PEERS}, **described}

@@ -159,6 +159,7 @@ class Region:
     composite_alarms: tuple[CompositeAlarm, ...] | None
     topics: Mapping[str, Topic] | None
     transformers: Mapping[str, Any] | None
+    transformer_policies: tuple[Json, ...] | None
     mute_rules: tuple[Json, ...]
 
 
@@ -177,7 +178,7 @@ class Snapshot:
 
     def region(self, name: str) -> Region:
         """The region, with nothing collected where the snapshot does not have it."""
-        return self.regions.get(name) or Region(name, None, None, None, None, None, None, ())
+        return self.regions.get(name) or Region(name, None, None, None, None, None, None, None, ())
 
     def errors_of(self, *calls: str, region: str | None = None, resource: str | None = None) -> list[AccessError]:
         """The errors that these calls met, there and over that resource (or over no named one)."""

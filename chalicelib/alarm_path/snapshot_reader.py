@@ -185,6 +185,9 @@ def _region(name: str, item: Json) -> Region:
             if topic is not None
         },
         transformers=None if transformers is None else _object(transformers, f"{where}.log_transformers"),
+        transformer_policies=_each(
+            item, "transformer_policies", lambda policy, _: policy, f"{where}.transformer_policies"
+        ),
         mute_rules=_each(item, "alarm_mute_rules", lambda rule, _: rule, f"{where}.alarm_mute_rules") or (),
     )
 

@@ -10,9 +10,8 @@ from chalicelib.alarm_path.arns import parse_arn
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.snapshot import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, worst
+from chalicelib.functions import WITH_EVENTS
 
-# The function whose events nobody would send again; with durable delivery `sgwatch setup` gives it a destination.
-NEEDS_ON_FAILURE = "alert_on_change"
 _KINDS = ("trail/", "log-group:", "alarm:", "rule/", "function:")
 
 
@@ -52,7 +51,7 @@ def standing(snapshot: Snapshot, report: Report, *, durable: bool) -> Standing:
 
 def _counts(finding: Finding, *, durable: bool) -> bool:
     """Whether a finding about sgwatch itself is more than advice."""
-    return finding.check != "own-on-failure" or (durable and finding.subject.endswith(NEEDS_ON_FAILURE))
+    return finding.check != "own-on-failure" or (durable and finding.subject.endswith(WITH_EVENTS))
 
 
 def not_audited(reason: str, checked_at: datetime) -> Standing:

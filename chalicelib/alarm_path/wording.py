@@ -64,7 +64,7 @@ def _ends(condition: Compare) -> tuple[str, str]:
     if not isinstance(condition.value, Text):
         return ("", render_value(condition.value))
     text = condition.value.text
-    core = text.strip("*")
+    core = text.removeprefix("*").removesuffix("*")
     if "*" not in text or "*" in core or not core:
         return ("", text)
     return (

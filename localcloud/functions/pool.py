@@ -25,6 +25,7 @@ from localcloud.callers import PARTITION, Credentials
 from localcloud.functions.package import unpack
 from localcloud.functions.runtime_api import Answer, Work
 from localcloud.functions.worker import StoppedError, Worker
+from localcloud.gaps.metrics import count_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +123,19 @@ class FunctionPool:
                 started_at=started_at,
             )
             self.invocations.append(invocation)
+            self._count(function, invocation)
             return invocation
+
+    def _count(self, function: Any, invocation: Invocation) -> None:
+        account_id = function.function_arn.split(":")[4]
+        with self.lock:
+            count_run(
+                account_id,
+                function.region,
+                invocation.function_name,
+                invocation.started_at,
+                failed=invocation.failed,
+            )
 
     def _work(self, function: Any, request_id: str, event: bytes) -> Work:
         deadline_ms = int((time.time() + float(function.timeout)) * 1000)

@@ -1,4 +1,4 @@
-"""What moto's alarm path lacks: when a trail last delivered to its log group, filters put again, mute rules."""
+"""What moto's alarm path lacks: a trail's latest delivery, filters put again, log transformers, mute rules."""
 
 from __future__ import annotations
 
@@ -40,8 +40,35 @@ def put_metric_filter(call: ApiCall, account_id: str) -> Mapping[str, Any]:
         item for item in backend.filters.metric_filters if (item["logGroupName"], item["filterName"]) != (group, name)
     ]
     made = {key: call.params[key] for key in ("logGroupName", "filterName", "filterPattern", "metricTransformations")}
+    made["applyOnTransformedLogs"] = bool(call.params.get("applyOnTransformedLogs"))
     backend.filters.metric_filters = [*kept, {**made, "creationTime": int(time.time() * 1000)}]
     return {}
+
+
+def put_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+    """PutTransformer: kept and told of, though log events stay as they are."""
+    _log_group(call, account_id).transformer = call.params["transformerConfig"]
+    return {}
+
+
+def get_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+    """GetTransformer: nothing but metadata where the log group has none."""
+    config = getattr(_log_group(call, account_id), "transformer", None)
+    return {"logGroupIdentifier": call.params["logGroupIdentifier"], "transformerConfig": config} if config else {}
+
+
+def describe_account_policies(_: ApiCall, __: str) -> Mapping[str, Any]:
+    """DescribeAccountPolicies: there are none, since none can be made here."""
+    return {"accountPolicies": []}
+
+
+def _log_group(call: ApiCall, account_id: str) -> Any:
+    wanted = str(call.params["logGroupIdentifier"])
+    groups = logs_backends[account_id][call.region].groups
+    for name, group in groups.items():
+        if wanted in {name, group.arn, group.arn.removesuffix(":*")}:
+            return group
+    raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
 
 
 def list_alarm_mute_rules(_: ApiCall, __: str) -> Mapping[str, Any]:
@@ -50,5 +77,10 @@ def list_alarm_mute_rules(_: ApiCall, __: str) -> Mapping[str, Any]:
 
 
 CLOUDTRAIL: Answers = {"GetTrailStatus": get_trail_status}
-LOGS: Answers = {"PutMetricFilter": put_metric_filter}
+LOGS: Answers = {
+    "PutMetricFilter": put_metric_filter,
+    "PutTransformer": put_transformer,
+    "GetTransformer": get_transformer,
+    "DescribeAccountPolicies": describe_account_policies,
+}
 CLOUDWATCH: Answers = {"ListAlarmMuteRules": list_alarm_mute_rules}

@@ -24,7 +24,7 @@ def redrive(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what waits, and leave it there.")] = False,
 ) -> None:
-    """Send again what waits in a stage's dead-letter queue, and the events that the alert function failed on.
+    """Send again what waits in a stage's dead-letter queue, and the events that a function failed on.
 
     Exit status: 0 nothing waits any more, 1 something does (a dry run found it, or it cannot be sent), 2 AWS refused.
     """

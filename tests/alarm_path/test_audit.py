@@ -15,6 +15,7 @@ from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, Standard, pattern_for
 from tests.support.alarm_paths import (
     ACCOUNT,
+    NO_RUNS,
     NOW,
     OTHER_ACCOUNT,
     REGION,
@@ -272,6 +273,7 @@ def test_sgwatchs_own_path_is_judged_beside_the_standards() -> None:
                 "Configuration": {"FunctionArn": function, "State": "Active"},
                 "Policy": {"Statement": [{**permission, "Resource": function}]},
                 "EventInvokeConfig": None,
+                "Metrics": NO_RUNS,
             }
         ],
         "dead_letter_queues": [{"QueueArn": "arn:q", "Attributes": {"ApproximateNumberOfMessages": "2"}}],
@@ -284,6 +286,7 @@ def test_sgwatchs_own_path_is_judged_beside_the_standards() -> None:
         "own-permission": "pass",
         "own-function": "pass",
         "own-on-failure": "fail",
+        "own-errors": "pass",
         "own-dead-letters": "fail",
     }
     valid(report)

@@ -8,6 +8,8 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto.server import ThreadedMotoServer
@@ -255,6 +257,36 @@ def test_a_refused_call_is_recorded_and_makes_the_answer_unknown(aws: Aws, actio
     for item in document.get("trails", []):
         item.get("Status", {})["LatestCloudWatchLogsDeliveryTime"] = document["collected_at"]
     assert audit(read_snapshot(document), coverage_of, checked_at=datetime.now(UTC)).status == "unknown"
+
+
+class Answering:
+    """The clients of ``Aws`` with the answers to some calls given, one after the other."""
+
+    def __init__(self, aws: Aws, **answers: list[Document]) -> None:
+        self.aws, self.answers = aws, answers
+
+    def __call__(self, service: str, region: str) -> Any:
+        client = Aws(self.aws.endpoint)(service, region)
+        client.meta.events.register("before-call.*.*", self._answer)
+        return client
+
+    def _answer(self, model: Any, **_: object) -> tuple[Any, Document] | None:
+        if not self.answers.get(model.name):
+            return None
+        return AWSResponse("", 200, HTTPHeaders(), None), self.answers[model.name].pop(0)
+
+
+def test_every_page_of_the_accounts_transformers_is_read(aws: Aws) -> None:
+    aws.with_trail()
+    pages: list[Document] = [
+        {"accountPolicies": [{"policyName": "a"}], "nextToken": "t"},
+        {"accountPolicies": [{"policyName": "b"}]},
+    ]
+    filters = [{"metricFilters": [metric_filter(applyOnTransformedLogs=True)]}]
+    clients = Answering(aws, DescribeMetricFilters=filters, GetTransformer=[{}], DescribeAccountPolicies=pages)
+    region = collect(clients, home_region=REGION, now=datetime.now(UTC))["regions"][REGION]
+    assert region["log_transformers"] == {"trail-logs": {}}
+    assert [policy["policyName"] for policy in region["transformer_policies"]] == ["a", "b"]
 
 
 def test_no_answer_at_all_is_recorded_too(aws: Aws) -> None:

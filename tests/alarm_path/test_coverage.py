@@ -19,6 +19,7 @@ from chalicelib.alarm_path.sample_requests import requests
 from chalicelib.catalog import EventGroup, events_of
 
 SIX = " || ".join(f"($.eventName = {name})" for name in CLASSIC_EVENTS)
+ANSWER = "$.responseElements"
 IDENTITY = "$.userIdentity"
 SESSION = f"{IDENTITY}.sessionContext"
 
@@ -90,6 +91,16 @@ ANSWERS = [
     (f"{{ ({SIX}) && $.requestParameters.ipPermissions.items[0].toPort > 1000 }}", "ssssnnn"),
     (f"{{ ({SIX}) && $.requestParameters.ipPermissions.items[0].toPort > 70000 }}", "nnnnnnn"),
     (f'{{ ({SIX}) && $.requestParameters.ipPermissions.items[*].ipProtocol = "-1" }}', "ssssnnn"),
+    # Answers singled out: what was revoked may have had no rule, all traffic has ports of -1, one call makes several.
+    (f"{{ ({SIX}) && {ANSWER}.revokedSecurityGroupRuleSet.items[0].toPort NOT EXISTS }}", "aassaan"),
+    (f"{{ ({SIX}) && {ANSWER}.securityGroupRuleSet.items[1].isEgress IS TRUE }}", "nsnnnnn"),
+    (f'{{ ({SIX}) && {ANSWER}.securityGroupRuleSet.items[0].groupOwnerId = "444455556666" }}', "ssnnnnn"),
+    (f"{{ ({SIX}) && {ANSWER}.securityGroupRuleSet.items[0].fromPort > -1 }}", "ssnnnnn"),
+    (f'{{ ({SIX}) && {ANSWER}.securityGroupRuleSet.items[0].cidrIpv4 = "*" }}', "ssnnnnn"),
+    (f"{{ ({SIX}) && {ANSWER}.groupId NOT EXISTS }}", "aaaansn"),
+    (f"{{ ({SIX}) && {ANSWER}._return IS TRUE }}", "aaaaaan"),
+    (f"{{ {ANSWER}.ModifySecurityGroupRulesResponse.requestId = * }}", "nnnnnna"),
+    (f'{{ ({SIX}) && $.requestParameters.ipPermissions.items[0].ipv6Ranges.items[0].cidrIpv6 = "::/0" }}', "ssssnnn"),
     ("{ $.* = CreateSecurityGroup }", "nnnnann"),
     ("{ $.* = us-east-1 }", "sssssss"),
     ("{ $.* != us-east-1 }", "uuuuuuu"),
@@ -132,6 +143,7 @@ def test_coverage_is_what_was_worked_out_by_hand(pattern: str, letters: str) -> 
             '$.userIdentity.type = Root || $.userAgent = "*aws-cli*" && $.awsRegion = eu-west-1',
             "only when userIdentity.type = Root or (userAgent contains aws-cli and awsRegion = eu-west-1)",
         ),
+        ('$.eventName = "**Group"', "it is not known what AWS does with eventName = **Group"),
         ("$.readOnly = false", "it is not known what AWS does with readOnly = false"),
         ("$.readOnly is FALSE", "it is not known what AWS does with IS in other than capital letters"),
     ],

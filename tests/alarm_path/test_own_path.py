@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.alarm_path.own_collect import collect_own
 from chalicelib.alarm_path.own_path import judge_own_path
+from chalicelib.alarm_path.own_runs import LOOK_BACK, METRICS, PERIOD
 from chalicelib.alarm_path.snapshot_reader import read_snapshot
-from tests.support.alarm_paths import ACCOUNT, REGION, Account
+from chalicelib.alarm_path.verdicts import Finding
+from tests.support.alarm_paths import ACCOUNT, NOW, REGION, Account
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sgwatch-prod-alert"
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/changes"
 PATTERN = {"detail": {"eventName": ["CreateSecurityGroup"]}}
+
+
+def counted(
+    periods: dict[float, tuple[int, int]], throttled: dict[float, int] | None = None, status: str = "Complete"
+) -> dict[str, Any]:
+    """GetMetricData's answer: hours before now → runs and errors."""
+
+    def series(name: str, values: dict[float, int]) -> dict[str, Any]:
+        times = [NOW - timedelta(hours=hours) for hours in values]
+        found = {"Timestamps": times, "Values": [float(value) for value in values.values()]}
+        return {"Id": f"f0_{name}", "StatusCode": status, **found}
+
+    runs = series("invocations", {hours: count for hours, (count, _) in periods.items()})
+    errors = series("errors", {hours: count for hours, (_, count) in periods.items()})
+    return {"MetricDataResults": [runs, errors, series("throttles", throttled or {})]}
 
 
 def _deployed() -> dict[str, Any]:
@@ -33,6 +52,7 @@ def _deployed() -> dict[str, Any]:
         "list_rule_names_by_target": {"RuleNames": ["changes"]},
         "describe_rule": {"Name": "changes", "Arn": RULE, "State": "ENABLED", "EventPattern": json.dumps(PATTERN)},
         "list_targets_by_rule": {"Targets": [{"Id": "1", "Arn": FUNCTION}]},
+        "get_metric_data": counted({1: (4, 0)}),
         "get_queue_url": {"QueueUrl": "https://sqs.example.com/q"},
         "get_queue_attributes": {"Attributes": {"QueueArn": "arn:q", "ApproximateNumberOfMessages": "0"}},
     }
@@ -51,10 +71,16 @@ class Canned:
         return lambda **_: answer
 
 
-def judged(**changes: Any) -> tuple[dict[str, str], list[dict[str, Any]]]:
+def whole(**changes: Any) -> tuple[list[Finding], list[str], list[dict[str, Any]]]:
+    """What is found, noted and refused where sgwatch is as deployed but for these answers."""
     client = Canned(_deployed() | changes)
-    own, errors = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN}, ["q"])
-    findings, notes = judge_own_path(read_snapshot(Account().document() | {"self": own}))
+    own, errors = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN}, ["q"], now=NOW)
+    findings, notes = judge_own_path(read_snapshot(Account().document() | {"self": own, "errors": errors}))
+    return findings, notes, errors
+
+
+def judged(**changes: Any) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    findings, notes, errors = whole(**changes)
     assert notes == []
     worst = sorted(findings, key=lambda finding: finding.status.value != "pass")
     return {finding.check: finding.status.value for finding in worst}, errors
@@ -100,6 +126,13 @@ def test_a_missing_on_failure_destination_and_undelivered_alerts_are_told() -> N
     assert judged(get_queue_attributes=waiting)[0]["own-dead-letters"] == "fail"
 
 
+def test_a_function_on_a_schedule_or_a_queue_needs_no_on_failure_destination() -> None:
+    client = Canned(_deployed() | {"get_function_event_invoke_config": "AccessDenied"})
+    own, errors = collect_own(lambda *_: client, REGION, {"hourly": None, "deliver": {}}, now=NOW)
+    assert errors == []
+    assert all("EventInvokeConfig" not in function for function in own["functions"])
+
+
 def test_a_schedule_needs_no_pattern() -> None:
     rule = {"Name": "hourly", "Arn": RULE, "State": "ENABLED", "ScheduleExpression": "rate(1 hour)"}
     assert judged(describe_rule=rule)[0]["own-pattern"] == "pass"
@@ -108,7 +141,7 @@ def test_a_schedule_needs_no_pattern() -> None:
 def test_a_function_that_is_gone_is_told_even_where_others_have_rules() -> None:
     client = Canned(_deployed())
     gone = {"FunctionName": "sgwatch-prod-other", "Configuration": None}
-    own, _ = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN})
+    own, _ = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN}, now=NOW)
     own["functions"].append(gone)
     findings, _ = judge_own_path(read_snapshot(Account().document() | {"self": own}))
     failed = [finding.reason for finding in findings if finding.status.value == "fail"]
@@ -126,3 +159,91 @@ def test_rules_and_functions_that_cannot_be_read_are_unknown() -> None:
     answers, _ = judged(get_function_configuration="AccessDeniedException")
     assert set(answers.values()) == {"unknown", "pass"}
     assert answers["own-function"] == "unknown"
+
+
+def about_runs(answer: Any) -> tuple[Finding, list[str]]:
+    findings, notes, _ = whole(get_metric_data=answer)
+    (found,) = (finding for finding in findings if finding.check == "own-errors")
+    return found, notes
+
+
+def test_a_function_whose_latest_runs_all_failed_is_broken() -> None:
+    found, notes = about_runs(counted({30: (2, 0), 3: (1, 1), 2: (3, 3)}))
+    assert (found.status, notes) == ("fail", [])
+    assert "The latest 4 runs of function" in found.reason
+    assert FUNCTION in found.reason
+    assert "since 2026-11-23T07:00:00Z" in found.reason
+    assert found.fix == ("aws logs tail /aws/lambda/sgwatch-prod-alert --since 2026-11-23T07:00:00Z --region us-east-1")
+
+
+def test_a_function_that_failed_days_ago_and_was_not_run_since_is_not_called_mended() -> None:
+    assert about_runs(counted({50: (3, 3)}))[0].status == "fail"
+
+
+def test_errors_that_a_later_run_made_good_are_a_note() -> None:
+    found, notes = about_runs(counted({5: (1, 1), 0.5: (3, 2)}))
+    assert found.status == "pass"
+    (note,) = notes
+    assert note.startswith(
+        f"Function {FUNCTION} had 3 errors in the last 24 hours (2 in the last hour), the first at 2"
+    )
+    assert note.endswith("aws logs tail /aws/lambda/sgwatch-prod-alert --since 2026-11-23T05:00:00Z --region us-east-1")
+
+
+def test_an_error_that_lambda_still_tries_again_is_a_note() -> None:
+    found, notes = about_runs(counted({4: (1, 0), 0.1: (1, 1)}))
+    assert found.status == "pass"
+    assert len(notes) == 1
+
+
+def test_errors_of_another_day_that_were_made_good_are_not_told() -> None:
+    assert about_runs(counted({40: (1, 1), 30: (1, 0)}))[1] == []
+
+
+def test_a_function_that_was_not_run_is_no_fault() -> None:
+    found, notes = about_runs(counted({}))
+    assert (found.status, notes) == ("pass", [])
+    assert found.reason.endswith("was not run of late.")
+
+
+def test_throttled_runs_are_a_note() -> None:
+    _, notes = about_runs(counted({2: (1, 0)}, throttled={3: 2, 30: 9}))
+    assert notes == [f"Function {FUNCTION} was throttled 2 times in the last 24 hours, since 2026-11-23T07:00:00Z."]
+
+
+def test_runs_that_were_not_or_not_wholly_read_are_unknown() -> None:
+    found, _ = about_runs("AccessDenied")
+    assert (found.status, "AccessDenied from cloudwatch:GetMetricData" in found.reason) == ("unknown", True)
+    assert about_runs({"MetricDataResults": []})[0].status == "unknown"
+    assert about_runs(counted({2: (1, 0)}, status="InternalError"))[0].status == "unknown"
+
+
+class Counting:
+    """CloudWatch in two pages, which keeps what it was asked."""
+
+    def __init__(self, canned: Canned) -> None:
+        self.canned, self.asked = canned, list[dict[str, Any]]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.canned, name)
+
+    def get_metric_data(self, **parameters: Any) -> dict[str, Any]:
+        self.asked.append(parameters)
+        pages: Sequence[dict[str, Any]] = counted({2: (1, 0)})["MetricDataResults"]
+        if "NextToken" in parameters:
+            return {"MetricDataResults": pages[1:]}
+        return {"MetricDataResults": pages[:1], "NextToken": "more"}
+
+
+def test_all_functions_are_asked_about_in_one_call_of_whole_periods() -> None:
+    client = Counting(Canned(_deployed()))
+    names = {f"sgwatch-prod-{place}": PATTERN for place in range(16)}
+    own, _ = collect_own(lambda *_: client, REGION, names, now=datetime(2026, 11, 23, 10, 1, 30, tzinfo=UTC))
+    assert len(client.asked) == 2, "one call, and its second page"
+    assert own["functions"][0]["Metrics"]["Invocations"]["Values"] == [1.0]
+    assert own["functions"][0]["Metrics"]["Errors"]["Values"] == [], "zeros are left out"
+    asked = client.asked[0]
+    assert (asked["StartTime"], asked["EndTime"]) == (datetime(2026, 11, 16, 10, 5, tzinfo=UTC), NOW + PERIOD)
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+    assert len(asked["MetricDataQueries"]) == 16 * len(METRICS) <= 500
+    assert len(asked["MetricDataQueries"]) * (LOOK_BACK / PERIOD) <= 100_800

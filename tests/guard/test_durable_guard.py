@@ -16,7 +16,7 @@ from chalicelib.catalog import DEFAULT_WATCH
 from chalicelib.delivery.state import StateError, StateTable
 from chalicelib.functions import NO_RULE, Stage, dead_letter_queues, own_rules
 from chalicelib.settings import read_settings
-from tests.support.alarm_paths import NOW, Account
+from tests.support.alarm_paths import NO_RUNS, NOW, Account
 from tests.support.guards import audited
 
 REGION = "eu-west-1"
@@ -63,6 +63,7 @@ def test_the_functions_and_queues_of_durable_delivery_are_part_of_the_own_path()
     [
         ("alert_on_change", True, "fail"),
         ("alert_on_change", False, "pass"),
+        ("alert_on_tampering", True, "fail"),
         ("audit_on_schedule", True, "pass"),
     ],
 )
@@ -81,7 +82,12 @@ def test_a_missing_on_failure_destination_counts_where_setup_would_give_one(
     document["self"] = {
         "rules": [{**rule, "ScheduleExpression": "rate(1 hour)", "Targets": [{"Arn": arn}]}],
         "functions": [
-            {"Configuration": {"FunctionArn": arn}, "EventInvokeConfig": None, "Policy": {"Statement": [permission]}}
+            {
+                "Configuration": {"FunctionArn": arn},
+                "EventInvokeConfig": None,
+                "Policy": {"Statement": [permission]},
+                "Metrics": NO_RUNS,
+            }
         ],
     }
     assert audited(document, durable=durable).standing.status == status

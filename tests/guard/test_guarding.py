@@ -164,6 +164,7 @@ def test_a_defect_in_the_audit_does_not_lose_the_alert(guarded: Guarded) -> None
     guarded.finds = defect
     (alert,) = guarded.tampered()
     assert "a fault in sgwatch itself (ZeroDivisionError)" in alert["unknowns"][-1]
+    assert any('"audit broke"' in line and "in defect" in line for line in guarded.written), "with its traceback"
 
 
 def test_a_scheduled_audit_that_is_refused_is_told_and_fails_the_function(guarded: Guarded) -> None:

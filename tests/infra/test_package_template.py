@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sgwatch.durable_template import package_template, template
+from sgwatch.durable_template import main, package_template, template
 from tests.support.deployment import chalice, copy_project
 
 
@@ -38,14 +38,28 @@ def test_every_durable_resource_is_in_the_package_as_the_template_has_it(resourc
 
 
 def test_the_functions_are_wired_to_them(resources: dict[str, Any]) -> None:
-    deliver, alert = resources["Deliver"]["Properties"], resources["AlertOnChange"]["Properties"]
+    deliver = resources["Deliver"]["Properties"]
     (source,) = deliver["Events"].values()
     assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["Properties"]["BatchSize"] == 1
-    assert alert["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == {
-        "Fn::GetAtt": ["FailedEvents", "Arn"]
-    }
+    for name in ("AlertOnChange", "AlertOnTampering", "AuditOnMending"):
+        kept = resources[name]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+        assert kept["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
+    assert "EventInvokeConfig" not in resources["AuditOnSchedule"]["Properties"]
     assert resources["DeliverErrorsAlarm"]["Properties"]["Dimensions"][0]["Value"] == {"Ref": "Deliver"}
+
+
+@pytest.mark.parametrize(
+    ("watch", "handlers"),
+    [("", {"AlertOnChange", "AlertOnTampering", "AuditOnMending"}), ("rules,groups", {"AlertOnChange"})],
+)
+def test_only_functions_that_the_stage_has_are_wired(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], watch: str, handlers: set[str]
+) -> None:
+    project = copy_project(tmp_path, {"WATCH": watch} if watch else {}, stage="prod")
+    main("prod", project)
+    found = json.loads(capfdbinary.readouterr().out)["Resources"]
+    assert {name for name in found if "EventInvokeConfig" in found[name]["Properties"]} == handlers
 
 
 def test_the_queue_waits_six_times_as_long_as_the_function_may_run(resources: dict[str, Any]) -> None:

@@ -4,52 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 
+from chalicelib.alarm_path.collect import collect
 from localcloud import LocalCloud
+from localcloud.baseline import ONCALL, PATTERN, make_alarm_path_to
 
-PATTERN = "{ ($.eventName = CreateSecurityGroup) && ($.errorCode NOT EXISTS) }"
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def path() -> Iterator[LocalCloud]:
     with LocalCloud() as cloud:
-        cloud.client("s3", region="us-east-1").create_bucket(Bucket="trail-bucket")
-        logs, sns = cloud.client("logs"), cloud.client("sns")
-        logs.create_log_group(logGroupName="trail-logs")
-        arn = logs.describe_log_groups(logGroupNamePrefix="trail-logs")["logGroups"][0]["arn"]
-        trail = cloud.client("cloudtrail")
-        trail.create_trail(
-            Name="management",
-            S3BucketName="trail-bucket",
-            IsMultiRegionTrail=True,
-            CloudWatchLogsLogGroupArn=arn,
-            CloudWatchLogsRoleArn="arn:aws:iam::123456789012:role/trail",
-        )
-        trail.start_logging(Name="management")
-        logs.put_metric_filter(
-            logGroupName="trail-logs",
-            filterName="security-groups",
-            filterPattern=PATTERN,
-            metricTransformations=[{"metricName": "Changes", "metricNamespace": "CIS", "metricValue": "1"}],
-        )
+        sns = cloud.client("sns")
         topic = sns.create_topic(Name="alarms")["TopicArn"]
-        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="oncall@example.com")
-        cloud.client("cloudwatch").put_metric_alarm(
-            AlarmName="security-group-changes",
-            Namespace="CIS",
-            MetricName="Changes",
-            Statistic="Sum",
-            Period=300,
-            EvaluationPeriods=1,
-            Threshold=1,
-            ComparisonOperator="GreaterThanOrEqualToThreshold",
-            TreatMissingData="notBreaching",
-            AlarmActions=[topic],
-        )
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=ONCALL)
+        make_alarm_path_to(topic, cloud)
         yield cloud
 
 
@@ -78,7 +52,7 @@ def test_records_are_in_the_trail_s_log_group_while_it_is_logging(path: LocalClo
     logs, trail, ec2 = path.client("logs"), path.client("cloudtrail"), path.client("ec2")
 
     def delivered(name: str) -> bool:
-        events = logs.filter_log_events(logGroupName="trail-logs")["events"]
+        events = logs.filter_log_events(logGroupName="cloudtrail")["events"]
         return any(name in event["message"] for event in events)
 
     ec2.create_security_group(GroupName="while-logging", Description="d")
@@ -116,7 +90,7 @@ def test_a_trail_takes_what_its_selectors_select(
     name = f"selected-{abs(hash(request.node.name))}"
     path.client("cloudtrail").put_event_selectors(TrailName="management", **selectors)
     path.client("ec2").create_security_group(GroupName=name, Description="d")
-    events = path.client("logs").filter_log_events(logGroupName="trail-logs")["events"]
+    events = path.client("logs").filter_log_events(logGroupName="cloudtrail")["events"]
     assert any(name in event["message"] for event in events) == delivered
 
 
@@ -152,3 +126,21 @@ def test_a_topic_reaches_an_http_endpoint_on_loopback_once_confirmed(path: Local
     path.wait_until_idle()
     message = path.inbox.messages("sns")[-1]
     assert (message.title, message.text, message.severity) == ("greeting", "hello", "high")
+
+
+def test_a_log_transformer_is_collected_where_a_filter_reads_what_it_makes(path: LocalCloud) -> None:
+    logs = path.client("logs")
+    client = lambda service, region: path.client(service, region=region)  # noqa: E731
+    assert "log_transformers" not in collect(client, home_region=path.region, now=NOW)["regions"][path.region]
+    logs.put_metric_filter(
+        logGroupName="cloudtrail",
+        filterName="transformed",
+        filterPattern=PATTERN,
+        metricTransformations=[{"metricName": "Other", "metricNamespace": "CIS", "metricValue": "1"}],
+        applyOnTransformedLogs=True,
+    )
+    without = collect(client, home_region=path.region, now=NOW)["regions"][path.region]
+    assert (without["log_transformers"], without["transformer_policies"]) == ({"cloudtrail": {}}, [])
+    logs.put_transformer(logGroupIdentifier="cloudtrail", transformerConfig=[{"parseJSON": {}}])
+    found = collect(client, home_region=path.region, now=NOW)["regions"][path.region]["log_transformers"]
+    assert found["cloudtrail"]["transformerConfig"] == [{"parseJSON": {}}]

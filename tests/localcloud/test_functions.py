@@ -6,8 +6,10 @@ import json
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.alarm_path.own_collect import collect_own
 from localcloud import LocalCloud
 
 
@@ -64,6 +66,24 @@ def test_a_function_that_raises_is_retried_twice_and_then_given_up(small: LocalC
     assert failure.invocation.error is not None
     assert failure.invocation.error["errorType"] == "ValueError"
     assert failure.destination is None
+
+
+def test_runs_and_errors_are_counted_where_the_audit_looks(small: LocalCloud) -> None:
+    def counted() -> dict[str, float]:
+        now = datetime.now(UTC)
+        own, errors = collect_own(
+            lambda service, region: small.client(service, region=region), small.region, {"small-dev-doing": {}}, now=now
+        )
+        assert errors == []
+        (function,) = own["functions"]
+        return {name: sum(function["Metrics"][name]["Values"]) for name in ("Invocations", "Errors")}
+
+    before = counted()
+    client = small.client("lambda")
+    for payload in ('{"do": "raise"}', '{"do": "count"}'):
+        client.invoke(FunctionName="small-dev-doing", Payload=payload)
+    after = counted()
+    assert {name: after[name] - before[name] for name in after} == {"Invocations": 2, "Errors": 1}
 
 
 def test_an_event_given_up_goes_to_the_on_failure_destination(small: LocalCloud) -> None:

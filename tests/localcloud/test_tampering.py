@@ -143,7 +143,9 @@ def test_the_audit_of_the_stage_finds_sgwatchs_own_path_sound(watched: Watched) 
     report = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
     own = {finding["check"]: finding["status"] for finding in report["findings"]}
-    assert {own[check] for check in ("own-rule", "own-pattern", "own-permission", "own-function")} == {"pass"}
+    assert {own[check] for check in ("own-rule", "own-pattern", "own-permission", "own-function", "own-errors")} == {
+        "pass"
+    }
 
 
 def test_a_deleted_filter_is_told_and_its_return(watched: Watched) -> None:
@@ -230,6 +232,18 @@ def test_with_auto_repair_the_filter_is_back_and_that_is_told(watched: Watched) 
     written = watched.cloud.inbox.messages("webhook")
     own = [item for item in written if "PutMetricFilter by sgwatch-dev" in item.title]
     assert len(own) == 1, "its own repair is told once, and is no reason to repair again"
+
+
+def test_errors_of_a_function_are_noted_by_the_audit_of_the_stage(watched: Watched) -> None:
+    functions = watched.cloud.client("lambda")
+    name = "sgwatch-dev-audit_on_schedule"
+    functions.update_function_configuration(FunctionName=name, Handler="app.gone")
+    assert functions.invoke(FunctionName=name, Payload="{}").get("FunctionError")
+    functions.update_function_configuration(FunctionName=name, Handler="app.audit_on_schedule")
+    watched.cloud.wait_until_idle()
+    report = json.loads(sgwatch(watched.cloud, "audit", "--json", "--stage", "dev").stdout)
+    (note,) = (note for note in report["notes"] if f"function:{name} had 1 error in the last 24 hours" in note)
+    assert f"aws logs tail /aws/lambda/{name} --since " in note
 
 
 def test_every_alert_came_within_seconds(watched: Watched) -> None:

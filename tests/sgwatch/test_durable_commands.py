@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.queue import Buried, Queue
+from chalicelib.functions import WITH_EVENTS
 from sgwatch.commands import redrive, setup, teardown
 from sgwatch.commands.silence import app as silence
 from sgwatch.durable_mending import differences
@@ -48,13 +49,13 @@ def config(tmp_path: Path) -> Path:
 
 
 def deploy(client: Client) -> None:
-    """The two functions and the event source mapping that `chalice deploy` makes."""
+    """The functions and the event source mapping that `chalice deploy` makes."""
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
     role = client("iam").create_role(RoleName="sgwatch-dev", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as bundle:
         bundle.writestr("app.py", "")
-    for handler in ("alert_on_change", "deliver"):
+    for handler in (*WITH_EVENTS, "deliver"):
         client("lambda").create_function(
             FunctionName=PLACE.function(handler),
             Runtime="python3.13",
@@ -91,11 +92,20 @@ def test_setup_shows_the_change_set_makes_it_and_says_what_is_next(
 
 def test_setup_sets_what_chalice_has_no_setting_for(client: Client, config: Path) -> None:
     ready(client, config)
-    alert = client("lambda").get_function_event_invoke_config(FunctionName="sgwatch-dev-alert_on_change")
-    assert alert["MaximumRetryAttempts"] == 2
-    assert alert["DestinationConfig"]["OnFailure"]["Destination"].endswith(":sgwatch-dev-failed-events")
+    for handler in WITH_EVENTS:
+        function = client("lambda").get_function_event_invoke_config(FunctionName=PLACE.function(handler))
+        assert function["MaximumRetryAttempts"] == 2
+        assert function["MaximumEventAgeInSeconds"] == 21_600
+        assert function["DestinationConfig"]["OnFailure"]["Destination"].endswith(":sgwatch-dev-failed-events")
     (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_stage_that_does_not_watch_tampering_lacks_nothing(client: Client, config: Path) -> None:
+    ready(client, config)
+    client("lambda").delete_function(FunctionName=PLACE.function("alert_on_tampering"))
+    client("lambda").delete_function(FunctionName=PLACE.function("audit_on_mending"))
+    assert list(differences(PLACE, client)) == []
 
 
 def test_a_second_setup_changes_nothing(client: Client, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,6 +145,10 @@ def lose_failures(client: Client) -> None:
     client("lambda").delete_function_event_invoke_config(FunctionName=PLACE.function("alert_on_change"))
 
 
+def lose_failures_on_tampering(client: Client) -> None:
+    client("lambda").delete_function_event_invoke_config(FunctionName=PLACE.function("alert_on_tampering"))
+
+
 def answer_for_nothing(client: Client) -> None:
     (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
     client("lambda").update_event_source_mapping(UUID=mapping["UUID"], FunctionResponseTypes=[])
@@ -149,6 +163,7 @@ def answer_for_nothing(client: Client) -> None:
         lose_alarm,
         mute_alarm,
         lose_failures,
+        lose_failures_on_tampering,
         answer_for_nothing,
     ],
 )

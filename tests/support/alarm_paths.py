@@ -21,6 +21,10 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:security"
 ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:sg-changes"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0a1b2c3d-0000-4000-8000-000000000000"
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+# A function's "Metrics" in the snapshot's "self" where CloudWatch has no datapoint of it.
+NO_RUNS = {
+    name: {"StatusCode": "Complete", "Timestamps": [], "Values": []} for name in ("Invocations", "Errors", "Throttles")
+}
 
 Document = dict[str, Any]
 
