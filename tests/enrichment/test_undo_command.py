@@ -18,11 +18,14 @@ from chalicelib.alerts import Alert, to_json
 from chalicelib.bootstrap import aws_client
 from chalicelib.delivery.kept import KeptAlerts
 from chalicelib.delivery.state import StateTable
+from chalicelib.drift import Drift, drift_alert
 from chalicelib.enrichment.dynamo_table import MemoryTable
 from chalicelib.enrichment.enricher import Enricher
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.restore import rule_request
 from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.enrichment.snapshots import GroupKey
+from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
 from localcloud.cloud import LocalCloud
 from sgwatch.commands.undo import undo
 from tests.enrichment.world import World
@@ -182,6 +185,28 @@ def test_a_deleted_group_comes_back_with_its_rules_and_says_that_its_id_differs(
     assert now != group_id
     assert world.state(now) == former
     assert run(written(alert, tmp_path), "--apply", "--yes").exit_code == 1
+
+
+def test_a_drift_is_undone_with_the_tags_of_its_rules_unless_the_group_changed_again(
+    world: World, lookups: Lookups, tmp_path: Path, on_path: None
+) -> None:
+    tagged = SecurityGroupRule(
+        Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.IPV4, "10.0.0.0/8"), tags=(("why", "it's $HOME"),)
+    )
+    group_id = world.new_group([tagged], {})
+    former, before = world.state(group_id), world.rules(group_id)
+    world.call("revoke-security-group-ingress", {"GroupId": group_id, "IpPermissions": [INNER_SSH]})
+    authorize(world, group_id, WORLD_SSH)
+    key = GroupKey(world.cloud.account_id, world.cloud.region, group_id)
+    path = written(
+        drift_alert(Drift(key, "web", world.vpc_id, before, world.rules(group_id), datetime.now(UTC))), tmp_path
+    )
+    done = run(path, "--apply", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert world.state(group_id) == former
+    again = run(path, "--apply", "--yes")
+    assert again.exit_code == 1
+    assert "live: ingress tcp/22 from 10.0.0.0/8 is there again" in again.stderr
 
 
 def test_a_record_is_enriched_first(world: World, lookups: Lookups, tmp_path: Path) -> None:

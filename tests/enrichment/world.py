@@ -24,7 +24,8 @@ Rules = tuple[SecurityGroupRule, ...]
 
 # What EC2 allows in descriptions, as far as it can hurt a shell.
 DESCRIPTION_CHARS = "ab Z9._-:/()#,@[]+=&;{}!$*"
-DESCRIPTIONS = st.one_of(st.none(), st.text(DESCRIPTION_CHARS, min_size=1, max_size=20).map(str.strip).filter(bool))
+TEXTS = st.text(DESCRIPTION_CHARS, min_size=1, max_size=20).map(lambda text: text.strip() or "x")
+DESCRIPTIONS = st.one_of(st.none(), TEXTS)
 PEERS = st.sampled_from(
     [
         Peer(PeerType.IPV4, "0.0.0.0/0"),
@@ -40,7 +41,7 @@ PEERS = st.sampled_from(
 )
 PORTS = st.sampled_from([(22, 22), (443, 443), (1000, 2000), (0, 65535), (8080, 8081)])
 # Tags of a rule's own.
-RULE_TAGS = st.dictionaries(st.sampled_from(["why", "Ticket no."]), DESCRIPTIONS.filter(bool), max_size=2).map(
+RULE_TAGS = st.dictionaries(st.sampled_from(["why", "Ticket no."]), TEXTS, max_size=2).map(
     lambda tags: tuple(sorted(tags.items()))
 )
 SERVICES = st.one_of(
@@ -192,18 +193,16 @@ def assert_true(changes: Changes, truth: RuleDiff) -> None:
     assert pairs(told) == pairs(truth.modified)
 
 
-CHANGES = st.sampled_from(
-    [
-        "authorize",
-        "authorize",
-        "revoke_by_id",
-        "revoke_by_value",
-        "modify",
-        "modify",
-        "describe_by_id",
-        "describe_by_value",
-        "delete",
-    ]
+CHANGES = (
+    "revoke_by_id",
+    "modify",
+    "delete",
+    "authorize",
+    "revoke_by_value",
+    "describe_by_value",
+    "modify",
+    "authorize",
+    "describe_by_id",
 )
 
 
@@ -219,11 +218,11 @@ class Step:
 
 
 @st.composite
-def steps(draw: Any) -> Step:
-    """Any change of any kind."""
+def steps(draw: Any, kind: str | None = None) -> Step:
+    """Any change of a kind, or of any."""
     direction = draw(st.sampled_from(Direction))
     return Step(
-        draw(CHANGES),
+        kind or draw(st.sampled_from(CHANGES)),
         direction,
         tuple(unique(draw(st.lists(rules(direction), min_size=1, max_size=3)))),
         tuple(draw(st.lists(st.integers(0, 30), min_size=1, max_size=2, unique=True))),
@@ -234,6 +233,8 @@ def steps(draw: Any) -> Step:
 def request_of(step: Step, world: World, group_id: str) -> tuple[str, dict[str, Any]] | None:
     """The CLI command of a step and its parameters; None where the group has nothing to do it to."""
     live = world.rules(group_id)
+    if step.kind != "authorize" and live and all(rule.direction is not step.direction for rule in live):
+        step = replace(step, direction=live[0].direction or step.direction)
     same = [rule for rule in live if rule.direction is step.direction]
     taken = {rule.identity for rule in live}
     new = [world.placed(rule, group_id) for rule in step.new]
