@@ -13,7 +13,7 @@ from chalicelib.changes import Change, Changes, Outcome
 from chalicelib.enrichment.before import shows
 from chalicelib.enrichment.clients import Call, Reader
 from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.snapshots import find, same_rule
+from chalicelib.enrichment.snapshots import find
 from chalicelib.enrichment.wire import read_endpoint_groups, read_groups, read_interfaces, read_live_rules
 from chalicelib.rules import SecurityGroupRule
 from chalicelib.text import number_of
@@ -104,7 +104,14 @@ def _still_stands(change: Change, live: Rules) -> bool:
     if change.event.name == "CreateSecurityGroup":
         return not any(rule.direction == "ingress" for rule in live)
     expected = change.changes.rules_after
-    return shows(replace(change, rule_ids=()), live) and expected in (None, len(live))
+    stands = shows(replace(change, rule_ids=()), live) and not _back(change.changes, live)
+    return stands and expected in (None, len(live))
+
+
+def _back(changes: Changes, live: Rules) -> list[SecurityGroupRule]:
+    """The removed rules that are there again, under new ids: AWS has no two rules that allow the same."""
+    allowed = {rule.identity for rule in live}
+    return [rule for rule in changes.removed if rule.identity in allowed]
 
 
 def _against_live(changes: Changes, live: Rules) -> list[str]:
@@ -116,8 +123,7 @@ def _against_live(changes: Changes, live: Rules) -> list[str]:
             lines.append(f"live: {_shown(rule)} is there no more")
         elif _shown(live[place]) != _shown(rule):
             lines.append(f"live: {_shown(rule)} is now {_shown(live[place])}")
-    again = (rule for rule in changes.removed if any(same_rule(rule, other) for other in live))
-    lines += [f"live: {_shown(rule)} is there again" for rule in again]
+    lines += [f"live: {_shown(rule)} is there again" for rule in _back(changes, live)]
     if changes.rules_after not in (None, len(live)):
         lines.append(f"live: {number_of(len(live), 'rule')}, and {changes.rules_after} after the change")
     return lines or [f"live: {_shown(rule)}" for rule in live]
