@@ -94,9 +94,10 @@ class Reconciliation:
         return total
 
     def _differs(self, snapshot: Snapshot | None, live: Live | None, *, swept: bool) -> bool:
+        unknown = snapshot is None or snapshot.deleted_at is not None
         if live is None:
-            return True
-        if snapshot is None or snapshot.deleted_at is not None:
+            return not unknown
+        if snapshot is None or unknown:
             return swept
         return snapshot.rules is not None and not same_rules(snapshot.rules, live.rules)
 
@@ -151,7 +152,7 @@ class Reconciliation:
         return False
 
     def _records(self, key: GroupKey) -> Iterator[Mapping[str, Any]]:
-        """What CloudTrail knows to have happened to the group, the oldest first."""
+        """What CloudTrail knows to have been done to the group, the oldest first."""
         found: list[Mapping[str, Any]] = []
         arguments: dict[str, Any] = {
             "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": key.group_id}],
@@ -164,7 +165,8 @@ class Reconciliation:
             if not answer.get("NextToken"):
                 break
             arguments["NextToken"] = answer["NextToken"]
-        yield from reversed([raw for raw in found if raw])
+        # Whoever looked at the group is in there too: CloudTrail's event history has read-only calls.
+        yield from reversed([raw for raw in found if raw and raw.get("readOnly") is not True])
 
     def _tell_late(self, raw: Mapping[str, Any]) -> int:
         try:

@@ -78,7 +78,10 @@ class Region:
         moment = parse_time(raw["eventTime"])
         if group_id is not None and moment is not None:
             past = PastChange(alert.id, moment, raw["eventName"], "alice", alert.changes.added, alert.changes.removed)
-            self.snapshots.update(GroupKey(ACCOUNT, REGION, group_id), lambda each: each and fold(each, past))
+            gone = moment if raw["eventName"] == "DeleteSecurityGroup" else None
+            self.snapshots.update(
+                GroupKey(ACCOUNT, REGION, group_id), lambda each: each and replace(fold(each, past), deleted_at=gone)
+            )
         return alert
 
     def open_ssh(self, group: str) -> dict[str, Any]:
@@ -90,17 +93,24 @@ class Region:
         keys |= {"ToPort": "toPort", "CidrIpv4": "cidrIpv4", "IsEgress": "isEgress", "GroupId": "groupId"}
         item = {name: made[key] for key, name in keys.items()}
         return {
-            "eventVersion": "1.09",
-            "eventID": "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10",
-            "eventTime": self.durable.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "eventSource": "ec2.amazonaws.com",
-            "eventName": "AuthorizeSecurityGroupIngress",
-            "awsRegion": REGION,
-            "recipientAccountId": ACCOUNT,
-            "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": ACCOUNT},
+            **call_record(self, "AuthorizeSecurityGroupIngress"),
             "requestParameters": {"groupId": group},
             "responseElements": {"_return": True, "securityGroupRuleSet": {"items": [item]}},
         }
+
+
+def call_record(region: Region, name: str) -> dict[str, Any]:
+    """The record of a call, without what was asked and answered."""
+    return {
+        "eventVersion": "1.09",
+        "eventID": "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10",
+        "eventTime": region.durable.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": name,
+        "awsRegion": REGION,
+        "recipientAccountId": ACCOUNT,
+        "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": ACCOUNT},
+    }
 
 
 @pytest.fixture
@@ -172,6 +182,23 @@ def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: s
     drift = region.told[-1]
     assert drift.kind is AlertKind.DRIFT
     assert "AuthorizeSecurityGroupIngress by alice" in drift.unknowns[0]
+
+
+def test_a_deletion_that_is_told_late_is_no_drift_too(region: Region, group: str) -> None:
+    region.ec2.delete_security_group(GroupId=group)
+    record = {**call_record(region, "DeleteSecurityGroup"), "requestParameters": {"groupId": group}}
+    region.trail.records = [record]
+    assert region.later() == Sweep(groups=1, late=1)
+    assert [alert.event.name for alert in region.told] == ["DeleteSecurityGroup"]
+    assert region.later() == Sweep(groups=1)
+
+
+def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
+    region.trail.records = [{**looked, "readOnly": True}]
+    region.later()
+    assert region.told[0].unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
 def test_a_group_that_was_deleted_or_made_unseen_is_a_drift(region: Region, group: str) -> None:
