@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.alerts import Alert, AlertKind, Severity
 from chalicelib.enrichment.dynamo_table import DynamoTable
@@ -28,8 +29,11 @@ class Trail:
     """LookupEvents over these records, two to a page."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
 
     def lookup_events(self, **arguments: Any) -> dict[str, Any]:
+        if self.refusals:
+            raise ClientError({"Error": {"Code": self.refusals.pop()}}, "LookupEvents")
         (attribute,) = arguments["LookupAttributes"]
         own = [each for each in self.records if attribute["AttributeValue"] in json.dumps(each)][::-1]
         start = int(arguments.get("NextToken", "0"))
@@ -59,6 +63,7 @@ class Region:
             tell=self.tell,
             log=Log(Redactor(), write=lambda _: None),
             now=self.durable.clock.now,
+            sleep=lambda _: None,
         ).sweep(REGION)
 
     def later(self) -> Sweep:
@@ -191,6 +196,19 @@ def test_a_deletion_that_is_told_late_is_no_drift_too(region: Region, group: str
     assert region.later() == Sweep(groups=1, late=1)
     assert [alert.event.name for alert in region.told] == ["DeleteSecurityGroup"]
     assert region.later() == Sweep(groups=1)
+
+
+def test_a_throttled_look_up_is_made_again(region: Region, group: str) -> None:
+    region.trail.records = [region.open_ssh(group)]
+    region.trail.refusals = ["ThrottlingException"] * 3
+    assert region.later() == Sweep(groups=2, late=1)
+
+
+def test_that_cloudtrail_could_not_be_asked_is_said_in_the_drift(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    region.trail.refusals = ["AccessDeniedException"]
+    assert region.later() == Sweep(groups=2, drifts=1)
+    assert region.told[0].unknowns == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
 
 
 def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
