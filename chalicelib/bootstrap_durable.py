@@ -25,7 +25,8 @@ from chalicelib.functions import stage_of
 from chalicelib.handling import AlertFunction
 from chalicelib.handling import Invocation as HandlingInvocation
 from chalicelib.reconcile import Reconciliation
-from chalicelib.settings import DurableSettings, Settings, SettingsError, from_environment, function_name
+from chalicelib.settings import from_environment, function_name
+from chalicelib.settings_model import DurableSettings, Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ def _groups(watch: str) -> tuple[EventGroup, ...]:
 
 def _enriched() -> Callable[[Mapping[str, Any]], Alert]:
     from chalicelib.bootstrap import alert_maker  # noqa: PLC0415 - AWS is asked only where that was asked for
-    from chalicelib.settings import SettingsError, enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings import enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings_model import SettingsError  # noqa: PLC0415
 
     try:
         return alert_maker(enrichment_settings())

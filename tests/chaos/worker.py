@@ -32,7 +32,7 @@ from chalicelib.filters import Filter
 from chalicelib.handling import AlertFunction, Route
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
-from chalicelib.settings import DurableSettings
+from chalicelib.settings_model import DurableSettings
 
 TLS_FAULTS = 0.05
 TIME_LIMIT_SECONDS = 8.0
