@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from multiprocessing import Pipe
 from statistics import median
 from typing import Any
 
 import pytest
 
 from chalicelib.delivery.deliver import Patience
-from tests.chaos.campaign import NAMES, SENDING, WRITTEN_DOWN, Campaign, Plan, Result, Taken
+from tests.chaos.campaign import NAMES, SENDING, WRITTEN_DOWN, Aws, Campaign, Plan, Result, Taken, Worker
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,17 @@ def test_a_repetition_is_explained_by_the_attempt_before_it() -> None:
     for name in "abcde":
         result.taken += [Taken("slack", name, 1.0, name), Taken("slack", name, 2.0, f"{name}-again")]
     assert sorted(result.unexplained) == ["the connection broke", "unknown", WRITTEN_DOWN]
+
+
+def test_what_a_function_began_to_send_before_it_was_ended_is_heard() -> None:
+    result = Result(Plan(events=1))
+    ours, theirs = Pipe()
+    theirs.send(("sending", "a"))
+    theirs.send(("call", "dynamodb", "update_item", {}))
+    theirs.close()
+    worker = Worker(0, result.plan, Aws(result.plan, result), result, lambda seed: pytest.fail("no process is needed"))
+    worker._hear_the_rest(ours)
+    assert result.attempts == {"a": SENDING}
 
 
 def test_a_short_campaign_loses_nothing() -> None:
