@@ -57,7 +57,7 @@ package: setup ## build the deployment package and the CloudFormation template i
 	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/chalice package --stage $(or $(STAGE),prod) $(if $(DURABLE),--merge-template build/durable.json) build/package
 
 bench: setup ## measure speed and memory as ratios
-	@$(BIN)/python -m benchmarks
+	@$(OFFLINE) $(BIN)/python -m benchmarks
 
 docs: setup ## regenerate the pages and pictures that are made from code
 	@$(BIN)/python -m sgwatch.docs

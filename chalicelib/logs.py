@@ -48,6 +48,8 @@ class Redactor:
 
     def value(self, value: object) -> object:
         """The same of anything that JSON can hold; what it cannot is given as masked text."""
+        if isinstance(value, str):  # most are
+            return self.text(value)
         if value is None or isinstance(value, bool | int | float):
             return value
         if isinstance(value, Mapping):

@@ -34,15 +34,16 @@ def read_change(record: CloudTrailRecord) -> Change:
         raise NotWatched(f"{record.event_source} {record.event_name} is not an event of a security group")
     request = _unwrapped(record.request_parameters, f"{event.name}Request")
     response = _unwrapped(record.response_elements, f"{event.name}Response")
-    if event.needs and request and not _sets_groups(request, event.needs):
+    no_request = _why_no_request(record)
+    if event.needs and not no_request and not _sets_groups(request, event.needs):
         raise NotWatched(f"{event.name} without {' or '.join(event.needs)} does not touch a security group")
     outcome = read_outcome(record.error_code)
     change = _identify(event, outcome, request, *named_group(record))
-    if not record.request_parameters:
-        # Of a large record CloudTrail leaves the request out; what the answer tells is still good.
+    if no_request:
+        # What the answer tells is still good.
         if change.succeeded and change.group_id is None:
-            raise NotUnderstood(_why_no_request(record))
-        change = replace(change, unknowns=(f"the request: {_why_no_request(record)}", *change.unknowns))
+            raise NotUnderstood(no_request)
+        change = replace(change, unknowns=(f"the request: {no_request}", *change.unknowns))
     return _READERS[event.name](change, request, response)
 
 
@@ -64,19 +65,23 @@ def _sets_groups(request: Parameters, names: tuple[str, ...]) -> bool:
     return text(field(request, "attribute")) in names or any(items(field(request, name)) for name in names)
 
 
-def _why_no_request(record: CloudTrailRecord) -> str:
+def _why_no_request(record: CloudTrailRecord) -> str | None:
     given = record.raw.get("requestParameters")
     if given is None:
         return "requestParameters is null or absent, as when CloudTrail truncates a large record"
-    return "requestParameters is empty" if given == {} else "requestParameters is not an object"
+    if not isinstance(given, Mapping):
+        return "requestParameters is not an object"
+    # CloudTrail puts this object in the place of a field over its size limit.
+    # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    if given.get("omitted") in (True, "true"):
+        return "CloudTrail left requestParameters out because they were too large"
+    return None if given else "requestParameters is empty"
 
 
 def _identify(
     event: WatchedEvent, outcome: Outcome, request: Parameters, group_id: str | None, group_name: str | None
 ) -> Change:
     unknowns = []
-    if field(request, "omitted") in (True, "true"):
-        unknowns.append("the request: CloudTrail left its parameters out because the record was too large")
     if event.group in (EventGroup.RULES, EventGroup.GROUPS) and not (group_id or group_name):
         unknowns.append("the security group: the record does not name it")
     return Change(

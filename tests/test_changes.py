@@ -91,6 +91,14 @@ def test_an_authorize_that_tells_of_no_rule_is_not_understood(request_parameters
         change_of(r.authorize(requestParameters=request_parameters))
 
 
+@pytest.mark.parametrize("omitted", [True, "true"])
+@pytest.mark.parametrize("event_name", ["AuthorizeSecurityGroupIngress", "ModifyNetworkInterfaceAttribute"])
+def test_a_request_that_cloudtrail_left_out_is_said_to_be_too_large(event_name: str, omitted: object) -> None:
+    left_out = {"omitted": omitted, "originalSize": "149893", "reason": "requestParameters too large"}
+    with pytest.raises(NotUnderstood, match="too large"):
+        change_of(r.record(event_name, left_out))
+
+
 def test_what_can_be_read_is_told_beside_what_cannot() -> None:
     change = change_of(r.authorize(world(), "text"))
     assert len(change.changes.added) == 1

@@ -21,7 +21,6 @@ Block = dict[str, Any]
 MAX_TEXT = 3_000
 MAX_HEADER = 150
 
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # Without brackets these notify only where a message asks for names to be linked, which ours do not; still.
 _BROADCASTS = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
 _CONSOLES = (
@@ -34,7 +33,7 @@ _CONSOLES = (
 
 def escape(text: str) -> str:
     """Text in which Slack finds no mention, link or date."""
-    return text.translate(_ESCAPES)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def weight(text: str) -> int:

@@ -1,0 +1,76 @@
+"""How long an alert to ten slow destinations takes, as a multiple of the time that one of them takes to answer."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from benchmarks.warm_alert import record
+from chalicelib.delivery.direct import Delivered, Direct
+from chalicelib.destinations.http import HttpDoor
+from chalicelib.destinations.slack import Slack
+from chalicelib.judgement import alert_of
+
+LATENCY = 0.3
+DESTINATIONS = 10
+TARGET = 1.1
+ROUNDS = 7
+
+
+class _Slow(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(LATENCY)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
+def measure(url: str, destinations: int) -> float:
+    """Median seconds for one alert to so many destinations, all of which take it."""
+    alert = alert_of(record(1))
+    door = HttpDoor()
+    wanted = [Slack(f"slack.{number}", url, door) for number in range(destinations)]
+    taken = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        outcomes = Direct().deliver(alert, wanted, lambda: 60_000.0)
+        taken.append(time.perf_counter() - begun)
+        if not all(isinstance(outcome, Delivered) for outcome in outcomes):
+            raise RuntimeError(json.dumps([str(outcome) for outcome in outcomes]))
+    return statistics.median(taken)
+
+
+def main() -> int:
+    """Measure, print, and say by the exit status whether the target is met."""
+    server = _Server(("127.0.0.1", 0), _Slow)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/x"
+        measure(url, 1)  # imports requests
+        ratio = measure(url, DESTINATIONS) / LATENCY
+    finally:
+        server.shutdown()
+        server.server_close()
+    print(
+        f"fan-out to {DESTINATIONS} destinations that answer after {LATENCY * 1000:.0f} ms: {ratio:.2f} × "
+        f"(target: at most {TARGET})"
+    )
+    return 0 if ratio <= TARGET else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
