@@ -24,14 +24,8 @@ from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
 from chalicelib.records import CloudTrailRecord
 from chalicelib.secrets import Secrets
-from chalicelib.settings import (
-    DestinationSettings,
-    EnrichmentSettings,
-    Settings,
-    SettingsError,
-    from_environment,
-    function_name,
-)
+from chalicelib.settings import from_environment, function_name
+from chalicelib.settings_model import DestinationSettings, EnrichmentSettings, Settings, SettingsError
 
 if TYPE_CHECKING:
     from chalicelib.enrichment.snapshot_store import Snapshots
@@ -70,7 +64,7 @@ def _sns(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
     from chalicelib.destinations.sns import Format, Sns  # noqa: PLC0415
 
     topic = values["TOPIC_ARN"]
-    region = topic.split(":")[3]  # settings_table has matched the whole ARN
+    region = topic.split(":")[3]  # settings_fields has matched the whole ARN
     form: Format = "json" if values["FORMAT"] == "json" else "text"
     return Sns(name, topic, form, lambda: parts.client("sns", region))
 

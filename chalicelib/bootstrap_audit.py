@@ -17,7 +17,8 @@ from chalicelib.functions import Stage, dead_letter_queues, own_rules, stage_of
 from chalicelib.guarding import Guard
 from chalicelib.heartbeat import Heartbeat
 from chalicelib.secrets import Secrets
-from chalicelib.settings import DurableSettings, Settings, SettingsError, from_environment, function_name
+from chalicelib.settings import from_environment, function_name
+from chalicelib.settings_model import DurableSettings, Settings, SettingsError
 
 Clients = Callable[[str, str], Any]
 

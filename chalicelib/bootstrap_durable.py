@@ -9,6 +9,7 @@ from functools import cache
 from chalicelib.bootstrap import Clients, assemble, aws_client, group_snapshots
 from chalicelib.delivery.bursts import Bursts, follow_up
 from chalicelib.delivery.deliver import DeliverFunction, Invocation, Patience
+from chalicelib.delivery.digest import Digest
 from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.envelope import BurstEnd
@@ -20,10 +21,12 @@ from chalicelib.delivery.problems import Problems
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.delivery.silences import Silences
 from chalicelib.delivery.state import StateTable
+from chalicelib.functions import stage_of
 from chalicelib.handling import AlertFunction
 from chalicelib.handling import Invocation as HandlingInvocation
 from chalicelib.reconcile import Reconciliation
-from chalicelib.settings import DurableSettings, Settings, SettingsError, from_environment, function_name
+from chalicelib.settings import from_environment, function_name
+from chalicelib.settings_model import DurableSettings, Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,21 +121,35 @@ def deliver_function() -> DeliverFunction:
 
 
 def reconcile(invocation: HandlingInvocation) -> None:
-    """Sweep the regions of this process's settings; look-ups must be on, for they keep what was told.
+    """Tell the digest of silences where it is due, and sweep the regions of this process's settings.
 
     Raises:
         SettingsError: the settings have faults.
     """
     settings = from_environment()
     alerts = assemble(settings, function=function_name())
-    if settings.durable is None or settings.enrichment is None:
-        alerts.log.info("nothing is reconciled", reason="DELIVERY_QUEUE, STATE_TABLE and ENRICH are not all set")
+    if settings.durable is None:
+        alerts.log.info("nothing is reconciled", reason="DELIVERY_QUEUE and STATE_TABLE are not both set")
         return
     made = parts(settings.durable)
-    account_id = str(aws_client("sts").get_caller_identity()["Account"])
+    stage = stage_of(function_name())
+    try:
+        digest = Digest(made.table, made.silences, _now, stage.name if stage else None)
+        digest.tell(lambda alert: alerts.announce(alert, invocation))
+    finally:
+        sweep(settings, settings.durable, made, alerts, invocation)
+
+
+def sweep(
+    settings: Settings, durable: DurableSettings, made: Parts, alerts: AlertFunction, invocation: HandlingInvocation
+) -> None:
+    """Sweep the regions; look-ups must be on, for they keep what was told."""
+    if settings.enrichment is None:
+        alerts.log.info("nothing is reconciled", reason="ENRICH is not set")
+        return
     reconciliation = Reconciliation(
-        account_id=account_id,
-        snapshots=group_snapshots(settings.durable.table),
+        account_id=str(aws_client("sts").get_caller_identity()["Account"]),
+        snapshots=group_snapshots(durable.table),
         table=made.table,
         client=aws_client,
         alert_of=alerts.alert_of,
@@ -141,7 +158,7 @@ def reconcile(invocation: HandlingInvocation) -> None:
         log=alerts.log,
         now=_now,
     )
-    for region in settings.durable.regions:
+    for region in durable.regions:
         reconciliation.sweep(region)
 
 

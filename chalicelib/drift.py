@@ -25,8 +25,8 @@ from chalicelib.wording import group_phrase, printable
 class Drift:
     """A difference that no event told: ``before`` is None for a group nobody knew, ``after`` for one that is gone.
 
-    ``calls`` are what CloudTrail knows to have happened to the group lately, in words; ``revision`` is
-    the snapshot's, so that the same difference at another time is another drift.
+    ``calls`` are what CloudTrail knows to have happened to the group lately, in words, and ``unasked`` why
+    it could not be asked; ``revision`` is the snapshot's, so that the same difference at another time is another drift.
     """
 
     key: GroupKey
@@ -37,6 +37,7 @@ class Drift:
     found_at: datetime
     calls: tuple[str, ...] = ()
     revision: int = 0
+    unasked: str | None = None
 
 
 def drift_alert(drift: Drift) -> Alert:
@@ -133,6 +134,8 @@ def _change(drift: Drift, name: str, changes: Changes) -> Change:
 
 
 def _unknowns(drift: Drift) -> tuple[str, ...]:
+    if drift.unasked is not None:
+        return (f"who did it: {drift.unasked}",)
     if not drift.calls:
         return ("who did it: CloudTrail names no call on this group in the last day",)
     said = "; ".join(printable(call, 200) for call in drift.calls[-5:])

@@ -26,7 +26,7 @@ from chalicelib.handling import AlertFunction, Invocation
 from chalicelib.heartbeat import Heartbeat
 from chalicelib.logs import Log
 from chalicelib.records import RecordError, mapping, read_record, text, unwrap
-from chalicelib.settings import SettingsError
+from chalicelib.settings_model import SettingsError
 
 # How long an alert about tampering may wait for the audit that says what is broken now.
 MOST_WAIT_SECONDS = 20.0

@@ -22,7 +22,7 @@ from chalicelib.judgement import alert_of, not_a_record
 from chalicelib.logs import Log
 from chalicelib.metrics import Metrics
 from chalicelib.records import RecordError, text, unwrap
-from chalicelib.settings import Settings, SettingsError
+from chalicelib.settings_model import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def alert_of(raw: Mapping[str, Any]) -> Alert:
         raise
     except NotUnderstood as error:
         return _not_understood(record, str(error))
-    except Exception as error:  # noqa: BLE001 - a fault here must not make a change invisible
+    except Exception as error:  # noqa: BLE001 - who shapes a request shapes its record, and one that breaks us must not be silent
         return _not_understood(record, f"a fault in sgwatch itself ({type(error).__name__})")
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,9 +23,10 @@ from chalicelib.enrichment.known import GroupInfo, Rules
 from chalicelib.enrichment.snapshot_store import Snapshots
 from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, same_rules, with_rule_tags
 from chalicelib.enrichment.wire import read_groups, with_tags
+from chalicelib.event_history import EventHistory, NoHistory
 from chalicelib.logs import Log
 from chalicelib.principals import read_principal
-from chalicelib.records import RecordError, mapping, read_record, text
+from chalicelib.records import RecordError, read_record, text
 from chalicelib.rule_wire import read_rule_set
 
 # CloudTrail shows an event in LookupEvents within 15 minutes or so.
@@ -32,7 +34,6 @@ from chalicelib.rule_wire import read_rule_set
 GRACE = timedelta(minutes=20)
 # How far back a call is looked for that explains a difference.
 LOOK_BACK = timedelta(hours=26)
-MOST_PAGES = 4
 KEPT = timedelta(days=30)
 
 
@@ -72,6 +73,7 @@ class Reconciliation:
     tell: Callable[[Alert], None]
     log: Log
     now: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
 
     def sweep(self, region: str) -> Sweep:
         """Compare every group of a region, tell what nobody was told, and take the live rules over.
@@ -94,9 +96,10 @@ class Reconciliation:
         return total
 
     def _differs(self, snapshot: Snapshot | None, live: Live | None, *, swept: bool) -> bool:
+        unknown = snapshot is None or snapshot.deleted_at is not None
         if live is None:
-            return True
-        if snapshot is None or snapshot.deleted_at is not None:
+            return not unknown
+        if snapshot is None or unknown:
             return swept
         return snapshot.rules is not None and not same_rules(snapshot.rules, live.rules)
 
@@ -110,7 +113,7 @@ class Reconciliation:
     def _explain(self, key: GroupKey, live: Live | None, total: Sweep) -> Sweep:
         if not self._has_lasted(key, live):
             return replace(total, suspected=total.suspected + 1)
-        records = list(self._records(key))
+        records, unasked = self._records(key)
         late = 0
         for raw in records:
             late += self._tell_late(raw)
@@ -121,9 +124,18 @@ class Reconciliation:
             # Without snapshots being made of records, the late alert has told all there is to tell.
             self._observe(key, live)
             return replace(total, late=total.late + late)
-        self.tell(drift_alert(self._drift(key, snapshot, live, records)))
+        self.tell(drift_alert(replace(self._drift(key, snapshot, live, records), unasked=unasked)))
         self._observe(key, live)
         return replace(total, late=total.late + late, drifts=total.drifts + 1)
+
+    def _records(self, key: GroupKey) -> tuple[list[Mapping[str, Any]], str | None]:
+        """What was done to the group, the oldest first; and why that is not known."""
+        history = EventHistory(lambda: self.client("cloudtrail", key.region), key.region, sleep=self.sleep)
+        try:
+            return history.of_resource(key.group_id, self.now() - LOOK_BACK), None
+        except NoHistory as error:
+            self.log.warning("event history could not be read", group=key.group_id, reason=str(error))
+            return [], str(error)
 
     def _drift(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, records: Iterable[Any]) -> Drift:
         known = live.info if live else snapshot
@@ -151,22 +163,6 @@ class Reconciliation:
             {"pk": pk, "sk": key.group_id, "digest": digest, "first_at": now.timestamp(), "expires_at": expires}
         )
         return False
-
-    def _records(self, key: GroupKey) -> Iterator[Mapping[str, Any]]:
-        """What CloudTrail knows to have happened to the group, the oldest first."""
-        found: list[Mapping[str, Any]] = []
-        arguments: dict[str, Any] = {
-            "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": key.group_id}],
-            "StartTime": self.now() - LOOK_BACK,
-        }
-        client = self.client("cloudtrail", key.region)
-        for _ in range(MOST_PAGES):
-            answer = client.lookup_events(**arguments)
-            found += [mapping(_parsed(event.get("CloudTrailEvent"))) for event in answer.get("Events", ())]
-            if not answer.get("NextToken"):
-                break
-            arguments["NextToken"] = answer["NextToken"]
-        yield from reversed([raw for raw in found if raw])
 
     def _tell_late(self, raw: Mapping[str, Any]) -> int:
         try:
@@ -212,13 +208,6 @@ def live_groups(ec2: Any) -> dict[str, Live]:
 def _digest(live: Live | None) -> str:
     rules = sorted(json.dumps(encode_rule(rule), sort_keys=True) for rule in live.rules) if live else ["gone"]
     return hashlib.sha256("\n".join(rules).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _parsed(document: object) -> object:
-    try:
-        return json.loads(document) if isinstance(document, str) else None
-    except ValueError:
-        return None
 
 
 def _call(raw: Mapping[str, Any]) -> str:

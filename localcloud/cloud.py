@@ -104,7 +104,7 @@ class LocalCloud:
         try:
             self._build(Path(tempfile.mkdtemp(prefix="sgwatch-local-")))
             self._listen()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: __exit__ is not called where __enter__ raises
             self.stop()
             raise
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from moto.cloudtrail.models import cloudtrail_backends
@@ -109,17 +109,52 @@ def write_log(account_id: str, region: str, group_name: str, stream_name: str, l
 
 # https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupAttribute.html
 _LOOKED_UP_BY = {"EventId": "eventID", "EventName": "eventName", "EventSource": "eventSource"}
+# https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
+MOST_LOOKED_UP = 50
 
 
 def look_up(records: Sequence[Mapping[str, Any]], params: Mapping[str, Any]) -> dict[str, Any]:
-    """LookupEvents by EventId, EventName or EventSource, newest first; without the delay that AWS has."""
-    wanted = {
-        _LOOKED_UP_BY.get(item["AttributeKey"]): item["AttributeValue"] for item in params.get("LookupAttributes", ())
-    }
-    found = [
-        record for record in reversed(records) if all(record.get(key or "") == value for key, value in wanted.items())
-    ]
-    return {"Events": [_looked_up(record) for record in found[: params.get("MaxResults") or 50]]}
+    """LookupEvents by EventId, EventName, EventSource or ResourceName, newest first; without AWS's delay.
+
+    A resource's events are those whose record names it anywhere in its parameters or its response.
+    """
+    start = int(params.get("NextToken") or 0)
+    end = start + (params.get("MaxResults") or MOST_LOOKED_UP)
+    found = [record for record in reversed(records) if _is_wanted(record, params)]
+    answer = {"Events": [_looked_up(record) for record in found[start:end]]}
+    return answer | {"NextToken": str(end)} if end < len(found) else answer
+
+
+def _is_wanted(record: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    at = datetime.fromisoformat(record["eventTime"])
+    bounds = [_time(params.get(name)) for name in ("StartTime", "EndTime")]
+    in_time = (bounds[0] is None or at >= bounds[0]) and (bounds[1] is None or at <= bounds[1])
+    return in_time and all(
+        item["AttributeValue"] in _named(record)
+        if item["AttributeKey"] == "ResourceName"
+        else record.get(_LOOKED_UP_BY.get(item["AttributeKey"], "")) == item["AttributeValue"]
+        for item in params.get("LookupAttributes", ())
+    )
+
+
+def _time(value: object) -> datetime | None:
+    """A time as clients send it: seconds since 1970."""
+    return None if value is None else datetime.fromtimestamp(float(str(value)), UTC)
+
+
+def _named(record: Mapping[str, Any]) -> set[str]:
+    return {*_texts(record["requestParameters"]), *_texts(record["responseElements"])}
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
 
 
 def _looked_up(record: Mapping[str, Any]) -> dict[str, Any]:

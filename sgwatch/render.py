@@ -6,25 +6,15 @@ All text goes through ``chalicelib.message_parts``, which makes visible what oth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from chalicelib.alerts import Alert, Severity, Undo
-from chalicelib.message_parts import (
-    alarm_path_sentence,
-    call,
-    changes_title,
-    diff_entries,
-    facts,
-    outcome_sentence,
-    reasons,
-    undo_elsewhere,
-    unshowable,
-    utc,
-)
+from chalicelib.alerts import Alert, Severity
+from chalicelib.message_parts import Fact
 from chalicelib.text import visible, wrap
+from sgwatch.words import Words, words_of
 
 STYLES = {
     Severity.CRITICAL: "bold white on red",
@@ -48,20 +38,21 @@ def show(console: Console, alert: Alert) -> None:
 
 def lines(alert: Alert, width: int) -> Iterator[Text]:
     """The alert line by line; undo commands alone may be wider, since broken they could not be pasted."""
+    words = words_of(alert)
     yield from _headline(alert, width)
-    outcome = outcome_sentence(alert.event)
-    if outcome:
-        yield from _wrapped(outcome, width, "  ", style="bold magenta")
-    entries = list(diff_entries(alert))
-    if entries:
-        yield Text(f"  {changes_title(alert)}", "bold")
-    for entry in entries:
+    if words.outcome:
+        yield from _wrapped(words.outcome, width, "  ", style="bold magenta")
+    if words.changes:
+        yield Text(f"  {words.changes_title}", "bold")
+    for entry in words.changes:
         for line in entry.split("\n"):
             yield from _wrapped(line, width, "      ", "    ", _SIGNS.get(entry[:1], ""))
-    yield from _list(f"Why {alert.severity}", reasons(alert), width)
-    yield from _facts(alert, width)
-    yield from _list("Not known", map(visible, alert.unknowns), width)
-    yield from _undo(alert.undo, width)
+    yield from _list(f"Why {alert.severity}", words.reasons, width)
+    yield from _facts(words.facts, width)
+    if words.alarm_path:
+        yield from _wrapped(words.alarm_path, width, "  ")
+    yield from _list("Not known", words.unknowns, width)
+    yield from _undo(words, width)
 
 
 def _headline(alert: Alert, width: int) -> Iterator[Text]:
@@ -75,41 +66,26 @@ def _wrapped(text: str, width: int, indent: str, first: str | None = None, style
     yield from (Text(line, style) for line in wrap(text, width, indent, first).split("\n"))
 
 
-def _list(title: str, sentences: Iterable[str], width: int) -> Iterator[Text]:
-    listed = list(sentences)
-    if listed:
+def _list(title: str, sentences: Sequence[str], width: int) -> Iterator[Text]:
+    if sentences:
         yield Text(f"  {title}", "bold")
-    for sentence in listed:
+    for sentence in sentences:
         yield from _wrapped(sentence, width, "      ", "    - ")
 
 
-def _facts(alert: Alert, width: int) -> Iterator[Text]:
-    told = [(fact.label, " · ".join(fact.lines)) for fact in facts(alert)]
-    if alert.occurred_at:
-        told.insert(0, ("When", utc(alert.occurred_at)))
-    called, path = call(alert.event), alarm_path_sentence(alert)
-    if called:
-        told.append(("Call", called))
-    for label, text in told:
-        margin = f"  {label.ljust(_LABEL)}"
-        for line in _wrapped(text, width, " " * len(margin), margin):
+def _facts(facts: Iterable[Fact], width: int) -> Iterator[Text]:
+    for fact in facts:
+        margin = f"  {fact.label.ljust(_LABEL)}"
+        for line in _wrapped(" · ".join(fact.lines), width, " " * len(margin), margin):
             line.stylize("bold", 0, len(margin))
             yield line
-    if path:
-        yield from _wrapped(path, width, "  ")
 
 
-def _undo(undo: Undo, width: int) -> Iterator[Text]:
+def _undo(words: Words, width: int) -> Iterator[Text]:
     """The commands stand at the margin, each on one line and unstyled, so that they can be copied as they are."""
-    hidden = unshowable(undo, {})
-    if undo.commands is None:
-        heading = f"Undo is not known: {visible(undo.reason or 'no reason given')}"
-    elif not undo.commands:
-        heading = f"Nothing to undo: {visible(undo.reason)}" if undo.reason else ""
-    else:
-        reason = f" ({visible(undo.reason)})" if undo.reason else ""
-        heading = undo_elsewhere(undo, hidden) if hidden else f"Undo{reason}"
+    heading = words.undo
+    if words.commands:
+        heading = f"Undo ({words.undo})" if words.undo else "Undo"
     if heading:
-        yield from _wrapped(heading, width, "  ", style="bold" if undo.commands else "")
-    if not hidden:
-        yield from (Text(command) for command in undo.commands or ())
+        yield from _wrapped(heading, width, "  ", style="bold" if words.commands else "")
+    yield from (Text(command) for command in words.commands)

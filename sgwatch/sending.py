@@ -9,7 +9,8 @@ from chalicelib.delivery.direct import Direct, Outcome, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.filters import Condition, ConditionFailed
 from chalicelib.handling import Route
-from chalicelib.settings import Settings, SettingsError, from_environment
+from chalicelib.settings import from_environment
+from chalicelib.settings_model import Settings, SettingsError
 from sgwatch.terminal import note, refuse
 
 # As long as the alert function has in the stages of .chalice/config.json.

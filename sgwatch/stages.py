@@ -10,7 +10,8 @@ from typing import Any
 
 from chalicelib.alarm_path.arns import parse_arn
 from chalicelib.functions import Stage, dead_letter_queues, own_rules
-from chalicelib.settings import SettingsError, delivery_queue, watched_groups
+from chalicelib.settings import delivery_queue, watched_groups
+from chalicelib.settings_model import SettingsError
 
 
 class StageError(ValueError):

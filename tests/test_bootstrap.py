@@ -17,7 +17,8 @@ from chalicelib.delivery.direct import Direct, NotDelivered
 from chalicelib.handling import AlertFunction, Invocation
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
-from chalicelib.settings import SettingsError, read_settings
+from chalicelib.settings import read_settings
+from chalicelib.settings_model import SettingsError
 from tests.support.receiver import Answer, Receiver, receiver
 
 INVOCATION = Invocation("req-1", lambda: 60_000)

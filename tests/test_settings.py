@@ -11,8 +11,10 @@ from chalicelib.alarm_path.standards import Standard
 from chalicelib.alerts import Severity
 from chalicelib.bootstrap import BUILDERS
 from chalicelib.catalog import DEFAULT_WATCH, EventGroup
-from chalicelib.settings import AuditSettings, SettingsError, read_settings, watched_groups
-from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS, STANDARDS
+from chalicelib.settings import read_settings, watched_groups
+from chalicelib.settings_fields import STANDARDS
+from chalicelib.settings_model import AuditSettings, SettingsError
+from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS
 
 URL = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:security"

@@ -168,7 +168,7 @@ class Direct:
                     return Undelivered(name, attempt, error.reason, error.permanent)
                 on_retry(name, error, wait)
                 self._sleep(wait)
-            except Exception as error:  # noqa: BLE001 - a defect in one destination must not lose the alert for the others
+            except Exception as error:  # noqa: BLE001 - a thread that ends in an exception tells nobody, and the others would wait for it until the deadline
                 return Undelivered(name, attempt, f"{type(error).__name__} in its code{place(error)}", permanent=True)
             else:
                 self._memory.remember(alert.id, name, receipt)

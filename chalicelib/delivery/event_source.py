@@ -30,7 +30,7 @@ class EventSource:
     def _ask(self) -> bool:
         try:
             answer = self._client().list_event_source_mappings(EventSourceArn=self._queue())
-        except Exception:  # noqa: BLE001 - whatever it was, raising is the answer that loses nothing
+        except Exception:  # noqa: BLE001 - whatever it was, the caller then raises, and Lambda deletes no message of a function that raised
             return False
         mappings = answer.get("EventSourceMappings", ())
         return bool(mappings) and all(RESPONSES in (item.get("FunctionResponseTypes") or ()) for item in mappings)

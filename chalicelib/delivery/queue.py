@@ -6,23 +6,19 @@ The queue is known by its name; its URL, and which queue takes the dead letters,
 from __future__ import annotations
 
 import json
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from chalicelib.delivery.aws_calls import AwsCalls, CallFailed
 from chalicelib.delivery.envelope import Message, encode, fit
-from chalicelib.delivery.state import error_code
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_BYTES = 1_048_576
 MAX_ENTRIES = 10
 MAX_VISIBILITY_SECONDS = 43_200
 MAX_ATTRIBUTE_CHARACTERS = 1_000
-ATTEMPTS = 6
-FIRST_WAIT_SECONDS = 0.1
 _PERMANENT = frozenset(
     {
         "AccessDenied",
@@ -52,21 +48,11 @@ class Buried:
     group_id: str
 
 
-class Queue:
-    """The delivery queue of this name; ``client`` is called for the SQS client when it is first needed."""
+class Queue(AwsCalls):
+    """The delivery queue, by its name."""
 
-    def __init__(
-        self,
-        client: Callable[[], Any],
-        name: str,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self.name = name
-        self._client = client
-        self._sleep = sleep
-        self._jitter = jitter
+    attempts = 6
+    first_wait = 0.1
 
     def send(self, messages: Sequence[Message], still_time: Callable[[], bool] = lambda: True) -> dict[int, str]:
         """Put the messages into the queue; gives why not, by position, for those that SQS did not take."""
@@ -79,17 +65,17 @@ class Queue:
 
     def _send_batch(self, waiting: dict[int, dict[str, str]], still_time: Callable[[], bool]) -> dict[int, str]:
         reasons: dict[int, str] = {}
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self.attempts + 1):
             try:
-                answer = self._client().send_message_batch(QueueUrl=self._url, Entries=list(waiting.values()))
-            except Exception as error:  # noqa: BLE001 - botocore's classes are not at hand, and whatever it is, nothing is known to be sent
-                reasons = dict.fromkeys(waiting, _reason("SendMessageBatch", error))
-                if error_code(error) in _PERMANENT:
+                answer = self._once("send_message_batch", QueueUrl=self._url, Entries=list(waiting.values()))
+            except CallFailed as failure:
+                reasons = dict.fromkeys(waiting, str(_error(failure)))
+                if not self._may_go_better(failure):
                     return reasons
             else:
                 reasons = {int(item["Id"]): f"SQS answered {item['Code']}" for item in answer.get("Failed", ())}
                 waiting = {position: waiting[position] for position in reasons}
-            if not waiting or attempt == ATTEMPTS or not still_time():
+            if not waiting or attempt == self.attempts or not still_time():
                 return reasons
             self._wait(attempt)
         return reasons
@@ -151,20 +137,14 @@ class Queue:
         return str(self._call("get_queue_url", QueueName=name)["QueueUrl"])
 
     def _call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer: Mapping[str, Any] = getattr(self._client(), operation)(**arguments)
-            except Exception as error:  # noqa: BLE001 - as above
-                failure = QueueError(_reason(operation, error))
-                if attempt == ATTEMPTS or error_code(error) in _PERMANENT:
-                    break
-                self._wait(attempt)
-            else:
-                return answer
-        raise failure
+        try:
+            return self._again(operation, **arguments)
+        except CallFailed as failure:
+            error = _error(failure)
+        raise error
 
-    def _wait(self, attempt: int) -> None:
-        self._sleep(FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self._jitter() / 2))
+    def _may_go_better(self, failure: CallFailed) -> bool:
+        return failure.code not in _PERMANENT
 
 
 def _entry(position: int, message: Message, body: str) -> dict[str, str]:
@@ -195,5 +175,5 @@ def _attribute(text: str) -> str:
     return "".join(each if each.isprintable() else " " for each in text)[:MAX_ATTRIBUTE_CHARACTERS] or "-"
 
 
-def _reason(operation: str, error: Exception) -> str:
-    return f"{operation} on the delivery queue: {error_code(error) or type(error).__name__}"
+def _error(failure: CallFailed) -> QueueError:
+    return QueueError(f"{failure.operation} on the delivery queue: {failure.reason}")

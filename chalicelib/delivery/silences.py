@@ -18,6 +18,8 @@ PK = "silences"
 # A warm container takes this long to hear of a silence, or of its end.
 CACHE_SECONDS = 15.0
 KEPT = timedelta(days=30)
+# A test, and what tells of alerts that do not arrive: the digest of the silences themselves, for one.
+NEVER_HELD_BACK = (AlertKind.TEST, AlertKind.DELIVERY_PROBLEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Silences:
 
     def holding(self, alert: Alert) -> Silence | None:
         """The silence that holds this alert back, if one does."""
-        if alert.kind is AlertKind.TEST:
+        if alert.kind in NEVER_HELD_BACK:
             return None
         now = self._now()
         for silence, condition in self._current():

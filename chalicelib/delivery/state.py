@@ -6,16 +6,14 @@ reads compares times itself. What is throttled is tried again here, for a few se
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from chalicelib.delivery.aws_calls import AwsCalls, CallFailed
 
 Value = str | int | float | bool | bytes
 Item = dict[str, Value]
 
-ATTEMPTS = 8
-FIRST_WAIT_SECONDS = 0.05
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _RETRIED = frozenset(
     {
@@ -36,21 +34,11 @@ class StateError(Exception):
     """The table could not be read or written; the text says what and why, and holds no value."""
 
 
-class StateTable:
-    """One table; ``client`` is called for the DynamoDB client when it is first needed."""
+class StateTable(AwsCalls):
+    """One table, by its name."""
 
-    def __init__(
-        self,
-        client: Callable[[], Any],
-        name: str,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self.name = name
-        self._client = client
-        self._sleep = sleep
-        self._jitter = jitter
+    attempts = 8
+    first_wait = 0.05
 
     def get(self, pk: str, sk: str) -> Item | None:
         """The item, read consistently.
@@ -115,23 +103,22 @@ class StateTable:
         items = [{kind: {"TableName": self.name, **body} for kind, body in write.items()} for write in writes]
         return self._call("transact_write_items", with_table=False, TransactItems=items) is not None
 
-    def _call(self, operation: str, with_table: bool = True, **arguments: Any) -> dict[str, Any] | None:
+    def _call(self, operation: str, with_table: bool = True, **arguments: Any) -> Mapping[str, Any] | None:
         """The answer, None where a condition does not hold."""
         table = {"TableName": self.name} if with_table else {}
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer: dict[str, Any] = getattr(self._client(), operation)(**table, **arguments)
-            except Exception as error:  # noqa: BLE001 - botocore's classes are not at hand; each is judged below
-                code = error_code(error)
-                if _is_refusal(error, code):
-                    return None
-                if attempt == ATTEMPTS or not _is_retried(error, code):
-                    failure = StateError(f"{operation} on the state table {self.name}: {code or type(error).__name__}")
-                    break
-                self._sleep(FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self._jitter() / 2))
-            else:
-                return answer
-        raise failure
+        try:
+            return self._again(operation, **table, **arguments)
+        except CallFailed as failure:
+            if _is_refusal(failure):
+                return None
+            # Raised without the failure behind it, whose text may hold what was to be written.
+            error = StateError(f"{failure.operation} on the state table {self.name}: {failure.reason}")
+        raise error
+
+    def _may_go_better(self, failure: CallFailed) -> bool:
+        # No code: the connection failed, or no answer came. Writes are conditional or idempotent.
+        conflict = failure.code == "TransactionCanceledException" and bool(_cancellations(failure))
+        return not _is_refusal(failure) and (not failure.code or failure.code in _RETRIED or conflict)
 
 
 def put_write(item: Mapping[str, Value | None], condition: str = "", **values: Value) -> dict[str, Any]:
@@ -142,13 +129,6 @@ def put_write(item: Mapping[str, Value | None], condition: str = "", **values: V
 def check(pk: str, sk: str, condition: str, **values: Value) -> dict[str, Any]:
     """A condition on an item that ``StateTable.write_all`` does not write."""
     return {"ConditionCheck": {"Key": _key(pk, sk), **_condition(condition, values)}}
-
-
-def error_code(error: Exception) -> str:
-    """AWS's code in what a client raised, empty where AWS did not answer."""
-    response = getattr(error, "response", None)
-    answer = response if isinstance(response, dict) else {}
-    return str((answer.get("Error") or {}).get("Code") or "")
 
 
 def encode(item: Mapping[str, Value | None]) -> dict[str, Any]:
@@ -196,19 +176,13 @@ def _condition(condition: str, values: Mapping[str, Value]) -> dict[str, Any]:
     return arguments
 
 
-def _is_refusal(error: Exception, code: str) -> bool:
-    if code != "TransactionCanceledException":
-        return code == "ConditionalCheckFailedException"
-    return "ConditionalCheckFailed" in _cancellations(error)
+def _is_refusal(failure: CallFailed) -> bool:
+    if failure.code != "TransactionCanceledException":
+        return failure.code == "ConditionalCheckFailedException"
+    return "ConditionalCheckFailed" in _cancellations(failure)
 
 
-def _is_retried(error: Exception, code: str) -> bool:
-    # No code: the connection failed, or no answer came. Writes are conditional or idempotent.
-    return not code or code in _RETRIED or (code == "TransactionCanceledException" and bool(_cancellations(error)))
-
-
-def _cancellations(error: Exception) -> list[str]:
-    response = getattr(error, "response", None)
-    reasons = (response if isinstance(response, dict) else {}).get("CancellationReasons") or []
+def _cancellations(failure: CallFailed) -> list[str]:
+    reasons = failure.response.get("CancellationReasons") or []
     found = [str(reason.get("Code")) for reason in reasons if reason.get("Code") not in (None, "None")]
-    return found or [name for name in ("ConditionalCheckFailed", "TransactionConflict") if name in str(error)]
+    return found or [name for name in ("ConditionalCheckFailed", "TransactionConflict") if name in failure.said]

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -134,14 +134,16 @@ class HttpDoor:
         data = body if isinstance(body, bytes) else encode_json(body)
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
         sent["Content-Type"] = "application/json"
-        outcome = _within(self._deadline, lambda: self._attempt(url, data, sent))
+        outcome = _within(self._deadline, lambda tell: self._attempt(url, data, sent, tell))
         if outcome is None:
             raise DeliveryError(f"no complete answer within {self._deadline:g} s", permanent=False)
         if isinstance(outcome, DeliveryError):
             raise outcome
         return outcome
 
-    def _attempt(self, url: str, data: bytes, headers: dict[str, str]) -> HttpResponse | DeliveryError:
+    def _attempt(
+        self, url: str, data: bytes, headers: dict[str, str], tell: Callable[[HttpResponse], None]
+    ) -> HttpResponse | DeliveryError:
         import requests  # noqa: PLC0415 - only the functions that send pay for it
         import urllib3  # noqa: PLC0415
 
@@ -153,21 +155,31 @@ class HttpDoor:
                 with session.post(
                     url, data=data, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
                 ) as response:
-                    return self._read(response)
+                    heard = HttpResponse(response.status_code, b"", self._retry_after(response))
+                    # Who answers 2xx has taken what was sent, whatever becomes of the body.
+                    tell(heard)
+                    return replace(heard, body=self._body(response))
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             return _error_without_url(error)
 
-    def _read(self, response: requests.Response) -> HttpResponse:
-        # The status is what counts; a body that trickles in is cut off like one that is too long.
+    def _retry_after(self, response: requests.Response) -> float | None:
+        return retry_after_seconds(response.headers.get("Retry-After"), self._now())
+
+    def _body(self, response: requests.Response) -> bytes:
+        """What comes of the body; one that trickles in or breaks off is cut like one that is too long."""
+        import urllib3  # noqa: PLC0415
+
         stop_at = time.monotonic() + self._timeout[1]
         body = bytearray()
         while len(body) < self._max_response_bytes and time.monotonic() < stop_at:
-            chunk = response.raw.read1(min(_CHUNK, self._max_response_bytes - len(body)), decode_content=False)
+            try:
+                chunk = response.raw.read1(min(_CHUNK, self._max_response_bytes - len(body)), decode_content=False)
+            except (urllib3.exceptions.HTTPError, HTTPException, OSError):
+                break
             if not chunk:
                 break
             body += chunk
-        retry_after = retry_after_seconds(response.headers.get("Retry-After"), self._now())
-        return HttpResponse(response.status_code, bytes(body), retry_after)
+        return bytes(body)
 
 
 def encode_json(document: Mapping[str, Any]) -> bytes:
@@ -178,16 +190,18 @@ def encode_json(document: Mapping[str, Any]) -> bytes:
 _Answer = TypeVar("_Answer")
 
 
-def _within(seconds: float, work: Callable[[], _Answer]) -> _Answer | None:
-    """What the work returns, None if it is not done in time; it then ends by itself, unheard.
+def _within(
+    seconds: float, work: Callable[[Callable[[_Answer], None]], _Answer | DeliveryError]
+) -> _Answer | DeliveryError | None:
+    """What the work returns, or has told by then; None if that is nothing. It then ends by itself, unheard.
 
     A thread, because nothing else bounds name resolution or headers that come a byte at a time.
     """
-    answers: list[_Answer] = []
-    thread = threading.Thread(target=lambda: answers.append(work()), name="http", daemon=True)
+    answers: list[_Answer | DeliveryError] = []
+    thread = threading.Thread(target=lambda: answers.append(work(answers.append)), name="http", daemon=True)
     thread.start()
     thread.join(seconds)
-    return answers[0] if answers else None
+    return answers[-1] if answers else None
 
 
 def _error_without_url(error: BaseException) -> DeliveryError:

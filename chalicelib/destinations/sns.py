@@ -106,9 +106,10 @@ class Sns:
             request |= {"MessageGroupId": group_key(alert), "MessageDeduplicationId": delivery_id(alert)}
         try:
             answer = self.client().publish(**request)
-            return Receipt(answer.get("MessageId"))
-        except Exception as error:  # noqa: BLE001 - botocore's classes are not at hand, and whatever it is, nothing was sent
+        except Exception as error:  # noqa: BLE001 - boto3 raises what it likes where no answer comes, and SNS has said nothing of taking it
             failure = error_from(error)
+        else:
+            return Receipt(answer.get("MessageId"))
         raise failure
 
 

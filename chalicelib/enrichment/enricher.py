@@ -67,7 +67,7 @@ class Enricher:
             return replace(plain, account=Account(record.account_id, self.lookups.name_of(record.account_id)))
         try:
             return self._enriched(record, read_change(record))
-        except Exception as error:  # noqa: BLE001 - a fault in the look-ups must not cost the alert
+        except Exception as error:  # noqa: BLE001 - the record alone has made an alert already, and raising would lose it
             self.on_fault(record, error)
             unknown = f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})"
             return replace(plain, unknowns=(*plain.unknowns, unknown))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.settings import Row
+from chalicelib.settings_model import Row
 from chalicelib.text import visible
 from sgwatch.sending import sound_settings
 from sgwatch.terminal import console, note

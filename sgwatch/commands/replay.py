@@ -54,27 +54,34 @@ def replay(
     again is alerted once. Exit status: 0 good, 1 something could not be read or delivered, 2 a path or a setting is
     wrong.
     """
-    groups = _groups(watch)
-    found = find_files(paths)
-    if found.missing:
-        refuse(*(f"{path}: there is no such file or folder" for path in found.missing))
+    groups, files = _groups(watch), _files(paths)
     deliver = _sender() if send else None
     make = _enriched() if enrich else alert_of
     tally = Tally()
-    if found.passed_over:
-        note(f"{found.passed_over:,} files in the folders are not named like records (.json, .gz, .log …): not read")
-    with progress("Reading", len(found.files)) as advance:
-
-        def heard(contents: Contents) -> None:
-            advance()
-            for fault in contents.faults:
-                note(f"unreadable: {fault}")
-
-        alerts = alerts_of(found.files, groups, tally, min_severity, heard, make)
+    with progress("Reading", len(files)) as advance:
+        alerts = alerts_of(files, groups, tally, min_severity, _hearer(advance), make)
         undelivered = _print_all(alerts, _PRINTERS[form], deliver)
     note(tally.sentence())
     if tally.faults or undelivered:
         raise typer.Exit(1)
+
+
+def _files(paths: list[str]) -> tuple[str, ...]:
+    found = find_files(paths)
+    if found.missing:
+        refuse(*(f"{path}: there is no such file or folder" for path in found.missing))
+    if found.passed_over:
+        note(f"{found.passed_over:,} files in the folders are not named like records (.json, .gz, .log …): not read")
+    return found.files
+
+
+def _hearer(advance: Callable[[], None]) -> Callable[[Contents], None]:
+    def heard(contents: Contents) -> None:
+        advance()
+        for fault in contents.faults:
+            note(f"unreadable: {fault}")
+
+    return heard
 
 
 def _groups(watch: str) -> tuple[EventGroup, ...]:
@@ -87,7 +94,8 @@ def _groups(watch: str) -> tuple[EventGroup, ...]:
 
 def _enriched() -> Callable[[Mapping[str, Any]], Alert]:
     from chalicelib.bootstrap import alert_maker  # noqa: PLC0415 - AWS is asked only where that was asked for
-    from chalicelib.settings import SettingsError, enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings import enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings_model import SettingsError  # noqa: PLC0415
 
     try:
         return alert_maker(enrichment_settings())

@@ -86,7 +86,8 @@ def _found(event_id: str, region: str | None, stage: str | None) -> Alert:
 
 def _made(raw: Mapping[str, Any]) -> Alert:
     from chalicelib.bootstrap import alert_maker  # noqa: PLC0415
-    from chalicelib.settings import SettingsError, enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings import enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings_model import SettingsError  # noqa: PLC0415
 
     try:
         return alert_maker(enrichment_settings())(raw)
@@ -98,7 +99,8 @@ def _made(raw: Mapping[str, Any]) -> Alert:
 
 def _reader() -> Reader:
     from chalicelib.enrichment.clients import AwsReader  # noqa: PLC0415
-    from chalicelib.settings import SettingsError, enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings import enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings_model import SettingsError  # noqa: PLC0415
 
     try:
         settings = enrichment_settings()

@@ -7,20 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.alerts import Alert, Severity
-from chalicelib.message_parts import (
-    call,
-    changes_title,
-    diff_entries,
-    facts,
-    outcome_sentence,
-    reasons,
-    undo_elsewhere,
-    unshowable,
-    utc,
-)
+from chalicelib.message_parts import Fact, utc
 from chalicelib.text import visible
 from sgwatch.report.assets import POLICY, SCRIPT, STYLE
 from sgwatch.report.chart import timeline
+from sgwatch.words import Words, words_of
 
 _SIGNS = {"+": "added", "-": "removed", "~": "modified", "×": "attempted"}
 _NOBODY, _NO_GROUP = "not known", "none"
@@ -135,18 +126,17 @@ def _alert(alert: Alert) -> str:
 
 
 def _inside(alert: Alert) -> Iterator[str]:
-    outcome = outcome_sentence(alert.event)
-    if outcome:
-        yield f"<p><strong>{_text(outcome)}</strong></p>"
-    entries = "\n".join(
-        f'<span class="{_SIGNS.get(item[0], "")}">{_lines(item)}</span>' for item in diff_entries(alert)
-    )
+    words = words_of(alert)
+    if words.outcome:
+        yield f"<p><strong>{_text(words.outcome)}</strong></p>"
+    entries = "\n".join(f'<span class="{_SIGNS.get(item[0], "")}">{_lines(item)}</span>' for item in words.changes)
     if entries:
-        yield f"<h3>{_text(changes_title(alert))}</h3><pre>{entries}</pre>"
-    yield _list(f"Why {alert.severity}", reasons(alert))
-    yield f"<dl>{''.join(_facts(alert))}</dl>"
-    yield _list("Not known", alert.unknowns)
-    yield from _undo(alert)
+        yield f"<h3>{_text(words.changes_title)}</h3><pre>{entries}</pre>"
+    yield _list(f"Why {alert.severity}", words.reasons)
+    yield f"<dl>{''.join(map(_fact, words.facts))}</dl>"
+    yield f"<p>{_text(words.alarm_path)}</p>" if words.alarm_path else ""
+    yield _list("Not known", words.unknowns)
+    yield from _undo(words)
     group_url = alert.security_group.url if alert.security_group else None
     for label, url in (("Security group", group_url), ("CloudTrail event", alert.event.url)):
         if url and url.startswith("https://"):
@@ -162,21 +152,14 @@ def _list(title: str, items: Iterable[str]) -> str:
     return f"<h3>{_text(title)}</h3><ul>{listed}</ul>" if listed else ""
 
 
-def _facts(alert: Alert) -> Iterator[str]:
-    told: list[tuple[str, tuple[str, ...]]] = [("When", (utc(alert.occurred_at),))] if alert.occurred_at else []
-    told += [(fact.label, fact.lines) for fact in facts(alert)]
-    called = call(alert.event)
-    told += [("Call", (called,))] if called else []
-    for label, lines in told:
-        yield f"<dt>{_text(label)}</dt><dd>{'<br>'.join(_text(line) for line in lines)}</dd>"
+def _fact(fact: Fact) -> str:
+    return f"<dt>{_text(fact.label)}</dt><dd>{'<br>'.join(_text(line) for line in fact.lines)}</dd>"
 
 
-def _undo(alert: Alert) -> Iterator[str]:
-    undo = alert.undo
-    hidden = unshowable(undo, {})
-    if undo.commands is None:
-        yield f"<h3>Undo</h3><p>Not known: {_text(undo.reason or 'no reason given')}</p>"
-    elif hidden:
-        yield f"<h3>Undo</h3><p>{_text(undo_elsewhere(undo, hidden))}</p>"
-    elif undo.commands:
-        yield f"<h3>Undo</h3><pre>{html.escape(chr(10).join(undo.commands))}</pre>"
+def _undo(words: Words) -> Iterator[str]:
+    if words.undo or words.commands:
+        yield "<h3>Undo</h3>"
+    if words.undo:
+        yield f"<p>{_text(words.undo)}</p>"
+    if words.commands:
+        yield f"<pre>{html.escape(chr(10).join(words.commands))}</pre>"

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -66,21 +66,33 @@ class Plan:
     limit_seconds: float = 3600.0
 
 
+# What became of an attempt, as far as its function could tell; where it could tell no more, SENDING.
+SENDING, WRITTEN_DOWN = "killed before the ledger was written", "written down"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One request that a destination took."""
+
+    name: str
+    delivery: str
+    at: float
+    attempt: str
+
+
 @dataclass
 class Result:
     """What came of it."""
 
     plan: Plan
     seconds: float = 0.0
-    taken: list[tuple[str, str, float]] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
     dead: dict[tuple[str, str], str] = field(default_factory=dict)
     wanted: set[tuple[str, str]] = field(default_factory=set)
     enqueued: dict[tuple[str, str], tuple[int, float, str]] = field(default_factory=dict)
     deaths: Counter[str] = field(default_factory=Counter)
-    in_the_window: list[str] = field(default_factory=list)
+    attempts: dict[str, str] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
-    unheard: Counter[str] = field(default_factory=Counter)
-    hung: Counter[str] = field(default_factory=Counter)
     throttles: int = 0
     unanswered: int = 0
     timeouts: int = 0
@@ -88,29 +100,39 @@ class Result:
     after_redrive: set[tuple[str, str]] = field(default_factory=set)
 
     @property
-    def delivered(self) -> Counter[tuple[str, str]]:
-        """How often each delivery was taken."""
-        return Counter((name, delivery) for name, delivery, _ in self.taken)
+    def delivered(self) -> set[tuple[str, str]]:
+        """What was taken."""
+        return {(each.name, each.delivery) for each in self.taken}
 
     @property
     def lost(self) -> set[tuple[str, str]]:
         """Neither delivered nor a dead letter."""
-        return self.wanted - set(self.delivered) - set(self.dead)
+        return self.wanted - self.delivered - set(self.dead)
 
     @property
     def duplicates(self) -> Counter[str]:
-        """What was taken more than once, and how often too many."""
-        return Counter({f"{n}/{d}": count - 1 for (n, d), count in self.delivered.items() if count > 1})
+        """Why a destination took what it had taken before: what became of the attempt before.
+
+        An attempt that was written down must be the last; there is no cause for another after it.
+        """
+        latest: dict[tuple[str, str], Taken] = {}
+        causes: Counter[str] = Counter()
+        for each in sorted(self.taken, key=lambda taken: taken.at):
+            before = latest.get((each.name, each.delivery))
+            if before is not None:
+                causes[self.attempts.get(before.attempt, "unknown")] += 1
+            latest[each.name, each.delivery] = each
+        return causes
 
     @property
     def unexplained(self) -> Counter[str]:
-        """Duplicates with neither a death before the ledger was written, nor an answer that came too late."""
-        return self.duplicates - Counter(self.in_the_window) - self.answered_late
+        """Repetitions with neither a death before the ledger was written, nor an answer that came too late."""
+        return Counter({why: count for why, count in self.duplicates.items() if not _is_cause(why)})
 
     @property
-    def answered_late(self) -> Counter[str]:
-        """Requests that nobody waited for any longer, though the destination was not told to hang: a busy machine."""
-        return self.unheard - self.hung
+    def in_the_window(self) -> int:
+        """Deaths between sending and the ledger, whatever the destination did with what was sent."""
+        return sum(each == SENDING for each in self.attempts.values())
 
     @property
     def disorder(self) -> list[str]:
@@ -118,25 +140,26 @@ class Result:
         last: dict[str, int] = defaultdict(lambda: -1)
         seen: set[tuple[str, str]] = set()
         found = []
-        for name, delivery, _ in sorted(self.taken, key=lambda each: each[2]):
-            key = (name, delivery)
+        for each in sorted(self.taken, key=lambda taken: taken.at):
+            key = (each.name, each.delivery)
             if key in seen or key in self.dead or key not in self.enqueued:
                 continue
-            seen.add((name, delivery))
-            place, _, group = self.enqueued[name, delivery]
+            seen.add(key)
+            place, _, group = self.enqueued[key]
             if place < last[group]:
-                found.append(f"{name}/{delivery} in {group}")
+                found.append(f"{each.name}/{each.delivery} in {group}")
             last[group] = max(last[group], place)
         return found
 
     def latencies(self, name: str) -> list[float]:
         """Seconds from the queue to the destination, of each delivery."""
-        return sorted(at - self.enqueued[n, d][1] for n, d, at in self.taken if n == name and (n, d) in self.enqueued)
+        own = [(each.at, (name, each.delivery)) for each in self.taken if each.name == name]
+        return sorted(at - self.enqueued[key][1] for at, key in own if key in self.enqueued)
 
     def report(self) -> str:
         """The result in words."""
         plan = self.plan
-        wanted, delivered = len(self.wanted), len(self.wanted & set(self.delivered))
+        wanted, delivered = len(self.wanted), len(self.wanted & self.delivered)
         parts = {
             "events": f"{plan.events:,} to {len(NAMES)} destinations, seed {plan.seed}, {self.seconds:.0f} s",
             "requests that failed": f"{sum(self.faults.values()):,} ({_counts(self.faults)}), and TLS for 5 % besides",
@@ -147,14 +170,17 @@ class Result:
             "dead letters": f"{len(self.dead):,} ({_counts(Counter(self.dead.values()))})",
             "lost": str(len(self.lost)),
             "out of order": str(len(self.disorder)),
-            "duplicates": str(sum(self.duplicates.values())),
+            "duplicates": f"{sum(self.duplicates.values())} ({_counts(self.duplicates)})",
             "duplicates without a cause": str(sum(self.unexplained.values())),
-            "deaths between sending and the ledger, which bound the duplicates": str(len(self.in_the_window)),
-            "answers that came too late, which may add to them": str(sum(self.answered_late.values())),
+            "deaths between sending and the ledger, which bound those of that cause": str(self.in_the_window),
             "events that failed for good and were redriven": str(self.failed_events),
             "dead letters delivered by redrive": f"{len(self.after_redrive & set(self.dead)):,}",
         }
         return "\n".join(f"{name}: {said}" for name, said in parts.items())
+
+
+def _is_cause(why: str) -> bool:
+    return why == SENDING or "no answer" in why or "no complete answer" in why
 
 
 def _counts(counter: Counter[str]) -> str:
@@ -276,8 +302,8 @@ class Worker:
         self._result = result
         self._spec = spec
         self._born = 0
-        # What a destination may have taken and the ledger has not.
-        self._accepted: str | None = None
+        # The attempt under way, which a destination may have taken and the ledger has not.
+        self._attempt = ""
         self._restart = False
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -292,13 +318,13 @@ class Worker:
         if self._restart:
             self._end()
         pipe = self._pipe or self._start()
-        self._accepted = None
         pipe.send((kind, document))
         ends_at = time.monotonic() + TIME_LIMIT_SECONDS
         while True:
             if not pipe.poll(max(0.0, ends_at - time.monotonic())):
                 self._result.timeouts += 1
                 self._process.kill()
+                self._hear_the_rest(pipe)
                 self._end()
                 raise Killed
             try:
@@ -317,17 +343,26 @@ class Worker:
     def _hear(self, said: str, rest: list[Any]) -> None:
         match said:
             case "sending":
-                self._accepted = rest[0]
+                self._attempt = rest[0]
+                self._result.attempts[self._attempt] = SENDING
             case "not taken":
-                self._accepted = None
-                self._result.unheard[rest[0]] += "no answer" in rest[1] or "no complete answer" in rest[1]
+                self._result.attempts[self._attempt] = rest[0]
+                self._attempt = ""
             case "dying":
                 self._result.deaths[rest[0]] += 1
 
+    def _hear_the_rest(self, pipe: Connection) -> None:
+        """What the process said between the last look and its end: it may have begun to send."""
+        with suppress(EOFError, OSError):
+            while True:
+                said, *rest = pipe.recv()
+                self._hear(said, rest)
+
     def _answer(self, pipe: Connection, service: str, operation: str, arguments: dict[str, Any]) -> None:
         succeeded, answer, done = self._aws.call(service, operation, arguments)
-        if done and operation == "update_item":
-            self._accepted = None
+        if done and operation == "update_item" and self._attempt:
+            self._result.attempts[self._attempt] = WRITTEN_DOWN
+            self._attempt = ""
         pipe.send((succeeded, answer))
 
     def _start(self) -> Connection:
@@ -341,9 +376,7 @@ class Worker:
         return ours
 
     def _end(self) -> None:
-        if self._accepted is not None:
-            self._result.in_the_window.append(self._accepted)
-            self._accepted = None
+        self._attempt = ""
         # A function ends when its pipe does; one that sends no answer was killed already.
         if self._pipe is not None:
             self._pipe.close()
@@ -435,10 +468,9 @@ class Campaign:
 
     def _collect(self, log: str) -> None:
         document = json.loads(log)
-        self.result.taken = [(name, delivery, at) for name, delivery, at in document["taken"]]
+        taken = [Taken(*each) for each in document["taken"]]
+        self.result.taken = [each for each in taken if not each.delivery.startswith("delivery_problem")]
         self.result.faults = Counter(document["faults"])
-        self.result.hung = Counter(document["hung"])
-        self.result.taken = [each for each in self.result.taken if not each[1].startswith("delivery_problem")]
         self.result.dead = {key: why for key, why in self.result.dead.items() if not key[1].startswith("delivery_p")}
 
     def _redrive(self, aws: Aws, tell: Callable[[str], str], began: float) -> None:
@@ -449,7 +481,7 @@ class Campaign:
         aws.redrive()
         self._until_quiet(aws, began)
         taken = json.loads(tell("log"))["taken"]
-        self.result.after_redrive = {(name, delivery) for name, delivery, _ in taken}
+        self.result.after_redrive = {(name, delivery) for name, delivery, *_ in taken}
 
     @contextmanager
     def _running(self) -> Iterator[tuple[Aws, Callable[[str], str]]]:

@@ -20,15 +20,14 @@ FAULTS = (("hang", 0.05), ("reset", 0.05), ("429", 0.05), ("500", 0.07), ("slow"
 
 
 class Took:
-    """What was taken, in its order: destination, delivery, time."""
+    """What was taken, in its order: destination, delivery, time, attempt."""
 
     def __init__(self, seed: int, share: float, answer_seconds: float) -> None:
         self.seed = seed
         self.share = share
         self.answer_seconds = answer_seconds
-        self.taken: list[tuple[str, str, float]] = []
+        self.taken: list[tuple[str, str, float, str]] = []
         self.faults: Counter[str] = Counter()
-        self.hung: Counter[str] = Counter()
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
@@ -44,13 +43,12 @@ class Took:
             if drawn < 0:
                 with self._lock:
                     self.faults[name] += 1
-                    self.hung[f"{destination}/{delivery}"] += name in ("hang", "slow")
                 return name
         return None
 
-    def take(self, destination: str, delivery: str) -> None:
+    def take(self, destination: str, delivery: str, attempt: str) -> None:
         with self._lock:
-            self.taken.append((destination, delivery, time.time()))
+            self.taken.append((destination, delivery, time.time(), attempt))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -58,11 +56,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        destination, delivery = self.path.strip("/"), str(self.headers["webhook-id"])
+        (_, destination, attempt), delivery = self.path.split("/"), str(self.headers["webhook-id"])
         fault = self.took.fault(destination, delivery)
         if fault is None:
             time.sleep(self.took.answer_seconds)
-            self.took.take(destination, delivery)
+            self.took.take(destination, delivery, attempt)
         self._answers()[fault or "200"]()
 
     def _answers(self) -> dict[str, Callable[[], None]]:
@@ -130,4 +128,4 @@ def serve(pipe: Connection, seed: int, share: float, answer_seconds: float) -> N
             return
         if question == "sound":
             took.share = 0.0
-        pipe.send(json.dumps({"taken": took.taken, "faults": took.faults, "hung": took.hung}))
+        pipe.send(json.dumps({"taken": took.taken, "faults": took.faults}))

@@ -9,8 +9,9 @@ import os
 import random
 import signal
 import time
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
@@ -26,13 +27,12 @@ from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http import HttpDoor
-from chalicelib.destinations.ids import delivery_id
 from chalicelib.destinations.webhook import Webhook
 from chalicelib.filters import Filter
 from chalicelib.handling import AlertFunction, Route
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
-from chalicelib.settings import DurableSettings
+from chalicelib.settings_model import DurableSettings
 
 TLS_FAULTS = 0.05
 TIME_LIMIT_SECONDS = 8.0
@@ -119,12 +119,12 @@ class Fated:
         self.fate.passes("before send")
         if self.fate.chance(TLS_FAULTS):
             return self.broken.send(alert)
-        key = f"{self.name}/{delivery_id(alert)}"
-        self.fate.says("sending", key)
+        attempt = uuid.uuid4().hex
+        self.fate.says("sending", attempt)
         try:
-            receipt = self.inner.send(alert)
+            receipt = replace(self.inner, url=f"{self.inner.url}/{attempt}").send(alert)
         except DeliveryError as error:
-            self.fate.says("not taken", key, error.reason)
+            self.fate.says("not taken", error.reason)
             raise
         self.fate.passes("after send")
         return receipt

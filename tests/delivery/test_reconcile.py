@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from chalicelib.alerts import Alert, AlertKind, Severity
 from chalicelib.enrichment.dynamo_table import DynamoTable
@@ -28,8 +29,11 @@ class Trail:
     """LookupEvents over these records, two to a page."""
 
     records: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
 
     def lookup_events(self, **arguments: Any) -> dict[str, Any]:
+        if self.refusals:
+            raise ClientError({"Error": {"Code": self.refusals.pop()}}, "LookupEvents")
         (attribute,) = arguments["LookupAttributes"]
         own = [each for each in self.records if attribute["AttributeValue"] in json.dumps(each)][::-1]
         start = int(arguments.get("NextToken", "0"))
@@ -59,6 +63,7 @@ class Region:
             tell=self.tell,
             log=Log(Redactor(), write=lambda _: None),
             now=self.durable.clock.now,
+            sleep=lambda _: None,
         ).sweep(REGION)
 
     def later(self) -> Sweep:
@@ -78,7 +83,10 @@ class Region:
         moment = parse_time(raw["eventTime"])
         if group_id is not None and moment is not None:
             past = PastChange(alert.id, moment, raw["eventName"], "alice", alert.changes.added, alert.changes.removed)
-            self.snapshots.update(GroupKey(ACCOUNT, REGION, group_id), lambda each: each and fold(each, past))
+            gone = moment if raw["eventName"] == "DeleteSecurityGroup" else None
+            self.snapshots.update(
+                GroupKey(ACCOUNT, REGION, group_id), lambda each: each and replace(fold(each, past), deleted_at=gone)
+            )
         return alert
 
     def open_ssh(self, group: str) -> dict[str, Any]:
@@ -90,17 +98,24 @@ class Region:
         keys |= {"ToPort": "toPort", "CidrIpv4": "cidrIpv4", "IsEgress": "isEgress", "GroupId": "groupId"}
         item = {name: made[key] for key, name in keys.items()}
         return {
-            "eventVersion": "1.09",
-            "eventID": "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10",
-            "eventTime": self.durable.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "eventSource": "ec2.amazonaws.com",
-            "eventName": "AuthorizeSecurityGroupIngress",
-            "awsRegion": REGION,
-            "recipientAccountId": ACCOUNT,
-            "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": ACCOUNT},
+            **call_record(self, "AuthorizeSecurityGroupIngress"),
             "requestParameters": {"groupId": group},
             "responseElements": {"_return": True, "securityGroupRuleSet": {"items": [item]}},
         }
+
+
+def call_record(region: Region, name: str) -> dict[str, Any]:
+    """The record of a call, without what was asked and answered."""
+    return {
+        "eventVersion": "1.09",
+        "eventID": "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10",
+        "eventTime": region.durable.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": name,
+        "awsRegion": REGION,
+        "recipientAccountId": ACCOUNT,
+        "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": ACCOUNT},
+    }
 
 
 @pytest.fixture
@@ -187,6 +202,36 @@ def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: s
     drift = region.told[-1]
     assert drift.kind is AlertKind.DRIFT
     assert "AuthorizeSecurityGroupIngress by alice" in drift.unknowns[0]
+
+
+def test_a_deletion_that_is_told_late_is_no_drift_too(region: Region, group: str) -> None:
+    region.ec2.delete_security_group(GroupId=group)
+    record = {**call_record(region, "DeleteSecurityGroup"), "requestParameters": {"groupId": group}}
+    region.trail.records = [record]
+    assert region.later() == Sweep(groups=1, late=1)
+    assert [alert.event.name for alert in region.told] == ["DeleteSecurityGroup"]
+    assert region.later() == Sweep(groups=1)
+
+
+def test_a_throttled_look_up_is_made_again(region: Region, group: str) -> None:
+    region.trail.records = [region.open_ssh(group)]
+    region.trail.refusals = ["ThrottlingException"] * 3
+    assert region.later() == Sweep(groups=2, late=1)
+
+
+def test_that_cloudtrail_could_not_be_asked_is_said_in_the_drift(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    region.trail.refusals = ["AccessDeniedException"]
+    assert region.later() == Sweep(groups=2, drifts=1)
+    assert region.told[0].unknowns == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
+
+
+def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
+    region.trail.records = [{**looked, "readOnly": True}]
+    region.later()
+    assert region.told[0].unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
 def test_a_group_that_was_deleted_or_made_unseen_is_a_drift(region: Region, group: str) -> None:

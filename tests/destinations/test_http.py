@@ -164,6 +164,29 @@ def test_an_answer_that_trickles_in_meets_the_deadline(inbox: Receiver) -> None:
     assert time.monotonic() - started < 2
 
 
+@pytest.mark.parametrize(
+    ("answer", "door"),
+    [
+        (Answer(200, b"ok", {"Content-Length": "5"}), DOOR),
+        (Answer(200, b"ok", drip=5.0), DOOR),
+        (Answer(200, b"ok", drip=5.0), HttpDoor(5, 5, deadline=0.3)),
+    ],
+    ids=["breaks off", "stalls", "stalls until the deadline"],
+)
+def test_who_answered_has_taken_it_whatever_becomes_of_the_body(
+    inbox: Receiver, answer: Answer, door: HttpDoor
+) -> None:
+    inbox.will(answer)
+    started = time.monotonic()
+    assert door.post_json(inbox.url, {}).status == 200
+    assert time.monotonic() - started < 2
+
+
+def test_what_the_receiver_asks_to_wait_counts_though_its_body_stalls(inbox: Receiver) -> None:
+    inbox.will(Answer(429, b"slow down", {"Retry-After": "7"}, drip=5.0))
+    assert HttpDoor(5, 5, deadline=0.3).post_json(inbox.url, {}) == HttpResponse(429, b"", 7.0)
+
+
 def test_proxies_and_netrc_of_the_environment_are_not_looked_at(
     inbox: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -316,7 +316,7 @@ def test_the_policy_is_enough_and_none_of_it_is_spare(
 _PROBE = """
 import json, sys
 from chalicelib.bootstrap import alert_maker
-from chalicelib.settings import EnrichmentSettings
+from chalicelib.settings_model import EnrichmentSettings
 alert_maker(EnrichmentSettings() if sys.argv[1] == "on" else None)
 print(json.dumps([name for name in ("boto3", "botocore", "chalicelib.enrichment.enricher") if name in sys.modules]))
 """

@@ -16,7 +16,7 @@ from chalicelib.alarm_path.verdicts import Status
 from chalicelib.delivery.direct import NotDelivered
 from chalicelib.destinations.http import HttpDoor
 from chalicelib.heartbeat import Heartbeat, failure_url
-from chalicelib.settings import SettingsError
+from chalicelib.settings_model import SettingsError
 from tests.support.alarm_paths import NOW, Account
 from tests.support.guards import DELETED_FILTER, Guarded, Kept, audited, event, refused, sound, without_filter
 from tests.support.receiver import Answer, Receiver, receiver

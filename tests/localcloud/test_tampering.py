@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,26 +14,11 @@ from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
 from localcloud.session import variables_of
+from tests.support.local import ROOT, Alert, alert_in, sgwatch
 
-ROOT = Path(__file__).parents[2]
 FILTER = "sgwatch-security-group-changes"
 ONCALL = "oncall@example.com"
 SECONDS = 20.0
-Alert = dict[str, Any]
-
-
-def sgwatch(cloud: LocalCloud, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The real command line against the local cloud."""
-    here = {"PATH": os.defpath, "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "sgwatch", *arguments],
-        env={**here, **cloud.environment()},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def make_trail(cloud: LocalCloud) -> None:
@@ -101,11 +82,6 @@ class Watched:
         alert = self.alert_after(act, lambda item: "works again" in item["title"] and item["event"]["name"] is None)
         assert (alert["severity"], alert["alarm_path"]["status"]) == ("info", "pass")
         self.cloud.wait_until_idle()
-
-
-def alert_in(payload: Any) -> Alert:
-    found: Alert = payload.get("data", payload) if isinstance(payload, dict) else {}
-    return found if "event" in found else {"event": {"name": None}, "title": "", "kind": ""}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from chalicelib.delivery.problems import Problems
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.logs import Log, Redactor
 from chalicelib.metrics import Metrics
-from chalicelib.settings import DurableSettings
+from chalicelib.settings_model import DurableSettings
 from tests.support.alerts import critical_open_ssh
 
 QUEUE, DEAD, TABLE = "sgwatch-dev-deliveries.fifo", "sgwatch-dev-undelivered.fifo", "sgwatch-dev-state"

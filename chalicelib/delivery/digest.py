@@ -1,0 +1,125 @@
+"""The daily digest of silences: who holds back what, why, until when, and how much that was.
+
+The digest is written down whole before it is sent, under the day it is of: two functions at once send
+one, and what a function that died has left unsent is sent as it was by the next.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.alerts import Account, Alert, AlertKind, Exposure, Severity, format_time
+from chalicelib.delivery.kept import pack, unpack
+from chalicelib.delivery.silences import Silence, Silences
+from chalicelib.delivery.state import Item, StateTable
+from chalicelib.text import number_of
+from chalicelib.wording import printable
+
+KEY = ("silences-digest", "latest")
+# Those that are left out are counted; `sgwatch silence list` names them all.
+MOST_LINES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """The digest of the silences in the state table; ``stage`` is the one that its commands name."""
+
+    table: StateTable
+    silences: Silences
+    now: Callable[[], datetime]
+    stage: str | None = None
+
+    def tell(self, tell: Callable[[Alert], None]) -> None:
+        """Hand over the digest that is due, at most one for each day in UTC; none where nothing is silenced.
+
+        Raises:
+            StateError: it is not known whether one is due, or it will be handed over again.
+            Exception: whatever ``tell`` raises; the same digest will be handed over again.
+        """
+        alert = self._due()
+        if alert is not None:
+            tell(alert)
+            self.table.update(*KEY, "SET queued = :yes", yes=True)
+
+    def _due(self) -> Alert | None:
+        latest = self.table.get(*KEY)
+        unsent = latest["alert"] if latest is not None and not latest["queued"] else None
+        if isinstance(unsent, bytes):
+            return unpack(unsent)
+        now = self.now()
+        today = now.date().isoformat()
+        if latest is not None and str(latest["told_on"]) >= today:
+            return None
+        since = datetime.fromtimestamp(float(latest["told_at"]), now.tzinfo) if latest else now - timedelta(days=1)
+        silences = [each for each in self.silences.all() if each.until > now or (each.count and each.until > since)]
+        if not silences:
+            return None
+        alert = digest_alert(silences, _counts(latest), now, self.stage)
+        return alert if self._claim(alert, silences, now) else None
+
+    def _claim(self, alert: Alert, silences: Iterable[Silence], now: datetime) -> bool:
+        pk, sk = KEY
+        return self.table.put(
+            {
+                "pk": pk,
+                "sk": sk,
+                "told_on": now.date().isoformat(),
+                "told_at": now.timestamp(),
+                "counts": json.dumps({each.id: each.count for each in silences}),
+                "alert": pack(alert),
+                "queued": False,
+            },
+            "attribute_not_exists(pk) OR (queued = :yes AND told_on < :today)",
+            yes=True,
+            today=now.date().isoformat(),
+        )
+
+
+def digest_alert(
+    silences: Iterable[Silence], counts: Mapping[str, int] | None, now: datetime, stage: str | None
+) -> Alert:
+    """The digest, its id the same for the same day; ``counts`` are what the one before told, None where none was."""
+    told = counts or {}
+    known = sorted(silences, key=lambda each: (each.count - told.get(each.id, 0), each.created_at), reverse=True)
+    held_back = sum(each.count - told.get(each.id, 0) for each in known)
+    active = sum(each.until > now for each in known)
+    lines = [_line(each, told.get(each.id), now) for each in known[:MOST_LINES]]
+    since = "" if counts is None else " since the last digest"
+    if len(known) > MOST_LINES:
+        lines.append(f"{number_of(len(known) - MOST_LINES, 'more silence')}: {_command('list --all', stage)}")
+    return Alert(
+        id=f"silences-{now.date().isoformat()}",
+        kind=AlertKind.DELIVERY_PROBLEM,
+        severity=Severity.INFO,
+        title=f"Silences held back {number_of(held_back, 'alert')}{since}; {number_of(active, 'silence')} in force",
+        summary="Somebody asked for these silences, and what they held back was sent to nobody. "
+        f"To see what that was: {_command('list --suppressed ID', stage)}. "
+        f"To end one: {_command('remove ID', stage)}.",
+        occurred_at=now.replace(microsecond=0),
+        account=Account(None),
+        region=None,
+        exposures=tuple(Exposure(Severity.INFO, line) for line in lines),
+    )
+
+
+def _line(silence: Silence, told: int | None, now: datetime) -> str:
+    """One silence in less than the 500 characters that messages show of a sentence."""
+    fresh = "" if told is None else f" ({silence.count - told:,} since the last digest)"
+    critical = ", critical ones too" if silence.critical_too else ""
+    return (
+        f"{silence.id}, by {printable(silence.author, 120)}: {printable(silence.reason, 120)}; "
+        f"{'until' if silence.until > now else 'ended'} {format_time(silence.until)}; "
+        f"{number_of(silence.count, 'alert')} held back{fresh}, where {printable(silence.when, 100)}{critical}"
+    )
+
+
+def _command(arguments: str, stage: str | None) -> str:
+    return f"`sgwatch silence {arguments}{f' --stage {stage}' if stage else ''}`"
+
+
+def _counts(latest: Item | None) -> dict[str, int] | None:
+    known: dict[str, int] | None = json.loads(str(latest["counts"])) if latest else None
+    return known

@@ -1,0 +1,158 @@
+"""Durable delivery set up in the local cloud, events withheld, and the deployed reconcile function."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud
+from localcloud.callers import Credentials
+from localcloud.deploy import deploy
+from localcloud.receivers.webhook import SECRET
+from tests.support.local import ROOT, Alert, alert_in, sgwatch
+
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+
+STAGE = ("--stage", "dev")
+RULE = "sgwatch-dev-alert_on_change-event"
+TABLE = "sgwatch-dev-state"
+# More than a difference has to last (chalicelib/reconcile.py).
+LONG_ENOUGH_SECONDS = 21 * 60
+SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+@dataclass
+class Unheard:
+    """The local cloud with durable delivery and the rule for changes disabled; ``mallory`` makes changes."""
+
+    cloud: LocalCloud
+    mallory: Credentials
+    _read: int = field(default=0)
+
+    @property
+    def ec2(self) -> Any:
+        return self.cloud.client("ec2", credentials=self.mallory, source_ip="203.0.113.66")
+
+    def sweep(self) -> list[Alert]:
+        """Run the schedule; the alerts about groups, and of silences, that it leads to."""
+        assert self.cloud.schedules.tick("reconcile") == 1
+        assert self.cloud.wait_until_idle(60)
+        return self.arrived()
+
+    def arrived(self) -> list[Alert]:
+        """The alerts in the inbox that were not asked for before, those about the alarm path left out."""
+        new = [item for item in self.cloud.inbox.messages("webhook") if item.number > self._read]
+        self._read = max((item.number for item in new), default=self._read)
+        alerts = [alert_in(item.payload) for item in new]
+        return [alert for alert in alerts if alert["kind"] != "alarm_path"]
+
+    def let_time_pass(self) -> None:
+        """Date every difference that is under suspicion back."""
+        table = self.cloud.client("dynamodb")
+        items = table.scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        for item in (each for each in items if each["pk"]["S"].startswith("suspect#")):
+            table.update_item(
+                TableName=TABLE,
+                Key={name: item[name] for name in ("pk", "sk")},
+                UpdateExpression="ADD first_at :seconds",
+                ExpressionAttributeValues={":seconds": {"N": str(-LONG_ENOUGH_SECONDS)}},
+            )
+
+    def found_later(self) -> list[Alert]:
+        """What a sweep tells once the differences have lasted."""
+        assert self.sweep() == [], "a difference has to last"
+        self.let_time_pass()
+        return self.sweep()
+
+
+@pytest.fixture(scope="module")
+def unheard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unheard]:
+    wired = tmp_path_factory.mktemp("wired")
+    shutil.copytree(ROOT / ".chalice", wired / ".chalice", ignore=shutil.ignore_patterns("deployed", "deployments"))
+    with LocalCloud() as cloud:
+        assert sgwatch(cloud, "setup", *STAGE, "--yes", folder=wired).returncode == 1, "deploying remains to be done"
+        config = json.loads((wired / ".chalice" / "config.json").read_text())
+        variables = config["stages"]["dev"]["environment_variables"]
+        variables |= {"WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET, "ENRICH": "true"}
+        variables["BURST_WINDOW"] = "0"
+        folder = deploy(ROOT, tmp_path_factory.mktemp("deploy"), cloud.environment(), variables=variables).folder
+        done = sgwatch(cloud, "setup", *STAGE, "--yes", folder=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        made = Unheard(cloud, cloud.identities.user("mallory", cloud.identities.allowing(["*"])))
+        cloud.client("events").disable_rule(Name=RULE)
+        assert made.sweep() == [], "the first sweep takes down how things are"
+        yield made
+
+
+@pytest.fixture
+def group(unheard: Unheard, request: pytest.FixtureRequest) -> str:
+    """A group that was there before anything went unheard."""
+    made = unheard.ec2.create_security_group(GroupName=request.node.name[-80:], Description="web servers")
+    unheard.found_later()
+    return str(made["GroupId"])
+
+
+def test_a_change_whose_event_never_came_is_told_late_in_full(unheard: Unheard, group: str) -> None:
+    unheard.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[SSH])
+    assert unheard.cloud.wait_until_idle()
+    assert unheard.arrived() == [], "the rule is disabled"
+    (alert,) = unheard.found_later()
+    assert (alert["kind"], alert["severity"]) == ("security_group_change", "critical")
+    assert "min late: its event never arrived." in alert["summary"]
+    assert (alert["principal"]["name"], alert["principal"]["source_ip"]) == ("mallory", "203.0.113.66")
+    assert alert["event"]["name"] == "AuthorizeSecurityGroupIngress"
+    assert [rule["peer"]["value"] for rule in alert["changes"]["added"]] == ["0.0.0.0/0"]
+    assert "revoke-security-group-ingress" in alert["undo"]["commands"][0]
+    assert unheard.found_later() == [], "it was told"
+
+
+def test_a_group_that_was_made_unheard_is_told_late(unheard: Unheard) -> None:
+    made = unheard.ec2.create_security_group(GroupName="made-unheard", Description="d")["GroupId"]
+    (alert,) = unheard.found_later()
+    assert (alert["kind"], alert["event"]["name"]) == ("security_group_change", "CreateSecurityGroup")
+    assert (alert["principal"]["name"], alert["security_group"]["id"]) == ("mallory", made)
+    assert unheard.found_later() == []
+
+
+def test_a_group_that_was_deleted_unheard_is_told_late(unheard: Unheard, group: str) -> None:
+    unheard.ec2.delete_security_group(GroupId=group)
+    (alert,) = unheard.found_later()
+    assert (alert["kind"], alert["event"]["name"]) == ("security_group_change", "DeleteSecurityGroup")
+    assert alert["principal"]["name"] == "mallory"
+    assert unheard.found_later() == []
+
+
+def test_a_change_that_cloudtrail_does_not_know_is_a_drift(unheard: Unheard, group: str) -> None:
+    unheard.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[SSH])
+    (record,) = [each for each in unheard.cloud.records if is_opening(each, group)]
+    unheard.cloud.records.remove(record)
+    (alert,) = unheard.found_later()
+    assert (alert["kind"], alert["severity"]) == ("drift", "critical")
+    assert alert["title"].endswith("differs from what was told: 1 rule added")
+    assert [rule["from_port"] for rule in alert["changes"]["added"]] == [22]
+    assert "revoke-security-group-ingress" in alert["undo"]["commands"][0]
+    (unknown,) = alert["unknowns"]
+    assert unknown.startswith("who did it: ")
+    assert "CreateSecurityGroup by mallory" in unknown, "all that CloudTrail knows of it"
+    assert "Describe" not in unknown, "who looked at it has not done it"
+    assert unheard.found_later() == [], "it was told"
+
+
+def is_opening(record: Mapping[str, Any], group: str) -> bool:
+    named = (record["requestParameters"] or {}).get("groupId") == group
+    return named and record["eventName"] == "AuthorizeSecurityGroupIngress"
+
+
+def test_the_schedule_sends_the_digest_of_silences_once(unheard: Unheard) -> None:
+    wanted = ("--when", "severity == 'low'", "--for", "2h", "--reason", "load test", "--author", "alice")
+    assert sgwatch(unheard.cloud, "silence", "add", *wanted, *STAGE).returncode == 0
+    (alert,) = unheard.sweep()
+    assert alert["title"] == "Silences held back 0 alerts; 1 silence in force"
+    assert "by alice: load test" in alert["exposures"][0]["reason"]
+    assert "`sgwatch silence remove ID --stage dev`" in alert["summary"]
+    assert unheard.sweep() == []
