@@ -35,8 +35,6 @@ class Undo:
 
 
 NOTHING_TO_UNDO = Undo(commands=(), reason="the call changed nothing")
-TAGS_UNKNOWN = "tags of the rules' own, if they had any, are not known and do not come back"
-TAGS_AS_SEEN = "the rules' own tags come back as they were last looked up"
 
 
 def undo(change: Change, region: str | None) -> Undo:
@@ -49,16 +47,7 @@ def undo(change: Change, region: str | None) -> Undo:
         reason = "the record does not name the region"
     if reason is not None or region is None:
         return Undo(None, reason)
-    commands = tuple(command(name, parameters, region) for name, parameters in _calls(change))
-    return Undo(commands, about_tags(change.changes.removed))
-
-
-def about_tags(removed: Iterable[SecurityGroupRule]) -> str | None:
-    """What has to be said of the own tags of rules that come back; nothing where they had none."""
-    tags = [rule.tags for rule in removed]
-    if None in tags:
-        return TAGS_UNKNOWN
-    return TAGS_AS_SEEN if any(map(given_tags, tags)) else None
+    return Undo(tuple(command(name, parameters, region) for name, parameters in _calls(change)))
 
 
 def given_tags(tags: Tags | None) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from chalicelib.judgement import alert_of
 from chalicelib.reading import read_change
 from chalicelib.records import read_record
-from chalicelib.undo import TAGS_AS_SEEN, TAGS_UNKNOWN, undo
+from chalicelib.undo import undo
 from tests.support import records as r
 from tests.support.records import Json, authorize, items, permission, revoke, stored, world
 
@@ -175,11 +175,6 @@ def test_no_command_is_longer_than_one_argument_may_be(recorder: Path) -> None:
     assert all(len(word) < 128 * 1024 for arguments in called for word in arguments)
 
 
-def test_that_tags_of_the_rules_own_are_not_known_is_said_where_rules_come_back() -> None:
-    assert alert_of(revoke(world())).undo.reason == TAGS_UNKNOWN
-    assert alert_of(authorize(world())).undo.reason is None
-
-
 @pytest.mark.parametrize("text", HOSTILE)
 def test_tags_come_back_rule_by_rule_whatever_is_in_them(text: str, recorder: Path) -> None:
     change = read_change(read_record(revoke(world(22), world(80), world(443))))
@@ -187,7 +182,6 @@ def test_tags_come_back_rule_by_rule_whatever_is_in_them(text: str, recorder: Pa
     why, aws = ("why", encodable(text)), ("aws:cloudformation:stack-name", "web")
     removed = (replace(ssh, tags=(why,)), replace(http, tags=(aws,)), replace(https, tags=(why,)))
     undone = undo(replace(change, changes=replace(change.changes, removed=removed)), r.REGION)
-    assert undone.reason == TAGS_AS_SEEN
     tagged, bare = map(parameters, run(undone.commands, recorder))
     assert [permission["FromPort"] for permission in tagged["IpPermissions"]] == [22, 443]
     (specification,) = tagged["TagSpecifications"]

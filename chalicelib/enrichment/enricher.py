@@ -36,6 +36,8 @@ from chalicelib.records import CloudTrailRecord, read_record
 from chalicelib.severity import severity_of
 
 DEFAULT_OWNER_TAGS = ("owner", "team")
+# No record of a revoke tells them.
+TAGS_NOT_SEEN = "the removed rules' own tags, if they had any: nobody looked while the rules were there"
 
 
 def _utc_now() -> datetime:
@@ -89,6 +91,8 @@ class Enricher:
         before = _snapshot_before(snapshot, record, change, principal, live)
         known = work_out(change, Evidence(live, before, world.config_rules, described_by_id(record)))
         group = _group(known.change, world, snapshot)
+        if any(rule.tags is None for rule in known.change.changes.removed):
+            unknowns += (TAGS_NOT_SEEN,)
         said: tuple[str, ...] = ()
         if key is not None and record.event_time is not None:
             past = past_of(record, known.change, principal, record.event_time)

@@ -17,7 +17,7 @@ from chalicelib.changes import Attachment, Change
 from chalicelib.enrichment.known import GroupInfo
 from chalicelib.rule_wire import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
-from chalicelib.undo import NOTHING_TO_UNDO, REGION, Undo, about_tags, authorization, command, portions, undo
+from chalicelib.undo import NOTHING_TO_UNDO, REGION, Undo, authorization, command, portions, undo
 
 # Linux takes no single argument over 128 KiB: https://man7.org/linux/man-pages/man2/execve.2.html
 _RULES_PER_COMMAND = 50
@@ -176,7 +176,7 @@ def _deleted(change: Change, region: str, group: GroupInfo | None) -> Undo:
     for direction in Direction:
         rules = tuple(rule for rule in change.changes.removed if rule.direction is direction)
         commands += [_authorize(portion, direction, region, change.group_id) for portion in portions(rules)]
-    return Undo(tuple(commands), "; ".join(filter(None, (NEW_ID, about_tags(change.changes.removed)))))
+    return Undo(tuple(commands), NEW_ID)
 
 
 # An empty variable stops the command before it reaches another group.

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.alerts import Alert, Severity, from_json, to_json
 from chalicelib.enrichment.clients import AwsReader
 from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import Enricher
+from chalicelib.enrichment.enricher import TAGS_NOT_SEEN, Enricher
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.snapshot_store import Snapshots
 from tests.enrichment.world import World
@@ -115,6 +115,15 @@ def test_a_revert_is_recognized(world: World, enricher: Enricher) -> None:
         world.call("revoke-security-group-ingress", {"GroupId": group_id, "IpPermissions": [WORLD_SSH]})
     )
     assert f"This undoes their own change of {record['eventTime'][11:16]}." in alert.summary
+
+
+def test_that_nobody_saw_the_own_tags_of_removed_rules_is_said(world: World, enricher: Enricher) -> None:
+    group_id = new_group(world, enricher)
+    enricher.alert_of(authorize(world, group_id, WORLD_SSH))
+    revoked = world.call("revoke-security-group-ingress", {"GroupId": group_id, "IpPermissions": [WORLD_SSH]})
+    forgetful = Enricher(enricher.lookups)
+    assert TAGS_NOT_SEEN in forgetful.alert_of(revoked).unknowns
+    assert TAGS_NOT_SEEN not in enricher.alert_of(revoked).unknowns
 
 
 def test_the_same_principals_earlier_change_is_mentioned(world: World, enricher: Enricher) -> None:

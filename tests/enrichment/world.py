@@ -12,11 +12,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from chalicelib.alerts import Alert, Changes
+from chalicelib.enrichment.enricher import TAGS_NOT_SEEN
 from chalicelib.enrichment.restore import rule_request
 from chalicelib.enrichment.wire import read_live_rules
 from chalicelib.rule_wire import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, RuleDiff, SecurityGroupRule
-from chalicelib.undo import TAGS_UNKNOWN, authorization, portions
+from chalicelib.undo import authorization, portions
 from localcloud.cloud import LocalCloud
 from tests.support.shell_aws import AwsShell
 
@@ -298,7 +299,7 @@ def undone(world: World, alert: Alert, group_id: str, former: State) -> Iterator
     assert ran.code == 0, (alert.undo.commands, ran.err)
     now = world.group_named(former.name) if alert.event.name == "DeleteSecurityGroup" else group_id
     after = world.state(now)
-    if TAGS_UNKNOWN in (alert.undo.reason or ""):
+    if TAGS_NOT_SEEN in alert.unknowns:
         after = replace(after, rule_tags=former.rule_tags)
     assert after == former
     yield now
