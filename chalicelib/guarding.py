@@ -16,7 +16,7 @@ from chalicelib.alarm_path.announce import Memory, Occasion, decide
 from chalicelib.alarm_path.auditing import Audited, NotAudited
 from chalicelib.alarm_path.memory import MemoryUnavailable, StatusMemory
 from chalicelib.alarm_path.standing import Standing, not_audited
-from chalicelib.alarm_path.telling import Done, announcement, repaired, tampering, without_audit
+from chalicelib.alarm_path.telling import Done, announcement, repaired, severity_of, tampering, without_audit
 from chalicelib.alarm_path.touched import touches
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alerts import Alert, AlertKind, format_time
@@ -92,7 +92,7 @@ class Guard:
         told = [self._told(alert, found, calls) if alert in tampers else alert for alert in alerts]
         telling = _Telling(self.alerts, invocation)
         telling.tell(told)
-        in_time = found is not None and found.audited is not None
+        in_time = found is not None and _tells(told, found)
         found = found or running.within(_left(invocation) - DELIVERY_SECONDS)
         if found is None or found.audited is None:
             self._not_audited(found, log)
@@ -178,7 +178,8 @@ class Guard:
         if found.forgotten is not None:
             log.error("status could not be read", reason=str(found.forgotten))
             telling.fail(found.forgotten)
-        if not telling.undelivered:
+        # What could not be read is not overwritten: a recovery is only known for one by what was before it.
+        if found.forgotten is None and not telling.undelivered:
             before = previous.parts if previous else None
             parts = before if standing.parts is None else standing.parts
             self._remember(replace(decision.memory, parts=parts), previous, telling, log)
@@ -259,6 +260,14 @@ class _Telling:
         """Raise the first failure, so that AWS counts it and tries again."""
         if self._failures:
             raise self._failures[0]
+
+
+def _tells(alerts: Iterable[Alert], found: Found) -> bool:
+    """Whether one of the alerts says how things stand, as urgently as it would be announced by itself."""
+    if found.audited is None:
+        return False
+    least = severity_of(found.audited.standing.status).rank
+    return any(alert.alarm_path is not None and alert.severity.rank >= least for alert in alerts)
 
 
 def _left(invocation: Invocation) -> float:

@@ -15,9 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib import judgement
 from chalicelib.alerts import Alert, encode_rule
 from chalicelib.changes import NotWatched
+from chalicelib.delivery.owed import Owed
 from chalicelib.delivery.state import StateTable
+from chalicelib.destinations.ids import delivery_id
 from chalicelib.drift import Drift, drift_alert
 from chalicelib.enrichment.known import GroupInfo, Rules
 from chalicelib.enrichment.snapshot_store import Snapshots
@@ -26,7 +29,7 @@ from chalicelib.enrichment.wire import read_groups, with_tags
 from chalicelib.event_history import EventHistory, NoHistory
 from chalicelib.logs import Log
 from chalicelib.principals import read_principal
-from chalicelib.records import RecordError, read_record, text
+from chalicelib.records import read_record, text
 from chalicelib.rule_wire import read_rule_set
 
 # CloudTrail shows an event in LookupEvents within 15 minutes or so.
@@ -80,10 +83,13 @@ class Reconciliation:
 
         The first sweep of a region tells nothing: it takes down how things are.
         """
+        owed = self._owed(region)
+        # Whether these were seen says nothing: the sweep that failed had noted them as sent.
+        late = sum(self._tell(owed, key, self.alert_of(raw)) for key, raw in owed.all().items())
         live = live_groups(self.client("ec2", region))
         known = {each.key.group_id: each for each in self.snapshots.of_region(self.account_id, region)}
         swept = self.table.get(f"reconcile#{self.account_id}#{region}", "swept") is not None
-        total = Sweep(groups=len(live))
+        total = Sweep(groups=len(live), late=late)
         for group_id in sorted({*live, *(key for key, each in known.items() if each.deleted_at is None)}):
             key = GroupKey(self.account_id, region, group_id)
             snapshot = known.get(group_id)
@@ -116,7 +122,7 @@ class Reconciliation:
         records, unasked = self._records(key)
         late = 0
         for raw in records:
-            late += self._tell_late(raw)
+            late += self._tell_late(self._owed(key.region), raw)
         snapshot = self.snapshots.get(key)
         if not self._differs(snapshot, live, swept=True):
             return replace(total, late=total.late + late)
@@ -164,15 +170,29 @@ class Reconciliation:
         )
         return False
 
-    def _tell_late(self, raw: Mapping[str, Any]) -> int:
+    def _owed(self, region: str) -> Owed:
+        return Owed(self.table, f"owed#{self.account_id}#{region}", self.now)
+
+    def _tell_late(self, owed: Owed, raw: Mapping[str, Any]) -> int:
         try:
-            plain = self.alert_of(raw)
-        except (NotWatched, RecordError):
+            plain = judgement.alert_of(raw)
+        except NotWatched:
             return 0
         if self.seen(plain):
             return 0
-        minutes = f"{(self.now() - plain.occurred_at).total_seconds() / 60:.0f} min" if plain.occurred_at else "long"
-        self.tell(replace(plain, summary=f"Told {minutes} late: its event never arrived. {plain.summary}"))
+        key = delivery_id(plain)
+        owed.note(key, raw)
+        alert = self.alert_of(raw)
+        # A record that has the group's name alone is told under the id that was looked up.
+        if self.seen(alert):
+            owed.settle(key)
+            return 0
+        return self._tell(owed, key, alert)
+
+    def _tell(self, owed: Owed, key: str, alert: Alert) -> int:
+        minutes = f"{(self.now() - alert.occurred_at).total_seconds() / 60:.0f} min" if alert.occurred_at else "long"
+        self.tell(replace(alert, summary=f"Told {minutes} late: its event never arrived. {alert.summary}"))
+        owed.settle(key)
         return 1
 
     def _observe(self, key: GroupKey, live: Live | None) -> None:

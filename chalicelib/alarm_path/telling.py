@@ -49,6 +49,11 @@ def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: 
     )
 
 
+def severity_of(status: Status) -> Severity:
+    """How urgent it is that the path stands like this."""
+    return _SEVERITY[status]
+
+
 def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: str) -> Alert:
     """The alert about an automatic repair and how things stand after it."""
     made = [step for step in done if step.failure is None]

@@ -24,11 +24,13 @@ class CallFailed(Exception):  # noqa: N818 - it reads as what happened
 class AwsCalls:
     """Calls about one thing in AWS by its name; ``client`` is called for the client when it is first needed.
 
-    The clients make one attempt each (bootstrap.aws_client); the further ones are made here.
+    The clients make one attempt each (bootstrap.aws_client); the further ones are made here. None is begun
+    after ``longest`` seconds: where AWS does not answer at all, an attempt takes ten and more.
     """
 
     attempts: ClassVar[int]
     first_wait: ClassVar[float]
+    longest: ClassVar[float] = 20.0
 
     def __init__(
         self,
@@ -37,11 +39,13 @@ class AwsCalls:
         *,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._client = client
         self._sleep = sleep
         self._jitter = jitter
+        self._clock = clock
 
     def _may_go_better(self, failure: CallFailed) -> bool:
         """Whether to make a call again."""
@@ -59,11 +63,12 @@ class AwsCalls:
 
     def _again(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
         """The answer of the attempts that it takes; raises CallFailed."""
+        began = self._clock()
         for attempt in range(1, self.attempts):
             try:
                 return self._once(operation, **arguments)
             except CallFailed as failure:
-                if not self._may_go_better(failure):
+                if not self._may_go_better(failure) or self._clock() - began > self.longest:
                     raise
             self._wait(attempt)
         return self._once(operation, **arguments)

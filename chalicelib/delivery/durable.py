@@ -13,15 +13,15 @@ from chalicelib.alerts import Alert
 from chalicelib.delivery.direct import HandedOver, OnRetry, Queued, Undelivered, unheard
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.kept import KeptAlerts
-from chalicelib.delivery.queue import MAX_BYTES, Queue
+from chalicelib.delivery.queue import DEAD_LETTER_BYTES, MAX_BYTES, Queue
 from chalicelib.delivery.state import StateError
 from chalicelib.destinations.contract import Destination
 from chalicelib.shrinking import shrink
 
 # Kept back from the function's time, for logs and for raising.
 RESERVE_MS = 2_000
-# What an envelope adds to its alert, at most: a destination's name and two dates.
-ENVELOPE_BYTES = 1_000
+# What comes on top of an alert, at most: a destination's name and two dates, and why it is a dead letter.
+ENVELOPE_BYTES = 1_000 + DEAD_LETTER_BYTES
 
 
 @dataclass(frozen=True, slots=True)

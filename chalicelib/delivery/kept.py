@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +38,6 @@ class KeptAlerts:
                 {
                     "pk": _pk(alert.id),
                     "sk": f"{delivery_id(alert)}#{number:04d}",
-                    "parts": len(parts),
                     "content": part,
                     "expires_at": expires,
                 },
@@ -46,7 +45,7 @@ class KeptAlerts:
             )
 
     def whole(self, cut: Alert) -> Alert | None:
-        """The alert that this is the cut form of, None where it is no longer there."""
+        """The alert that this is the cut form of, None where it is no longer there, or not all of one piece."""
         return self._all(cut.id).get(delivery_id(cut))
 
     def of_event(self, event_id: str) -> tuple[Alert, ...]:
@@ -54,15 +53,19 @@ class KeptAlerts:
         return tuple(self._all(event_id).values())
 
     def _all(self, event_id: str) -> dict[str, Alert]:
-        """Every alert of which all parts are there, by the id of its delivery."""
+        """Every alert that is there whole, by the id of its delivery."""
         found: dict[str, list[Item]] = {}
         for item in self.table.query(_pk(event_id)):
             found.setdefault(str(item["sk"]).rpartition("#")[0], []).append(item)
-        return {
-            key: unpack(b"".join(part["content"] for part in parts if isinstance(part["content"], bytes)))
-            for key, parts in found.items()
-            if len(parts) == parts[0]["parts"]
-        }
+        return {key: alert for key, parts in found.items() if (alert := _joined(parts)) is not None}
+
+
+def _joined(parts: Iterable[Item]) -> Alert | None:
+    """The alert of its parts; a function that was ended while it kept the alert anew leaves parts of two."""
+    try:
+        return unpack(b"".join(part["content"] for part in parts if isinstance(part["content"], bytes)))
+    except (zlib.error, ValueError):
+        return None
 
 
 def pack(alert: Alert) -> bytes:

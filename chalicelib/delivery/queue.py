@@ -18,7 +18,10 @@ from chalicelib.delivery.envelope import Message, encode, fit
 MAX_BYTES = 1_048_576
 MAX_ENTRIES = 10
 MAX_VISIBILITY_SECONDS = 43_200
-MAX_ATTRIBUTE_CHARACTERS = 1_000
+# An attribute counts towards the size of its message.
+MAX_ATTRIBUTE_BYTES = 1_000
+# A dead letter's three, with their names and types.
+DEAD_LETTER_BYTES = 3 * (MAX_ATTRIBUTE_BYTES + 50)
 _PERMANENT = frozenset(
     {
         "AccessDenied",
@@ -68,6 +71,8 @@ class Queue(AwsCalls):
         for attempt in range(1, self.attempts + 1):
             try:
                 answer = self._once("send_message_batch", QueueUrl=self._url, Entries=list(waiting.values()))
+            except QueueError as error:
+                return dict.fromkeys(waiting, str(error))
             except CallFailed as failure:
                 reasons = dict.fromkeys(waiting, str(_error(failure)))
                 if not self._may_go_better(failure):
@@ -172,7 +177,8 @@ def _batches(sizes: Sequence[int]) -> Iterator[list[int]]:
 
 def _attribute(text: str) -> str:
     """What SQS takes as an attribute's value: printable, and not endless."""
-    return "".join(each if each.isprintable() else " " for each in text)[:MAX_ATTRIBUTE_CHARACTERS] or "-"
+    shown = "".join(each if each.isprintable() else " " for each in text)
+    return shown.encode()[:MAX_ATTRIBUTE_BYTES].decode(errors="ignore") or "-"
 
 
 def _error(failure: CallFailed) -> QueueError:

@@ -39,6 +39,8 @@ class StateTable(AwsCalls):
 
     attempts = 8
     first_wait = 0.05
+    # An alert function that cannot ask the table still has to send.
+    longest = 8.0
 
     def get(self, pk: str, sk: str) -> Item | None:
         """The item, read consistently.

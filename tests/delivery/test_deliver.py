@@ -7,15 +7,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
-from chalicelib.alerts import AlertKind
+from chalicelib.alerts import Alert, AlertKind
 from chalicelib.delivery.deliver import NotAllDelivered, Patience
+from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
-from chalicelib.delivery.queue import Queue
+from chalicelib.delivery.queue import MAX_BYTES, Queue
+from chalicelib.delivery.state import StateError, StateTable
+from chalicelib.destinations.ids import delivery_id
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
+    DEAD,
     QUEUE,
     OneInvocation,
     Recorder,
@@ -224,9 +229,13 @@ def test_a_defect_in_a_destination_is_a_dead_letter_and_holds_nobody_up(durable:
     assert "hook" not in reason
 
 
-def test_an_alert_over_the_queues_limit_is_cut_at_its_rules_and_sent_whole_from_the_table(durable: World) -> None:
+def four_thousand_rules() -> Alert:
     rules = tuple(rule(description="x" * 200, rule_id=f"sgr-{i:017x}") for i in range(4000))
-    whole = replace(thousand_rules(), changes=replace(thousand_rules().changes, added=rules))
+    return replace(thousand_rules(), changes=replace(thousand_rules().changes, added=rules))
+
+
+def test_an_alert_over_the_queues_limit_is_cut_at_its_rules_and_sent_whole_from_the_table(durable: World) -> None:
+    whole = four_thousand_rules()
     slack = Recorder("slack")
     durable.queue_for(whole, slack)
     body = json.loads(durable.receive()[0]["Body"])
@@ -236,6 +245,47 @@ def test_an_alert_over_the_queues_limit_is_cut_at_its_rules_and_sent_whole_from_
     assert "3,000 more rules: left out to fit into a queue message" in body["alert"]["unknowns"]
     durable.run(durable.function(slack))
     assert slack.sent == [whole]
+
+
+def test_a_kept_alert_of_two_pieces_is_sent_as_it_was_cut(durable: World) -> None:
+    slack = Recorder("slack")
+    durable.queue_for(four_thousand_rules(), slack)
+    (item,) = durable.made.table.query(f"kept#{four_thousand_rules().id}")
+    content = item["content"]
+    assert isinstance(content, bytes)
+    durable.made.table.put({**item, "content": content[:500] + content[400:]})
+    durable.run(durable.function(slack))
+    assert "left out to fit into a queue message" in slack.sent[0].unknowns[0]
+
+
+def test_a_dead_letter_with_its_reason_is_no_larger_than_sqs_takes(durable: World) -> None:
+    slack, alert = Recorder("slack", [lasting("ü" * 2_000)]), critical_open_ssh()
+    room = MAX_BYTES - 1_000 - len(encode(Delivery("", alert, durable.clock.now())))
+    durable.queue_for(replace(alert, summary=alert.summary + "x" * room), slack)
+    durable.run(durable.function(slack))
+    (letter,) = durable.receive(DEAD)
+    attributes = letter["MessageAttributes"].items()
+    told = sum(len(name) + len("String") + len(item["StringValue"].encode()) for name, item in attributes)
+    assert len(letter["Body"]) + told <= MAX_BYTES
+
+
+def test_a_queue_that_cannot_be_found_is_said_for_every_destination(durable: World) -> None:
+    gone = replace(durable.made.durable, queue=Queue(durable.made.queue._client, "none.fifo", sleep=lambda _: None))
+    outcomes = gone.deliver(critical_open_ssh(), [Recorder("slack"), Recorder("sns")], lambda: 60_000.0)
+    assert [(type(each), each.destination) for each in outcomes] == [(Undelivered, "slack"), (Undelivered, "sns")]
+
+
+def test_a_table_that_never_answers_is_not_waited_for_until_the_function_ends(durable: World) -> None:
+    class Silent:
+        def get_item(self, **_: object) -> None:
+            durable.clock.forward(10.0)
+            raise ConnectTimeoutError(endpoint_url="https://dynamodb.example.com")
+
+    began = durable.clock.now()
+    table = StateTable(Silent, "none", sleep=lambda _: None, clock=durable.clock.seconds)
+    with pytest.raises(StateError):
+        table.get("a", "b")
+    assert durable.clock.now() - began == timedelta(seconds=10)
 
 
 def test_two_functions_cannot_hold_the_same_delivery(durable: World) -> None:

@@ -192,6 +192,25 @@ def test_a_call_that_cloudtrail_knows_and_nobody_told_is_told_late_in_full(regio
     assert region.later() == Sweep(groups=2)
 
 
+def test_a_late_alert_that_could_not_be_told_is_told_by_the_next_sweep(region: Region, group: str) -> None:
+    region.trail.records = [region.open_ssh(group)]
+    region.sweep()
+    region.durable.clock.forward(GRACE.total_seconds())
+    failing = replace(region)
+
+    def refuse(alert: Alert) -> None:
+        region.durable.made.bursts.note(alert, "sent")  # that it is to be sent is noted before it is
+        raise RuntimeError(alert.id)
+
+    failing.tell = refuse  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            failing.sweep()
+    assert region.sweep() == Sweep(groups=2, late=1)
+    assert [alert.event.name for alert in region.told] == ["AuthorizeSecurityGroupIngress"]
+    assert region.sweep() == Sweep(groups=2)
+
+
 def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: str) -> None:
     record = region.open_ssh(group)
     region.tell(region.alert_of(record))

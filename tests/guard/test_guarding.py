@@ -125,6 +125,14 @@ def test_a_denied_attempt_stays_one_and_says_how_things_stand(guarded: Guarded) 
     assert alert["alarm_path"]["status"] == "pass"
 
 
+def test_what_a_failed_call_brought_to_light_is_announced_as_urgently_as_ever(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    failed = event("PutMetricAlarm", "monitoring", {"alarmName": "other"}, errorCode="ValidationError")
+    call, announced = guarded.tampered(failed)
+    assert (call["severity"], call["event"]["outcome"]) == ("info", "failed")
+    assert (announced["severity"], announced["title"]) == ("high", "The alarm path is broken")
+
+
 def test_an_audit_that_takes_too_long_does_not_hold_up_the_alert(guarded: Guarded) -> None:
     def slow() -> Audited:
         time.sleep(1.0)
@@ -212,6 +220,14 @@ def test_a_status_that_cannot_be_kept_is_told_too_often_rather_than_never(guarde
     with pytest.raises(MemoryUnavailable):
         guarded.scheduled()
     assert len(guarded.webhook.requests) == 1
+
+
+def test_a_recovery_is_told_though_what_was_before_could_not_be_read_at_first(guarded: Guarded) -> None:
+    guarded.kept.memory, guarded.kept.failing = Memory(Status.FAIL, NOW, PARTS), {"load"}
+    with pytest.raises(MemoryUnavailable):
+        guarded.scheduled()
+    guarded.kept.failing = set()
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again"]
 
 
 def test_an_unchanged_status_is_not_written_again(guarded: Guarded) -> None:
