@@ -17,7 +17,6 @@ from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
 from chalicelib.delivery.state import StateError, StateTable
-from chalicelib.destinations.ids import delivery_id
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,
