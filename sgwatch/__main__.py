@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
 import typer
+
+from sgwatch.aws_refusals import sdk_errors, sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,23 @@ def _ends_cleanly(function: Callable[..., None]) -> Callable[..., None]:
 
 def main() -> None:
     """Run the command line of this process."""
+    share_region(os.environ)
     try:
         build(sys.argv[1:])(prog_name="sgwatch")
     except KeyboardInterrupt:  # before the command itself began
         sys.exit(130)
+    except sdk_errors() as error:
+        typer.echo(f"sgwatch: {sentence(error)}", err=True)
+        sys.exit(2)
+
+
+def share_region(environ: MutableMapping[str, str]) -> None:
+    """Let AWS_REGION count where AWS_DEFAULT_REGION is not set, as the AWS CLI and the other SDKs do; boto3 ignores it.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
+    """
+    if region := environ.get("AWS_REGION"):
+        environ.setdefault("AWS_DEFAULT_REGION", region)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.bootstrap import aws_client
 from chalicelib.delivery.state import StateError
+from chalicelib.text import visible
+from sgwatch.aws_refusals import WAYS_OUT, sentence
 from sgwatch.durable_stack import StackError
 from sgwatch.durable_template import Place
 from sgwatch.terminal import refuse
@@ -36,14 +38,25 @@ def caller() -> str:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
-    """Ends the command with status 2 and a sentence where AWS refuses, or cannot be reached."""
+def refusals(stage: str) -> Iterator[None]:
+    """Ends the command with status 2 and a sentence where AWS refuses, cannot be reached or lacks the stage."""
     try:
         yield
-    except ClientError as error:
-        answer = error.response["Error"]
-        refuse(f"{error.operation_name}: {answer.get('Code')}: {answer.get('Message')}")
-    except BotoCoreError as error:
+    except (BotoCoreError, ClientError) as error:
+        text = sentence(error)
+        refuse(_not_set_up(stage) if any(code in text for code in _NOT_THERE) else text)
+    except StackError as error:
         refuse(str(error))
-    except (StackError, StateError) as error:
-        refuse(str(error))
+    except StateError as error:
+        reason = str(error).rpartition(": ")[2]
+        refuse(_not_set_up(stage) if reason in _NOT_THERE else WAYS_OUT.get(reason, str(error)))
+
+
+_NOT_THERE = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+
+
+def _not_set_up(stage: str) -> str:
+    return (
+        f"stage {visible(stage)} has no durable delivery in this account and region; "
+        f"sgwatch setup --stage {visible(stage)} makes it"
+    )

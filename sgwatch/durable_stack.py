@@ -12,6 +12,9 @@ from sgwatch.durable_template import TEMPLATE, Place
 CHANGE_SET = "sgwatch-setup"
 POLL_SECONDS = 2.0
 MOST_POLLS = 450
+# The status of a stack of which there is nothing but a change set that somebody may agree to.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+PLANNED = "REVIEW_IN_PROGRESS"
 # CloudFormation has no code for "nothing to do", only these sentences.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
@@ -43,13 +46,13 @@ class Stack:
             StackError: there can be none now.
         """
         status = self.status()
-        if status is not None and status.endswith("_IN_PROGRESS"):
+        creates = status in (None, PLANNED)
+        if not creates and str(status).endswith("_IN_PROGRESS"):
             raise StackError(f"the stack {self.place.stack} is {status}: wait for its end")
         if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
             raise StackError(
                 f"the stack {self.place.stack} could not be made once ({status}): delete it, then try again"
             )
-        creates = status in (None, "REVIEW_IN_PROGRESS")
         try:
             self._create(creates=creates)
         except self.client.exceptions.ClientError as error:

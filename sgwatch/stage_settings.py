@@ -12,6 +12,15 @@ class StageError(Exception):
     """The file or the stage is not there, or cannot be read; the text says which."""
 
 
+def check(path: Path, stage: str) -> None:
+    """Make sure that the file tells of the stage, before anything is made for it.
+
+    Raises:
+        StageError: it does not, or cannot be read.
+    """
+    _variables(_read(path), path, stage)
+
+
 def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[str, ...]:
     """Set these variables of a stage, or take away those that are None; gives the names of what changed.
 
@@ -19,10 +28,7 @@ def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[s
         StageError: that cannot be done.
     """
     document = _read(path)
-    stages = document.get("stages")
-    if not isinstance(stages, dict) or stage not in stages:
-        raise StageError(f"{path} has no stage {stage}")
-    present: dict[str, str] = stages[stage].setdefault("environment_variables", {})
+    present = _variables(document, path, stage)
     changed = tuple(name for name, value in variables.items() if present.get(name) != value)
     for name in changed:
         value = variables[name]
@@ -33,6 +39,15 @@ def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[s
     if changed:
         _write(path, document)
     return changed
+
+
+def _variables(document: Mapping[str, Any], path: Path, stage: str) -> dict[str, str]:
+    stages = document.get("stages")
+    if not isinstance(stages, dict) or stage not in stages:
+        there = f"it has {', '.join(stages)}" if isinstance(stages, dict) and stages else "it has none"
+        raise StageError(f'"{stage}" is not a stage of {path}; {there}')
+    variables: dict[str, str] = stages[stage].setdefault("environment_variables", {})
+    return variables
 
 
 def _read(path: Path) -> dict[str, Any]:

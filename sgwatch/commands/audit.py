@@ -22,6 +22,7 @@ from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import show
+from sgwatch.aws_refusals import sentence
 from sgwatch.stages import Deployed, StageError, deployed_stage
 
 EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
@@ -131,7 +132,9 @@ def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
     try:
         return auditor.document(datetime.now(UTC))
     except NotAudited as error:
-        raise UsageError(f"AWS does not say which account this is: {error}") from error
+        refused = error.__cause__
+        why = sentence(refused) if isinstance(refused, Exception) else str(error)
+        raise UsageError(f"AWS does not say which account this is: {why}") from error
 
 
 def _read(source: Path) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ def redrive(
 
     Exit status: 0 nothing waits any more, 1 something does (a dry run found it, or it cannot be sent), 2 AWS refused.
     """
-    with refusals():
+    with refusals(stage):
         status = run(place_of(stage), durable_access.client, destination, dry_run=dry_run)
     raise typer.Exit(status)
 

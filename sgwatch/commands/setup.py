@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from chalicelib.alarm_path.arns import parse_arn
 from sgwatch import durable_access
 from sgwatch.durable_access import Stage, place_of, refusals
 from sgwatch.durable_mending import deployed, differences
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import Place
-from sgwatch.stage_settings import StageError, wire
+from sgwatch.stage_settings import StageError, check, wire
 from sgwatch.terminal import note, refuse
 
 # What was made anew has settings of its own to be mended.
@@ -31,7 +32,14 @@ def setup(
     Run it before chalice deploy, and once more after it. Exit status: 0 everything is as it should be, 1 something
     remains to be done (it says what), 2 AWS refused or the stage is not there.
     """
-    with refusals():
+    topic = parse_arn(alarm_topic)
+    if alarm_topic and (topic is None or topic.service != "sns"):
+        refuse(f'--alarm-topic: "{alarm_topic}" is not the ARN of an SNS topic')
+    try:
+        check(CONFIG, stage)
+    except StageError as error:
+        refuse(str(error))
+    with refusals(stage):
         status = run(place_of(stage, alarm_topic), durable_access.client, CONFIG, yes=yes)
     raise typer.Exit(status)
 
@@ -61,6 +69,8 @@ def _update_stack(stack: Stack, *, yes: bool) -> bool:
         typer.echo(f"  {line}")
     if not _agreed("Make these changes?", yes=yes):
         stack.discard()
+        if plan.creates:
+            stack.delete()
         note("Nothing was changed.")
         return False
     stack.execute()

@@ -50,7 +50,7 @@ def add(
     if not reason.strip():
         refuse("--reason: say why")
     now = datetime.now(UTC).replace(microsecond=0)
-    with refusals():
+    with refusals(stage):
         who = author or caller()
         made = Silence(secrets.token_hex(4), when, who, reason, now, now + duration, critical_too)
         _silences(stage).add(made)
@@ -65,7 +65,7 @@ def show(
     stage: Stage = "prod",
 ) -> None:
     """List the silences with their author, reason, end and how many alerts they held back; or what one held back."""
-    with refusals():
+    with refusals(stage):
         silences = _silences(stage)
         if suppressed is not None:
             for item in silences.suppressed(suppressed):
@@ -81,7 +81,7 @@ def show(
 @app.command()
 def remove(silence_id: Annotated[str, typer.Argument(metavar="ID")], stage: Stage = "prod") -> None:
     """End a silence now. Exit status: 0 it has ended, 1 there is none of this id, 2 AWS refused."""
-    with refusals():
+    with refusals(stage):
         found = _silences(stage).remove(silence_id)
     if not found:
         typer.echo(f"There is no silence {visible(silence_id)}.", err=True)

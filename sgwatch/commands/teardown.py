@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from chalicelib.text import number_of
 from sgwatch import durable_access
 from sgwatch.commands.setup import CONFIG
 from sgwatch.durable_access import Stage, place_of, refusals
@@ -26,7 +27,7 @@ def teardown(
 
     Exit status: 0 they are gone, 1 something remains to be done first (it says what), 2 AWS refused.
     """
-    with refusals():
+    with refusals(stage):
         status = run(place_of(stage), durable_access.client, CONFIG, yes=yes)
     raise typer.Exit(status)
 
@@ -47,12 +48,16 @@ def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) 
         )
         _show(place, client("sqs"))
         return 1
+    stack = Stack(client("cloudformation"), place)
+    if stack.status() is None:
+        typer.echo(f"Stack {place.stack} is not there: nothing to remove.")
+        return 0
     waiting = _show(place, client("sqs"))
-    question = f"Lose these {waiting} messages and the state table for good?" if waiting else "Remove all of it?"
+    question = f"Lose {number_of(waiting, 'message')} and the state table for good?" if waiting else "Remove all of it?"
     if not (yes or typer.confirm(question)):
         note("Nothing was removed.")
         return 1
-    Stack(client("cloudformation"), place).delete()
+    stack.delete()
     typer.echo(f"Stack {place.stack} is gone.")
     return 0
 
@@ -62,7 +67,7 @@ def _show(place: Place, sqs: Any) -> int:
     total = 0
     for name in (place.queue, place.dead_letters, place.failed_events):
         count = _count(sqs, name)
-        typer.echo(f"  {name}: {'not there' if count is None else f'{count} messages'}")
+        typer.echo(f"  {name}: {'not there' if count is None else number_of(count, 'message')}")
         total += count or 0
     return total
 

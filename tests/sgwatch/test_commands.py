@@ -18,7 +18,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sgwatch.__main__ import COMMANDS
+from sgwatch.__main__ import COMMANDS, share_region
 from tests.support.receiver import Answer, receiver
 
 ROOT = Path(__file__).parents[2]
@@ -303,3 +303,33 @@ def test_every_command_has_help(command: Any) -> None:
     done = sgwatch(command.name, "--help")
     assert done.returncode == 0
     assert f"Usage: sgwatch {command.name}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "said"),
+    [
+        (["audit"], {"AWS_REGION": "eu-west-1"}, "there are no AWS credentials: set AWS_PROFILE"),
+        (["repair"], {}, "no region: set AWS_REGION"),
+        (["audit"], {"AWS_PROFILE": "nosuch"}, "The config profile (nosuch) could not be found"),
+        (["redrive"], {"AWS_REGION": "eu-west-1"}, "there are no AWS credentials"),
+        (["silence", "list"], {"AWS_REGION": "eu-west-1"}, "there are no AWS credentials"),
+        (["silence", "list"], {}, "no region: set AWS_REGION"),
+    ],
+)
+def test_without_access_to_aws_a_sentence_says_what_to_set(
+    words: list[str], environ: dict[str, str], said: str
+) -> None:
+    done = sgwatch(*words, stdin=b"", AWS_EC2_METADATA_DISABLED="true", **environ)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("sgwatch: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_region_of_the_aws_cli_is_taken_where_the_sdk_names_none() -> None:
+    both = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    alone = {"AWS_REGION": "eu-west-1"}
+    for environ in (both, alone):
+        share_region(environ)
+    assert both["AWS_DEFAULT_REGION"] == "us-east-1"
+    assert alone["AWS_DEFAULT_REGION"] == "eu-west-1"

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+import typer
 from moto import mock_aws
 from typer.testing import CliRunner
 
@@ -185,6 +186,48 @@ def test_setup_that_is_not_agreed_to_changes_nothing(
     assert setup.run(PLACE, client, config, yes=False) == 1
     assert client("sqs").list_queues().get("QueueUrls", []) == []
     assert config.read_text() == before
+    assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
+
+
+def test_a_change_set_that_somebody_left_behind_is_no_obstacle(client: Client) -> None:
+    Stack(client("cloudformation"), PLACE).plan()
+    client("cloudformation").delete_change_set(StackName=PLACE.stack, ChangeSetName="sgwatch-setup")
+    assert Stack(client("cloudformation"), PLACE).status() == "REVIEW_IN_PROGRESS"
+    assert Stack(client("cloudformation"), PLACE).plan().creates
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--stage", "nope"), '"nope" is not a stage of .chalice/config.json; it has dev, prod'),
+        (("--alarm-topic", "on-call"), '--alarm-topic: "on-call" is not the ARN of an SNS topic'),
+    ],
+)
+def test_setup_makes_nothing_for_a_stage_or_a_topic_that_cannot_be(
+    client: Client, options: tuple[str, str], said: str
+) -> None:
+    program = typer.Typer()
+    program.command()(setup.setup)
+    done = CliRunner().invoke(program, ["--yes", *options])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_there_is_nothing_to_tear_down_twice(client: Client, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert teardown.run(PLACE, client, config, yes=False) == 0
+    assert capsys.readouterr().out == "Stack sgwatch-dev-durable is not there: nothing to remove.\n"
+
+
+def test_a_stage_without_durable_delivery_is_told_how_to_get_it(client: Client) -> None:
+    program = typer.Typer()
+    program.command()(redrive.redrive)
+    for done in (
+        CliRunner().invoke(program, ["--stage", "dev"]),
+        CliRunner().invoke(silence, ["list", "--stage", "dev"]),
+    ):
+        assert done.exit_code == 2
+        assert "stage dev has no durable delivery in this account and region; sgwatch setup --stage dev" in done.stderr
 
 
 class RollingBack:
@@ -231,7 +274,7 @@ def test_teardown_waits_for_the_function_to_go_and_shows_what_is_left(
     bury(client, "slack", 1)
     capsys.readouterr()
     assert teardown.run(PLACE, client, config, yes=True) == 1
-    assert "sgwatch-dev-undelivered.fifo: 1 messages" in capsys.readouterr().out
+    assert "sgwatch-dev-undelivered.fifo: 1 message" in capsys.readouterr().out
     assert "DELIVERY_QUEUE" not in config.read_text()
     client("lambda").delete_function(FunctionName=PLACE.function("deliver"))
     assert teardown.run(PLACE, client, config, yes=True) == 0
