@@ -1,4 +1,4 @@
-"""Security group rules as AWS writes them: read from CloudTrail's shapes, rendered for the API.
+"""Security group rules as AWS writes them, read from CloudTrail's shapes.
 
 CloudTrail wraps lists in ``{"items": […]}``, writes an empty one as ``{}``, and spells the same field
 ``cidrIp`` or ``CidrIp`` depending on the call. What cannot be read is a problem in words, never a guess.
@@ -127,11 +127,6 @@ def read_tags(value: object) -> Tags | None:
         return None
     pairs = ((text(field(mapping(item), "key")), text(field(mapping(item), "value"))) for item in items(value))
     return tuple((key, content or "") for key, content in pairs if key)
-
-
-def to_ip_permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
-    """The rules as IpPermissions of the EC2 API, one for each, so that nothing is merged away."""
-    return [_to_ip_permission(rule) for rule in rules]
 
 
 def _read_ip_permission(permission: object, direction: Direction | None, gathered: _Gathered) -> None:
@@ -281,29 +276,3 @@ def _shown(value: object) -> str:
     except RecursionError:
         return "nested too deeply to show"
     return shown if len(shown) <= 80 else shown[:77] + "…"
-
-
-def _ports_of(rule: SecurityGroupRule) -> dict[str, int]:
-    low, high = rule.ports
-    return {key: port for key, port in (("FromPort", low), ("ToPort", high)) if port is not None}
-
-
-def _to_ip_permission(rule: SecurityGroupRule) -> dict[str, Any]:
-    peer: dict[str, Any] = {}
-    if rule.peer.type is PeerType.SECURITY_GROUP:
-        peer["GroupId" if rule.peer.value.startswith("sg-") else "GroupName"] = rule.peer.value
-        if rule.peer.account_id:
-            peer["UserId"] = rule.peer.account_id
-        if rule.peer.vpc_id:
-            peer["VpcId"] = rule.peer.vpc_id
-        where = "UserIdGroupPairs"
-    else:
-        where, key = {
-            PeerType.IPV4: ("IpRanges", "CidrIp"),
-            PeerType.IPV6: ("Ipv6Ranges", "CidrIpv6"),
-            PeerType.PREFIX_LIST: ("PrefixListIds", "PrefixListId"),
-        }[rule.peer.type]
-        peer[key] = rule.peer.value
-    if rule.description is not None:
-        peer["Description"] = rule.description
-    return {"IpProtocol": rule.protocol, **_ports_of(rule), where: [peer]}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chalicelib.changes import Change
-from chalicelib.rule_wire import to_ip_permissions
+from chalicelib.ip_permissions import to_ip_permissions
 from chalicelib.rules import Direction, SecurityGroupRule, Tags
 
 _ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")

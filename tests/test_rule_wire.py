@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.rule_wire import read_flat_permission, read_ip_permissions, read_rule_set, to_ip_permissions
+from chalicelib.ip_permissions import to_ip_permissions
+from chalicelib.rule_wire import read_flat_permission, read_ip_permissions, read_rule_set
 from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
 from tests.support.records import LIST_ID, OTHER_ACCOUNT, PEER_ID, RULE_ID, VPC_ID, items, permission, stored
 from tests.support.strategies import rules

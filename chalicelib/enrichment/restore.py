@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib.catalog import EventGroup
 from chalicelib.changes import Attachment, Change
 from chalicelib.enrichment.known import GroupInfo
-from chalicelib.rule_wire import to_ip_permissions
+from chalicelib.ip_permissions import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
 from chalicelib.undo import NOTHING_TO_UNDO, REGION, Undo, authorization, command, portions, undo
 

@@ -15,7 +15,7 @@ from chalicelib.alerts import Alert, Changes
 from chalicelib.enrichment.enricher import TAGS_NOT_SEEN
 from chalicelib.enrichment.restore import rule_request
 from chalicelib.enrichment.wire import read_live_rules
-from chalicelib.rule_wire import to_ip_permissions
+from chalicelib.ip_permissions import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, RuleDiff, SecurityGroupRule
 from chalicelib.undo import authorization, portions
 from localcloud.cloud import LocalCloud
