@@ -20,6 +20,8 @@ from rich.text import Text
 from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running
+from sgwatch.stage_settings import CONFIG, StageError, check
+from sgwatch.terminal import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,10 +55,13 @@ def local(
         return
     console = Console(stderr=True)
     try:
+        check(CONFIG, stage)
         with ended_by_signals():
             _run(console, port, stage, record, open_page=open_page)
     except Interrupted:
         console.print("Stopped; nothing is left behind.")
+    except StageError as error:
+        refuse(str(error))
     except DeployError as error:
         console.print(f"chalice deploy failed:\n{error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error
