@@ -44,7 +44,9 @@ LOG_GROUPS = "/aws/lambda/"
 @app.callback()
 def local(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port of the AWS endpoint; the page has the next one.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_534, help="Port of the AWS endpoint; the page has the next one.")
+    ] = DEFAULT_PORT,
     stage: Annotated[str, typer.Option(help="The stage of .chalice/config.json to deploy.")] = "dev",
     record: Annotated[Path | None, typer.Option(help="Write CloudTrail records to this file, as JSON Lines.")] = None,
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from chalicelib.alarm_path.clients import client_factory
 from chalicelib.alarm_path.repair import COST_NOTE, Plan, Subscriber, apply, plan
 from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.text import visible
 from sgwatch.audit_text import show
 from sgwatch.commands.audit import EXIT_STATUS, UsageError, gather_from_aws, judge_snapshot
 from sgwatch.terminal import console, read_in_part
@@ -43,6 +45,8 @@ def subscriber_of(email: str | None, https: str | None) -> Subscriber | None:
         raise UsageError("--email and --https: one at a time; run repair again for the other")
     if https and not https.startswith("https://"):
         raise UsageError("--https: the URL does not start with https://")
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise UsageError(f'--email: "{visible(email)}" is not an e-mail address')
     if email:
         return Subscriber("email", email)
     return Subscriber("https", https) if https else None

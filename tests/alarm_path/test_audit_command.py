@@ -168,6 +168,8 @@ def test_who_is_to_be_told_is_one_at_a_time() -> None:
         subscriber_of("a@example.com", "https://example.com")
     with pytest.raises(UsageError):
         subscriber_of(None, "http://example.com")
+    with pytest.raises(UsageError, match='--email: "security" is not an e-mail address'):
+        subscriber_of("security", None)
 
 
 def test_judging_a_file_does_not_load_the_aws_sdk(snapshot_file: Path) -> None:

@@ -76,3 +76,26 @@ def test_a_stage_that_is_not_there_is_named_with_those_that_are(command: str) ->
     done = sgwatch([command, "--stage", "nope"])
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr == b'sgwatch: "nope" is not a stage of .chalice/config.json; it has dev, prod\n'
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no file here that root may not read")
+@pytest.mark.parametrize("words", [["undo"], ["explain"], ["pattern", "", "--test"], ["audit", "--from"]])
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(words: list[str]) -> None:
+    path = "/proc/self/mem"  # there, and no user may read its beginning
+    done = sgwatch([*words, path])
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"{path}: cannot be read: ".encode() in done.stderr
+    assert b"Errno" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_port_that_no_server_can_have_is_a_usage_error() -> None:
+    done = sgwatch(["local", "--port", "65535"])  # the page has the next one
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"'--port'" in done.stderr
+
+
+def test_an_event_that_cannot_be_looked_for_says_what_to_set() -> None:
+    done = sgwatch(["undo", "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10"])
+    assert done.returncode == 2
+    assert b"the state table did not tell: no region: set AWS_REGION or AWS_DEFAULT_REGION\n" in done.stderr
