@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from chalicelib.bootstrap import Clients, assemble, aws_client, group_snapshots
-from chalicelib.delivery.bursts import Bursts, follow_up
+from chalicelib.delivery.bursts import Bursts, follow_ups
 from chalicelib.delivery.deliver import DeliverFunction, Invocation, Patience
 from chalicelib.delivery.digest import Digest
 from chalicelib.delivery.direct import Undelivered
@@ -102,10 +102,11 @@ def tell_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: A
         own = [alert for alert, wanted in wanting if route.destination in wanted]
         if not own:
             continue
-        alert = follow_up(own, message.window)
-        for outcome in made.durable.deliver(alert, [route.destination], invocation.remaining_ms):
-            if isinstance(outcome, Undelivered):
-                raise QueueError(outcome.reason)
+        for alert in follow_ups(own, message.window):
+            for outcome in made.durable.deliver(alert, [route.destination], invocation.remaining_ms):
+                if isinstance(outcome, Undelivered):
+                    raise QueueError(outcome.reason)
+            alerts.keep(alert, alerts.log)
 
 
 @cache

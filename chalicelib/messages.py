@@ -94,7 +94,7 @@ def _undo(alert: Alert, room: int) -> Iterator[str]:
         return
     body = "\n".join(f"  {command}" for command in undo.commands)
     hidden = unshowable(undo, {}) or ("it is too long for this message" if _size(body) > room else None)
-    shown = wrap(undo_elsewhere(undo, hidden), indent="  ", first="  ") if hidden else body
+    shown = wrap(undo_elsewhere(alert, hidden), indent="  ", first="  ") if hidden else body
     yield "\n".join(["Undo", *([wrap(reason, indent="  ", first="  ")] if reason else []), shown])
 
 

@@ -7,7 +7,7 @@ again is decided the same way. That note also says, to the reconciliation, that 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,12 +17,17 @@ from chalicelib.delivery.kept import pack, unpack
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.delivery.state import Item, StateTable, check, put_write
 from chalicelib.destinations.ids import delivery_id
-from chalicelib.text import number_of
+from chalicelib.text import clip, number_of
 
 KEPT = timedelta(days=30)
 # Two functions that meet at the same burst make one of them look again.
 ROUNDS = 10
 SENT, FOLDED, SUPPRESSED = "sent", "folded", "suppressed"
+# How many groups one alert names, and how many it names in full: by their name and id.
+NAMED = 200
+NAMED_IN_FULL = 20
+# A message shows at most 500 characters of an exposure's reason.
+LONGEST_REASON = 450
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +157,27 @@ class Bursts:
         return int((self.now() + KEPT).timestamp())
 
 
-def follow_up(folded: Sequence[Alert], window: str) -> Alert:
-    """One alert for what was folded: counts the changes, and names every group once, the worst first."""
+def follow_ups(folded: Sequence[Alert], window: str) -> list[Alert]:
+    """The alerts for what was folded: they count the changes and name every group once, the worst first.
+
+    One alert holds as many groups as a Slack message has room to name; nearly every burst is one.
+    """
     if len(folded) == 1:
-        return folded[0]
-    groups = _by_group(folded)
-    exposures = sorted((_of_group(name, alerts) for name, alerts in groups.items()), key=lambda e: -e.severity.rank)
+        return list(folded)
+    groups = sorted(_by_group(folded).items(), key=lambda item: -_worst(item[1]).severity.rank)
+    return [_follow_up(groups[at : at + NAMED], window) for at in range(0, len(groups), NAMED)]
+
+
+def _follow_up(groups: Sequence[tuple[str, list[Alert]]], window: str) -> Alert:
+    folded = [alert for _, alerts in groups for alert in alerts]
+    exposures = tuple(_exposures(groups))
     last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))
     who = last.principal.name if last.principal else "somebody"
     count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
+    # Destinations with other filters get other changes, and so another alert.
+    told = hashlib.sha256("\n".join([window, *sorted(map(delivery_id, folded))]).encode()).hexdigest()[:32]
     return Alert(
-        id=f"burst-{window}",
+        id=f"burst-{told}",
         kind=AlertKind.SECURITY_GROUP_CHANGE,
         severity=exposures[0].severity,
         title=f"{count} by {who}",
@@ -171,26 +186,50 @@ def follow_up(folded: Sequence[Alert], window: str) -> Alert:
         account=last.account if len({alert.account for alert in folded}) == 1 else Account(None),
         region=last.region if len({alert.region for alert in folded}) == 1 else None,
         principal=last.principal,
-        exposures=tuple(exposures),
+        exposures=exposures,
         undo=_undo(folded),
         unknowns=tuple(dict.fromkeys(sentence for alert in folded for sentence in alert.unknowns))[:50],
     )
 
 
 def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
+    """The changes of each group, by its id; by its name where that is all there is."""
     groups: dict[str, list[Alert]] = {}
     for alert in folded:
         group = alert.security_group
-        named = [part for part in (group.name, group.id and f"({group.id})") if part] if group else []
-        groups.setdefault(" ".join(named) or "an unnamed group", []).append(alert)
+        groups.setdefault((group and (group.id or group.name)) or "an unnamed group", []).append(alert)
     return groups
 
 
-def _of_group(name: str, alerts: Sequence[Alert]) -> Exposure:
-    worst = max(alerts, key=lambda alert: alert.severity.rank)
-    controls = dict.fromkeys(control for alert in alerts for each in alert.exposures for control in each.controls)
-    reason = worst.exposures[0].reason if worst.exposures else str(worst.event.name or "changed")
-    return Exposure(worst.severity, f"{name}: {number_of(len(alerts), 'change')}; {reason}", tuple(controls))
+def _worst(alerts: Iterable[Alert]) -> Alert:
+    return max(alerts, key=lambda alert: alert.severity.rank)
+
+
+def _exposures(groups: Sequence[tuple[str, list[Alert]]]) -> Iterator[Exposure]:
+    """Groups to which the same happened are named in one exposure, as many as its reason may be long."""
+    alike: dict[tuple[Severity, str, tuple[str, ...]], list[str]] = {}
+    for key, alerts in groups:
+        worst = _worst(alerts)
+        controls = dict.fromkeys(control for alert in alerts for each in alert.exposures for control in each.controls)
+        reason = worst.exposures[0].reason if worst.exposures else str(worst.event.name or "changed")
+        names = {alert.security_group.name for alert in alerts if alert.security_group} - {None, key}
+        # Names take the room of ids: they are left out where there are many groups.
+        name = f"{min(map(str, names))} ({key})" if names and len(groups) <= NAMED_IN_FULL else key
+        count = f" ({number_of(len(alerts), 'change')})" if len(alerts) > 1 else ""
+        alike.setdefault((worst.severity, clip(reason, 200)[0], tuple(controls)), []).append(name + count)
+    for (severity, reason, broken), named in alike.items():
+        for line in _lines(named, LONGEST_REASON - len(reason) - 2):
+            yield Exposure(severity, f"{line}: {reason}", broken)
+
+
+def _lines(names: Iterable[str], room: int) -> Iterator[str]:
+    line = ""
+    for name in names:
+        if line and len(line) + len(name) + 2 > room:
+            yield line
+            line = ""
+        line = f"{line}, {name}" if line else name
+    yield line
 
 
 def _undo(folded: Sequence[Alert]) -> Undo:

@@ -16,6 +16,7 @@ from chalicelib.alerts import Alert, Severity
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http import HttpDoor, HttpResponse, error_for, is_success
 from chalicelib.destinations.slack_markup import (
+    MAX_TEXT,
     Block,
     button,
     code,
@@ -85,7 +86,8 @@ def payload(alert: Alert) -> dict[str, Any]:
     # What is written first has the first claim on the room that is left.
     for name, build, most in (
         ("unknowns", _unknowns, 600),
-        ("why", _why, 1_100),
+        # Without rules to show, the reasons say what happened: of a burst, they name its groups.
+        ("why", _why, 1_100 if rule_count(alert.changes) else 6_000),
         ("diff", _diff, 2_900),
         ("undo", _undo, 2_900),
     ):
@@ -193,7 +195,11 @@ def _list(title: str, items: list[str], room: int) -> Iterator[Block]:
     each = max(room // 3, 60)
     shown = fit((f"• {clip(mute(item), each, weight)[0]}" for item in items), room - 80, weight)
     left = len(items) - len(shown)
-    yield section(plain("\n".join([title, *shown, *([f"… and {left:,} more"] if left else [])]), room))
+    lines = [title, *shown, *([f"… and {left:,} more"] if left else [])]
+    while lines:
+        paragraph = fit(lines, MAX_TEXT, weight) or lines[:1]
+        yield section(plain("\n".join(paragraph), MAX_TEXT))
+        lines = lines[len(paragraph) :]
 
 
 def _undo(alert: Alert, room: int) -> Iterator[Block]:
@@ -209,7 +215,7 @@ def _undo(alert: Alert, room: int) -> Iterator[Block]:
     if not hidden and size > room - 260:
         hidden = f"too long for Slack ({size:,} characters)"
     if hidden:
-        yield section(plain(f"Undo: {undo_elsewhere(undo, hidden)}", max(room, 200)))
+        yield section(plain(f"Undo: {undo_elsewhere(alert, hidden)}", max(room, 200)))
         return
     yield section(mrkdwn("\n".join(["*Undo*", *note, code_block(undo.commands)])))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Alert, AlertKind, Severity
-from chalicelib.delivery.bursts import follow_up
+from chalicelib.alerts import Alert, AlertKind, Exposure, Severity
+from chalicelib.delivery.bursts import follow_ups
 from chalicelib.delivery.envelope import BurstEnd, read
 from chalicelib.delivery.queue import Queue, QueueError
+from chalicelib.destinations.slack import payload
+from chalicelib.messages import plain_text
 from tests.support.alerts import ALICE, critical_open_ssh, revoke, trial
 from tests.support.durable import World, numbered
 
@@ -42,11 +46,53 @@ def test_two_hundred_changes_are_told_with_every_group_named_exactly_once(durabl
             at_once.append(change(number))
         durable.clock.forward(0.1)
     (end,) = ends(durable)
-    told = follow_up(bursts.end(end.burst, end.window), end.window)
+    (told,) = follow_ups(bursts.end(end.burst, end.window), end.window)
     assert at_once == [change(0)]
     assert told.title == "199 more changes of 199 security groups by alice@example.com"
-    named = [exposure.reason.split("(")[1].split(")")[0] for exposure in told.exposures]
-    assert sorted(named) == [f"sg-{number:05d}" for number in range(1, 200)]
+    assert named(exposure.reason for exposure in told.exposures) == [f"sg-{number:05d}" for number in range(1, 200)]
+
+
+def named(texts: Iterable[str]) -> list[str]:
+    """Every group that is named, as often as it is, in order."""
+    return sorted(re.findall(r"sg-[0-9a-f]+", " ".join(texts)))
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_slack_message_names_each_of_two_hundred_groups_once(alike: bool) -> None:
+    ids = [f"sg-{number:017x}" for number in range(199)]
+    folded = [change(number, group) for number, group in enumerate(ids)]
+    if not alike:
+        folded = [
+            replace(alert, exposures=(Exposure(alert.severity, f"Good news of kind {number % 20}."),))
+            for number, alert in enumerate(folded)
+        ]
+    (told,) = follow_ups(folded, "w")
+    sections = [
+        block["text"]["text"] for block in payload(told)["blocks"] if block["type"] == "section" and "text" in block
+    ]
+    assert named(text for text in sections if "Undo" not in text) == ids
+    assert named([plain_text(told).partition("\nUndo")[0]]) == ids
+
+
+def test_more_groups_than_one_message_can_name_are_told_in_several() -> None:
+    ids = [f"sg-{number:017x}" for number in range(450)]
+    told = follow_ups([change(number, group) for number, group in enumerate(ids)], "w")
+    assert [alert.title.split(" by ")[0] for alert in told] == [
+        "200 more changes of 200 security groups",
+        "200 more changes of 200 security groups",
+        "50 more changes of 50 security groups",
+    ]
+    assert named(exposure.reason for alert in told for exposure in alert.exposures) == ids
+    assert len({alert.id for alert in told}) == 3
+
+
+def test_a_group_that_changed_several_times_is_named_once_with_its_worst_change() -> None:
+    worse = replace(change(2, "sg-1"), severity=Severity.HIGH, exposures=(Exposure(Severity.HIGH, "Opened."),))
+    (told,) = follow_ups([change(1, "sg-1"), worse, change(3, "sg-3")], "w")
+    assert [exposure.reason for exposure in told.exposures] == [
+        "name-of-sg-1 (sg-1) (2 changes): Opened.",
+        f"name-of-sg-3 (sg-3): {change(3).exposures[0].reason}",
+    ]
 
 
 def test_critical_alerts_are_never_folded(durable: World) -> None:
@@ -102,7 +148,8 @@ def test_the_same_end_twice_tells_the_same(durable: World) -> None:
     for number in range(3):
         bursts.admit(change(number))
     (end,) = ends(durable)
-    once, again = (follow_up(bursts.end(end.burst, end.window), end.window) for _ in range(2))
+    once, again = (follow_ups(bursts.end(end.burst, end.window), end.window) for _ in range(2))
+    assert len(once) == 1
     assert once == again
 
 
@@ -111,12 +158,12 @@ def test_one_folded_change_is_told_as_itself(durable: World) -> None:
     bursts.admit(change(0))
     bursts.admit(change(1))
     (end,) = ends(durable)
-    assert follow_up(bursts.end(end.burst, end.window), end.window) == change(1)
+    assert follow_ups(bursts.end(end.burst, end.window), end.window) == [change(1)]
 
 
 def test_a_follow_up_has_the_worst_severity_first_and_undoes_the_last_change_first() -> None:
     high = change(2, severity=Severity.HIGH)
-    told = follow_up([change(1), high], "w")
+    (told,) = follow_ups([change(1), high], "w")
     assert told.severity is Severity.HIGH
     assert told.exposures[0].reason.startswith("name-of-sg-00002")
     assert told.undo.commands is not None
