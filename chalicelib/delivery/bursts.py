@@ -178,12 +178,21 @@ def follow_up(folded: Sequence[Alert], window: str) -> Alert:
 
 
 def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
-    groups: dict[str, list[Alert]] = {}
+    """What was done to each group, under what the group is called: its id first, which no list cuts off."""
+    groups: dict[str | None, list[Alert]] = {}
     for alert in folded:
         group = alert.security_group
-        named = [part for part in (group.name, group.id and f"({group.id})") if part] if group else []
-        groups.setdefault(" ".join(named) or "an unnamed group", []).append(alert)
-    return groups
+        groups.setdefault((group.id or group.name) if group else None, []).append(alert)
+    return {_called(key, alerts): alerts for key, alerts in groups.items()}
+
+
+def _called(key: str | None, alerts: Iterable[Alert]) -> str:
+    if key is None:
+        return "an unnamed group"
+    names = (alert.security_group.name for alert in alerts if alert.security_group and alert.security_group.name)
+    name = next(names, key)
+    # What stands before the first colon is the group, whatever it is called (see message_parts.in_brief).
+    return (key if name == key else f"{key} ({name})").replace(": ", ":")
 
 
 def _of_group(name: str, alerts: Sequence[Alert]) -> Exposure:
