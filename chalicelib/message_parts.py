@@ -149,6 +149,11 @@ def reasons(alert: Alert) -> Iterator[str]:
             yield sentence
 
 
+def in_brief(sentence: str) -> str:
+    """What a sentence of ``reasons`` is about: in the alert of a burst, the group that it names."""
+    return sentence.partition(": ")[0]
+
+
 def facts(alert: Alert) -> Iterator[Fact]:
     """Who, from where, in which account, which group; only what is known."""
     if alert.principal:

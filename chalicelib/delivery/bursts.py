@@ -7,7 +7,7 @@ again is decided the same way. That note also says, to the reconciliation, that 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,17 +17,14 @@ from chalicelib.delivery.kept import pack, unpack
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.delivery.state import Item, StateTable, check, put_write
 from chalicelib.destinations.ids import delivery_id
-from chalicelib.text import clip, number_of
+from chalicelib.text import number_of
 
 KEPT = timedelta(days=30)
 # Two functions that meet at the same burst make one of them look again.
 ROUNDS = 10
 SENT, FOLDED, SUPPRESSED = "sent", "folded", "suppressed"
-# How many groups one alert names, and how many it names in full: by their name and id.
-NAMED = 200
-NAMED_IN_FULL = 20
-# A message shows at most 500 characters of an exposure's reason.
-LONGEST_REASON = 450
+# How many groups one alert names: Slack has room for some 300.
+NAMED = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +157,7 @@ class Bursts:
 def follow_ups(folded: Sequence[Alert], window: str) -> list[Alert]:
     """The alerts for what was folded: they count the changes and name every group once, the worst first.
 
-    One alert holds as many groups as a Slack message has room to name; nearly every burst is one.
+    Nearly always it is one; what a message of any destination has no room to name goes into another.
     """
     if len(folded) == 1:
         return list(folded)
@@ -170,7 +167,7 @@ def follow_ups(folded: Sequence[Alert], window: str) -> list[Alert]:
 
 def _follow_up(groups: Sequence[tuple[str, list[Alert]]], window: str) -> Alert:
     folded = [alert for _, alerts in groups for alert in alerts]
-    exposures = tuple(_exposures(groups))
+    exposures = tuple(_of_group(name, alerts) for name, alerts in groups)
     last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))
     who = last.principal.name if last.principal else "somebody"
     count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
@@ -193,43 +190,32 @@ def _follow_up(groups: Sequence[tuple[str, list[Alert]]], window: str) -> Alert:
 
 
 def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
-    """The changes of each group, by its id; by its name where that is all there is."""
-    groups: dict[str, list[Alert]] = {}
+    """What was done to each group, under what the group is called: its id first, which no list cuts off."""
+    groups: dict[str | None, list[Alert]] = {}
     for alert in folded:
         group = alert.security_group
-        groups.setdefault((group and (group.id or group.name)) or "an unnamed group", []).append(alert)
-    return groups
+        groups.setdefault((group.id or group.name) if group else None, []).append(alert)
+    return {_called(key, alerts): alerts for key, alerts in groups.items()}
+
+
+def _called(key: str | None, alerts: Iterable[Alert]) -> str:
+    if key is None:
+        return "an unnamed group"
+    names = (alert.security_group.name for alert in alerts if alert.security_group and alert.security_group.name)
+    name = next(names, key)
+    # What stands before the first colon is the group, whatever it is called (see message_parts.in_brief).
+    return (key if name == key else f"{key} ({name})").replace(": ", ":")
 
 
 def _worst(alerts: Iterable[Alert]) -> Alert:
     return max(alerts, key=lambda alert: alert.severity.rank)
 
 
-def _exposures(groups: Sequence[tuple[str, list[Alert]]]) -> Iterator[Exposure]:
-    """Groups to which the same happened are named in one exposure, as many as its reason may be long."""
-    alike: dict[tuple[Severity, str, tuple[str, ...]], list[str]] = {}
-    for key, alerts in groups:
-        worst = _worst(alerts)
-        controls = dict.fromkeys(control for alert in alerts for each in alert.exposures for control in each.controls)
-        reason = worst.exposures[0].reason if worst.exposures else str(worst.event.name or "changed")
-        names = {alert.security_group.name for alert in alerts if alert.security_group} - {None, key}
-        # Names take the room of ids: they are left out where there are many groups.
-        name = f"{min(map(str, names))} ({key})" if names and len(groups) <= NAMED_IN_FULL else key
-        count = f" ({number_of(len(alerts), 'change')})" if len(alerts) > 1 else ""
-        alike.setdefault((worst.severity, clip(reason, 200)[0], tuple(controls)), []).append(name + count)
-    for (severity, reason, broken), named in alike.items():
-        for line in _lines(named, LONGEST_REASON - len(reason) - 2):
-            yield Exposure(severity, f"{line}: {reason}", broken)
-
-
-def _lines(names: Iterable[str], room: int) -> Iterator[str]:
-    line = ""
-    for name in names:
-        if line and len(line) + len(name) + 2 > room:
-            yield line
-            line = ""
-        line = f"{line}, {name}" if line else name
-    yield line
+def _of_group(name: str, alerts: Sequence[Alert]) -> Exposure:
+    worst = _worst(alerts)
+    controls = dict.fromkeys(control for alert in alerts for each in alert.exposures for control in each.controls)
+    reason = worst.exposures[0].reason if worst.exposures else str(worst.event.name or "changed")
+    return Exposure(worst.severity, f"{name}: {number_of(len(alerts), 'change')}; {reason}", tuple(controls))
 
 
 def _undo(folded: Sequence[Alert]) -> Undo:
