@@ -9,6 +9,7 @@ import signal
 import threading
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from localcloud.deploy import Deployed, deploy
 from localcloud.receivers.webhook import SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping
     from types import FrameType
 
 
@@ -27,6 +28,23 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 class Interrupted(BaseException):
     """Somebody asked the session to end. Not an Exception, so that nothing takes it for a fault."""
+
+
+def stand_apart(environ: MutableMapping[str, str]) -> tuple[str, ...]:
+    """Take the caller's AWS settings out of this environment, and loopback out of their proxy's hands.
+
+    Returns what a shell has to be told for the same, so that its AWS clients reach the local cloud.
+    """
+    strays = [name for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE") if name in environ]
+    for name in [name for name in environ if name.startswith("AWS_")]:
+        del environ[name]
+    told = [f"unset {' '.join(strays)}"] if strays else []
+    if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environ):
+        # Of the two spellings the small one counts. https://docs.python.org/3/library/urllib.request.html
+        there = environ.get("no_proxy") or environ.get("NO_PROXY")
+        environ["no_proxy"] = ",".join(filter(None, (there, "127.0.0.1", "localhost")))
+        told.append(f"export no_proxy={quote(environ['no_proxy'])}")
+    return tuple(told)
 
 
 def variables_of(cloud: LocalCloud) -> dict[str, str]:

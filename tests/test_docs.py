@@ -15,6 +15,7 @@ from typer.models import OptionInfo
 from chalicelib.catalog import EVENTS, MENDING, EventGroup, WatchedEvent
 from chalicelib.destinations.slack import payload
 from chalicelib.judgement import alert_of
+from chalicelib.settings_fields import Field
 from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS
 from sgwatch.__main__ import COMMANDS, Command
 from sgwatch.commands.explain import WHEN
@@ -62,6 +63,14 @@ def test_options_are_found() -> None:
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_every_setting_is_in_the_page_of_settings(setting: str) -> None:
     assert f"| `{setting}` |" in (DOCS / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("item", [*GLOBALS, *EVERY_DESTINATION], ids=lambda item: item.name)
+def test_every_default_is_as_the_page_says(item: Field) -> None:
+    (row,) = [
+        line for line in (DOCS / "settings.md").read_text().splitlines() if re.match(rf"\| `…?_?{item.name}` ", line)
+    ]
+    assert row.split("|")[-2].strip() == (f"`{item.default}`" if item.default else "")
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import time
 import warnings
@@ -25,7 +26,7 @@ from localcloud.baseline import ONCALL, make_alarm_path
 from localcloud.callers import PARTITION
 from localcloud.cloud import LocalCloud
 from localcloud.deploy import DeployError
-from localcloud.session import Interrupted, ended_by_signals, running, variables_of
+from localcloud.session import Interrupted, ended_by_signals, running, stand_apart, variables_of
 from localcloud.story import STEPS, StoryError, Told, play
 from sgwatch.commands import setup
 from sgwatch.commands.local import COLORS
@@ -51,6 +52,7 @@ def demo(
     began = time.monotonic()
     try:
         check(CONFIG, stage)
+        stand_apart(os.environ)
         with ended_by_signals(), ExitStack() as stack:
             cloud = _start(console, stack, stage)
             console.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import shlex
 import webbrowser
@@ -19,12 +20,12 @@ from rich.text import Text
 
 from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
-from localcloud.session import Interrupted, ended_by_signals, running
+from localcloud.session import Interrupted, ended_by_signals, running, stand_apart
 from sgwatch.stage_settings import CONFIG, StageError, check
 from sgwatch.terminal import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from localcloud.cloud import LocalCloud
     from localcloud.inbox import Message
@@ -58,8 +59,9 @@ def local(
     console = Console(stderr=True)
     try:
         check(CONFIG, stage)
+        told = stand_apart(os.environ)
         with ended_by_signals():
-            _run(console, port, stage, record, open_page=open_page)
+            _run(console, port, stage, record, told, open_page=open_page)
     except Interrupted:
         console.print("Stopped; nothing is left behind.")
     except StageError as error:
@@ -74,7 +76,9 @@ def local(
         raise typer.Exit(2) from error
 
 
-def _run(console: Console, port: int, stage: str, record: Path | None, *, open_page: bool) -> None:
+def _run(
+    console: Console, port: int, stage: str, record: Path | None, told: tuple[str, ...], *, open_page: bool
+) -> None:
     with ExitStack() as stack:
         on_record = _recorder(stack, record) if record is not None else None
         status = stack.enter_context(console.status("Deploying sgwatch into the local cloud …"))
@@ -92,7 +96,7 @@ def _run(console: Console, port: int, stage: str, record: Path | None, *, open_p
         )
         arrivals = stack.enter_context(cloud.inbox.listening())
         status.stop()
-        print_welcome(cloud)
+        print_welcome(cloud, told)
         if open_page:
             webbrowser.open(cloud.inbox_url)
         for message in _forever(arrivals):
@@ -117,10 +121,12 @@ def _forever(arrivals: queue.Queue[Message]) -> Iterator[Message]:
             continue
 
 
-def print_welcome(cloud: LocalCloud) -> None:
-    """Say on stdout what to paste."""
+def print_welcome(cloud: LocalCloud, told: Iterable[str] = ()) -> None:
+    """Say on stdout what to paste; ``told`` is what the shell has to forget first."""
     output = Console(highlight=False, soft_wrap=True)
     output.print(f"The local cloud is up. Inbox page: {cloud.inbox_url}\n", markup=False, soft_wrap=True)
+    for line in told:
+        output.print(line, markup=False, soft_wrap=True)
     for name, value in cloud.environment().items():
         output.print(f"export {name}={shlex.quote(value)}", markup=False, soft_wrap=True)
     output.print("\nThen, in the same shell:\n", markup=False, soft_wrap=True)

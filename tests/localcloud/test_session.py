@@ -18,6 +18,8 @@ from typing import IO, Any
 import boto3
 import pytest
 
+from localcloud.session import stand_apart
+
 ROOT = Path.cwd()
 COMMAND = (sys.executable, "-m", "sgwatch", "local")
 
@@ -117,6 +119,26 @@ def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Pat
     assert "CreateSecurityGroup" in [record["eventName"] for record in records]
     assert list(temporary.iterdir()) == []
     assert not (ROOT / ".chalice" / "deployed").exists()
+
+
+def test_the_callers_own_account_and_proxy_are_left_alone() -> None:
+    environ = {
+        "PATH": "/bin",
+        "AWS_PROFILE": "work",
+        "AWS_REGION": "us-west-2",
+        "AWS_SESSION_TOKEN": "t",
+        "HTTPS_PROXY": "http://proxy.example.com:3128",
+        "NO_PROXY": "intranet.example.com",
+    }
+    told = stand_apart(environ)
+    assert told == ("unset AWS_PROFILE AWS_SESSION_TOKEN", "export no_proxy=intranet.example.com,127.0.0.1,localhost")
+    assert environ == {
+        "PATH": "/bin",
+        "HTTPS_PROXY": "http://proxy.example.com:3128",
+        "NO_PROXY": "intranet.example.com",
+        "no_proxy": "intranet.example.com,127.0.0.1,localhost",
+    }
+    assert stand_apart({"PATH": "/bin"}) == ()
 
 
 def test_logs_without_a_local_cloud_say_what_to_do(tmp_path: Path) -> None:
