@@ -12,8 +12,8 @@ from chalicelib.catalog import lookup
 from chalicelib.changes import Change, Changes, Outcome
 from chalicelib.enrichment.before import shows
 from chalicelib.enrichment.clients import Call, Reader
+from chalicelib.enrichment.history import find
 from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.snapshots import find
 from chalicelib.enrichment.wire import read_endpoint_groups, read_groups, read_interfaces, read_live_rules
 from chalicelib.rules import SecurityGroupRule
 from chalicelib.text import number_of

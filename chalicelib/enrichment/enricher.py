@@ -20,6 +20,7 @@ from chalicelib.enrichment.attachments import AttachmentKey
 from chalicelib.enrichment.before import Evidence, Known, work_out
 from chalicelib.enrichment.clients import LookupFailed
 from chalicelib.enrichment.correlation import remarks
+from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.known import GroupInfo, Interface, Rules, World
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.memory import Memory, described_by_id, group_of, key_of, past_of, remembered
@@ -27,7 +28,7 @@ from chalicelib.enrichment.questions import LABELS, list_versions, removed_from_
 from chalicelib.enrichment.reach import sharpen
 from chalicelib.enrichment.restore import restore
 from chalicelib.enrichment.snapshot_store import Outrun, Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, fold
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, fold
 from chalicelib.facts import Facts
 from chalicelib.headline import summary, title
 from chalicelib.principals import read_principal

@@ -49,10 +49,21 @@ def _sharpened(exposure: Exposure, known: Known, world: World) -> Exposure:
         return exposure
     exposure = _named(exposure, rule, world.groups or {})
     if known.before is not None and known.is_whole:
-        if exposure.opens in (Opens.WORLD, Opens.SOME) and opening(rule, known.before) is None:
+        if exposure.opens in (Opens.WORLD, Opens.SOME) and _opens_nothing(rule, known.before, known):
             return _nothing_new(exposure, rule)
-        exposure = _with_former(exposure, rule, known.before) if is_ingress(rule) else exposure
+        exposure = _with_former(exposure, rule, known) if is_ingress(rule) else exposure
     return _with_public_addresses(exposure, rule, world.interfaces or ())
+
+
+def _opens_nothing(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule], known: Known) -> bool:
+    """Whether what the rule allows was allowed before.
+
+    Live rules may be newer than the change. Of new rules that allow the same between them each would then be
+    taken for the former of the others, and none be told in full; so there one rule has to allow more by itself.
+    """
+    if not known.is_guessed:
+        return opening(rule, before) is None
+    return any(opening(rule, (other,)) is None and opening(other, (rule,)) is not None for other in before)
 
 
 def _of_removed(exposure: Exposure, rule: SecurityGroupRule, known: Known) -> Exposure:
@@ -76,10 +87,11 @@ def _nothing_new(exposure: Exposure, rule: SecurityGroupRule) -> Exposure:
     return replace(exposure, severity=severity, reason=reason[0].upper() + reason[1:], opens=Opens.NOTHING)
 
 
-def _with_former(exposure: Exposure, rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Exposure:
+def _with_former(exposure: Exposure, rule: SecurityGroupRule, known: Known) -> Exposure:
     """With who could use the same ports before."""
     if exposure.severity.rank < Severity.MEDIUM.rank:
         return exposure
+    before = known.before or ()
     peers = [peer_phrase(other.peer) for other in before if is_ingress(other) and _share_ports(other, rule)]
     peers = list(dict.fromkeys(peers))
     who = _few(peers) if peers else "nobody"

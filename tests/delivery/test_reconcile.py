@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 
 from chalicelib.alerts import Alert, AlertKind, Severity
 from chalicelib.enrichment.dynamo_table import DynamoTable
+from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, fold
+from chalicelib.enrichment.snapshots import GroupKey, fold
 from chalicelib.judgement import alert_of
 from chalicelib.logs import Log, Redactor
 from chalicelib.reconcile import GRACE, Reconciliation, Sweep

@@ -120,6 +120,67 @@ def test_a_rule_revoked_by_id_without_an_answer_is_told_by_the_snapshot() -> Non
     assert known.change.unknowns == ()
 
 
+def revoked(described: str | None, evidence: Evidence) -> tuple[str, ...]:
+    ranges = {"items": [{"cidrIp": "203.0.113.0/24", **({"description": described} if described else {})}]}
+    permission = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": ranges}
+    raw = record("RevokeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
+    return work_out(read_change(read_record(raw)), evidence).change.unknowns
+
+
+def test_the_former_description_of_a_rule_that_the_snapshot_lacks_stays_unknown() -> None:
+    assert revoked(None, Evidence(snapshot=(OTHER,)))[0].startswith("the former descriptions of the removed rules")
+    assert revoked(None, Evidence(snapshot=(RULE,))) == ()
+
+
+def test_a_rule_described_by_id_is_not_told_from_a_later_self() -> None:
+    described = {"SecurityGroupRuleId": "sgr-1", "Description": "x", "tag": 1}
+    name = "UpdateSecurityGroupRuleDescriptionsIngress"
+    raw = record(name, {f"{name}Request": {"GroupId": "sg-1", "SecurityGroupRuleDescription": described}})
+    change = read_change(read_record(raw))
+    later = Evidence(live=(replace(AFTER, description="y"),), described={"sgr-1": "x"})
+    assert work_out(change, later).change.changes.modified == ()
+    live = replace(RULE, description="x")
+    assert [item.after for item in work_out(change, replace(later, live=(live,))).change.changes.modified] == [live]
+
+
+def test_a_new_group_with_more_than_the_default_rule_has_changed_since() -> None:
+    created = read_change(
+        read_record(record("CreateSecurityGroup", {"groupName": "web"}) | {"responseElements": {"groupId": "sg-1"}})
+    )
+    everywhere = Peer(PeerType.IPV4, "0.0.0.0/0")
+    default = SecurityGroupRule(Direction.EGRESS, "-1", None, None, everywhere, None, "sgr-e")
+    assert work_out(created, Evidence(live=(default,))).change.changes.rules_after == 1
+    later = work_out(created, Evidence(live=(default, OTHER)))
+    assert later.change.changes.rules_after is None
+    assert later.change.unknowns == ("the rules right after the change: the live rules show a later state",)
+
+
+def live(rule_id: str, cidr: str) -> dict[str, Any]:
+    return {
+        "SecurityGroupRuleId": rule_id,
+        "IsEgress": False,
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "CidrIpv4": cidr,
+    }
+
+
+def opened(*cidrs: str) -> dict[str, Any]:
+    ranges = {"items": [{"cidrIp": cidr} for cidr in cidrs]}
+    permission = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": ranges}
+    return record("AuthorizeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
+
+
+def test_of_changes_in_quick_succession_that_open_the_same_one_is_told_in_full() -> None:
+    rules = [live("sgr-1", "0.0.0.0/0"), live("sgr-2", "0.0.0.0/1"), live("sgr-3", "128.0.0.0/1")]
+    groups = {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web"}]}
+    answers = {"ec2:DescribeSecurityGroupRules": {"SecurityGroupRules": rules}, "ec2:DescribeSecurityGroups": groups}
+    whole, halves = alert_of(opened("0.0.0.0/0"), answers), alert_of(opened("0.0.0.0/1", "128.0.0.0/1"), answers)
+    assert whole.severity == "critical"
+    assert all("opens nothing new" in item.reason for item in halves.exposures)
+
+
 def test_a_deleted_groups_rules_are_told_by_config() -> None:
     delete = record("DeleteSecurityGroup", {"groupId": "sg-1"})
     known = work_out(read_change(read_record(delete)), Evidence(config=without_ids(RULE, OTHER)))
