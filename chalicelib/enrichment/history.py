@@ -6,7 +6,7 @@ uncertain, which is told along with it: ``is_certain``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -45,15 +45,16 @@ class PastChange:
 
 def play(base: Rules, history: Iterable[PastChange]) -> Rules:
     """The rules after these changes; one whose effect is there already changes nothing."""
-    return _play(base, history)[0]
+    return play_surely(base, history)[0]
 
 
 def is_certain(base: Rules, history: Iterable[PastChange]) -> bool:
     """Whether the rules after these changes are told for sure."""
-    return _play(base, history)[1]
+    return play_surely(base, history)[1]
 
 
-def _play(base: Rules, history: Iterable[PastChange]) -> tuple[Rules, bool]:
+def play_surely(base: Rules, history: Iterable[PastChange]) -> tuple[Rules, bool]:
+    """The rules after these changes, and whether they are told for sure."""
     rules, certain = list(base), True
     for past in history:
         change = _describe if past.event_name.startswith("UpdateSecurityGroupRuleDescriptions") else _modify
@@ -121,18 +122,15 @@ def _nameless(rules: Iterable[SecurityGroupRule], direction: Direction | None) -
     return places[0] if len(places) == 1 else None
 
 
-def _missing(rules: Iterable[SecurityGroupRule], added: Rules) -> list[SecurityGroupRule]:
+def _missing(rules: Sequence[SecurityGroupRule], added: Rules) -> list[SecurityGroupRule]:
     """Those of the added rules that are not there: by id where both have one, else by what they allow."""
     return list(_not_among(rules, added)) if added else []
 
 
-def _not_among(rules: Iterable[SecurityGroupRule], added: Rules) -> Iterator[SecurityGroupRule]:
-    ids: set[object] = set()
-    nameless: set[object] = set()
-    every: set[RuleIdentity] = set()
-    for rule in rules:
-        every.add(rule.identity)
-        (ids if rule.id is not None else nameless).add(rule.id or rule.identity)
+def _not_among(rules: Sequence[SecurityGroupRule], added: Rules) -> Iterator[SecurityGroupRule]:
+    ids = {rule.id for rule in rules}
+    nameless = {rule.identity for rule in rules if rule.id is None}
+    every = {rule.identity for rule in rules} if any(rule.id is None for rule in added) else set()
     for rule in added:
         known = rule.id in ids or rule.identity in nameless if rule.id is not None else rule.identity in every
         if not known:
@@ -153,7 +151,7 @@ def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, former: Se
     for place, other in enumerate(rules):
         if rule.id is not None and other.id == rule.id:
             return place
-        if by_identity is None and other.identity in wanted and (rule.id is None or other.id is None):
+        if by_identity is None and (rule.id is None or other.id is None) and other.identity in wanted:
             by_identity = place
     return by_identity
 
@@ -161,11 +159,6 @@ def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, former: Se
 def same_rules(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> bool:
     """Whether two lists hold the same rules with the same descriptions, whatever their order."""
     return _contents(one) == _contents(other)
-
-
-def differences(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> int:
-    """How many rules stand in one list only."""
-    return len(_contents(one) ^ _contents(other))
 
 
 def _contents(rules: Iterable[SecurityGroupRule]) -> frozenset[tuple[RuleIdentity, str | None]]:

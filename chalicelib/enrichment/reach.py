@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.catalog import EventGroup
-from chalicelib.changes import Change
+from chalicelib.changes import Change, PrefixListChange
 from chalicelib.enrichment.before import Known
 from chalicelib.enrichment.known import GroupInfo, Interface, World
 from chalicelib.facts import Facts, PrefixList
-from chalicelib.networks import is_public, parse_range
+from chalicelib.networks import is_public, parse_range, union_covers
+from chalicelib.networks import world as everywhere
 from chalicelib.opened import judge_opening
 from chalicelib.openings import address_range, is_ingress, opening
 from chalicelib.rules import ALL_PROTOCOLS, WITH_PORTS, PeerType, SecurityGroupRule
@@ -168,9 +169,7 @@ def _of_prefix_list(change: Change, world: World, facts: Facts) -> Iterator[Expo
         return
     list_id = change.prefix_list.prefix_list_id
     known = world.prefix_lists.get(list_id)
-    had = set(world.entries_before or ())
-    entries = world.entries_after if world.entries_after is not None else change.prefix_list.added
-    new = tuple(cidr for cidr in entries if cidr not in had)
+    new = _new_entries(change.prefix_list, world)
     facts = replace(facts, prefix_lists={list_id: PrefixList(known.name if known else None, False, new)})
     users = [group for group in world.groups.values() if _names(group, list_id)]
     for group in users[:_GROUPS_SHOWN] if new else ():
@@ -180,6 +179,23 @@ def _of_prefix_list(change: Change, world: World, facts: Facts) -> Iterator[Expo
                 where = group_phrase(group.name, group.id)
                 yield replace(exposure, reason=f"On {where}: {exposure.reason}")
     yield Exposure(Severity.LOW, _used_by(users))
+
+
+def _new_entries(change: PrefixListChange, looked_up: World) -> tuple[str, ...]:
+    """The entries that the list did not have; all addresses, where it has come to hold these in several."""
+    had = looked_up.entries_before or ()
+    gone = {*change.removed, *change.added}
+    entries = looked_up.entries_after
+    if entries is None:
+        entries = (*(cidr for cidr in had if cidr not in gone), *change.added)
+    ranges = {cidr: found for cidr in (*had, *entries) if (found := parse_range(cidr))}
+    all_of_it = [
+        everything.text
+        for everything in map(everywhere, (4, 6))
+        if union_covers([ranges[cidr] for cidr in entries if cidr in ranges], everything)
+        and not union_covers([ranges[cidr] for cidr in had if cidr in ranges], everything)
+    ]
+    return tuple(dict.fromkeys((*(cidr for cidr in entries if cidr not in had), *all_of_it)))
 
 
 def _names(group: GroupInfo, list_id: str) -> bool:

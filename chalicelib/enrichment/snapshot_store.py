@@ -101,8 +101,10 @@ class Snapshots:
         item = self._table.get(_attachment_partition(key), key.resource_id)
         return None if item is None else _decode_attachment(key, item)
 
-    def note_attachment(self, key: AttachmentKey, event_id: str, at: datetime, groups: tuple[str, ...]) -> None:
-        """Remember the groups that a resource has since an event.
+    def note_attachment(
+        self, key: AttachmentKey, event_id: str, at: datetime, groups: tuple[str, ...]
+    ) -> AttachmentLog:
+        """Remember the groups that a resource has since an event; gives all that is remembered of it.
 
         Raises:
             Outrun: others were faster every time.
@@ -111,12 +113,12 @@ class Snapshots:
             current = self.attachment(key) or AttachmentLog(key)
             wanted = current.noting(event_id, at, groups)
             if wanted == current:
-                return
+                return current
             try:
                 self._table.put(_encode_attachment(replace(wanted, revision=current.revision + 1)), current.revision)
             except Outrun:
                 continue
-            return
+            return wanted
         raise Outrun(f"{key.resource_id} was written by others {_ATTEMPTS} times in a row")
 
 

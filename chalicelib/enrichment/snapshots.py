@@ -7,11 +7,12 @@ the wrong order; each takes the place that its time gives it, and the rules are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
-from chalicelib.enrichment.history import DRIFT, PastChange, differences, is_certain, play
+from chalicelib.enrichment.history import DRIFT, PastChange, is_certain, play, play_surely, same_rules
 from chalicelib.enrichment.known import Rules
 from chalicelib.rules import ALL_PROTOCOLS, Direction, Peer, PeerType, SecurityGroupRule, Tags, diff
 
@@ -19,6 +20,7 @@ from chalicelib.rules import ALL_PROTOCOLS, Direction, Peer, PeerType, SecurityG
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 HISTORY_KEPT = timedelta(hours=25)
 MAX_HISTORY = 200
+_PAIRS_TRIED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class Snapshot:
         """The rules just before a change; None where the snapshot does not reach back so far."""
         if self.base is None or self.known_since is None or event_time < self.known_since:
             return None
-        earlier = tuple(self._to_play(self.earlier(event_id, event_time)))
-        return self._tagged(play(self.base, earlier)) if is_certain(self.base, earlier) else None
+        rules, certain = play_surely(self.base, self._to_play(self.earlier(event_id, event_time)))
+        return self._tagged(rules) if certain else None
 
     @property
     def is_certain(self) -> bool:
@@ -121,7 +123,7 @@ def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Sna
     """The snapshot with one more change in its place; a change that is in it already changes nothing.
 
     CloudTrail's times are whole seconds. Among changes of one second the order of arrival counts,
-    unless the live rules say otherwise.
+    unless another one gives exactly the live rules.
     """
     if any(known.event_id == past.event_id for known in snapshot.history):
         return snapshot
@@ -136,9 +138,18 @@ def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Sna
         for place in range(_last(same, past), _first(same, past) - 1, -1)
     ]
     base = snapshot.base
-    if live is None or base is None or len(candidates) == 1:
+    if live is None or base is None:
         return replace(snapshot, history=candidates[0])
-    return replace(snapshot, history=min(candidates, key=lambda each: differences(play(base, each), live)))
+    orders = chain(candidates, _swapped(candidates[0]))
+    fitting = (each for each in orders if same_rules(play(base, each), live))
+    return replace(snapshot, history=next(fitting, candidates[0]))
+
+
+def _swapped(history: tuple[PastChange, ...]) -> Iterator[tuple[PastChange, ...]]:
+    """The history with one of its latest pairs of a second the other way round."""
+    pairs = [i for i in range(1, len(history)) if history[i - 1].event_time == history[i].event_time]
+    for i in reversed(pairs[-_PAIRS_TRIED:]):
+        yield (*history[: i - 1], history[i], history[i - 1], *history[i + 1 :])
 
 
 def _first(same: tuple[PastChange, ...], past: PastChange) -> int:
@@ -171,8 +182,8 @@ def shortened(snapshot: Snapshot, length: int) -> Snapshot:
     if cut <= 0:
         return snapshot
     old, kept = snapshot.history[:cut], snapshot.history[cut:]
-    certain = snapshot.base is not None and is_certain(snapshot.base, old)
-    base = play(snapshot.base, old) if certain and snapshot.base is not None else None
+    rules, certain = play_surely(snapshot.base or (), old)
+    base = rules if certain and snapshot.base is not None else None
     since = max(filter(None, (snapshot.base_time, old[-1].event_time)))
     known = max(filter(None, (snapshot.known_since, since)))
     cut_short = replace(snapshot, base=base, base_time=since, known_since=known, history=kept)

@@ -59,6 +59,16 @@ def test_live_rules_decide_between_events_of_one_second() -> None:
     assert fold(fold(SNAPSHOT, one, live), two, live).rules == live
 
 
+def test_live_rules_that_fit_no_order_decide_nothing_until_they_fit() -> None:
+    one = past("1", 10, modified=(ModifiedRule(None, rule("sgr-1", 80)),))
+    two = past("2", 10, modified=(ModifiedRule(None, rule("sgr-1", 443)),))
+    ahead = (rule("sgr-1", 80), rule("sgr-2", 8080))
+    in_order = fold(fold(SNAPSHOT, one, ahead), two, ahead)
+    assert [each.event_id for each in in_order.history] == ["1", "2"]
+    settled = fold(in_order, past("3", 20, added=(rule("sgr-2", 8080),)), ahead)
+    assert [each.event_id for each in settled.history] == ["2", "1", "3"]
+
+
 def test_a_rule_is_not_removed_before_it_was_added_in_the_same_second() -> None:
     added = past("1", 10, added=(rule("sgr-2", 80),))
     removed = past("2", 10, gone=("sgr-2",))
