@@ -120,10 +120,7 @@ def _with_described(change: Change, evidence: Evidence) -> Change:
 
 def _with_former(change: Change, evidence: Evidence) -> Change:
     changes = change.changes
-    modified = tuple(
-        item if item.before is not None else ModifiedRule(_former(item.after, change, evidence), item.after)
-        for item in changes.modified
-    )
+    modified = tuple(_modified(item, change, evidence) for item in changes.modified)
     removed = tuple(_told_fully(rule, evidence) for rule in changes.removed)
     found = _removed_by_id(change, evidence) if not changes.modified else ()
     seen = {rule.id for rule in found}
@@ -133,6 +130,13 @@ def _with_former(change: Change, evidence: Evidence) -> Change:
         changes = replace(changes, before_known=not left and not unread)
     changes = replace(changes, modified=modified, removed=(*removed, *found))
     return replace(change, changes=changes, rule_ids=left)
+
+
+def _modified(item: ModifiedRule, change: Change, evidence: Evidence) -> ModifiedRule:
+    """The rule with its former self, whose direction it keeps."""
+    before = item.before if item.before is not None else _former(item.after, change, evidence)
+    direction = item.after.direction or (before.direction if before is not None else None)
+    return ModifiedRule(before, replace(item.after, direction=direction))
 
 
 def _told_fully(rule: SecurityGroupRule, evidence: Evidence) -> SecurityGroupRule:

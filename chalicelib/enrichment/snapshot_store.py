@@ -16,9 +16,10 @@ from typing import Any, Protocol
 
 from chalicelib.alerts import decode_rule, encode_rule, format_time
 from chalicelib.enrichment.attachments import AttachmentKey, AttachmentLog
+from chalicelib.enrichment.clients import LookupFailed
 from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, shortened
+from chalicelib.enrichment.snapshots import MAX_HISTORY, GroupKey, Snapshot, shortened
 from chalicelib.records import parse_time
 from chalicelib.rules import ModifiedRule, Tags
 
@@ -27,8 +28,10 @@ from chalicelib.rules import ModifiedRule, Tags
 MAX_BODY = 380_000
 _DELETED_KEPT = timedelta(days=30)
 _ATTEMPTS = 6
+_UNWRITTEN_GROUPS = 100
 
 Item = Mapping[str, Any]
+SnapshotChange = Callable[[Snapshot | None], Snapshot | None]
 
 
 class Outrun(Exception):  # noqa: N818 - the other writer's luck is no error
@@ -56,24 +59,29 @@ class StateTable(Protocol):
 
 
 class Snapshots:
-    """The snapshots of groups and attachments in a state table."""
+    """The snapshots of groups and attachments in a state table.
+
+    What could not be written is kept for as long as the process lives, told by it, and written with the next change.
+    """
 
     def __init__(self, table: StateTable) -> None:
         self._table = table
+        self._unwritten: dict[GroupKey, list[SnapshotChange]] = {}
 
     def get(self, key: GroupKey) -> Snapshot | None:
         """The group's snapshot."""
         item = self._table.get(_partition(key), key.group_id)
-        return None if item is None else decode_snapshot(item)
+        snapshot = None if item is None else decode_snapshot(item)
+        for change in self._unwritten.get(key, ()):
+            snapshot = change(snapshot) or snapshot
+        return snapshot
 
     def of_region(self, account_id: str, region: str) -> Iterator[Snapshot]:
         """The snapshots of a region's groups, deleted ones included."""
         for item in self._table.query(f"group#{account_id}#{region}"):
             yield decode_snapshot(item)
 
-    def update(
-        self, key: GroupKey, change: Callable[[Snapshot | None], Snapshot | None], seen: Snapshot | None = None
-    ) -> Snapshot | None:
+    def update(self, key: GroupKey, change: SnapshotChange, seen: Snapshot | None = None) -> Snapshot | None:
         """Read, change, write, and again where another writer came in between; gives what stands there now.
 
         ``seen`` saves the first reading; a change that gives None or the same snapshot is not written.
@@ -81,6 +89,14 @@ class Snapshots:
         Raises:
             Outrun: others were faster every time.
         """
+        try:
+            return self._update(key, change, seen)
+        except (LookupFailed, Outrun):
+            if len(self._unwritten) < _UNWRITTEN_GROUPS or key in self._unwritten:
+                self._unwritten[key] = [*self._unwritten.get(key, ()), change][-MAX_HISTORY:]
+            raise
+
+    def _update(self, key: GroupKey, change: SnapshotChange, seen: Snapshot | None) -> Snapshot | None:
         current = seen if seen is not None else self.get(key)
         for _ in range(_ATTEMPTS):
             wanted = change(current)
@@ -93,6 +109,7 @@ class Snapshots:
             except Outrun:
                 current = self.get(key)
                 continue
+            self._unwritten.pop(key, None)
             return written
         raise Outrun(f"{key.group_id} was written by others {_ATTEMPTS} times in a row")
 

@@ -15,6 +15,7 @@ from chalicelib.enrichment.dynamo_table import DynamoTable, MemoryTable
 from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.snapshot_store import (
     MAX_BODY,
+    Item,
     Outrun,
     Snapshots,
     StateTable,
@@ -124,6 +125,33 @@ def test_of_two_writers_neither_is_lost(table: StateTable) -> None:
     found = snapshots.get(key)
     assert found is not None
     assert [item.event_id for item in found.history] == ["event-1", "event-2"]
+
+
+class Failing(MemoryTable):
+    """A table that does not take the first item."""
+
+    refused = False
+
+    def put(self, item: Item, seen: int) -> None:
+        if not self.refused:
+            self.refused = True
+            raise LookupFailed("dynamodb:PutItem", "ThrottlingException")
+        super().put(item, seen)
+
+
+def test_what_could_not_be_written_is_told_all_the_same_and_written_with_the_next_change() -> None:
+    table = Failing()
+    snapshots = Snapshots(table)
+    with pytest.raises(LookupFailed):
+        snapshots.update(KEY, lambda _: replace(SNAPSHOT, history=(past(1),)))
+    assert Snapshots(table).get(KEY) is None
+    seen = snapshots.get(KEY)
+    assert seen is not None
+    assert [item.event_id for item in seen.history] == ["event-1"]
+    snapshots.update(KEY, lambda current: current and replace(current, history=(*current.history, past(2))), seen)
+    written = Snapshots(table).get(KEY)
+    assert written is not None
+    assert [item.event_id for item in written.history] == ["event-1", "event-2"]
 
 
 def test_a_resources_groups_before_an_event_are_known_from_the_one_before(table: StateTable) -> None:

@@ -25,6 +25,7 @@ from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.restore import rule_request
 from chalicelib.enrichment.snapshot_store import Snapshots
 from chalicelib.enrichment.snapshots import GroupKey
+from chalicelib.judgement import alert_of
 from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
 from localcloud.cloud import LocalCloud
 from sgwatch.commands.undo import undo
@@ -32,6 +33,12 @@ from tests.enrichment.world import World
 from tests.support.shell_aws import AwsShell
 
 WORLD_SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+INGRESS_BY_NAME = {
+    "ipProtocol": "tcp",
+    "fromPort": 22,
+    "toPort": 22,
+    "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]},
+}
 INNER_SSH = {**WORLD_SSH, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
 
 
@@ -128,6 +135,16 @@ def test_nothing_is_run_where_the_group_has_changed_again(world: World, opened: 
     assert "has changed again since" in done.stderr
     assert "live: 3 rules, and 2 after the change" in done.stderr
     assert ingress(world, group_id) == 2
+
+
+def test_a_group_that_is_known_by_name_alone_is_not_touched(tmp_path: Path, on_path: None) -> None:
+    request = {"groupName": "web", "ipPermissions": {"items": [INGRESS_BY_NAME]}}
+    record = {"eventID": "1", "eventName": "AuthorizeSecurityGroupIngress", "eventSource": "ec2.amazonaws.com"}
+    alert = alert_of({**record, "awsRegion": "eu-west-1", "requestParameters": request})
+    assert alert.undo.commands
+    done = run(written(alert, tmp_path), "--apply", "--yes")
+    assert done.exit_code == 1
+    assert "the alert does not tell the group's id" in done.stderr
 
 
 def test_the_live_rule_is_shown_where_it_is_another_now(world: World, opened: tuple[str, str]) -> None:
