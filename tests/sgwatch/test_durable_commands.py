@@ -13,12 +13,14 @@ from typing import Any
 import boto3
 import pytest
 import typer
+from botocore.stub import Stubber
 from moto import mock_aws
 from typer.testing import CliRunner
 
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.queue import Buried, Queue
 from chalicelib.functions import WITH_EVENTS
+from sgwatch import durable_access
 from sgwatch.commands import redrive, setup, teardown
 from sgwatch.commands.silence import app as silence
 from sgwatch.durable_mending import differences
@@ -134,6 +136,27 @@ def forget_nothing(client: Client) -> None:
     client("dynamodb").update_time_to_live(TableName=PLACE.table, TimeToLiveSpecification=off)
 
 
+def lose_both_queues(client: Client) -> None:
+    for name in (PLACE.queue, PLACE.dead_letters):
+        client("sqs").delete_queue(QueueUrl=client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def ration_the_table(client: Client) -> None:
+    least = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    client("dynamodb").update_table(TableName=PLACE.table, BillingMode="PROVISIONED", ProvisionedThroughput=least)
+
+
+def forget_by_another_attribute(client: Client) -> None:
+    forget_nothing(client)
+    other = {"AttributeName": "lease_until", "Enabled": True}
+    client("dynamodb").update_time_to_live(TableName=PLACE.table, TimeToLiveSpecification=other)
+
+
+def take_many_at_once(client: Client) -> None:
+    (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    client("lambda").update_event_source_mapping(UUID=mapping["UUID"], BatchSize=10)
+
+
 def lose_alarm(client: Client) -> None:
     client("cloudwatch").delete_alarms(AlarmNames=["sgwatch-dev-undelivered"])
 
@@ -160,7 +183,11 @@ def answer_for_nothing(client: Client) -> None:
     [
         damage_queue,
         lose_dead_letter_queue,
+        lose_both_queues,
+        ration_the_table,
         forget_nothing,
+        forget_by_another_attribute,
+        take_many_at_once,
         lose_alarm,
         mute_alarm,
         lose_failures,
@@ -194,6 +221,40 @@ def test_a_change_set_that_somebody_left_behind_is_no_obstacle(client: Client) -
     client("cloudformation").delete_change_set(StackName=PLACE.stack, ChangeSetName="sgwatch-setup")
     assert Stack(client("cloudformation"), PLACE).status() == "REVIEW_IN_PROGRESS"
     assert Stack(client("cloudformation"), PLACE).plan().creates
+
+
+def test_a_change_set_that_nobody_answered_for_gives_way() -> None:
+    stubbed = Stubber(boto3.client("cloudformation", REGION, aws_access_key_id="t", aws_secret_access_key="t"))
+    stubbed.add_response("describe_stacks", {"Stacks": [stack_as_it_is()]})
+    stubbed.add_client_error("create_change_set", "AlreadyExistsException")
+    stubbed.add_response("delete_change_set", {})
+    stubbed.add_response("create_change_set", {})
+    change = {"Action": "Modify", "ResourceType": "AWS::SQS::Queue", "LogicalResourceId": "Deliveries"}
+    stubbed.add_response("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": [{"ResourceChange": change}]})
+    with stubbed:
+        assert Stack(stubbed.client, PLACE).plan().lines == ("change AWS::SQS::Queue Deliveries",)
+    stubbed.assert_no_pending_responses()
+
+
+def stack_as_it_is() -> dict[str, Any]:
+    return {"StackName": PLACE.stack, "CreationTime": Clock().now(), "StackStatus": "CREATE_COMPLETE"}
+
+
+def test_setup_keeps_the_alarm_topic_until_it_is_given_another(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps({"stages": {"dev": {}}}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(durable_access, "client", client)
+    program = typer.Typer()
+    program.command()(setup.setup)
+    for given, told in (((PLACE.topic,), [PLACE.topic]), ((), [PLACE.topic]), (("",), [])):
+        options = ["--alarm-topic", *given] if given else []
+        done = CliRunner().invoke(program, ["--stage", "dev", "--yes", *options])
+        assert done.exit_code == 1, "chalice deploy is to come"
+        (alarm,) = client("cloudwatch").describe_alarms(AlarmNames=["sgwatch-dev-undelivered"])["MetricAlarms"]
+        assert alarm["AlarmActions"] == told
 
 
 @pytest.mark.parametrize(
@@ -279,6 +340,8 @@ def test_teardown_waits_for_the_function_to_go_and_shows_what_is_left(
     client("lambda").delete_function(FunctionName=PLACE.function("deliver"))
     assert teardown.run(PLACE, client, config, yes=True) == 0
     assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
+    kept = client("lambda").list_function_event_invoke_configs(FunctionName=PLACE.function("alert_on_change"))
+    assert kept["FunctionEventInvokeConfigs"] == [], "its on-failure destination is gone"
 
 
 def bury(client: Client, destination: str, number: int) -> None:
