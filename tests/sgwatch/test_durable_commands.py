@@ -15,9 +15,10 @@ import pytest
 import typer
 from botocore.stub import Stubber
 from moto import mock_aws
+from moto.sqs.models import sqs_backends
 from typer.testing import CliRunner
 
-from chalicelib.delivery.envelope import Delivery, encode
+from chalicelib.delivery.envelope import Delivery, encode, read
 from chalicelib.delivery.queue import Buried, Queue
 from chalicelib.functions import WITH_EVENTS
 from sgwatch import durable_access
@@ -398,6 +399,53 @@ def test_a_message_that_cannot_be_read_is_shown_and_stays(client: Client, config
     Queue(lambda: client("sqs"), PLACE.queue).bury(Buried("{", "the message is not JSON", "", "", "m", "g"))
     assert redrive.run(PLACE, client, None, dry_run=False) == 1
     assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (0, 1)
+
+
+def test_redrive_keeps_the_order_of_a_group_and_its_end_can_come_at_any_moment(client: Client, config: Path) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    for number in range(25):
+        bury(client, "slack", number)
+
+    class Ending:
+        """SQS until the seventh letter is taken away."""
+
+        left = 7
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client("sqs"), name)
+
+        def delete_message(self, **arguments: Any) -> None:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+            client("sqs").delete_message(**arguments)
+
+    sqs = Ending()
+    with pytest.raises(KeyboardInterrupt):
+        redrive.run(PLACE, lambda service: sqs if service == "sqs" else client(service), None, dry_run=False)
+    assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (7, 19)
+    (backend,) = [each[REGION] for each in sqs_backends.values() if REGION in each]
+    dead = backend.queues[PLACE.dead_letters]
+    for message in dead._messages:
+        message.change_visibility(0)  # as time would
+    dead.pending_messages.clear()  # moto would give what comes back out of its order
+    assert redrive.run(PLACE, client, None, dry_run=False) == 0
+    assert waiting(client, PLACE.dead_letters) == 0
+    bodies = [read(message.body) for message in backend.queues[PLACE.queue]._messages]
+    queued = [message.alert.id for message in bodies if isinstance(message, Delivery)]
+    assert queued == [numbered(number).id for number in range(25)], "the seventh was not queued twice"
+
+
+def test_what_is_no_failed_event_is_shown_and_stays(
+    client: Client, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    url = client("sqs").get_queue_url(QueueName=PLACE.failed_events)["QueueUrl"]
+    client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    capsys.readouterr()
+    assert redrive.run(PLACE, client, None, dry_run=False) == 1
+    assert "a message that is no failed event" in capsys.readouterr().out
+    assert waiting(client, PLACE.failed_events) == 1
 
 
 def test_events_that_the_alert_function_failed_on_are_given_to_it_again(client: Client, config: Path) -> None:
