@@ -27,6 +27,9 @@ from chalicelib.metrics import Metrics
 
 # A later delivery says so.
 LATE_SECONDS = 60
+# A message can be invisible for twelve hours from when it was received; the rest is the function's own time.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+LONGEST_POSTPONED = 43_100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,9 @@ class Patience:
         backoff = min(self.longest_wait, self.first_wait * 2.0 ** min(attempts - 1, 20)) * (0.5 + jitter / 2)
         if retry_after is None:
             return backoff
-        return min(max(retry_after, 0.0) + self.first_wait * jitter, 4 * self.longest_wait)
+        asked = max(retry_after, 0.0) + self.first_wait * jitter
+        # What is beyond SQS cannot be obeyed: then it is asked again every hour or so.
+        return asked if asked <= LONGEST_POSTPONED else 4 * self.longest_wait
 
 
 class Invocation(Protocol):
