@@ -225,12 +225,7 @@ class Reconciliation:
             return 0
         key = delivery_id(plain)
         owed.note(key, raw)
-        alert = self.alert_of(raw)
-        # A record that has the group's name alone is told under the id that was looked up.
-        if self.seen(alert):
-            owed.settle(key)
-            return 0
-        return self._tell(owed, key, alert)
+        return self._tell(owed, key, self.alert_of(raw))
 
     def _tell(self, owed: Owed, key: str, alert: Alert) -> int:
         minutes = f"{(self.now() - alert.occurred_at).total_seconds() / 60:.0f} min" if alert.occurred_at else "long"

@@ -16,6 +16,9 @@ from chalicelib.delivery.envelope import Delivery, PoisonError, fit, read
 
 # Long enough to look at everything and to send it again.
 HOLD_SECONDS = 300
+# Asked without waiting, SQS looks into some of its servers only and may see nothing where there is something.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+WAIT_SECONDS = 1
 NO_REASON = "received too often without an outcome: the deliver function ended each time"
 
 
@@ -37,20 +40,23 @@ class Letter:
 class FailedEvent:
     """An event that a function failed on for good, as Lambda's on-failure destination got it.
 
+    ``function`` is None where the message cannot be read as one.
+
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
     """
 
     reason: str
     since: datetime
-    function: str
+    function: str | None
     payload: Any = field(repr=False)
     receipt_handle: str = field(repr=False)
 
 
 def letters(sqs: Any, url: str) -> Iterator[Letter]:
-    """What can be taken from the dead-letter queue now, in its order; it is held until released.
+    """What can be taken from the dead-letter queue, in its order; it is held until released.
 
-    Of a group whose letters are held SQS gives no more, so there may be others behind them.
+    Of a group whose letters are held SQS gives no more, so there may be others behind them; when those
+    before them are taken away in the meantime, they come as well.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
     """
     for message in _messages(sqs, url):
@@ -76,10 +82,10 @@ def failed_events(sqs: Any, url: str) -> Iterator[FailedEvent]:
             document = json.loads(message["Body"])
             context, answer = document["requestContext"], document.get("responsePayload") or {}
             reason = str(answer.get("errorMessage") or context.get("condition"))
-            function, payload = context["functionArn"], document["requestPayload"]
+            function, payload = str(context["functionArn"]), document["requestPayload"]
         except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # not Lambda's; whoever put it there knows what it is
-        yield FailedEvent(reason, _sent_at(message), str(function), payload, message["ReceiptHandle"])
+            reason, function, payload = "a message that is no failed event", None, None
+        yield FailedEvent(reason, _sent_at(message), function, payload, message["ReceiptHandle"])
 
 
 def send_again(sqs: Any, letter: Letter, queue_url: str, dead_url: str) -> None:
@@ -105,6 +111,7 @@ def _messages(sqs: Any, url: str) -> Iterator[dict[str, Any]]:
             QueueUrl=url,
             MaxNumberOfMessages=10,
             VisibilityTimeout=HOLD_SECONDS,
+            WaitTimeSeconds=WAIT_SECONDS,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )

@@ -25,11 +25,11 @@ def client(service: str) -> Any:
     return aws_client(service)
 
 
-def place_of(stage: str, topic: str = "") -> Place:
+def place_of(stage: str) -> Place:
     """Where the stage's resources are: in the account and region of the credentials."""
     sts = client("sts")
     arn = sts.get_caller_identity()["Arn"].split(":")
-    return Place(stage, arn[1], sts.meta.region_name, arn[4], topic)
+    return Place(stage, arn[1], sts.meta.region_name, arn[4])
 
 
 def caller() -> str:

@@ -37,7 +37,8 @@ Clients = Callable[[str], Any]
 
 def differences(place: Place, client: Clients) -> Iterator[Difference]:
     """Everything that is not as the template and this module say."""
-    for kind, wanted in resources(place).values():
+    # A queue that names its dead-letter queue can only be made behind it.
+    for kind, wanted in sorted(resources(place).values(), key=lambda item: "RedrivePolicy" in item[1]):
         match kind:
             case "AWS::SQS::Queue":
                 yield from _queue(client("sqs"), wanted)
@@ -86,7 +87,8 @@ def _event_source(place: Place, lambda_client: Any) -> Iterator[Difference]:
     if not deployed(lambda_client, deliver):
         return
     source = place.queue_arn(place.queue)
-    mappings = lambda_client.list_event_source_mappings(EventSourceArn=source)["EventSourceMappings"]
+    listed = lambda_client.list_event_source_mappings(EventSourceArn=source, FunctionName=deliver)
+    mappings = listed["EventSourceMappings"]
     if not mappings:
         create = partial(lambda_client.create_event_source_mapping, EventSourceArn=source, FunctionName=deliver)
         mend = partial(create, BatchSize=1, FunctionResponseTypes=[RESPONSES])
@@ -98,8 +100,20 @@ def _event_source(place: Place, lambda_client: Any) -> Iterator[Difference]:
                 f"{deliver}: Lambda does not read which messages failed",
                 partial(update, FunctionResponseTypes=[RESPONSES]),
             )
+        if mapping.get("BatchSize") != 1:
+            yield Difference(f"{deliver}: it gets more than one message at a time", partial(update, BatchSize=1))
         if mapping["State"] in ("Disabled", "Disabling"):
             yield Difference(f"{deliver}: its queue is not read", partial(update, Enabled=True))
+
+
+def let_go(place: Place, lambda_client: Any) -> None:
+    """Take away the functions' on-failure destination, if it is the queue that goes."""
+    for name in (place.function(handler) for handler in WITH_EVENTS):
+        look = partial(lambda_client.get_function_event_invoke_config, FunctionName=name)
+        found = (_or_none(lambda_client, look) or {}).get("DestinationConfig") or {}
+        if (found.get("OnFailure") or {}).get("Destination") == place.queue_arn(place.failed_events):
+            # What is left is Lambda's default, which is what `setup` asks for besides.
+            lambda_client.delete_function_event_invoke_config(FunctionName=name)
 
 
 def _queue(sqs: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
@@ -133,17 +147,17 @@ def _queue_policies(sqs: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]
 
 def _table(dynamodb: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
     name = wanted["TableName"]
-    if _or_none(dynamodb, partial(dynamodb.describe_table, TableName=name)) is None:
+    found = _or_none(dynamodb, partial(dynamodb.describe_table, TableName=name))
+    if found is None:
         keys = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema")
         create = {key: wanted[key] for key in keys} | {"SSESpecification": {"Enabled": True}}
         yield Difference(f"the table {name} is not there", partial(_create_table, dynamodb, create))
         return
-    ttl = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
-        mend = partial(
-            dynamodb.update_time_to_live, TableName=name, TimeToLiveSpecification=wanted["TimeToLiveSpecification"]
-        )
-        yield Difference(f"the table {name} does not forget what has expired", mend)
+    # A table that was never anything else than provisioned has no summary.
+    if found["Table"].get("BillingModeSummary", {}).get("BillingMode") != wanted["BillingMode"]:
+        mend = partial(dynamodb.update_table, TableName=name, BillingMode=wanted["BillingMode"])
+        yield Difference(f"the table {name} is not on demand", mend)
+    yield from _forgetting(dynamodb, wanted)
     backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
         specification = wanted["PointInTimeRecoverySpecification"]
@@ -151,6 +165,20 @@ def _table(dynamodb: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
             dynamodb.update_continuous_backups, TableName=name, PointInTimeRecoverySpecification=specification
         )
         yield Difference(f"the table {name} cannot be recovered to a point in time", mend)
+
+
+def _forgetting(dynamodb: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    """Whether the table forgets by the right attribute; by another, that has to end first."""
+    name, specification = wanted["TableName"], wanted["TimeToLiveSpecification"]
+    found = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    update = partial(dynamodb.update_time_to_live, TableName=name)
+    if not on:
+        mend = partial(update, TimeToLiveSpecification=specification)
+        yield Difference(f"the table {name} does not forget what has expired", mend)
+    elif found.get("AttributeName") != specification["AttributeName"]:
+        off = {"AttributeName": found.get("AttributeName"), "Enabled": False}
+        yield Difference(f"the table {name} forgets by another attribute", partial(update, TimeToLiveSpecification=off))
 
 
 def _create_table(dynamodb: Any, arguments: Mapping[str, Any]) -> None:

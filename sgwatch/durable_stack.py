@@ -54,7 +54,7 @@ class Stack:
                 f"the stack {self.place.stack} could not be made once ({status}): delete it, then try again"
             )
         try:
-            self._create(creates=creates)
+            self._create_anew(creates=creates)
         except self.client.exceptions.ClientError as error:
             if _NOTHING[1] in str(error):
                 return ChangeSet((), creates=False)
@@ -70,6 +70,21 @@ class Stack:
         if not lines:
             self.discard()
         return ChangeSet(lines, creates)
+
+    def topic(self) -> str:
+        """The alarm topic that the stack was given last; empty where there is none."""
+        if self.status() is None:
+            return ""
+        given = {item["ParameterKey"]: item.get("ParameterValue") for item in self._stack().get("Parameters", ())}
+        return given.get("AlarmTopicArn") or ""
+
+    def _create_anew(self, *, creates: bool) -> None:
+        """Make the change set; one that nobody answered for gives way."""
+        try:
+            self._create(creates=creates)
+        except self.client.exceptions.AlreadyExistsException:
+            self.discard()
+            self._create(creates=creates)
 
     def _create(self, *, creates: bool) -> None:
         self.client.create_change_set(

@@ -91,6 +91,14 @@ def test_a_retry_after_of_zero_does_not_hammer() -> None:
     assert clock.slept == [0.5]
 
 
+def test_a_destination_that_keeps_asking_to_wait_gets_all_the_time_there_is() -> None:
+    """Slack takes one message a second, and many functions may want to send at once."""
+    clock = Time()
+    busy = DeliveryError("it answered HTTP 429", permanent=False, retry_after=1)
+    (outcome,) = direct(clock).deliver(ALERT, [Scripted("slack", [*[busy] * 40, None])], remaining(60))
+    assert outcome == Delivered("slack", 41, Receipt("r"))
+
+
 @pytest.mark.parametrize("jitter", [0.0, 1.0])
 def test_waits_double_up_to_a_limit_and_are_spread(jitter: float) -> None:
     clock = Time()

@@ -27,6 +27,9 @@ from chalicelib.metrics import Metrics
 
 # A later delivery says so.
 LATE_SECONDS = 60
+# A message can be invisible for twelve hours from when it was received; the rest is the function's own time.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+LONGEST_POSTPONED = 43_100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,23 @@ class Patience:
 
     first_wait: float = 2.0
     longest_wait: float = 900.0
+    longest_turn: float = 60.0
     give_up_after: float = 86_400.0
     unfinished: int = 5
     needed: float = 17.0
 
     def wait(self, attempts: int, jitter: float, retry_after: float | None = None) -> float:
-        """Seconds until the next attempt: twice as long each time and spread out, never less than was asked for."""
-        backoff = min(self.longest_wait, self.first_wait * 2.0 ** min(attempts - 1, 20)) * (0.5 + jitter / 2)
+        """Seconds until the next attempt: twice as long each time and spread out, never less than was asked for.
+
+        Where it was asked for, only a little more each time: very many may wait for a destination that takes one
+        a second, and the queue gives up a message that it has handed out too often.
+        """
+        spread = 0.5 + jitter / 2
         if retry_after is None:
-            return backoff
-        return min(max(retry_after, 0.0) + self.first_wait * jitter, 4 * self.longest_wait)
+            return min(self.longest_wait, self.first_wait * 2.0 ** min(attempts - 1, 20)) * spread
+        asked = max(retry_after + self.first_wait * jitter, min(self.longest_turn, attempts / 2) * spread)
+        # What is beyond SQS cannot be obeyed: then it is asked again every hour or so.
+        return asked if asked <= LONGEST_POSTPONED else 4 * self.longest_wait
 
 
 class Invocation(Protocol):
@@ -251,7 +261,11 @@ class _Attempt:
         if age + wait > patience.give_up_after:
             return self._give_up(f"not delivered in {claim.attempts} attempts, at last: {error.reason}", claim)
         self.log.warning("delivery failed, trying again", reason=error.reason, seconds=round(wait, 1))
-        self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+        try:
+            self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+        except StateError as unwritten:
+            # It comes back when it should all the same; the claim has ended by itself by then.
+            self.log.warning("failure could not be written down", reason=str(unwritten))
         return wait
 
     def _give_up(self, reason: str, claim: Claimed) -> float | None:

@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from queue import Empty, SimpleQueue
 
 from chalicelib.alerts import Alert
@@ -21,6 +22,7 @@ from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
 RESERVE_SECONDS = 2.0
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20.0
+# Those after a wait that the destination asked for do not count: it is busy, and will take its turn.
 MAX_ATTEMPTS = 10
 
 
@@ -159,12 +161,14 @@ class Direct:
         earlier = self._memory.recall(alert.id, name)
         if earlier is not None:
             return Delivered(name, 0, earlier)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+        unasked = 0
+        for attempt in count(1):
             try:
                 receipt = destination.send(alert)
             except DeliveryError as error:
+                unasked += not error.retry_after
                 wait = self._wait(attempt, error)
-                if error.permanent or attempt == MAX_ATTEMPTS or self._clock() + wait >= deadline:
+                if error.permanent or unasked == MAX_ATTEMPTS or self._clock() + wait >= deadline:
                     return Undelivered(name, attempt, error.reason, error.permanent)
                 on_retry(name, error, wait)
                 self._sleep(wait)
@@ -173,13 +177,13 @@ class Direct:
             else:
                 self._memory.remember(alert.id, name, receipt)
                 return Delivered(name, attempt, receipt)
-        raise AssertionError("unreachable: the last attempt returns")
+        raise AssertionError("unreachable: the deadline comes")
 
     def _wait(self, attempt: int, error: DeliveryError) -> float:
         """Seconds until the next attempt: what the destination asked for, else twice as long each time, spread out."""
         spread = 0.5 + self._jitter() / 2
         backoff = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1)) * spread
-        return backoff if error.retry_after is None else max(error.retry_after, FIRST_WAIT_SECONDS * spread)
+        return max(error.retry_after, FIRST_WAIT_SECONDS * spread) if error.retry_after else backoff
 
 
 def _silent(destination: Destination) -> Undelivered:

@@ -17,7 +17,8 @@ from chalicelib.delivery.envelope import Message, encode, fit
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_BYTES = 1_048_576
 MAX_ENTRIES = 10
-MAX_VISIBILITY_SECONDS = 43_200
+# Of the 43,200 from when a message was received, a function's time may have passed.
+MAX_VISIBILITY_SECONDS = 43_100
 # An attribute counts towards the size of its message.
 MAX_ATTRIBUTE_BYTES = 1_000
 # A dead letter's three, with their names and types.

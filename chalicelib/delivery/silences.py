@@ -86,8 +86,9 @@ class Silences:
         return self._table.update(PK, silence_id, "SET ends_at = :now", "attribute_exists(pk)", now=now) is not None
 
     def all(self) -> list[Silence]:
-        """Every silence of the last weeks, ended ones too, the oldest first."""
-        return sorted((_silence(item) for item in self._table.query(PK)), key=lambda each: each.created_at)
+        """Every silence of the last weeks, ended ones too, the oldest first; an item that makes no sense is none."""
+        read = (_silence(item) for item in self._table.query(PK))
+        return sorted(filter(None, read), key=lambda each: each.created_at)
 
     def suppressed(self, silence_id: str) -> list[Suppressed]:
         """What a silence has held back, the oldest first."""
@@ -132,22 +133,35 @@ class Silences:
     def _current(self) -> list[tuple[Silence, Condition]]:
         if self._known_at is None or self._clock() - self._known_at > CACHE_SECONDS:
             now = self._now()
-            self._known = [(silence, compile_condition(silence.when)) for silence in self.all() if silence.until > now]
+            self._known = [
+                (each, condition) for each in self.all() if each.until > now and (condition := _condition(each))
+            ]
             self._known_at = self._clock()
         return self._known
 
 
-def _silence(item: Item) -> Silence:
-    return Silence(
-        id=str(item["sk"]),
-        when=str(item["expression"]),
-        author=str(item["author"]),
-        reason=str(item["reason"]),
-        created_at=datetime.fromtimestamp(float(item["created_at"]), UTC),
-        until=datetime.fromtimestamp(float(item["ends_at"]), UTC),
-        critical_too=bool(item["critical_too"]),
-        count=int(item["held_back"]),
-    )
+def _condition(silence: Silence) -> Condition | None:
+    """None where somebody has written another expression into the table, which holds nothing back."""
+    try:
+        return compile_condition(silence.when)
+    except ValueError:
+        return None
+
+
+def _silence(item: Item) -> Silence | None:
+    try:
+        return Silence(
+            id=str(item["sk"]),
+            when=str(item["expression"]),
+            author=str(item["author"]),
+            reason=str(item["reason"]),
+            created_at=datetime.fromtimestamp(float(item["created_at"]), UTC),
+            until=datetime.fromtimestamp(float(item["ends_at"]), UTC),
+            critical_too=item["critical_too"] is True,
+            count=int(item["held_back"]),
+        )
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _suppressed_pk(silence_id: str) -> str:

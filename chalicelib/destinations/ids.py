@@ -13,10 +13,11 @@ _SAFE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def delivery_id(alert: Alert) -> str:
-    """An id made of the alert's kind, its id and the group it is about; a digest of them where those are unfit."""
-    group = alert.security_group.id if alert.security_group else None
-    readable = "-".join([alert.kind, alert.id, *([group] if group else [])])
-    return safe_id(readable)
+    """An id made of the alert's kind and its id, a digest of them where those are unfit.
+
+    Nothing that is looked up is in it: of the same event delivered twice, one look-up may fail.
+    """
+    return safe_id(f"{alert.kind}-{alert.id}")
 
 
 def group_key(alert: Alert) -> str:

@@ -12,7 +12,7 @@ import typer
 from chalicelib.alerts import format_time
 from chalicelib.text import visible
 from sgwatch import durable_access
-from sgwatch.dead_letters import FailedEvent, Letter, failed_events, letters, release, send_again
+from sgwatch.dead_letters import Letter, failed_events, letters, release, send_again
 from sgwatch.durable_access import Stage, place_of, refusals
 from sgwatch.durable_template import Place
 
@@ -42,7 +42,7 @@ def run(place: Place, client: Callable[[str], Any], destination: str | None, *, 
     )
     events = list(failed_events(sqs, failed)) if destination is None else []
     for event in events:
-        typer.echo(f"{_when(event.since)}  event  {event.function}: {visible(event.reason)}")
+        typer.echo(f"{_when(event.since)}  event  {event.function or '-'}: {visible(event.reason)}")
     if dry_run:
         waiting = _look(sqs, dead, destination)
         release(sqs, failed, (event.receipt_handle for event in events))
@@ -50,11 +50,14 @@ def run(place: Place, client: Callable[[str], Any], destination: str | None, *, 
             typer.echo("Nothing waits.")
         return 1 if waiting or events else 0
     sent, left = _send_all(sqs, queue, dead, destination)
+    strange = [event.receipt_handle for event in events if event.function is None]
     for event in events:
-        _invoke_again(client("lambda"), event)
-        sqs.delete_message(QueueUrl=failed, ReceiptHandle=event.receipt_handle)
-    typer.echo(f"Sent again: {sent} alerts, {len(events)} events.")
-    return 1 if left else 0
+        if event.function is not None:
+            _invoke_again(client("lambda"), event.function, event.payload)
+            sqs.delete_message(QueueUrl=failed, ReceiptHandle=event.receipt_handle)
+    release(sqs, failed, strange)
+    typer.echo(f"Sent again: {sent} alerts, {len(events) - len(strange)} events.")
+    return 1 if left or strange else 0
 
 
 def _look(sqs: Any, dead: str, destination: str | None) -> int:
@@ -71,22 +74,21 @@ def _look(sqs: Any, dead: str, destination: str | None) -> int:
 
 
 def _send_all(sqs: Any, queue: str, dead: str, destination: str | None) -> tuple[int, int]:
-    """Send again, in rounds, since what is behind a letter shows when the letter is gone; gives sent and left."""
-    held: list[Letter] = []
+    """Send again, each as soon as it was seen; gives how many were sent and how many are left."""
+    held: dict[str, Letter] = {}
     sent = 0
-    while found := list(letters(sqs, dead)):
-        for letter in found:
-            wanted = destination in (None, letter.destination)
-            if wanted:
-                _show(letter)
-            # What nobody can read would come straight back.
-            if wanted and letter.title is not None:
-                send_again(sqs, letter, queue, dead)
-                sent += 1
-            else:
-                held.append(letter)
-    release(sqs, dead, (letter.receipt_handle for letter in held))
-    return sent, sum(destination in (None, letter.destination) for letter in held)
+    for letter in letters(sqs, dead):
+        wanted = destination in (None, letter.destination)
+        if wanted and letter.message_id not in held:
+            _show(letter)
+        # What nobody can read would come straight back.
+        if wanted and letter.title is not None:
+            send_again(sqs, letter, queue, dead)
+            sent += 1
+        else:
+            held[letter.message_id] = letter
+    release(sqs, dead, (letter.receipt_handle for letter in held.values()))
+    return sent, sum(destination in (None, letter.destination) for letter in held.values())
 
 
 def _count(sqs: Any, url: str) -> int:
@@ -95,10 +97,8 @@ def _count(sqs: Any, url: str) -> int:
     return sum(int(found.get(kind, 0)) for kind in kinds)
 
 
-def _invoke_again(lambda_client: Any, event: FailedEvent) -> None:
-    lambda_client.invoke(
-        FunctionName=event.function, InvocationType="Event", Payload=json.dumps(event.payload).encode()
-    )
+def _invoke_again(lambda_client: Any, function: str, payload: object) -> None:
+    lambda_client.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
 
 
 def _show(letter: Letter) -> None:

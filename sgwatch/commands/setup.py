@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,12 @@ CONFIG = Path(".chalice") / "config.json"
 
 def setup(
     stage: Stage = "prod",
-    alarm_topic: Annotated[str, typer.Option("--alarm-topic", metavar="ARN", help="An SNS topic for the alarms.")] = "",
+    alarm_topic: Annotated[
+        str | None,
+        typer.Option(
+            "--alarm-topic", metavar="ARN", help='An SNS topic for the alarms, or "" for none; else as before.'
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing anything.")] = False,
 ) -> None:
     """Make or update a stage's durable resources, showing first what would change; then wire, mend and verify.
@@ -32,7 +38,7 @@ def setup(
     Run it before chalice deploy, and once more after it. Exit status: 0 everything is as it should be, 1 something
     remains to be done (it says what), 2 AWS refused or the stage is not there.
     """
-    topic = parse_arn(alarm_topic)
+    topic = parse_arn(alarm_topic or "")
     if alarm_topic and (topic is None or topic.service != "sns"):
         refuse(f'--alarm-topic: "{alarm_topic}" is not the ARN of an SNS topic')
     try:
@@ -40,8 +46,14 @@ def setup(
     except StageError as error:
         refuse(str(error))
     with refusals(stage):
-        status = run(place_of(stage, alarm_topic), durable_access.client, CONFIG, yes=yes)
+        status = run(_place(stage, alarm_topic), durable_access.client, CONFIG, yes=yes)
     raise typer.Exit(status)
+
+
+def _place(stage: str, alarm_topic: str | None) -> Place:
+    place = place_of(stage)
+    kept = Stack(durable_access.client("cloudformation"), place).topic() if alarm_topic is None else alarm_topic
+    return replace(place, topic=kept)
 
 
 def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:

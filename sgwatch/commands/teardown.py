@@ -12,7 +12,7 @@ from chalicelib.text import number_of
 from sgwatch import durable_access
 from sgwatch.commands.setup import CONFIG
 from sgwatch.durable_access import Stage, place_of, refusals
-from sgwatch.durable_mending import deployed
+from sgwatch.durable_mending import deployed, let_go
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import Place
 from sgwatch.stage_settings import StageError, wire
@@ -57,6 +57,7 @@ def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) 
     if not (yes or typer.confirm(question)):
         note("Nothing was removed.")
         return 1
+    let_go(place, client("lambda"))
     stack.delete()
     typer.echo(f"Stack {place.stack} is gone.")
     return 0

@@ -544,7 +544,7 @@ class Campaign:
             for number in numbers:
                 group = f"sg-{number % self.plan.groups:05d}"
                 self._events.put((event(number, group), 0))
-                delivery = f"security_group_change-{event_id(number)}-{group}"
+                delivery = f"security_group_change-{event_id(number)}"
                 self.result.wanted |= {(name, delivery) for name in NAMES}
 
     def _alert(self, worker: Worker, aws: Aws) -> None:

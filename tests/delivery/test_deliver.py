@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import json
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -101,7 +103,40 @@ def test_waits_double_are_spread_and_bounded() -> None:
     assert [patience.wait(attempt, 1.0) for attempt in (1, 2, 3, 4, 20)] == [2, 4, 8, 16, 900]
     assert patience.wait(3, 0.0) == 4
     assert patience.wait(1, 0.5, retry_after=30) == 31
-    assert patience.wait(1, 0.0, retry_after=10**9) == 3600
+    assert patience.wait(1, 0.0, retry_after=7_200) == 7_200
+    assert patience.wait(1, 0.0, retry_after=10**9) == 3600, "longer than SQS can keep it"
+
+
+def test_thousands_that_wait_for_a_destination_of_one_a_second_are_all_delivered_before_the_queue_gives_up() -> None:
+    """The queue hands a message out 500 times (infra/durable.yaml)."""
+    chance, patience = random.Random(1), Patience()
+    due = [(chance.random(), number) for number in range(2_000)]
+    received = [0] * len(due)
+    heapq.heapify(due)
+    free_at = 0.0
+    while due:
+        now, number = heapq.heappop(due)
+        received[number] += 1
+        if now >= free_at:
+            free_at = now + 1
+        else:
+            wait = patience.wait(received[number], chance.random(), retry_after=1)
+            heapq.heappush(due, (now + wait, number))
+    assert max(received) < 200
+    assert free_at < 1.2 * len(received), "and the destination is kept busy"
+
+
+def test_a_failure_that_cannot_be_written_down_comes_back_when_it_was_asked_to(durable: World) -> None:
+    class Unwritten(Ledger):
+        def failed(self, delivery: str, destination: str, reason: str) -> None:
+            raise StateError(f"{delivery} {destination} {reason}")
+
+    slack = Recorder("slack", errors=[passing("it answered HTTP 429", retry_after=600)])
+    durable.queue_for(critical_open_ssh(), slack)
+    waits: list[float] = []
+    ledger = Unwritten(durable.made.table, durable.clock.now)
+    durable.run(durable.function(slack, queue=Watched(durable.made.queue, waits), ledger=ledger))
+    assert waits == [602.0]
 
 
 def test_a_refusal_goes_to_the_dead_letter_queue_at_once_and_the_others_are_told(durable: World) -> None:

@@ -93,3 +93,15 @@ def test_where_the_table_fails_alerts_are_sent(durable: World) -> None:
     assert failing.holds_back(numbered(1, like=revoke()), log(lines)) is None
     assert len(lines) == 2
     assert "sending" in lines[0]
+
+
+@pytest.mark.parametrize("damage", [{"expression": "severity =="}, {"author": None}, {"ends_at": "tomorrow"}])
+def test_a_silence_that_somebody_broke_holds_nothing_back_and_leaves_the_others(
+    durable: World, damage: dict[str, str | None]
+) -> None:
+    silence(durable, id="broken")
+    silence(durable, id="whole")
+    item = durable.made.table.get("silences", "broken")
+    assert item is not None
+    durable.made.table.put({**item, **damage})
+    assert gate(durable).holds_back(revoke(), log([])) == "silence whole"

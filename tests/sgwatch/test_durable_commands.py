@@ -13,12 +13,15 @@ from typing import Any
 import boto3
 import pytest
 import typer
+from botocore.stub import Stubber
 from moto import mock_aws
+from moto.sqs.models import sqs_backends
 from typer.testing import CliRunner
 
-from chalicelib.delivery.envelope import Delivery, encode
+from chalicelib.delivery.envelope import Delivery, encode, read
 from chalicelib.delivery.queue import Buried, Queue
 from chalicelib.functions import WITH_EVENTS
+from sgwatch import durable_access
 from sgwatch.commands import redrive, setup, teardown
 from sgwatch.commands.silence import app as silence
 from sgwatch.durable_mending import differences
@@ -134,6 +137,27 @@ def forget_nothing(client: Client) -> None:
     client("dynamodb").update_time_to_live(TableName=PLACE.table, TimeToLiveSpecification=off)
 
 
+def lose_both_queues(client: Client) -> None:
+    for name in (PLACE.queue, PLACE.dead_letters):
+        client("sqs").delete_queue(QueueUrl=client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def ration_the_table(client: Client) -> None:
+    least = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    client("dynamodb").update_table(TableName=PLACE.table, BillingMode="PROVISIONED", ProvisionedThroughput=least)
+
+
+def forget_by_another_attribute(client: Client) -> None:
+    forget_nothing(client)
+    other = {"AttributeName": "lease_until", "Enabled": True}
+    client("dynamodb").update_time_to_live(TableName=PLACE.table, TimeToLiveSpecification=other)
+
+
+def take_many_at_once(client: Client) -> None:
+    (mapping,) = client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    client("lambda").update_event_source_mapping(UUID=mapping["UUID"], BatchSize=10)
+
+
 def lose_alarm(client: Client) -> None:
     client("cloudwatch").delete_alarms(AlarmNames=["sgwatch-dev-undelivered"])
 
@@ -160,7 +184,11 @@ def answer_for_nothing(client: Client) -> None:
     [
         damage_queue,
         lose_dead_letter_queue,
+        lose_both_queues,
+        ration_the_table,
         forget_nothing,
+        forget_by_another_attribute,
+        take_many_at_once,
         lose_alarm,
         mute_alarm,
         lose_failures,
@@ -194,6 +222,40 @@ def test_a_change_set_that_somebody_left_behind_is_no_obstacle(client: Client) -
     client("cloudformation").delete_change_set(StackName=PLACE.stack, ChangeSetName="sgwatch-setup")
     assert Stack(client("cloudformation"), PLACE).status() == "REVIEW_IN_PROGRESS"
     assert Stack(client("cloudformation"), PLACE).plan().creates
+
+
+def test_a_change_set_that_nobody_answered_for_gives_way() -> None:
+    stubbed = Stubber(boto3.client("cloudformation", REGION, aws_access_key_id="t", aws_secret_access_key="t"))
+    stubbed.add_response("describe_stacks", {"Stacks": [stack_as_it_is()]})
+    stubbed.add_client_error("create_change_set", "AlreadyExistsException")
+    stubbed.add_response("delete_change_set", {})
+    stubbed.add_response("create_change_set", {})
+    change = {"Action": "Modify", "ResourceType": "AWS::SQS::Queue", "LogicalResourceId": "Deliveries"}
+    stubbed.add_response("describe_change_set", {"Status": "CREATE_COMPLETE", "Changes": [{"ResourceChange": change}]})
+    with stubbed:
+        assert Stack(stubbed.client, PLACE).plan().lines == ("change AWS::SQS::Queue Deliveries",)
+    stubbed.assert_no_pending_responses()
+
+
+def stack_as_it_is() -> dict[str, Any]:
+    return {"StackName": PLACE.stack, "CreationTime": Clock().now(), "StackStatus": "CREATE_COMPLETE"}
+
+
+def test_setup_keeps_the_alarm_topic_until_it_is_given_another(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text(json.dumps({"stages": {"dev": {}}}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(durable_access, "client", client)
+    program = typer.Typer()
+    program.command()(setup.setup)
+    for given, told in (((PLACE.topic,), [PLACE.topic]), ((), [PLACE.topic]), (("",), [])):
+        options = ["--alarm-topic", *given] if given else []
+        done = CliRunner().invoke(program, ["--stage", "dev", "--yes", *options])
+        assert done.exit_code == 1, "chalice deploy is to come"
+        (alarm,) = client("cloudwatch").describe_alarms(AlarmNames=["sgwatch-dev-undelivered"])["MetricAlarms"]
+        assert alarm["AlarmActions"] == told
 
 
 @pytest.mark.parametrize(
@@ -279,6 +341,8 @@ def test_teardown_waits_for_the_function_to_go_and_shows_what_is_left(
     client("lambda").delete_function(FunctionName=PLACE.function("deliver"))
     assert teardown.run(PLACE, client, config, yes=True) == 0
     assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
+    kept = client("lambda").list_function_event_invoke_configs(FunctionName=PLACE.function("alert_on_change"))
+    assert kept["FunctionEventInvokeConfigs"] == [], "its on-failure destination is gone"
 
 
 def bury(client: Client, destination: str, number: int) -> None:
@@ -335,6 +399,53 @@ def test_a_message_that_cannot_be_read_is_shown_and_stays(client: Client, config
     Queue(lambda: client("sqs"), PLACE.queue).bury(Buried("{", "the message is not JSON", "", "", "m", "g"))
     assert redrive.run(PLACE, client, None, dry_run=False) == 1
     assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (0, 1)
+
+
+def test_redrive_keeps_the_order_of_a_group_and_its_end_can_come_at_any_moment(client: Client, config: Path) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    for number in range(25):
+        bury(client, "slack", number)
+
+    class Ending:
+        """SQS until the seventh letter is taken away."""
+
+        left = 7
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client("sqs"), name)
+
+        def delete_message(self, **arguments: Any) -> None:
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+            client("sqs").delete_message(**arguments)
+
+    sqs = Ending()
+    with pytest.raises(KeyboardInterrupt):
+        redrive.run(PLACE, lambda service: sqs if service == "sqs" else client(service), None, dry_run=False)
+    assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (7, 19)
+    (backend,) = [each[REGION] for each in sqs_backends.values() if REGION in each]
+    dead = backend.queues[PLACE.dead_letters]
+    for message in dead._messages:
+        message.change_visibility(0)  # as time would
+    dead.pending_messages.clear()  # moto would give what comes back out of its order
+    assert redrive.run(PLACE, client, None, dry_run=False) == 0
+    assert waiting(client, PLACE.dead_letters) == 0
+    bodies = [read(message.body) for message in backend.queues[PLACE.queue]._messages]
+    queued = [message.alert.id for message in bodies if isinstance(message, Delivery)]
+    assert queued == [numbered(number).id for number in range(25)], "the seventh was not queued twice"
+
+
+def test_what_is_no_failed_event_is_shown_and_stays(
+    client: Client, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    url = client("sqs").get_queue_url(QueueName=PLACE.failed_events)["QueueUrl"]
+    client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    capsys.readouterr()
+    assert redrive.run(PLACE, client, None, dry_run=False) == 1
+    assert "a message that is no failed event" in capsys.readouterr().out
+    assert waiting(client, PLACE.failed_events) == 1
 
 
 def test_events_that_the_alert_function_failed_on_are_given_to_it_again(client: Client, config: Path) -> None:
