@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from chalicelib.alarm_path.candidates import found_values, is_request_field, there
+from chalicelib.alarm_path.candidates import found_values, there
+from chalicelib.alarm_path.field_forms import is_request_field
 from chalicelib.alarm_path.filter_pattern.evaluate import Verdict, condition_verdict, resolve, soften
 from chalicelib.alarm_path.filter_pattern.syntax import (
     And,
