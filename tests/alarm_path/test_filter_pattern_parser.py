@@ -94,6 +94,13 @@ def test_the_caret_of_a_long_line_stays_within_80_columns() -> None:
     assert line[caret.index("^")] == "|"
 
 
+def test_the_caret_stands_right_behind_wide_and_combining_characters() -> None:
+    with pytest.raises(FilterPatternError) as caught:
+        parse('{ $.a = "日本e\u0301" || $.b == 1 }')
+    _, caret = caught.value.caret().split("\n")
+    assert caret == " " * len('{ $.a = "????e" || $.b =') + "^"
+
+
 def test_and_binds_tighter_than_or() -> None:
     a, b, c = (Compare(Selector((Name(name),)), "=", Number("1")) for name in "abc")
     assert parse("{ $.a = 1 || $.b = 1 && $.c = 1 }") == JsonPattern(Or((a, And((b, c)))))
