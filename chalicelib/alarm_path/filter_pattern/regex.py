@@ -143,7 +143,7 @@ def compile_regex(source: str) -> CompiledRegex:
     for position, character in enumerate(source):
         if character in "()":
             raise RegexSyntaxError("parentheses are not supported in a regular expression here", position)
-        if character not in _LITERALS and character not in _OPERATORS:
+        if character not in _LITERALS and character not in _OPERATORS and character != " ":
             raise RegexSyntaxError(f"{character!r} is not supported in a regular expression here", position)
     return _Compiler(source).run()
 
@@ -152,7 +152,8 @@ class _Compiler:
     def __init__(self, source: str) -> None:
         self.source = source
         self.position = 0
-        self.doubtful = not source
+        # A blank is not among the characters that AWS lists, and public filters have it.
+        self.doubtful = not source or " " in source
 
     def run(self) -> CompiledRegex:
         rows: list[list[State]] = [[]]
