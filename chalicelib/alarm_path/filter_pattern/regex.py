@@ -20,7 +20,7 @@ _REPEAT = re.compile(r"\{([0-9]{1,6})(?:(,)([0-9]{0,6}))?\}")
 _HEX = re.compile(r"x([0-9a-fA-F]{2})")
 
 # AWS's own bound on repetition is not known; beyond this many states the answer is "unknown".
-_MAX_STATES = 4096
+_MAX_STATES = 1024
 
 Accepts: TypeAlias = Callable[[str], bool]
 
