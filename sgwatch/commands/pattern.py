@@ -135,6 +135,8 @@ def show(
     if others:
         console.print(Text(f"\nAlso counts calls that change no security group, such as {', '.join(others)}."))
     if tested is not None:
+        counted = sum(verdict is Verdict.MATCH for _, verdict in tested)
+        console.print(Text(f"\n{counted} of {len(tested)} records counted", style="bold"))
         console.print(_tested_table(tested))
 
 
@@ -182,9 +184,7 @@ def _standards(judged: Coverage) -> Text:
 
 
 def _tested_table(tested: list[tuple[Mapping[str, Any], Verdict]]) -> Table:
-    counted = sum(verdict is Verdict.MATCH for _, verdict in tested)
-    title = Text(f"\n{counted} of {len(tested)} records counted", style="bold")
-    table = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", show_header=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     styles = {Verdict.MATCH: "green", Verdict.NO_MATCH: "dim", Verdict.UNKNOWN: "magenta"}
     for record, verdict in tested:
         cells = (str(record.get(key) or "")[:60] for key in ("eventTime", "eventName"))

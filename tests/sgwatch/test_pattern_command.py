@@ -102,6 +102,16 @@ def test_any_logged_object_is_tried(tmp_path: Path, wrap: Any) -> None:
     assert json.loads(run("{ $.latency > 50 }", "--test", str(path), "--json")[1])["matches"] == [True, False, False]
 
 
+def test_the_count_stands_in_one_line_however_short_the_records_are(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text('{"eventName": "A"}')
+    assert "1 of 1 records counted\nmatch" in run("{ $.eventName = A }", "--test", str(path))[1]
+
+
+def test_a_pattern_that_begins_with_a_dash_comes_behind_two() -> None:
+    assert json.loads(run("--json", "--", "-errorCode")[1])["cis_5"] is True
+
+
 def test_records_are_read_from_the_input() -> None:
     result = CliRunner().invoke(app, ["pattern", SIX, "--test", "-", "--json"], input='{"eventName": "A"}')
     assert json.loads(result.stdout)["matches"] == [False]
