@@ -66,7 +66,7 @@ def try_on_event(expressions: Sequence[Expression], doubtful: Sequence[bool], ev
     )
     if not complete and len(verdicts) == 1:
         verdicts |= {Verdict.UNKNOWN}
-    return Trial(verdicts, in_words([item for item, _ in open_ones], _may_be_missing(found)))
+    return Trial(verdicts, in_words([item for item, _ in open_ones], _may_be_missing(found, event)))
 
 
 def _unknown_in_words(expressions: Sequence[Expression], event: str) -> str:
@@ -220,8 +220,12 @@ def _decide(expression: Expression, answers: dict[Condition, Verdict]) -> Verdic
     return answers[expression]
 
 
-def _may_be_missing(found: Iterable[Condition]) -> frozenset[Selector]:
-    """The selectors that lead to nothing in some successful call."""
-    selectors = {condition.selector for condition in found if not is_request_field(condition.selector)}
-    samples = [call_of(caller, "") for caller in callers()]
-    return frozenset(selector for selector in selectors if any(not resolve(selector, sample) for sample in samples))
+def _may_be_missing(found: Iterable[Condition], event: str) -> frozenset[Selector]:
+    """The selectors that lead to nothing in some successful call of the event."""
+    selectors = {condition.selector for condition in found}
+    calls = [call_of(caller, event) for caller in callers()]
+    return frozenset(
+        selector
+        for selector in selectors
+        if any(not resolve(selector, sample) for sample in (requests(event) if is_request_field(selector) else calls))
+    )

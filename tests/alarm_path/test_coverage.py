@@ -171,6 +171,11 @@ def test_coverage_is_what_was_worked_out_by_hand(pattern: str, letters: str) -> 
             "$.userIdentity.invokedBy != x.amazonaws.com",
             "only when userIdentity.invokedBy is there and is not x.amazonaws.com",
         ),
+        (
+            "$.requestParameters.vpcId != vpc-1",
+            "only when requestParameters.vpcId is there and is not vpc-1",
+        ),
+        ("$.requestParameters.groupName != web", "only when requestParameters.groupName is not web"),
         ("$.sourceIPAddress != 10.*", "only when sourceIPAddress does not begin with 10."),
         ("$.awsRegion = us-* && $.readOnly IS FALSE", "only when awsRegion begins with us-"),
         (
