@@ -10,29 +10,13 @@ import re
 
 from chalicelib.alarm_path.filter_pattern.syntax import AnyElement, Index, Name, Selector
 
-# https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
+# https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html, and other partitions' own.
 REGIONS = (
-    *(
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-        "us-gov-east-1",
-        "us-gov-west-1",
-        "ca-central-1",
-        "ca-west-1",
-    ),
-    *(
-        "mx-central-1",
-        "sa-east-1",
-        "eu-central-1",
-        "eu-central-2",
-        "eu-north-1",
-        "eu-south-1",
-        "eu-south-2",
-        "eu-west-1",
-    ),
-    *("eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "af-south-1", "ap-east-1", "ap-east-2"),
+    *("us-east-1", "us-east-2", "us-west-1", "us-west-2", "us-gov-east-1", "us-gov-west-1", "us-iso-east-1"),
+    *("us-iso-west-1", "us-isob-east-1", "us-isob-west-1", "us-isof-east-1", "us-isof-south-1", "ca-central-1"),
+    *("ca-west-1", "mx-central-1", "sa-east-1", "sa-west-1", "eu-central-1", "eu-central-2", "eu-north-1"),
+    *("eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3", "eu-isoe-west-1", "eusc-de-east-1"),
+    *("il-central-1", "me-central-1", "me-south-1", "me-west-1", "af-south-1", "ap-east-1", "ap-east-2"),
     *("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1"),
     *("ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7"),
     *("cn-north-1", "cn-northwest-1"),
@@ -53,7 +37,7 @@ _ADDRESS = r"[0-9a-fA-F.:]*"
 
 # By its whole path for the caller's fields.
 _CALLER_FIELDS: dict[str, tuple[str, str]] = {
-    "awsRegion": (r"[a-z0-9-]*", r"[a-z]{2}(-[a-z]+)+-\d+"),
+    "awsRegion": (r"[a-z0-9-]*", r"[a-z]{2,4}(-[a-z]+)+-\d+"),
     "recipientAccountId": (_DIGITS, r"\d{12}"),
     "userAgent": (_FREE_TEXT, ".+"),
     "sourceIPAddress": (_ADDRESS, r"\d+\.\d+\.\d+\.\d+|.*:.*"),

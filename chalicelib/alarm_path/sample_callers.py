@@ -25,6 +25,12 @@ _BOTO3 = "Boto3/1.35.0 md/Botocore#1.35.0 ua/2.0 os/linux#6.1 lang/python#3.12.4
 _TERRAFORM = "APN/1.0 HashiCorp/1.0 Terraform/1.9.0 terraform-provider-aws/5.60.0 aws-sdk-go-v2/1.30.0"
 
 
+_IDENTITY_CENTER_USER = {
+    "userId": "90678400-0001",
+    "identityStoreArn": f"arn:aws:identitystore::{ACCOUNT}:identitystore/d-0123456789",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A kind of caller; ``is_service`` where AWS calls on somebody's behalf and fills in address and agent."""
@@ -194,7 +200,7 @@ def _identity_center_roles() -> tuple[Caller, ...]:
     role = _role(name, "maria@example.com", _session(issuer=name))
     return (
         _called("Identity Center in the console", role, _CONSOLE, sessionCredentialFromConsole="true"),
-        _called("Identity Center", role, _CLI),
+        _called("Identity Center", role | {"onBehalfOf": _IDENTITY_CENTER_USER}, _CLI),
     )
 
 
@@ -239,7 +245,6 @@ def _federated() -> tuple[Caller, ...]:
         "accessKeyId": "ASIAEXAMPLE",
         "sessionContext": {"sessionIssuer": _user("broker", "-"), "attributes": _session()["attributes"]},
     }
-    store = "arn:aws:identitystore::123456789012:identitystore/d-0123456789"
     return (
         _called("federated user", {**of("FederatedUser"), **federated}, _BOTO3),
         _called("SAML user", of("SAMLUser", userName="maria", identityProvider="example"), _CLI),
@@ -252,7 +257,7 @@ def _federated() -> tuple[Caller, ...]:
             {
                 "type": "IdentityCenterUser",
                 "accountId": ACCOUNT,
-                "onBehalfOf": {"userId": "90678400-0001", "identityStoreArn": store},
+                "onBehalfOf": _IDENTITY_CENTER_USER,
                 "credentialId": "EXAMPLE-CREDENTIAL",
             },
             _CLI,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 
+import botocore.session
 import pytest
 
 from chalicelib.alarm_path.coverage import (
@@ -13,6 +14,7 @@ from chalicelib.alarm_path.coverage import (
     coverage,
     union_coverage,
 )
+from chalicelib.alarm_path.field_forms import REGIONS
 from chalicelib.alarm_path.filter_pattern import Verdict, matches, parse
 from chalicelib.alarm_path.sample_callers import call_of, callers
 from chalicelib.alarm_path.sample_requests import requests
@@ -96,6 +98,9 @@ ANSWERS = [
     (f'{{ ({SIX}) && $.sourceIPAddress != "delivery.logs.amazonaws.com" }}', "aaaaaan"),
     ('{ $.errorCode = "AccessDenied*" || $.sourceIPAddress != "delivery.logs.amazonaws.com" }', "aaaaaaa"),
     (f'{{ ({SIX}) && $.sourceIPAddress != "rds.amazonaws.com" }}', "ssssssn"),
+    (f'{{ ({SIX}) && $.awsRegion != "eusc-de-east-1" }}', "ssssssn"),
+    (f'{{ ({SIX}) && $.awsRegion = "eusc-*" }}', "ssssssn"),
+    (f'{{ {IDENTITY}.type = "AssumedRole" && {IDENTITY}.onBehalfOf.userId = "*" }}', "sssssss"),
     # The samples' own values stand for no others.
     (f'{{ ({SIX}) && {IDENTITY}.arn != "*:123456789012:*" }}', "ssssssn"),
     (f'{{ ({SIX}) && $.eventID = "*-7777-*" }}', "ssssssn"),
@@ -192,6 +197,12 @@ def test_the_condition_is_said_in_words(clause: str, condition: str) -> None:
     answers = {item.event: item.condition for item in judged.events}
     assert answers["CreateSecurityGroup"] == condition
     assert answers["DeleteSecurityGroup"] == ""
+
+
+def test_every_region_is_tried() -> None:
+    partitions = botocore.session.Session().get_data("partitions")["partitions"]
+    regions = {region for partition in partitions for region in partition["regions"] if "global" not in region}
+    assert regions <= set(REGIONS)
 
 
 def test_every_watched_rule_and_group_event_is_judged() -> None:
