@@ -7,7 +7,7 @@ that hold it; an event's name or a field's is not, for no sensible record has it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -29,15 +29,20 @@ _VALUE = re.compile(r"(?:[a-z0-9]|(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9])[\w .@:/+=,-]*
 _FIELD_NAME = re.compile(r"[a-z]+([A-Z][a-z]*)+")
 
 
-def verdicts_on_lines(pattern: LinePattern, event: str) -> tuple[frozenset[Verdict], str]:
-    """Every verdict on an event's records, and in words when the pattern matches."""
+# Beyond so many patterns together, texts are tried in one line each, and not in every kind of line.
+_MAX_CROSSED = 4
+
+
+def verdicts_on_lines(patterns: Sequence[LinePattern], event: str) -> tuple[frozenset[Verdict], str]:
+    """Every verdict of patterns together on an event's records, and in words when one of them matches."""
     lines = _lines(event)
-    seen = {line_verdict(pattern, line) for line in lines}
-    # A regular expression is one text, found in any line or none; of several terms, lines hold the others.
-    tried = lines[:1] if isinstance(pattern, RegexPattern) else lines
-    for text in dict.fromkeys(_free_texts(pattern)):
-        seen |= {line_verdict(pattern, f"{line[:-1]},{text}}}") for line in tried}
-    return frozenset(seen), _in_words(pattern)
+    tried = dict.fromkeys(lines)
+    for pattern in patterns:
+        # A regular expression is one text, found in any line or none; of several terms, lines hold the others.
+        extended = lines[:1] if isinstance(pattern, RegexPattern) or len(patterns) > _MAX_CROSSED else lines
+        tried.update((f"{line[:-1]},{text}}}", None) for text in _free_texts(pattern) for line in extended)
+    seen = {max(line_verdict(pattern, line) for pattern in patterns) for line in tried}
+    return frozenset(seen), " or ".join(map(_in_words, patterns))
 
 
 @lru_cache(maxsize=64)

@@ -75,9 +75,9 @@ def _unknown_in_words(expressions: Sequence[Expression], event: str) -> str:
     return in_words(unknown, ()) if unknown else ""
 
 
-def try_lines(pattern: LinePattern, event: str) -> Trial:
-    """Try a pattern on text on one event's records."""
-    return Trial(*verdicts_on_lines(pattern, event))
+def try_lines(patterns: Sequence[LinePattern], event: str) -> Trial:
+    """Try patterns on text together on one event's records."""
+    return Trial(*verdicts_on_lines(patterns, event))
 
 
 def _softened(verdict: Verdict, doubtful: bool) -> Verdict:

@@ -246,6 +246,9 @@ def test_two_filters_together_may_cover_what_neither_does() -> None:
     assert union_coverage([*halves, "{ $.eventName == x }"]).cis_1_to_4
     text_and_json = ["DeleteSecurityGroup", "{ $.eventName != DeleteSecurityGroup }"]
     assert union_coverage(text_and_json).cis_5
+    halves_of_text = ("CreateSecurityGroup alice", "CreateSecurityGroup -alice")
+    assert union_coverage(halves_of_text).status("CreateSecurityGroup") is Status.ALWAYS
+    assert union_coverage(("CreateSecurityGroup alice", "bob")).status("CreateSecurityGroup") is Status.SOMETIMES
     assert union_coverage([]).status("CreateSecurityGroup") is Status.NEVER
 
 
