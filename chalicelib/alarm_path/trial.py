@@ -157,7 +157,8 @@ def _possible_answers(found: tuple[Condition, ...], event: str) -> tuple[set[Ans
 
 
 def _may_depend_on_event(selector: Selector) -> bool:
-    return isinstance(selector.steps[0], AnyValue) or selector in (_EVENT_NAME, _EVENT_SOURCE)
+    first = selector.steps[0]
+    return isinstance(first, AnyValue) or (isinstance(first, Name) and first.name in ("eventName", "eventSource"))
 
 
 @lru_cache(maxsize=1024)

@@ -152,8 +152,7 @@ class _Compiler:
     def __init__(self, source: str) -> None:
         self.source = source
         self.position = 0
-        # A blank is not among the characters that AWS lists, and public filters have it.
-        self.doubtful = not source or " " in source
+        self.doubtful = not source
 
     def run(self) -> CompiledRegex:
         rows: list[list[State]] = [[]]
