@@ -114,26 +114,31 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
 _MAX_DEPTH = 8
 
 
-def unwrap(document: object) -> Iterator[Mapping[str, Any]]:
+class _NoEnvelopeError(RecordError):
+    """An object that is none of the envelopes."""
+
+
+def unwrap(document: object, *, any_object: bool = False) -> Iterator[Mapping[str, Any]]:
     """The bare CloudTrail records in a document, in its order.
 
     Envelopes: an EventBridge event (``detail``), a CloudTrail log file (``Records``), a LookupEvents
     answer (``Events``) or one of its items (``CloudTrailEvent``), an object with a ``record`` key, a
-    bare record, and lists of any of these.
+    bare record, and lists of any of these. With ``any_object`` an object that is none of them is taken for a
+    record of whatever kind; without, a record is known by its ``eventName``.
 
     Raises:
         RecordError: somewhere in the document there is no record; raised after all others were yielded,
             so that one broken record hides none of its neighbors.
     """
     errors: list[RecordError] = []
-    yield from _unwrap(document, 0, errors)
+    yield from _unwrap(document, 0, errors, any_object)
     if len(errors) > 1:
         raise RecordError(f"{errors[0]} (and {len(errors) - 1} more like it)") from errors[0]
     if errors:
         raise errors[0]
 
 
-def _unwrap(document: object, depth: int, errors: list[RecordError]) -> Iterator[Mapping[str, Any]]:
+def _unwrap(document: object, depth: int, errors: list[RecordError], any_object: bool) -> Iterator[Mapping[str, Any]]:
     if isinstance(document, Mapping) and "eventName" in document:
         yield document
         return
@@ -142,11 +147,17 @@ def _unwrap(document: object, depth: int, errors: list[RecordError]) -> Iterator
         return
     try:
         inside = document if isinstance(document, list) else _inside(document)
+    except _NoEnvelopeError as error:
+        if any_object and isinstance(document, Mapping):
+            yield document
+        else:
+            errors.append(error)
+        return
     except RecordError as error:
         errors.append(error)
         return
     for item in inside:
-        yield from _unwrap(item, depth + 1, errors)
+        yield from _unwrap(item, depth + 1, errors, any_object)
 
 
 def _inside(document: object) -> list[Any]:
@@ -162,7 +173,7 @@ def _inside(document: object) -> list[Any]:
             return [document[key]]
     if isinstance(document.get("CloudTrailEvent"), str):
         return [_decode(document["CloudTrailEvent"])]
-    raise RecordError(_no_record(document))
+    raise _NoEnvelopeError(_no_record(document))
 
 
 def _decode(cloud_trail_event: str) -> object:

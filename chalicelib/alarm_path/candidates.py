@@ -1,20 +1,22 @@
 """What a field of a successful security group call may hold, as far as a filter's own literals care.
 
 For each field that callers or requests may fill freely: the value the sample has, a value that the
-filter does not name, and one per literal of the filter that would fit there. Fields that are always
-the same (eventSource, eventType …) or come from a closed list stay as the samples have them.
+filter does not name, and one per literal of the filter that would fit there, or per two of them.
+Fields that are always the same (eventSource, eventType …) or come from a closed list stay as the
+samples have them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from typing import Any
 
+from chalicelib.alarm_path.field_forms import REGIONS, is_request_field, others_of, shape_of
 from chalicelib.alarm_path.filter_pattern.evaluate import resolve
 from chalicelib.alarm_path.filter_pattern.regex import example
 from chalicelib.alarm_path.filter_pattern.syntax import (
-    AnyElement,
     AnyValue,
     Compare,
     Condition,
@@ -26,123 +28,26 @@ from chalicelib.alarm_path.filter_pattern.syntax import (
     Text,
 )
 
-# https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
-REGIONS = (
-    *(
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-        "us-gov-east-1",
-        "us-gov-west-1",
-        "ca-central-1",
-        "ca-west-1",
-    ),
-    *(
-        "mx-central-1",
-        "sa-east-1",
-        "eu-central-1",
-        "eu-central-2",
-        "eu-north-1",
-        "eu-south-1",
-        "eu-south-2",
-        "eu-west-1",
-    ),
-    *("eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "af-south-1", "ap-east-1", "ap-east-2"),
-    *("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1"),
-    *("ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7"),
-    *("cn-north-1", "cn-northwest-1"),
-)
-
-# A value that no filter names.
-_OTHER = "zq7"
-
-_NAME_CHARACTERS = r"[\w+=,.@-]*"
-_ARN_CHARACTERS = r"[\w+=,.@:/-]*"
-_FREE_TEXT = r"[ -)+-~]*"  # all that is printable but *, which the clauses that hold it inside never match
-_SERVICE = r"[A-Za-z0-9. -]*"
-_DIGITS = r"\d*"
-_ADDRESS = r"[0-9a-fA-F.:]*"
-
-# Field → the characters it may hold and an exact form; by its whole path for the caller's fields.
-_CALLER_FIELDS: dict[str, tuple[str, str]] = {
-    "awsRegion": (r"[a-z0-9-]*", r"[a-z]{2}(-[a-z]+)+-\d+"),
-    "recipientAccountId": (_DIGITS, r"\d{12}"),
-    "userAgent": (_FREE_TEXT, ".+"),
-    "sourceIPAddress": (_ADDRESS, r"\d+\.\d+\.\d+\.\d+|.*:.*"),
-    "eventVersion": (r"[0-9.]*", r"\d\.\d+"),
-    "eventTime": (r"[0-9TZ:-]*", r"[0-9-]+T[0-9:]+Z"),
-    "eventID": (r"[0-9a-f-]*", r"[0-9a-f-]{36}"),
-    "requestID": (r"[0-9a-f-]*", r"[0-9a-f-]{36}"),
-    "vpcEndpointId": (r"[a-z0-9-]*", r"vpce-[0-9a-z]+"),
-    "vpcEndpointAccountId": (_DIGITS, r"\d{12}"),
-    "tlsDetails.clientProvidedHostHeader": (r"[a-z0-9.-]*", ".+"),
-    "tlsDetails.cipherSuite": (r"[A-Z0-9_-]*", ".+"),
-    "tlsDetails.tlsVersion": (r"[TLSv0-9.]*", r"TLSv1\.\d"),
-    "userIdentity.arn": (_ARN_CHARACTERS, "arn:.+"),
-    "userIdentity.principalId": (r"[\w+=,.@:-]*", ".+"),
-    "userIdentity.userName": (_NAME_CHARACTERS, ".+"),
-    "userIdentity.accountId": (_DIGITS, r"\d{12}"),
-    "userIdentity.accessKeyId": (r"[A-Z0-9]*", "(AKIA|ASIA).*"),
-    "userIdentity.invokedBy": (_SERVICE, r".+\.amazonaws\.com(\.cn)?|AWS Internal"),
-    "userIdentity.credentialId": (_NAME_CHARACTERS, ".+"),
-    "userIdentity.identityProvider": (_ARN_CHARACTERS, ".+"),
-    "userIdentity.onBehalfOf.userId": (r"[0-9a-f-]*", ".+"),
-    "userIdentity.onBehalfOf.identityStoreArn": (_ARN_CHARACTERS, "arn:.+"),
-    "userIdentity.sessionContext.sourceIdentity": (_NAME_CHARACTERS, ".+"),
-    "userIdentity.sessionContext.attributes.creationDate": (r"[0-9TZ:-]*", ".+"),
-    "userIdentity.sessionContext.sessionIssuer.arn": (_ARN_CHARACTERS, "arn:.+"),
-    "userIdentity.sessionContext.sessionIssuer.userName": (_NAME_CHARACTERS, ".+"),
-    "userIdentity.sessionContext.sessionIssuer.principalId": (r"[\w:]*", ".+"),
-    "userIdentity.sessionContext.sessionIssuer.accountId": (_DIGITS, r"\d{12}"),
-    "userIdentity.sessionContext.webIdFederationData.federatedProvider": (_ARN_CHARACTERS, ".+"),
-}
-
-# The same by the last name, for what stands in requests and answers.
-_REQUEST_FIELDS: dict[str, tuple[str, str]] = {
-    "groupid": (r"[a-z0-9-]*", "sg-[0-9a-z]+"),
-    "vpcid": (r"[a-z0-9-]*", "vpc-[0-9a-z]+"),
-    "securitygroupruleid": (r"[a-z0-9-]*", "sgr-[0-9a-z]+"),
-    "prefixlistid": (r"[a-z0-9-]*", "pl-[0-9a-z]+"),
-    "groupname": (_FREE_TEXT, ".+"),
-    "groupdescription": (_FREE_TEXT, ".+"),
-    "description": (_FREE_TEXT, ".+"),
-    "key": (_FREE_TEXT, ".+"),
-    "value": (_FREE_TEXT, ".*"),
-    "cidrip": (r"[0-9./]*", r"\d+\.\d+\.\d+\.\d+/\d+"),
-    "cidripv4": (r"[0-9./]*", r"\d+\.\d+\.\d+\.\d+/\d+"),
-    "cidripv6": (r"[0-9a-fA-F.:/]*", r".*:.*/\d+"),
-    "ipprotocol": (r"[a-z0-9-]*", r"tcp|udp|icmp|icmpv6|-1|\d{1,3}"),
-    "userid": (_DIGITS, r"\d{12}"),
-    "groupownerid": (_DIGITS, r"\d{12}"),
-    "fromport": (_DIGITS, ""),
-    "toport": (_DIGITS, ""),
-    "requestid": (r"[0-9a-f-]*", r"[0-9a-f-]{36}"),
-}
-
-
-def is_request_field(selector: Selector) -> bool:
-    """Whether the selector leads into the request or the answer."""
-    first = selector.steps[0]
-    return isinstance(first, Name) and first.name in ("requestParameters", "responseElements")
-
 
 def found_values(
     selector: Selector, sample: dict[str, Any], conditions: Iterable[Condition], *, is_service: bool
 ) -> tuple[tuple[Any, ...], ...]:
     """What the selector may lead to in records like this sample, one entry per case; () is a missing field."""
-    base = resolve(selector, sample)
+    base, conditions = resolve(selector, sample), tuple(conditions)
     if any(isinstance(step, AnyValue) for step in selector.steps):
-        return (base, *_any_value(selector, sample, base, tuple(conditions), is_service=is_service))
+        return (base, *_any_value(selector, sample, base, conditions, is_service=is_service))
     examples = there(selector, sample)
     # Of a list that may be longer, what its first elements hold, or nothing.
     bases = (base,) if base or not examples else (base, examples[:1])
-    shape = _shape(selector, is_service=is_service) if examples else None
+    shape = shape_of(selector, is_service=is_service) if examples else None
     if shape is None:
         return bases
     named = [(value,) for condition in conditions for value in _values(shape, examples[0], condition)]
-    others = [(value,) for value in _others(selector, examples[0])] if isinstance(examples[0], str) else []
-    return (*bases, *named, *others)
+    if not isinstance(examples[0], str):
+        return (*bases, *named)
+    joined = [(value,) for value in _together(shape, examples[0], conditions)]
+    others = [(value,) for value in others_of(selector, examples[0])]
+    return (*bases, *named, *joined, *others)
 
 
 def there(selector: Selector, sample: dict[str, Any]) -> tuple[Any, ...]:
@@ -165,7 +70,7 @@ def _any_value(
     for name in dict.fromkeys(name for parent in parents for name in parent):
         one = Selector((*before, Name(name), *after))
         here = resolve(one, sample)
-        shape = _shape(one, is_service=is_service) if len(here) == 1 else None
+        shape = shape_of(one, is_service=is_service) if len(here) == 1 else None
         # That a user agent could spell an event's name is not what such a filter is about.
         if shape is not None and name != "userAgent":
             others = [value for value in base if value is not here[0]]
@@ -177,52 +82,6 @@ def _first_elements(selector: Selector, sample: dict[str, Any]) -> tuple[Any, ..
     """What the first elements hold where the selector asks for later ones: lists may be longer."""
     steps = tuple(Index(0) if isinstance(step, Index) else step for step in selector.steps)
     return resolve(Selector(steps), sample)
-
-
-def _shape(selector: Selector, *, is_service: bool) -> tuple[str, str] | None:
-    names = [step.name for step in selector.steps if isinstance(step, Name)]
-    if is_request_field(selector):
-        return _REQUEST_FIELDS.get(names[-1].lower())
-    if any(isinstance(step, Index | AnyElement) for step in selector.steps):
-        return None
-    path = ".".join(names)
-    if is_service and path in ("sourceIPAddress", "userAgent"):
-        return _CALLER_FIELDS["userIdentity.invokedBy"]
-    return _CALLER_FIELDS.get(path)
-
-
-# Other values of fields whose form is AWS's, not the caller's.
-_OTHERS: dict[str, tuple[str, ...]] = {
-    "awsRegion": REGIONS,
-    "eventVersion": ("1.08", "1.11"),
-    "eventTime": ("2027-02-03T04:05:06Z",),
-    "creationDate": ("2027-02-03T04:05:06Z",),
-    "eventID": ("99999999-8888-7777-6666-555555555555",),
-    "requestID": ("99999999-8888-7777-6666-555555555555",),
-    "requestId": ("99999999-8888-7777-6666-555555555555",),
-    "tlsVersion": ("TLSv1.2",),
-    "cipherSuite": ("ECDHE-RSA-AES128-GCM-SHA256",),
-    "ipProtocol": ("udp", "50"),
-    "IpProtocol": ("udp", "50"),
-    "userAgent": (_OTHER,),
-    "clientProvidedHostHeader": ("ec2.eu-west-1.api.aws",),
-}
-
-
-def _others(selector: Selector, sample: str) -> tuple[str, ...]:
-    name = next((step.name for step in reversed(selector.steps) if isinstance(step, Name)), "")
-    if sample.endswith("amazonaws.com") and name in ("userAgent", "sourceIPAddress", "invokedBy"):
-        return ("autoscaling.amazonaws.com", "rds.amazonaws.com")
-    if name in _OTHERS:
-        return _OTHERS[name]
-    if re.fullmatch(r"\d{12}", sample):
-        return ("999988887777",)
-    if re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]+:[0-9a-fA-F:]*", sample.split("/", maxsplit=1)[0]):
-        return (re.sub(r"^[^/]+", "192.0.2.77" if "." in sample else "2001:db8::77", sample),)
-    # An id keeps its kind; of an ARN or a name, the last part is what people choose. Root's has none.
-    if re.match(r"(sg|sgr|vpc|vpce|pl|i)-|AKIA|ASIA", sample):
-        return (sample[:4] + "0" + _OTHER.upper() if sample.startswith("A") else sample + "0",)
-    return () if sample.endswith(":root") else (re.sub(r"[\w+=,.@-]+$", _OTHER, sample),)
 
 
 def _values(shape: tuple[str, str], sample: Any, condition: Condition) -> Iterator[Any]:
@@ -267,6 +126,36 @@ def _texts(wanted: str, sample: Any, shape: tuple[str, str]) -> Iterator[Any]:
             yield sample + core
     elif _may_begin(core, sample, shape):
         yield core + ("1" if core[-1:].isdigit() or not core[-1:].isalpha() else "x")
+
+
+# Beyond so many literals on one field, only all of them are tried together, and not every two.
+_MAX_PAIRED = 12
+
+
+def _together(shape: tuple[str, str], sample: str, conditions: Iterable[Condition]) -> Iterator[str]:
+    """Values that meet several literals at once: ``arn:aws:sts::123456789012:*`` and ``*deploy*``."""
+    if sample.endswith(":root") or sample in REGIONS:
+        return
+    found = [piece for condition in conditions for piece in _pieces(shape, sample, condition)]
+    pairs = combinations(found, 2) if len(found) <= _MAX_PAIRED else iter(())
+    for chosen in (*pairs, tuple(found)) if len(found) > 1 else ():
+        heads, inner, tails = zip(*chosen, strict=True)
+        yield (max(heads, key=len) or sample) + "".join(inner) + max(tails, key=len)
+
+
+def _pieces(shape: tuple[str, str], sample: str, condition: Condition) -> Iterator[tuple[str, str, str]]:
+    """What a literal with a wildcard asks a value to begin with, to hold and to end with."""
+    if not isinstance(condition, Compare) or condition.operator != "=" or not isinstance(condition.value, Text):
+        return
+    wanted = condition.value.text
+    leading, trailing = wanted.startswith("*"), wanted.endswith("*")
+    core = wanted.strip("*")
+    if not core or not (leading or trailing) or not re.fullmatch(shape[0], core):
+        return
+    if leading:
+        yield ("", core, "") if trailing else ("", "", core)
+    elif _may_begin(core, sample, shape):
+        yield core, "", ""
 
 
 def _may_begin(core: str, sample: str, shape: tuple[str, str]) -> bool:

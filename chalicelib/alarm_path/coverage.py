@@ -178,12 +178,13 @@ def _trial(filters: _Filters, event: str) -> Trial:
     trials = []
     if filters.expressions:
         trials.append(try_on_event(filters.expressions, filters.doubtful, event))
-    trials.extend(try_lines(pattern, event) for pattern in filters.lines)
+    if filters.lines:
+        trials.append(try_lines(filters.lines, event))
     return _together(trials)
 
 
 def _together(trials: Sequence[Trial]) -> Trial:
-    """Several trials of the same event: one that always matches settles it."""
+    """Trials of the same event, by conditions and by text: one that always matches settles it."""
     settled = [trial for trial in trials if trial.verdicts == {Verdict.MATCH}]
     open_ones = [trial for trial in trials if trial.verdicts != {Verdict.NO_MATCH}]
     if settled or len(open_ones) == 1:

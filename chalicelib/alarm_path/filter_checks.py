@@ -23,7 +23,7 @@ _UNSURE_FIELDS = ("$.requestParameters", "$.responseElements", "$.additionalEven
 
 _CRITERION = re.compile(
     r"\s*(?P<field>@aws\.(?:account|region))\s*(?P<operator>!=|=|NOT\s+IN|IN)\s*"
-    r"(?P<values>\"[^\"]*\"|\[[^\]]*\])\s*(?P<glue>AND|OR|$)",
+    r"(?P<values>\"[^\"]*\"|\[\s*\"[^\"]*\"(?:\s*,\s*\"[^\"]*\")*\s*\])\s*(?P<glue>AND|OR|$)",
     re.IGNORECASE,
 )
 

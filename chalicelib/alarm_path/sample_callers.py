@@ -25,6 +25,12 @@ _BOTO3 = "Boto3/1.35.0 md/Botocore#1.35.0 ua/2.0 os/linux#6.1 lang/python#3.12.4
 _TERRAFORM = "APN/1.0 HashiCorp/1.0 Terraform/1.9.0 terraform-provider-aws/5.60.0 aws-sdk-go-v2/1.30.0"
 
 
+_IDENTITY_CENTER_USER = {
+    "userId": "90678400-0001",
+    "identityStoreArn": f"arn:aws:identitystore::{ACCOUNT}:identitystore/d-0123456789",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A kind of caller; ``is_service`` where AWS calls on somebody's behalf and fills in address and agent."""
@@ -118,7 +124,7 @@ def _called(kind: str, identity: dict[str, Any], agent: str, address: str = "203
         "userAgent": agent,
         "recipientAccountId": account,
     }
-    if agent in (_CLI, _BOTO3, _TERRAFORM):
+    if agent in (_CLI, _BOTO3, _TERRAFORM, _CONSOLE):
         fields["tlsDetails"] = _tls(region)
     return Caller(kind, fields | more, service)
 
@@ -135,10 +141,10 @@ def _user(name: str, key: str, session: dict[str, Any] | None = None, **more: An
     return identity | ({"sessionContext": session} if session else {}) | more
 
 
-def _root(key: str, session: dict[str, Any] | None = None) -> dict[str, Any]:
+def _root(key: str, session: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
     arn = f"arn:aws:iam::{ACCOUNT}:root"
     identity = {"type": "Root", "principalId": ACCOUNT, "arn": arn, "accountId": ACCOUNT, "accessKeyId": key}
-    return identity | ({"sessionContext": session} if session else {})
+    return identity | ({"sessionContext": session} if session else {}) | more
 
 
 def _role(role: str, session_name: str, session: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -154,7 +160,8 @@ def _role(role: str, session_name: str, session: dict[str, Any], **more: Any) ->
 
 def _people() -> tuple[Caller, ...]:
     console = {"sessionCredentialFromConsole": "true"}
-    cloudformation = {"invokedBy": "cloudformation.amazonaws.com"}
+    formation = "cloudformation.amazonaws.com"
+    through: dict[str, Any] = {"session": _session(), "invokedBy": formation}
     return (
         _called("root in the console", _root("ASIAEXAMPLE", _session(mfa=True)), _CONSOLE, **console),
         _called("root in the console without MFA", _root("ASIAEXAMPLE", _session()), _INTERNAL, **console),
@@ -163,12 +170,8 @@ def _people() -> tuple[Caller, ...]:
         _called("user in the console without MFA", _user("maria", "ASIAEXAMPLE", _session()), _CONSOLE, **console),
         _called("user with a key", _user("deployer", "AKIAEXAMPLE"), _CLI, region="eu-west-1"),
         _called("user with a session token", _user("maria", "ASIAEXAMPLE", _session(mfa=True)), _BOTO3, "198.51.100.9"),
-        _called(
-            "user through CloudFormation",
-            _user("maria", "ASIAEXAMPLE", _session(mfa=True), **cloudformation),
-            "cloudformation.amazonaws.com",
-            "cloudformation.amazonaws.com",
-        ),
+        _called("root through CloudFormation", _root("ASIAEXAMPLE", **through), formation, formation),
+        _called("user through CloudFormation", _user("maria", "ASIAEXAMPLE", **through), formation, formation),
     )
 
 
@@ -185,7 +188,7 @@ def _roles() -> tuple[Caller, ...]:
         _called("role in the console", admin, _CONSOLE, **console),
         _called("role with a source identity", _role("ci", "build-7", sourced), _TERRAFORM, "10.0.1.5", **endpoint),
         *_identity_center_roles(),
-        _instance(),
+        *_on_compute(),
         _called("web identity's role", from_web, _TERRAFORM),
         _called("role of another account", _role("audit", "x", _session(issuer="audit")), _CLI, **other),
         *_roles_through_services(),
@@ -197,14 +200,24 @@ def _identity_center_roles() -> tuple[Caller, ...]:
     role = _role(name, "maria@example.com", _session(issuer=name))
     return (
         _called("Identity Center in the console", role, _CONSOLE, sessionCredentialFromConsole="true"),
-        _called("Identity Center", role, _CLI),
+        _called("Identity Center", role | {"onBehalfOf": _IDENTITY_CENTER_USER}, _CLI),
     )
 
 
-def _instance() -> Caller:
-    role = _role("web", "i-0abc", _session(issuer="web", ec2RoleDelivery="2.0"))
+def _on_compute() -> tuple[Caller, ...]:
+    """Roles of instances, by both versions of the metadata service, and of functions."""
     scope = {"issuerType": "AWS::EC2::Instance", "credentialsIssuedTo": "i-0abc"}
-    return _called("instance", role, _BOTO3, "10.0.1.5", inScopeOf=scope)
+    first = _role("web", "i-0abc", _session(issuer="web", ec2RoleDelivery="1.0"))
+    second = _role("web", "i-0abc", _session(issuer="web", ec2RoleDelivery="2.0"), inScopeOf=scope)
+    function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:opener"
+    issued = {"issuerType": "AWS::Lambda::Function", "credentialsIssuedTo": f"arn:aws:iam::{ACCOUNT}:role/opener"}
+    in_function = {"sourceArn": function, "sourceAccount": ACCOUNT, **issued}
+    of_function = _role("opener", "opener", _session(issuer="opener"), inScopeOf=in_function)
+    return (
+        _called("instance by the first metadata service", first, _BOTO3, "10.0.1.5"),
+        _called("instance", second, _BOTO3, "10.0.1.5"),
+        _called("function", of_function, _BOTO3),
+    )
 
 
 def _roles_through_services() -> tuple[Caller, ...]:
@@ -214,9 +227,11 @@ def _roles_through_services() -> tuple[Caller, ...]:
         "AWSServiceRoleForAutoScaling",
     )
     through = _role("cfn", "AWSCloudFormation", _session(issuer="cfn"), invokedBy=formation)
+    without_key = {key: value for key, value in through.items() if key != "accessKeyId"}
     by_scaling = _role(linked, "AutoScaling", _session(issuer=linked), invokedBy=scaling)
     return (
         _called("role through CloudFormation", through, formation, formation),
+        _called("role through CloudFormation without its key", without_key, formation, formation),
         _called("service-linked role", by_scaling, scaling, scaling),
     )
 
@@ -230,7 +245,6 @@ def _federated() -> tuple[Caller, ...]:
         "accessKeyId": "ASIAEXAMPLE",
         "sessionContext": {"sessionIssuer": _user("broker", "-"), "attributes": _session()["attributes"]},
     }
-    store = "arn:aws:identitystore::123456789012:identitystore/d-0123456789"
     return (
         _called("federated user", {**of("FederatedUser"), **federated}, _BOTO3),
         _called("SAML user", of("SAMLUser", userName="maria", identityProvider="example"), _CLI),
@@ -243,7 +257,7 @@ def _federated() -> tuple[Caller, ...]:
             {
                 "type": "IdentityCenterUser",
                 "accountId": ACCOUNT,
-                "onBehalfOf": {"userId": "90678400-0001", "identityStoreArn": store},
+                "onBehalfOf": _IDENTITY_CENTER_USER,
                 "credentialId": "EXAMPLE-CREDENTIAL",
             },
             _CLI,
@@ -258,4 +272,5 @@ def _services() -> tuple[Caller, ...]:
         _called("AWS service", {"type": name, "invokedBy": scaling}, scaling, scaling),
         _called("AWS itself", {"type": name, "invokedBy": _INTERNAL}, _INTERNAL, _INTERNAL),
         _called("another account", other, _CLI, "198.51.100.9"),
+        _called("another account through a service", other | {"invokedBy": scaling}, scaling, scaling),
     )

@@ -7,7 +7,7 @@ that hold it; an event's name or a field's is not, for no sensible record has it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -23,20 +23,26 @@ _FIELD_AND_VALUE = re.compile(r'"(\w+)":"?[^"{}\[\]]*"?,?')
 _CHOSEN_BY_CALLERS = (
     *("arn", "userName", "accountId", "principalId", "accessKeyId", "sourceIdentity", "invokedBy", "userAgent"),
     *("sourceIPAddress", "awsRegion", "recipientAccountId", "groupId", "groupName", "groupDescription", "description"),
-    *("vpcId", "cidrIp", "cidrIpv6", "fromPort", "toPort"),
+    *("vpcId", "cidrIp", "cidrIpv6", "fromPort", "toPort", "securityGroupRuleId", "prefixListId", "vpcEndpointId"),
 )
-_VALUE = re.compile(r"[a-z0-9][\w .@:/+=,-]*")
+_VALUE = re.compile(r"(?:[a-z0-9]|(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9])[\w .@:/+=,-]*")
 _FIELD_NAME = re.compile(r"[a-z]+([A-Z][a-z]*)+")
 
 
-def verdicts_on_lines(pattern: LinePattern, event: str) -> tuple[frozenset[Verdict], str]:
-    """Every verdict on an event's records, and in words when the pattern matches."""
+# Beyond so many patterns together, texts are tried in one line each, and not in every kind of line.
+_MAX_CROSSED = 4
+
+
+def verdicts_on_lines(patterns: Sequence[LinePattern], event: str) -> tuple[frozenset[Verdict], str]:
+    """Every verdict of patterns together on an event's records, and in words when one of them matches."""
     lines = _lines(event)
-    seen = {line_verdict(pattern, line) for line in lines}
-    for text in _free_texts(pattern):
-        if not any(text in line for line in lines):
-            seen.add(line_verdict(pattern, f"{lines[0][:-1]},{text}}}"))
-    return frozenset(seen), _in_words(pattern)
+    tried = dict.fromkeys(lines)
+    for pattern in patterns:
+        # A regular expression is one text, found in any line or none; of several terms, lines hold the others.
+        extended = lines[:1] if isinstance(pattern, RegexPattern) or len(patterns) > _MAX_CROSSED else lines
+        tried.update((f"{line[:-1]},{text}}}", None) for text in _free_texts(pattern) for line in extended)
+    seen = {max(line_verdict(pattern, line) for pattern in patterns) for line in tried}
+    return frozenset(seen), " or ".join(map(_in_words, patterns))
 
 
 @lru_cache(maxsize=64)
@@ -92,13 +98,17 @@ _SAMPLE_VALUE = re.compile("|".join(map(re.escape, sorted(_OTHER_VALUES, key=len
 
 
 def _free_texts(pattern: LinePattern) -> Iterator[str]:
-    """What the pattern looks for that people could have written."""
+    """What the pattern looks for that people could have written, each by itself and all that must be there."""
     if isinstance(pattern, RegexPattern):
         text = example(pattern.regex.source)
         if text and _VALUE.fullmatch(text):
             yield text
     elif isinstance(pattern, TermsPattern):
-        yield from (term.text for term in pattern.terms if _is_free(term.text))
+        free = [term for term in pattern.terms if _is_free(term.text)]
+        yield from (term.text for term in free)
+        wanted = [term.text for term in free if term.sign != "-"]
+        if len(wanted) > 1:
+            yield ",".join(wanted)
 
 
 def _is_free(text: str) -> bool:

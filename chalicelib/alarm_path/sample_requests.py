@@ -91,6 +91,7 @@ def _permissions(event: str) -> tuple[dict[str, Any], ...]:
     if event.startswith(("Revoke", "Update")):
         by_id = {"items": [{"securityGroupRuleId": _RULE}]}
         asked.append(({"groupId": _GROUP, "ipPermissions": {}, "securityGroupRuleIds": by_id}, [same]))
+        asked.append(({"groupId": _GROUP, "securityGroupRuleIds": by_id}, [same]))
     return tuple(_exchange(shape, answer) for shape, items in asked for answer in _answers(event, items))
 
 
@@ -106,6 +107,7 @@ def _asked() -> tuple[list[dict[str, Any]], ...]:
             _permission("udp", (53, 53), ipv6Ranges=[{"cidrIpv6": "::/0"}]),
         ],
         [_permission("-1", None, groups=peers)],
+        [_permission("tcp", (0, 65535), groups=[{"groupName": "web"}])],
         [_permission("-1", None, **everywhere)],
         [_permission("-1", (0, 0), **world)],
         [_permission("icmp", (-1, -1), prefixListIds=[{"prefixListId": "pl-0abc"}])],

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from chalicelib.alarm_path.candidates import found_values, is_request_field, there
+from chalicelib.alarm_path.candidates import found_values, there
+from chalicelib.alarm_path.field_forms import is_request_field
 from chalicelib.alarm_path.filter_pattern.evaluate import Verdict, condition_verdict, resolve, soften
 from chalicelib.alarm_path.filter_pattern.syntax import (
     And,
@@ -65,7 +66,7 @@ def try_on_event(expressions: Sequence[Expression], doubtful: Sequence[bool], ev
     )
     if not complete and len(verdicts) == 1:
         verdicts |= {Verdict.UNKNOWN}
-    return Trial(verdicts, in_words([item for item, _ in open_ones], _may_be_missing(found)))
+    return Trial(verdicts, in_words([item for item, _ in open_ones], _may_be_missing(found, event)))
 
 
 def _unknown_in_words(expressions: Sequence[Expression], event: str) -> str:
@@ -74,9 +75,9 @@ def _unknown_in_words(expressions: Sequence[Expression], event: str) -> str:
     return in_words(unknown, ()) if unknown else ""
 
 
-def try_lines(pattern: LinePattern, event: str) -> Trial:
-    """Try a pattern on text on one event's records."""
-    return Trial(*verdicts_on_lines(pattern, event))
+def try_lines(patterns: Sequence[LinePattern], event: str) -> Trial:
+    """Try patterns on text together on one event's records."""
+    return Trial(*verdicts_on_lines(patterns, event))
 
 
 def _softened(verdict: Verdict, doubtful: bool) -> Verdict:
@@ -156,7 +157,8 @@ def _possible_answers(found: tuple[Condition, ...], event: str) -> tuple[set[Ans
 
 
 def _may_depend_on_event(selector: Selector) -> bool:
-    return isinstance(selector.steps[0], AnyValue) or selector in (_EVENT_NAME, _EVENT_SOURCE)
+    first = selector.steps[0]
+    return isinstance(first, AnyValue) or (isinstance(first, Name) and first.name in ("eventName", "eventSource"))
 
 
 @lru_cache(maxsize=1024)
@@ -219,8 +221,12 @@ def _decide(expression: Expression, answers: dict[Condition, Verdict]) -> Verdic
     return answers[expression]
 
 
-def _may_be_missing(found: Iterable[Condition]) -> frozenset[Selector]:
-    """The selectors that lead to nothing in some successful call."""
-    selectors = {condition.selector for condition in found if not is_request_field(condition.selector)}
-    samples = [call_of(caller, "") for caller in callers()]
-    return frozenset(selector for selector in selectors if any(not resolve(selector, sample) for sample in samples))
+def _may_be_missing(found: Iterable[Condition], event: str) -> frozenset[Selector]:
+    """The selectors that lead to nothing in some successful call of the event."""
+    selectors = {condition.selector for condition in found}
+    calls = [call_of(caller, event) for caller in callers()]
+    return frozenset(
+        selector
+        for selector in selectors
+        if any(not resolve(selector, sample) for sample in (requests(event) if is_request_field(selector) else calls))
+    )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,8 +20,6 @@ from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, ma
 from chalicelib.records import RecordError, unwrap
 from sgwatch.terminal import console, read_in_part
 
-ReadRecords: TypeAlias = Callable[[Path], Iterator[Mapping[str, Any]]]
-
 _STYLES = {Status.ALWAYS: "green", Status.SOMETIMES: "yellow", Status.NEVER: "red", Status.UNKNOWN: "magenta"}
 _MARKS = {Status.ALWAYS: "✔", Status.SOMETIMES: "◐", Status.NEVER: "✘", Status.UNKNOWN: "?"}
 _WORDS = {Verdict.MATCH: "match", Verdict.NO_MATCH: "no match", Verdict.UNKNOWN: "unknown"}
@@ -29,7 +28,8 @@ _WORDS = {Verdict.MATCH: "match", Verdict.NO_MATCH: "no match", Verdict.UNKNOWN:
 def pattern(
     filter_pattern: Annotated[str, typer.Argument(metavar="FILTER", help="The filter pattern, in quotes.")],
     test: Annotated[
-        list[Path] | None, typer.Option("--test", metavar="PATH", help="Run it on the CloudTrail records of this file.")
+        list[Path] | None,
+        typer.Option("--test", metavar="PATH", help="Run it on the records of this file; - is the input."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -62,11 +62,9 @@ def without_line_end(filter_pattern: str) -> tuple[str, bool]:
     return trimmed, trimmed != filter_pattern
 
 
-def run_on(
-    filter_pattern: str, paths: list[Path], read: ReadRecords | None = None
-) -> list[tuple[Mapping[str, Any], Verdict]]:
+def run_on(filter_pattern: str, paths: list[Path]) -> list[tuple[Mapping[str, Any], Verdict]]:
     """Every record of the files in order, and whether the filter counts it; a refused pattern counts none."""
-    records = [record for path in paths for record in (read or read_records)(path)]
+    records = [record for path in paths for record in read_records(path)]
     try:
         parsed = parse(filter_pattern)
     except FilterPatternError:
@@ -75,19 +73,22 @@ def run_on(
 
 
 def read_records(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The CloudTrail records of a file or folder, in any envelope: one JSON document, or one in each line."""
+    """The records of a file or folder, in any envelope: one JSON document, or one in each line.
+
+    A metric filter is run on whatever is logged, so any JSON object will do.
+    """
     try:
         if path.is_dir():
             for inside in sorted(path.iterdir()):
                 yield from read_records(inside)
             return
-        raw = path.read_bytes()
+        raw = sys.stdin.buffer.read() if path == Path("-") else path.read_bytes()
     except OSError as error:
         raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         text = (gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8-sig")
         for document in _documents(text):
-            yield from unwrap(document)
+            yield from unwrap(document, any_object=True)
     except (EOFError, gzip.BadGzipFile, zlib.error, RecordError, RecursionError, ValueError) as error:
         raise RecordError(f"{path}: {error}") from error
 
@@ -139,6 +140,8 @@ def show(
     if others:
         console.print(Text(f"\nAlso counts calls that change no security group, such as {', '.join(others)}."))
     if tested is not None:
+        counted = sum(verdict is Verdict.MATCH for _, verdict in tested)
+        console.print(Text(f"\n{counted} of {len(tested)} records counted", style="bold"))
         console.print(_tested_table(tested))
 
 
@@ -186,9 +189,7 @@ def _standards(judged: Coverage) -> Text:
 
 
 def _tested_table(tested: list[tuple[Mapping[str, Any], Verdict]]) -> Table:
-    counted = sum(verdict is Verdict.MATCH for _, verdict in tested)
-    title = Text(f"\n{counted} of {len(tested)} records counted", style="bold")
-    table = Table(box=None, padding=(0, 2, 0, 0), title=title, title_justify="left", show_header=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     styles = {Verdict.MATCH: "green", Verdict.NO_MATCH: "dim", Verdict.UNKNOWN: "magenta"}
     for record, verdict in tested:
         cells = (str(record.get(key) or "")[:60] for key in ("eventTime", "eventName"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 
+import botocore.session
 import pytest
 
 from chalicelib.alarm_path.coverage import (
@@ -13,6 +14,7 @@ from chalicelib.alarm_path.coverage import (
     coverage,
     union_coverage,
 )
+from chalicelib.alarm_path.field_forms import REGIONS
 from chalicelib.alarm_path.filter_pattern import Verdict, matches, parse
 from chalicelib.alarm_path.sample_callers import call_of, callers
 from chalicelib.alarm_path.sample_requests import requests
@@ -33,10 +35,17 @@ ANSWERS = [
     ("{ $.eventName = Delete* }", "nnnnnan"),
     ("{ $.eventName = %SecurityGroup% }", "aaaaaaa"),
     ("{ $.eventName != %Describe% }", "uuuuuuu"),
+    ("{ $.eventName = %Create Security|CreateSecurity% }", "nnnnunn"),
+    ("{ $.errorMessage = %Failed authentication% }", "nnnnnnn"),
+    ("%CreateSecurityGroup by [a-z]+%", "nnnnnnn"),
+    ("%Some text|CreateSecurityGroup%", "nnnnunn"),
     ("{ $.eventName = authorizesecuritygroupingress }", "nnnnnnn"),
     ("{ $.eventname = CreateSecurityGroup }", "nnnnnnn"),
     ("{ $.['eventName'] = CreateSecurityGroup }", "nnnnann"),
-    ('{ $["eventName"] = CreateSecurityGroup }', "uuuuuuu"),
+    ('{ $["eventName"] = CreateSecurityGroup }', "nnnnunn"),
+    ('{ $["eventName"] != CreateSecurityGroup }', "uuuunuu"),
+    (f"{{ ({SIX}) && $.sourceIPAddress = 10.0.0.0/8 }}", "nnnnnnn"),
+    (f"{{ ({SIX}) && {IDENTITY}.arn = arn:aws:iam::123456789012:user/alice }}", "uuuuuun"),
     ("{ $.eventName = CreateSecurityGroup && $.eventName = DeleteSecurityGroup }", "nnnnnnn"),
     ("{ $.eventName = CreateSecurityGroup || $.eventName = CreateSecurityGroup }", "nnnnann"),
     ("{ $.eventName = * }", "aaaaaaa"),
@@ -84,7 +93,35 @@ ANSWERS = [
     (f"{{ ({SIX}) && $.sourceIPAddress != 10.0.0.0/8 }}", "uuuuuun"),
     (f'{{ ({SIX}) && $.sessionCredentialFromConsole = "true" }}', "ssssssn"),
     (f"{{ ({SIX}) && $.vpcEndpointId NOT EXISTS }}", "ssssssn"),
+    (f"{{ ({SIX}) && ({IDENTITY}.type != Root || {IDENTITY}.invokedBy NOT EXISTS) }}", "ssssssn"),
+    (f"{{ ({SIX}) && ({IDENTITY}.type != AWSAccount || {IDENTITY}.invokedBy NOT EXISTS) }}", "ssssssn"),
+    (f"{{ ({SIX}) && ({IDENTITY}.type != AssumedRole || {IDENTITY}.accessKeyId = *) }}", "ssssssn"),
+    (f'{{ ({SIX}) && {SESSION}.ec2RoleDelivery = "1.0" }}', "ssssssn"),
+    (f'{{ ({SIX}) && {IDENTITY}.inScopeOf.sourceArn = "arn:aws:lambda:*" }}', "ssssssn"),
+    (f'{{ ({SIX}) && $.sessionCredentialFromConsole = "true" && $.tlsDetails.tlsVersion = "*" }}', "ssssssn"),
+    (f'{{ ({SIX}) && $.sourceIPAddress != "delivery.logs.amazonaws.com" }}', "aaaaaan"),
+    ('{ $.errorCode = "AccessDenied*" || $.sourceIPAddress != "delivery.logs.amazonaws.com" }', "aaaaaaa"),
+    (f'{{ ({SIX}) && $.sourceIPAddress != "rds.amazonaws.com" }}', "ssssssn"),
+    (f'{{ ({SIX}) && $.awsRegion != "eusc-de-east-1" }}', "ssssssn"),
+    (f'{{ ({SIX}) && $.awsRegion = "eusc-*" }}', "ssssssn"),
+    (f'{{ {IDENTITY}.type = "AssumedRole" && {IDENTITY}.onBehalfOf.userId = "*" }}', "sssssss"),
+    # The samples' own values stand for no others.
+    (f'{{ ({SIX}) && {IDENTITY}.arn != "*:123456789012:*" }}', "ssssssn"),
+    (f'{{ ({SIX}) && $.eventID = "*-7777-*" }}', "ssssssn"),
+    ('{ $.requestParameters.groupId = "sg-*" }', "ssssnsn"),
+    ('{ $.requestParameters.groupId != "sg-0a*" }', "ssssnsn"),
+    ('{ $.responseElements.groupId = "sg-0*" }', "nnnnssn"),
+    ('{ $.requestParameters.groupDescription != "* *" }', "nnnnsnn"),
+    # Two literals on one field, which one value meets or cannot meet.
+    (f'{{ ({SIX}) && {IDENTITY}.arn = "arn:aws:sts::111122223333:*" && {IDENTITY}.arn = "*deploy*" }}', "ssssssn"),
+    (f'{{ ({SIX}) && {IDENTITY}.arn = "arn:aws:sts::*" && {IDENTITY}.arn = "arn:aws:iam::*" }}', "nnnnnnn"),
+    ('{ $.requestParameters.groupName = "prod-*" && $.requestParameters.groupName = "*-web" }', "ssssssn"),
+    ('{ $.userAgent = "*x/1*" && $.userAgent = "*y/2*" && $.userAgent = "*z/3*" }', "sssssss"),
+    ('{ $.awsRegion = "us-*" && $.awsRegion = "*-2" }', "sssssss"),
+    ('{ $.awsRegion = "us-*" && $.awsRegion = "*-3" }', "nnnnnnn"),
     # Requests singled out.
+    ("{ $.requestParameters.ipPermissions NOT EXISTS }", "nnssaaa"),
+    ('{ $.requestParameters.ipPermissions.items[0].groups.items[0].groupName = "web" }', "ssssnnn"),
     (f'{{ ({SIX}) && $.requestParameters.groupId = "*" }}', "ssssnsn"),
     (f'{{ ({SIX}) && $.requestParameters.groupId = "vpc-1" }}', "nnnnnnn"),
     (f"{{ ({SIX}) && $.requestParameters.ipPermissions.items[3].fromPort = 22 }}", "ssssnnn"),
@@ -112,6 +149,12 @@ ANSWERS = [
     ('"\\"eventName\\": \\"CreateSecurityGroup\\""', "nnnnnnn"),
     ("?CreateSecurityGroup ?DeleteSecurityGroup", "nnnnaan"),
     ("alice", "sssssss"),
+    ("alice bob", "sssssss"),
+    ('"\\"type\\":\\"AssumedRole\\"" "\\"userName\\":\\"deploy\\""', "sssssss"),
+    ("CreateSecurityGroup AKIAIOSFODNN7EXAMPLE", "nnnnsnn"),
+    ("AuthorizeSecurityGroupIngress ConsoleLogin", "nnnnnnn"),
+    ("ERROR", "nnnnnnn"),
+    ("bob -carol", "sssssss"),
     ("-alice", "sssssss"),
     ("errorCode", "nnnnnnn"),
     ('"123456789012"', "sssssss"),
@@ -137,6 +180,11 @@ def test_coverage_is_what_was_worked_out_by_hand(pattern: str, letters: str) -> 
             "$.userIdentity.invokedBy != x.amazonaws.com",
             "only when userIdentity.invokedBy is there and is not x.amazonaws.com",
         ),
+        (
+            "$.requestParameters.vpcId != vpc-1",
+            "only when requestParameters.vpcId is there and is not vpc-1",
+        ),
+        ("$.requestParameters.groupName != web", "only when requestParameters.groupName is not web"),
         ("$.sourceIPAddress != 10.*", "only when sourceIPAddress does not begin with 10."),
         ("$.awsRegion = us-* && $.readOnly IS FALSE", "only when awsRegion begins with us-"),
         (
@@ -153,6 +201,12 @@ def test_the_condition_is_said_in_words(clause: str, condition: str) -> None:
     answers = {item.event: item.condition for item in judged.events}
     assert answers["CreateSecurityGroup"] == condition
     assert answers["DeleteSecurityGroup"] == ""
+
+
+def test_every_region_is_tried() -> None:
+    partitions = botocore.session.Session().get_data("partitions")["partitions"]
+    regions = {region for partition in partitions for region in partition["regions"] if "global" not in region}
+    assert regions <= set(REGIONS)
 
 
 def test_every_watched_rule_and_group_event_is_judged() -> None:
@@ -196,6 +250,9 @@ def test_two_filters_together_may_cover_what_neither_does() -> None:
     assert union_coverage([*halves, "{ $.eventName == x }"]).cis_1_to_4
     text_and_json = ["DeleteSecurityGroup", "{ $.eventName != DeleteSecurityGroup }"]
     assert union_coverage(text_and_json).cis_5
+    halves_of_text = ("CreateSecurityGroup alice", "CreateSecurityGroup -alice")
+    assert union_coverage(halves_of_text).status("CreateSecurityGroup") is Status.ALWAYS
+    assert union_coverage(("CreateSecurityGroup alice", "bob")).status("CreateSecurityGroup") is Status.SOMETIMES
     assert union_coverage([]).status("CreateSecurityGroup") is Status.NEVER
 
 

@@ -99,7 +99,8 @@ ANSWERS = [
     ("$.eventName != %Delete%", UNKNOWN),
     ("$.missing = %.*%", NO),
     # Characters that need quotes, without them.
-    ("$.address = 10.0.0.0/8", UNKNOWN),
+    ("$.address = 10.0.0.0/8", NO),
+    ("$.address != 10.0.0.0/8", UNKNOWN),
     ("$.missing = 10.0.0.0/8", NO),
     # One doubtful clause makes every match doubtful, for AWS may refuse the whole filter.
     ("$.eventName = CreateSecurityGroup || $.missing = a:b", UNKNOWN),

@@ -66,6 +66,7 @@ REFUSED = {
     "eventName=X": ("separated by blanks", 9),
     "*SecurityGroup*": ("double quotes", 0),
     "[a, b": ("must end with ]", 5),
+    "[ip, status_code = 4* && bytes > 1000]": ("one field, here status_code", 25),
     "x" * 1025: ("at most 1024", 1024),
 }
 
@@ -77,6 +78,12 @@ def test_what_aws_refuses_is_an_error_at_its_place(text: str, said: tuple[str, i
     assert said[0] in caught.value.reason
     assert caught.value.position == said[1]
     assert caught.value.aws.startswith("InvalidParameterException")
+
+
+def test_a_regular_expression_that_aws_refuses_is_named_as_the_term() -> None:
+    with pytest.raises(FilterPatternError) as caught:
+        parse("{ $.a = %a(b)% }")
+    assert caught.value.aws == "InvalidParameterException: Invalid character(s) in term '%a(b)%'"
 
 
 def test_the_caret_stands_under_the_offending_place_on_its_line() -> None:
@@ -92,6 +99,13 @@ def test_the_caret_of_a_long_line_stays_within_80_columns() -> None:
     line, caret = caught.value.caret().split("\n")
     assert len(line) <= 78
     assert line[caret.index("^")] == "|"
+
+
+def test_the_caret_stands_right_behind_wide_and_combining_characters() -> None:
+    with pytest.raises(FilterPatternError) as caught:
+        parse('{ $.a = "日本e\u0301" || $.b == 1 }')
+    _, caret = caught.value.caret().split("\n")
+    assert caret == " " * len('{ $.a = "????e" || $.b =') + "^"
 
 
 def test_and_binds_tighter_than_or() -> None:

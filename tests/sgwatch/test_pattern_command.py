@@ -94,6 +94,29 @@ def test_records_in_any_envelope_are_tried_in_file_order(tmp_path: Path, wrap: A
     assert "2 of 3 records counted" in run(SIX, "--test", str(path))[1]
 
 
+@pytest.mark.parametrize("wrap", [lambda event: event, lambda event: {"record": event}], ids=["bare", "record key"])
+def test_any_logged_object_is_tried(tmp_path: Path, wrap: Any) -> None:
+    events = [{"latency": 60, "records": []}, {"latency": 40}, {}]
+    path = tmp_path / "events.jsonl"
+    path.write_text("\n".join(json.dumps(wrap(event)) for event in events))
+    assert json.loads(run("{ $.latency > 50 }", "--test", str(path), "--json")[1])["matches"] == [True, False, False]
+
+
+def test_the_count_stands_in_one_line_however_short_the_records_are(tmp_path: Path) -> None:
+    path = tmp_path / "records.json"
+    path.write_text('{"eventName": "A"}')
+    assert "1 of 1 records counted\nmatch" in run("{ $.eventName = A }", "--test", str(path))[1]
+
+
+def test_a_pattern_that_begins_with_a_dash_comes_behind_two() -> None:
+    assert json.loads(run("--json", "--", "-errorCode")[1])["cis_5"] is True
+
+
+def test_records_are_read_from_the_input() -> None:
+    result = CliRunner().invoke(app, ["pattern", SIX, "--test", "-", "--json"], input='{"eventName": "A"}')
+    assert json.loads(result.stdout)["matches"] == [False]
+
+
 def test_an_unknown_match_is_null_and_a_packed_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "records.json.gz"
     path.write_bytes(gzip.compress(json.dumps({"Records": [record("A", readOnly=False), record("B")]}).encode()))
@@ -101,7 +124,9 @@ def test_an_unknown_match_is_null_and_a_packed_file_is_read(tmp_path: Path) -> N
     assert json.loads(output)["matches"] == [None, False]
 
 
-@pytest.mark.parametrize("content", [b"not json", b'{"no": "record"}', b"\x1f\x8bbroken", b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "content", [b"not json", b"42", b'{"CloudTrailEvent": "{"}', b"\x1f\x8bbroken", b"\xff\xfe\x00"]
+)
 def test_an_unreadable_file_is_named_and_exits_with_2(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(content)

@@ -46,6 +46,14 @@ def is_doubtful(condition: Condition) -> bool:
     return next(condition_doubts(condition), None) is not None
 
 
+def means_unknown(condition: Compare) -> bool:
+    """Whether it is not known what AWS compares, and not only whether it takes the condition."""
+    value = condition.value
+    if isinstance(value, Regex):
+        return condition.operator == "!=" or compile_regex(value.source).doubtful
+    return isinstance(value, Text) and value.lone_backslash
+
+
 def condition_doubts(condition: Condition) -> Iterator[str]:
     """The doubts about one condition."""
     if condition.selector.is_undocumented:
@@ -69,7 +77,8 @@ def _text_doubts(value: Text) -> Iterator[str]:
 
 
 def _regex_doubts(regex: Regex) -> Iterator[str]:
-    if compile_regex(regex.source).doubtful:
+    # A blank is not among the characters that AWS lists, and public filters have it.
+    if compile_regex(regex.source).doubtful or " " in regex.source:
         yield f"the regular expression %{regex.source}%"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 INVALID_PATTERN = "InvalidParameterException: Invalid metric filter pattern"
 INVALID_TERM = "InvalidParameterException: Invalid character(s) in term"
 
@@ -35,7 +37,15 @@ class FilterPatternError(ValueError):
         visible = "".join(character if character.isprintable() else " " for character in line)
         start = max(0, self.column - 1 - _WIDTH * 2 // 3) if len(visible) > _WIDTH else 0
         head, tail = "…" if start else "", "…" if len(visible) > start + _WIDTH else ""
-        return f"{head}{visible[start : start + _WIDTH]}{tail}\n{' ' * (len(head) + self.column - 1 - start)}^"
+        before = len(head) + sum(map(_cells, visible[start : self.column - 1]))
+        return f"{head}{visible[start : start + _WIDTH]}{tail}\n{' ' * before}^"
 
     def __str__(self) -> str:
         return f"{self.reason} (line {self.line}, column {self.column}); AWS would say: {self.aws}"
+
+
+def _cells(character: str) -> int:
+    """How many columns of a terminal a character takes."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

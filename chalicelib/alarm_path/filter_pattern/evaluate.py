@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from chalicelib.alarm_path.filter_pattern.compare import Verdict, compare_any
-from chalicelib.alarm_path.filter_pattern.doubts import acceptance_doubts, is_doubtful
+from chalicelib.alarm_path.filter_pattern.doubts import acceptance_doubts, is_doubtful, means_unknown
 from chalicelib.alarm_path.filter_pattern.fields import fields_verdict
 from chalicelib.alarm_path.filter_pattern.regex import compile_regex
 from chalicelib.alarm_path.filter_pattern.syntax import (
@@ -60,8 +60,8 @@ def line_verdict(pattern: TermsPattern | RegexPattern | FieldsPattern, line: str
     if isinstance(pattern, TermsPattern):
         verdict = _terms_verdict(pattern, line)
     elif isinstance(pattern, RegexPattern):
-        verdict = Verdict.of(compile_regex(pattern.regex.source).found_in(line))
-        return Verdict.UNKNOWN if acceptance_doubts(pattern) else verdict
+        compiled = compile_regex(pattern.regex.source)
+        verdict = Verdict.UNKNOWN if compiled.doubtful else Verdict.of(compiled.found_in(line))
     else:
         verdict = fields_verdict(pattern, line)
     return soften(verdict) if acceptance_doubts(pattern) else verdict
@@ -78,9 +78,10 @@ def _expression_verdict(expression: Expression, record: Mapping[str, Any]) -> Ve
 def condition_verdict(condition: Condition, values: Sequence[Any]) -> Verdict:
     """A condition's verdict on what its selector found; no values is a missing field."""
     if isinstance(condition, Compare):
-        if is_doubtful(condition):
+        if means_unknown(condition):
             return Verdict.UNKNOWN if any(map(_is_scalar, values)) else Verdict.NO_MATCH
-        return compare_any(condition, values)
+        verdict = compare_any(condition, values)
+        return soften(verdict) if is_doubtful(condition) else verdict
     if isinstance(condition, Is):
         verdict = Verdict.of(any(value is condition.wanted for value in values))
     else:

@@ -155,7 +155,11 @@ def _field(scanner: Scanner) -> Field:
             groups.append([])
         scanner.take("&&")
         scanner.blanks()
+        start = scanner.position
         groups[-1].append(_field_test(scanner, scanner.take_match(_FIELD_NAME)))
+        if groups[-1][-1].name != name:
+            # https://github.com/awsdocs/amazon-cloudwatch-logs-user-guide/issues/21
+            scanner.fail(f"what is compared between two commas is one field, here {name}", start)
     return Field(name, tuple(map(tuple, groups)))
 
 

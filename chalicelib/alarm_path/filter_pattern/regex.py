@@ -20,7 +20,7 @@ _REPEAT = re.compile(r"\{([0-9]{1,6})(?:(,)([0-9]{0,6}))?\}")
 _HEX = re.compile(r"x([0-9a-fA-F]{2})")
 
 # AWS's own bound on repetition is not known; beyond this many states the answer is "unknown".
-_MAX_STATES = 4096
+_MAX_STATES = 1024
 
 Accepts: TypeAlias = Callable[[str], bool]
 
@@ -143,7 +143,7 @@ def compile_regex(source: str) -> CompiledRegex:
     for position, character in enumerate(source):
         if character in "()":
             raise RegexSyntaxError("parentheses are not supported in a regular expression here", position)
-        if character not in _LITERALS and character not in _OPERATORS:
+        if character not in _LITERALS and character not in _OPERATORS and character != " ":
             raise RegexSyntaxError(f"{character!r} is not supported in a regular expression here", position)
     return _Compiler(source).run()
 

@@ -100,7 +100,8 @@ class Scanner:
         try:
             compile_regex(source)
         except RegexSyntaxError as error:
-            self.fail(error.reason, start + 1 + error.position)
+            # Seen for parentheses: github.com/ministryofjustice/modernisation-platform-environments/pull/5137
+            self.fail(error.reason, start + 1 + error.position, _term_error(f"%{source}%"))
         self.position = end + 1
         return Regex(source)
 
