@@ -50,13 +50,15 @@ def _snapshot(top: Json) -> Snapshot:
     version = top.get("version", "1")
     if version != "1":
         raise SnapshotError(f'version: {version!r} is not "1", the only one this release reads')
-    regions = _object(top.get("regions", {}), "regions")
+    regions = _object({} if top.get("regions") is None else top["regions"], "regions")
     return Snapshot(
         account_id=str(top.get("account_id") or ""),
         partition=str(top.get("partition") or "aws"),
         collected_at=parse_time(top.get("collected_at")),
         trails=_each(top, "trails", _trail, "trails"),
-        regions={name: _region(name, _object(item, f"regions.{name}")) for name, item in regions.items()},
+        regions={
+            name: _region(name, _object(item, f"regions.{name}")) for name, item in regions.items() if item is not None
+        },
         errors=_each(top, "errors", _error, "errors") or (),
         own=_object(top["self"], "self") if top.get("self") is not None else None,
         document=top,

@@ -152,8 +152,8 @@ def both(*changes: Change) -> Change:
     return lambda document: [change(document) for change in changes]
 
 
-def refused(call: str, resource: str | None = None, code: str = "AccessDenied") -> Change:
-    error = {"call": call, "region": REGION, "resource": resource, "code": code, "message": "no"}
+def refused(call: str, resource: str | None = None, code: str = "AccessDenied", where: str = REGION) -> Change:
+    error = {"call": call, "region": where, "resource": resource, "code": code, "message": "no"}
     return lambda document: document["errors"].append(error)
 
 
@@ -171,6 +171,18 @@ def encrypted(*statements: Document) -> Change:
         lambda document: topic(document)["Attributes"].update(KmsMasterKeyId=KEY),
         put(topic, KeyPolicy={"Statement": list(statements)}),
     )
+
+
+def on_math(expression: str, **returned: bool) -> Change:
+    """The alarm on an expression over m1, the filter's metric, and m2, of which nothing is known."""
+    metrics: list[Document] = [
+        {"Id": name, "MetricStat": {"Metric": {"Namespace": "CIS", "MetricName": metric}, "Period": 300, "Stat": "Sum"}}
+        for name, metric in (("m1", "Changes"), ("m2", "Elsewhere"))
+    ]
+    entries = [*metrics, {"Id": "e1", "Expression": expression}]
+    shown = [{**entry, "ReturnData": returned.get(entry["Id"], False)} for entry in entries]
+    keys = ("MetricName", "Namespace", "Statistic", "Period")
+    return both(put(alarm, Metrics=shown), *(without(alarm, key) for key in keys))
 
 
 def composite(rule: str) -> Change:
@@ -236,6 +248,12 @@ SPELLINGS: dict[str, Change] = {
     "subscription attributes": subscribed(Attributes={"PendingConfirmation": "false", "RawMessageDelivery": "false"}),
     "source account": policy(statement(Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
     "source accounts": policy(statement(Condition={"StringLike": {"AWS:SourceAccount": [ACCOUNT, OTHER]}})),
+    "any of the source accounts": policy(
+        statement(Condition={"ForAnyValue:StringEquals": {"aws:SourceAccount": [ACCOUNT, OTHER]}})
+    ),
+    "a set operator on a key that CloudWatch's call lacks": policy(
+        statement(Condition={"ForAllValues:StringEquals": {"aws:PrincipalOrgID": ["o-example"]}})
+    ),
     "a Deny of plain HTTP": policy(
         statement(),
         statement(Effect="Deny", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
@@ -246,7 +264,12 @@ SPELLINGS: dict[str, Change] = {
     "ignoring missing data beside a default value": both(
         put(transformation, defaultValue=0.0), put(alarm, TreatMissingData="ignore")
     ),
+    "metric math": on_math("SUM([m1])", e1=True),
+    "metric math beside a metric that does not matter": on_math("FILL(m1, 0)", e1=True),
     "a composite above": composite("ALARM(changes)"),
+    "a composite that holds unless the alarm is OK, which it soon is": both(
+        composite("NOT OK(changes)"), put(alarm, TreatMissingData="notBreaching")
+    ),
     "a composite over an alarm that is gone": composite('ALARM("changes") OR ALARM("gone")'),
     "two filters share the events out": both(
         put(metric_filter, filterPattern=f"{{ {names(EVENTS[:4])} }}"), second_filter(*EVENTS[4:], metric="Second")
@@ -272,6 +295,13 @@ BROKEN: dict[str, tuple[Change, str]] = {
         both(without(trail, "Status"), refused("cloudtrail:GetTrailStatus", TRAIL, "TrailNotFoundException")),
         "trail-logging",
     ),
+    "gone, as another region was told": (
+        both(
+            without(trail, "Status"),
+            refused("cloudtrail:GetTrailStatus", TRAIL, "TrailNotFoundException", where="eu-west-1"),
+        ),
+        "trail-logging",
+    ),
     "one region": (put(trail, IsMultiRegionTrail=False), "trail-multi-region"),
     "reads only": (
         put(trail, EventSelectors={"EventSelectors": [{"ReadWriteType": "ReadOnly", "IncludeManagementEvents": True}]}),
@@ -294,6 +324,8 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "alarm-fires",
     ),
     "missing data breaching": (put(alarm, TreatMissingData="breaching"), "alarm-leaves"),
+    "an expression that does not use the metric": (on_math("m2 * 2", e1=True), "alarm-exists"),
+    "metric math of which another metric is compared": (on_math("m1", m2=True), "alarm-exists"),
     "actions disabled": (put(alarm, ActionsEnabled=False), "alarm-actions"),
     "actions for OK only": (put(alarm, AlarmActions=[], OKActions=[TOPIC]), "alarm-actions"),
     "a composite that needs an alarm that is gone": (
@@ -301,6 +333,14 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "composite-alarm",
     ),
     "a composite that is always true": (composite("OK(changes)"), "composite-alarm"),
+    "a composite that also holds without data, of which there is none between changes": (
+        composite("ALARM(changes) OR INSUFFICIENT_DATA(changes)"),
+        "composite-alarm",
+    ),
+    "a composite that holds unless the alarm is OK, which it never is again": (
+        composite("NOT OK(changes)"),
+        "composite-alarm",
+    ),
     "a topic that is gone": (
         both(put(region, topics={}), refused("sns:GetTopicAttributes", TOPIC, "NotFound")),
         "topic-exists",
@@ -314,7 +354,15 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "topic-policy",
     ),
     "a key without GenerateDataKey": (encrypted(statement(Action="kms:Decrypt", Resource="*")), "topic-key"),
+    "a condition on any value of a key that CloudWatch's call lacks": (
+        policy(statement(Condition={"ForAnyValue:StringLike": {"aws:PrincipalOrgID": ["o-*"]}})),
+        "topic-policy",
+    ),
     "nobody subscribed": (put(topic, Subscriptions=[]), "subscriber"),
+    "nobody subscribed to a topic whose attributes were refused": (
+        both(put(topic, Subscriptions=[]), without(topic, "Attributes"), refused("sns:GetTopicAttributes", TOPIC)),
+        "subscriber",
+    ),
     "a pending subscriber": (subscribed(SubscriptionArn="PendingConfirmation"), "subscriber"),
     "a filter policy on attributes": (subscribed(Attributes={"FilterPolicy": '{"severity":["high"]}'}), "subscriber"),
 }
@@ -331,6 +379,12 @@ def test_a_broken_link_fails_and_is_named_with_its_fix(change: Change, check: st
 
 
 UNREAD: dict[str, Change] = {
+    "a region of which nothing was collected": lambda document: document["regions"].update({REGION: None}),
+    "no regions collected": lambda document: document.update(regions=None),
+    "a log class of which no document says whether it has filters": put(
+        region, log_groups=[{"logGroupName": "trail", "logGroupClass": "ESSENTIALS"}]
+    ),
+    "a composite's alarm in single quotes": composite("ALARM('changes')"),
     "subscription attributes refused": refused("sns:GetSubscriptionAttributes", f"{TOPIC}:1", "AuthorizationError"),
     "subscription attributes refused for the topic": refused("sns:GetSubscriptionAttributes", TOPIC),
     "subscriptions refused": both(without(topic, "Subscriptions"), refused("sns:ListSubscriptionsByTopic", TOPIC)),
