@@ -315,6 +315,10 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "no filter": (put(region, metric_filters=[]), "filter-exists"),
     "a filter on another group": (put(metric_filter, logGroupName="other"), "filter-exists"),
     "a value that is no number": (put(transformation, metricValue="$.value"), "filter-value"),
+    "a value that is in some requests only": (
+        put(transformation, metricValue="$.requestParameters.ipPermissions.items[0].fromPort"),
+        "filter-value",
+    ),
     "another namespace": (put(alarm, Namespace="Other"), "alarm-exists"),
     "a unit on the alarm alone": (put(alarm, Unit="Count"), "alarm-metric"),
     "a dimension on the filter alone": (put(transformation, dimensions={"who": "$.userIdentity.arn"}), "alarm-metric"),
@@ -379,6 +383,7 @@ def test_a_broken_link_fails_and_is_named_with_its_fix(change: Change, check: st
 
 
 UNREAD: dict[str, Change] = {
+    "a value that is a number in text": put(transformation, metricValue="$.recipientAccountId"),
     "a region of which nothing was collected": lambda document: document["regions"].update({REGION: None}),
     "no regions collected": lambda document: document.update(regions=None),
     "a log class of which no document says whether it has filters": put(
