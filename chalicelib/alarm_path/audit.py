@@ -74,7 +74,7 @@ def _with_unions(
     for event, answer in coverage.items():
         if answer.status is Status.PASS:
             continue
-        sharing = [chain for chain in good(chains) if _sometimes(chain, event)]
+        sharing = [chain for chain in good(chains) if _in_part(chain, event)]
         patterns = dict.fromkeys(chain.metric_filter.pattern for chain in sharing if chain.metric_filter)
         if len(patterns) > 1 and builder.coverage(*patterns).covers(event) is Status.PASS:
             seconds = [chain.seconds for chain in sharing if chain.seconds is not None]
@@ -82,10 +82,10 @@ def _with_unions(
     return improved
 
 
-def _sometimes(chain: Chain, event: str) -> bool:
-    """Whether a chain matches an event in part, and nothing but the filter stands in the way."""
-    in_part = chain.coverage is not None and chain.coverage.events.get(event) == "sometimes"
-    return in_part and chain.reach.get(event) is Status.PASS
+def _in_part(chain: Chain, event: str) -> bool:
+    """Whether a chain's filter matches the event, be it only sometimes, and its alarm reads that."""
+    matches = chain.coverage is not None and chain.coverage.events.get(event) in {"always", "sometimes"}
+    return matches and chain.reach.get(event) is Status.PASS
 
 
 def _standards(
@@ -110,9 +110,7 @@ def _carries(chain: Chain, events: Sequence[str]) -> bool:
 
 
 def _path(chain: Chain, standard: Standard, *, met: bool) -> PathReport:
-    events = standard.events
-    in_part = chain.links is Status.PASS and any(_sometimes(chain, event) for event in events)
-    contributes = met and (in_part or _carries(chain, events))
+    contributes = met and any(_in_part(chain, event) for event in standard.events)
     findings = tuple(_for_standard(finding, chain, standard, contributes=contributes) for finding in chain.findings)
     if standard is Standard.SECURITY_HUB and not met:
         findings = tuple(_exactly(finding, chain) for finding in findings)

@@ -14,11 +14,12 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from chalicelib.alarm_path.repair import Plan
 from chalicelib.alarm_path.snapshot_reader import read_snapshot
 from sgwatch.audit_html import page
 from sgwatch.audit_text import LINKS, show
 from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain
-from sgwatch.commands.repair import subscriber_of
+from sgwatch.commands.repair import exit_status, subscriber_of
 from tests.support.alarm_paths import Account, alarm, metric_filter
 
 APP = typer.Typer()
@@ -138,3 +139,13 @@ def test_judging_a_file_does_not_load_the_aws_sdk(snapshot_file: Path) -> None:
 def test_a_snapshot_comes_from_standard_input_too(snapshot_file: Path) -> None:
     done = CliRunner().invoke(APP, ["--from", "-", "--json"], input=snapshot_file.read_bytes())
     assert (done.exit_code, json.loads(done.stdout)["status"]) == (0, "pass")
+
+
+def test_repair_exits_1_while_the_audit_passes_and_another_text_still_lacks_something() -> None:
+    report = judge_snapshot(read_snapshot(Account().document()))
+    assert report.status == "pass"
+    assert exit_status(report, Plan("", ())) == 0
+    assert exit_status(report, Plan("", (), human=("Confirm the subscription.",))) == 1
+    unread = Account().document()
+    del unread["trails"]
+    assert exit_status(judge_snapshot(read_snapshot(unread)), Plan("", ())) == 2

@@ -84,3 +84,12 @@ def test_a_wider_filter_beside_the_one_that_security_hub_wants_is_no_broken_path
     account.alarms = [alarm("six", "six"), alarm("seven", "seven")]
     report = judged(account, Standard.SECURITY_HUB)
     assert (report.status, [path.status for path in report.paths]) == ("pass", ["pass", "pass"])
+
+
+def test_a_path_with_a_broken_end_does_not_blame_its_filter_for_what_another_path_carries() -> None:
+    account = Account()
+    account.filters = [metric_filter("six", CLASSIC_EVENTS), metric_filter("seven")]
+    account.alarms = [alarm("six", "six", ActionsEnabled=False), alarm("seven", "seven")]
+    report = judged(account)
+    bad = {finding.check for path in report.paths for finding in path.findings if finding.status == "fail"}
+    assert (report.status, bad) == ("pass", {"alarm-actions"})
