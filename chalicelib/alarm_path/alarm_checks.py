@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from shlex import quote
 from typing import Any
 
@@ -151,25 +152,23 @@ def _listed(names: Any) -> str:
 def _outcome(
     index: RegionIndex, alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, account: str
 ) -> Outcome:
+    """The worst that comes of the default values which the filters of one metric publish to it."""
     key = (item.namespace, item.metric)
-    defaults = [other.default for other in index.publishers.get(key, []) if other.default is not None]
-    default = next(iter(defaults), None)
+    defaults = {other.default for other in index.publishers.get(key, []) if other.default is not None}
 
-    def sources(query: MetricQuery) -> Emission | None:
+    def sources(query: MetricQuery, default: float | None) -> Emission | None:
         if query.account_id not in {None, account}:
             return None
         if query.key == key:
-            return (
-                Emission(emission.value, emission.default if emission.default is not None else default)
-                if emission
-                else None
-            )
+            return Emission(emission.value, default) if emission else None
         others = index.publishers.get(query.key)
         if not others:
             return None
         return Emission(None, next((other.default for other in others if other.default is not None), None))
 
-    return simulate(alarm, sources)
+    outcomes = [simulate(alarm, partial(sources, default=default)) for default in sorted(defaults) or (None,)]
+    worst_first = (Status.FAIL, Status.UNKNOWN, Status.PASS)
+    return min(outcomes, key=lambda outcome: worst_first.index(all_of([outcome.fires, outcome.leaves])))
 
 
 def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome, region: str) -> Finding:

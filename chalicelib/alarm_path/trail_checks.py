@@ -151,7 +151,7 @@ def _delivery(snapshot: Snapshot, trail: Trail) -> Finding:
 
 def _delivered(name: str, status: TrailStatus, now: datetime | None) -> tuple[Status, str]:
     if status.logs_error:
-        return Status.FAIL, f"Trail {name} fails to deliver to CloudWatch Logs: {status.logs_error}."
+        return Status.FAIL, f"Trail {name} fails to deliver to CloudWatch Logs: {status.logs_error.rstrip('.')}."
     delivered = status.logs_delivered_at
     if delivered is None:
         if now and status.started_at and now - status.started_at < STALE_AGAINST_BUCKET:

@@ -248,6 +248,12 @@ SPELLINGS: dict[str, Change] = {
     "subscription attributes": subscribed(Attributes={"PendingConfirmation": "false", "RawMessageDelivery": "false"}),
     "source account": policy(statement(Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
     "source accounts": policy(statement(Condition={"StringLike": {"AWS:SourceAccount": [ACCOUNT, OTHER]}})),
+    "a policy for alarms by their ARN, which the alarm does not tell": policy(
+        statement(Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:cha*"}})
+    ),
+    "a composite above by an ARN that the alarm does not tell": composite(
+        f"ALARM(arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:changes)"
+    ),
     "any of the source accounts": policy(
         statement(Condition={"ForAnyValue:StringEquals": {"aws:SourceAccount": [ACCOUNT, OTHER]}})
     ),
@@ -327,6 +333,14 @@ BROKEN: dict[str, tuple[Change, str]] = {
         both(put(transformation, defaultValue=0), put(alarm, Statistic="Average")),
         "alarm-fires",
     ),
+    "another filter's default value that breaches between matches": (
+        both(
+            put(transformation, defaultValue=0),
+            second_filter("RunInstances", metric="Changes"),
+            lambda document: region(document)["metric_filters"][1]["metricTransformations"][0].update(defaultValue=1),
+        ),
+        "alarm-leaves",
+    ),
     "missing data breaching": (put(alarm, TreatMissingData="breaching"), "alarm-leaves"),
     "an expression that does not use the metric": (on_math("m2 * 2", e1=True), "alarm-exists"),
     "metric math of which another metric is compared": (on_math("m1", m2=True), "alarm-exists"),
@@ -351,6 +365,10 @@ BROKEN: dict[str, tuple[Change, str]] = {
     ),
     "a policy for the owner only": (
         policy(statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})),
+        "topic-policy",
+    ),
+    "a policy for the service's name in China": (
+        policy(statement(Principal={"Service": "cloudwatch.amazonaws.com.cn"})),
         "topic-policy",
     ),
     "a policy for another account's alarms": (
@@ -383,6 +401,10 @@ def test_a_broken_link_fails_and_is_named_with_its_fix(change: Change, check: st
 
 
 UNREAD: dict[str, Change] = {
+    "a service by the name that some have in China": both(
+        policy(statement(Principal={"Service": "cloudwatch.amazonaws.com.cn"})),
+        put(alarm, AlarmArn=f"arn:aws-cn:cloudwatch:{REGION}:{ACCOUNT}:alarm:changes"),
+    ),
     "a value that is a number in text": put(transformation, metricValue="$.recipientAccountId"),
     "a region of which nothing was collected": lambda document: document["regions"].update({REGION: None}),
     "no regions collected": lambda document: document.update(regions=None),
