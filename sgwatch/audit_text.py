@@ -89,7 +89,8 @@ def _show_findings(console: Console, title: str, findings: tuple[Finding, ...] |
         console.print(Text(title, style="bold"))
     for finding in findings:
         line = Table.grid(padding=(0, 1))
-        line.add_row("  ", Text(MARKS[finding.status], style=STYLES[finding.status]), Text(printable(finding.reason)))
+        mark = Text(MARKS[finding.status], style=STYLES[finding.status])
+        line.add_row("  ", mark, Text(printable(finding.reason), overflow="fold"))
         console.print(line)
         if finding.fix and finding.status is not Status.PASS:
             console.print(Text("     fix: ", style="dim"), end="")

@@ -108,8 +108,8 @@ def judge_alarm(
         notes.append(_in_alarm(alarm.name))
     if outcome.seconds is not None and outcome.seconds > SLOW:
         notes.append(f"Alarm {alarm.name} may take up to {outcome.seconds} seconds to fire.")
-    routes = _routes(snapshot, index, alarm, outcome.rests)
-    return AlarmVerdict(tuple(findings), events, outcome.seconds, routes, tuple(notes))
+    ways = routes(snapshot, index, alarm, outcome.rests)
+    return AlarmVerdict(tuple(findings), events, outcome.seconds, ways, tuple(notes))
 
 
 def _in_alarm(name: str) -> str:
@@ -192,7 +192,7 @@ def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, ou
     return Finding("alarm-fires", status, alarm.name, reason, fix)
 
 
-def _routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: State | None) -> tuple[Route, ...]:
+def routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: State | None) -> tuple[Route, ...]:
     """The ways from an alarm, itself or through composite alarms above it, to topics."""
     own = _actions(index.region, alarm.name, alarm.arn, alarm.actions)
     parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None)

@@ -18,10 +18,14 @@ from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS
 from chalicelib.alarm_path.topic_checks import judge_topic
 from chalicelib.alarm_path.trail_checks import judge_trail, unread
+from chalicelib.alarm_path.unread_filters import alarms_for_any_filter
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of, worst
 
 # Checks whose answer differs from event to event; ``Chain.events`` holds their answers.
 EVENT_CHECKS = {"trail-events", "filter-coverage", "alarm-metric"}
+
+# Of alarms of which none would do, so many are told as examples.
+MOST_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +116,27 @@ class Builder:
             group, "logs:DescribeMetricFilters", filters is None, f"The metric filters of {name}", str(group)
         )
         if gap:
-            yield replace(start, findings=(*start.findings, gap))
+            yield from self._of_unread_filters(replace(start, findings=(*start.findings, gap)), group)
         elif not relevant:
             yield replace(start, findings=(*start.findings, self._no_filter(group)))
+
+    def _of_unread_filters(self, start: Chain, group: Arn) -> list[Chain]:
+        """What follows a filter that nobody saw: not known, unless no alarm could carry on what it publishes."""
+        index = self.index(group.region)
+        if not index.composites.complete or worst(start.findings) is Status.FAIL:
+            return [start]
+        chains: list[Chain] = []
+        for alarm, verdict in alarms_for_any_filter(self.snapshot, index):
+            ways = [self._of_route(start, alarm.name, verdict, route) for route in verdict.routes]
+            if any(worst(way.findings) is not Status.FAIL for way in ways):
+                return [start]
+            chains += ways
+        if chains:
+            return chains[:MOST_SHOWN]
+        reason = f"No alarm in {group.region} reads a metric that a metric filter could publish."
+        fix = "sgwatch repair, once the metric filters can be read"
+        none = Finding("alarm-exists", Status.FAIL, str(group), reason, fix)
+        return [replace(start, findings=(*start.findings, none))]
 
     def _gap(self, group: Arn, call: str, missing: bool, what: str, resource: str | None) -> Finding | None:
         """The finding for a list that was not read, or not read to its end."""

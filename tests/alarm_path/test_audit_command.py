@@ -96,6 +96,16 @@ def test_the_chain_is_drawn_with_a_mark_at_each_link(width: int) -> None:
     assert len(LINKS) == 7
 
 
+def test_a_name_longer_than_the_terminal_is_told_in_full() -> None:
+    name = "security-group-changes-" * 5
+    account = Account()
+    account.filters, account.alarms = [metric_filter(name)], [alarm(name, name, Threshold=9)]
+    console = Console(width=80, file=io.StringIO())
+    show(console, judge_snapshot(read_snapshot(account.document())))
+    text = "".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert f"Onematchingrecorddoesnotbreachalarm{name}:Sumofitis1" in text
+
+
 def test_a_name_cannot_send_control_characters_to_the_terminal() -> None:
     account = Account()
     account.filters, account.alarms = [metric_filter("a\x1b]0;b")], [alarm(metric="a\x1b]0;b", ActionsEnabled=False)]

@@ -295,7 +295,25 @@ def test_a_sound_account_passes_however_it_is_written(change: Change) -> None:
     assert {answer["status"] for answer in report["coverage"].values()} == {"pass"}
 
 
+def unread_filters(*changes: Change) -> Change:
+    return both(without(region, "metric_filters"), refused("logs:DescribeMetricFilters"), *changes)
+
+
 BROKEN: dict[str, tuple[Change, str]] = {
+    "filters unread, and the only alarm is disabled": (
+        unread_filters(put(alarm, ActionsEnabled=False)),
+        "alarm-actions",
+    ),
+    "filters unread, and the only alarm wants five periods": (
+        unread_filters(put(alarm, EvaluationPeriods=5, TreatMissingData="notBreaching")),
+        "alarm-fires",
+    ),
+    "filters unread, and nobody is subscribed": (unread_filters(put(topic, Subscriptions=[])), "subscriber"),
+    "filters unread, and the only alarm reads a service's metric": (
+        unread_filters(put(alarm, Namespace="AWS/EC2")),
+        "alarm-exists",
+    ),
+    "filters unread, and no alarm is there": (unread_filters(put(region, metric_alarms=[])), "alarm-exists"),
     "stopped": (put(trail, Status={"IsLogging": False}), "trail-logging"),
     "gone": (
         both(without(trail, "Status"), refused("cloudtrail:GetTrailStatus", TRAIL, "TrailNotFoundException")),
@@ -401,6 +419,16 @@ def test_a_broken_link_fails_and_is_named_with_its_fix(change: Change, check: st
 
 
 UNREAD: dict[str, Change] = {
+    "filters unread": unread_filters(),
+    "filters unread before a threshold that some value could reach": unread_filters(put(alarm, Threshold=100)),
+    "filters unread, and one of two alarms is disabled": unread_filters(
+        lambda document: region(document)["metric_alarms"].append(
+            {**alarm(document), "AlarmName": "second", "ActionsEnabled": False}
+        )
+    ),
+    "filters unread, and alarms read half-way": unread_filters(
+        put(alarm, ActionsEnabled=False), refused("cloudwatch:DescribeAlarms", None, "Throttling")
+    ),
     "a service by the name that some have in China": both(
         policy(statement(Principal={"Service": "cloudwatch.amazonaws.com.cn"})),
         put(alarm, AlarmArn=f"arn:aws-cn:cloudwatch:{REGION}:{ACCOUNT}:alarm:changes"),
