@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
 from collections.abc import Callable, Iterator
@@ -358,6 +359,37 @@ def test_every_page_of_the_accounts_transformers_is_read(aws: Aws) -> None:
     region = collect(clients, home_region=REGION, now=datetime.now(UTC))["regions"][REGION]
     assert region["log_transformers"] == {"trail-logs": {}}
     assert [policy["policyName"] for policy in region["transformer_policies"]] == ["a", "b"]
+
+
+class Body(io.BytesIO):
+    """A body as the SDK reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+class Garbled:
+    """Clients for which something between them and AWS answers one call itself."""
+
+    def __init__(self, aws: Aws, operation: str) -> None:
+        self.aws, self.operation = aws, operation
+
+    def __call__(self, service: str, region: str) -> Any:
+        client = Aws(self.aws.endpoint)(service, region)
+        client.meta.events.register(f"before-send.*.{self.operation}", self._answer)
+        return client
+
+    def _answer(self, **_: object) -> AWSResponse:
+        return AWSResponse("", 200, HTTPHeaders(), Body(b"<p>Please log in"))
+
+
+def test_an_answer_that_is_not_awss_is_recorded_too(aws: Aws) -> None:
+    repaired(aws)
+    document = collect(Garbled(aws, "GetTopicAttributes"), home_region=REGION, now=datetime.now(UTC))
+    found = [error for error in document["errors"] if error["call"] == "sns:GetTopicAttributes"]
+    assert found[0]["code"] == "ResponseParserError"
+    with pytest.raises(NotAudited):
+        Auditor(Garbled(aws, "GetCallerIdentity"), REGION, Standard.CIS_5, lambda: datetime.now(UTC)).audit()
 
 
 def test_no_answer_at_all_is_recorded_too(aws: Aws) -> None:
