@@ -102,18 +102,30 @@ def _paths(chains: Sequence[Chain], standard: Standard, *, met: bool) -> tuple[P
     """The chains as paths: those about security groups, and any other only where it carries something."""
     shown = [chain for chain in chains if about_groups(chain) or _carries(chain, standard.events)]
     shown = shown or list(chains)
-    return tuple(_path(chain, standard, met=met) for chain in shown)
+    matching = {} if met else _matching(chains)
+    return tuple(_path(chain, standard, matching, met=met) for chain in shown)
 
 
 def _carries(chain: Chain, events: Sequence[str]) -> bool:
     return chain.metric_filter is not None and any(chain.passes(event) is Status.PASS for event in events)
 
 
-def _path(chain: Chain, standard: Standard, *, met: bool) -> PathReport:
+def _matching(chains: Sequence[Chain]) -> dict[str, Chain]:
+    """For each event the chain nearest to soundness whose filter, made for such events, matches every call of it."""
+    found: dict[str, Chain] = {}
+    for chain in sorted(chains, key=lambda item: (Status.PASS, Status.UNKNOWN, Status.FAIL).index(item.links)):
+        for event in EVENTS:
+            if chain.coverage and not chain.coverage.over_matches and chain.coverage.covers(event) is Status.PASS:
+                found.setdefault(event, chain)
+    return found
+
+
+def _path(chain: Chain, standard: Standard, matching: Mapping[str, Chain], *, met: bool) -> PathReport:
     contributes = met and any(_in_part(chain, event) for event in standard.events)
     findings = tuple(_for_standard(finding, chain, standard, contributes=contributes) for finding in chain.findings)
     if standard is Standard.SECURITY_HUB and not met:
         findings = tuple(_exactly(finding, chain) for finding in findings)
+    findings = _shared(findings, chain, matching, standard.events)
     return PathReport(
         trail=chain.trail,
         log_group=chain.log_group,
@@ -136,9 +148,8 @@ def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contrib
             )
             return replace(finding, status=status, reason=reason, fix=None)
         sentence = coverage_sentence(chain.metric_filter, chain.coverage)
-        if contributes:
-            return replace(finding, status=Status.PASS, reason=f"{sentence} Other filters match the rest.", fix=None)
-        return replace(finding, status=status, reason=sentence)
+        told = replace(finding, status=status, reason=sentence)
+        return _named_elsewhere(told) if contributes else told
     if finding.check not in EVENT_CHECKS or finding.status is Status.PASS:
         return finding
     if all_of(chain.reach.get(event, Status.UNKNOWN) for event in events) is Status.PASS:
@@ -147,6 +158,35 @@ def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contrib
     if contributes:
         return replace(finding, status=Status.PASS, reason=f"{finding.reason} Other paths carry the rest.", fix=None)
     return finding
+
+
+def _shared(
+    findings: tuple[Finding, ...], chain: Chain, matching: Mapping[str, Chain], events: Sequence[str]
+) -> tuple[Finding, ...]:
+    """Where other filters match what this one does not, what is broken is the way behind one of them."""
+    missing = [event for event in events if chain.coverage and chain.coverage.covers(event) is not Status.PASS]
+    if not missing or any(event not in matching for event in missing):
+        return findings
+    if any(finding.status is not Status.PASS for finding in findings if finding.check != "filter-coverage"):
+        return tuple(_named_elsewhere(finding) for finding in findings)
+    other = matching[missing[0]]
+    general = (item for item in other.findings if item.check not in EVENT_CHECKS)
+    broken = next((item for item in general if item.status is other.links), None)
+    if broken is None or other.links is Status.PASS or other.metric_filter is None:
+        return findings
+    why = f"Metric filter {other.metric_filter.name} matches {missing[0]}, but its path is not sound: {broken.reason}"
+    return tuple(
+        replace(finding, status=broken.status, reason=f"{finding.reason} {why}", fix=broken.fix)
+        if finding.check == "filter-coverage"
+        else finding
+        for finding in findings
+    )
+
+
+def _named_elsewhere(finding: Finding) -> Finding:
+    if finding.check != "filter-coverage":
+        return finding
+    return replace(finding, status=Status.PASS, reason=f"{finding.reason} Other filters match the rest.", fix=None)
 
 
 def _exactly(finding: Finding, chain: Chain) -> Finding:

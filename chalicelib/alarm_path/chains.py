@@ -6,6 +6,7 @@ there; that chain counts only where no other is good.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
@@ -158,7 +159,7 @@ class Builder:
         for region in self.snapshot.regions.values():
             for item in region.metric_filters or ():
                 here = region.name == group.region and item.log_group == log_group_name(group)
-                if not here and "SecurityGroup" in item.pattern:
+                if not here and _meant(item):
                     return (
                         f" Metric filter {item.name} is about them, but on log group {item.log_group} "
                         f"in {region.name}, to which this trail does not deliver."
@@ -245,9 +246,13 @@ def _distinct(trails: Sequence[Trail]) -> list[Trail]:
 
 def _relevant(item: MetricFilter, coverage: PatternCoverage) -> bool:
     """Whether a filter has to do with security group changes, or was meant to."""
-    if any(answer != "never" for answer in coverage.events.values()):
-        return True
-    return "securitygroup" in item.pattern.lower()
+    return any(answer != "never" for answer in coverage.events.values()) or _meant(item)
+
+
+def _meant(item: MetricFilter) -> bool:
+    """Whether a filter, by its name, its metric's or its pattern, was made for security groups."""
+    texts = (item.name, item.metric, item.pattern)
+    return any("securitygroup" in re.sub("[^a-z]", "", text.lower()) for text in texts)
 
 
 def _with_filter(start: Chain, found: FilterVerdict, item: MetricFilter) -> Chain:
@@ -264,9 +269,7 @@ def about_groups(chain: Chain) -> bool:
     """Whether a chain was meant for security group changes, rather than touching them by accident."""
     if chain.metric_filter is None or chain.coverage is None:
         return True
-    if any(chain.coverage.events.get(event) == "always" for event in EVENTS):
-        return True
-    return "securitygroup" in chain.metric_filter.pattern.lower()
+    return any(chain.coverage.events.get(event) == "always" for event in EVENTS) or _meant(chain.metric_filter)
 
 
 def good(chains: Sequence[Chain]) -> list[Chain]:

@@ -93,3 +93,49 @@ def test_a_path_with_a_broken_end_does_not_blame_its_filter_for_what_another_pat
     report = judged(account)
     bad = {finding.check for path in report.paths for finding in path.findings if finding.status == "fail"}
     assert (report.status, bad) == ("pass", {"alarm-actions"})
+
+
+def split(**second_alarm: object) -> Account:
+    account = Account()
+    account.filters = [metric_filter("one", EVENTS[:3]), metric_filter("two", EVENTS[3:])]
+    account.alarms = [alarm("one", "one"), alarm("two", "two", **second_alarm)]
+    return account
+
+
+def test_where_two_filters_share_the_events_out_the_broken_half_is_blamed_and_not_the_filters() -> None:
+    report = judged(split(ActionsEnabled=False))
+    one, two = ([item for item in path.findings if item.status != "pass"] for path in report.paths)
+    assert [item.check for item in two] == ["alarm-actions"]
+    assert [(item.check, item.status) for item in one] == [("filter-coverage", "fail")]
+    assert "Metric filter two matches" in one[0].reason
+    assert one[0].reason.endswith("but its path is not sound: The actions of alarm two are disabled.")
+    assert one[0].fix == two[0].fix
+
+
+def test_a_half_whose_end_was_not_read_leaves_the_other_half_unknown_too() -> None:
+    report = judged(split(AlarmActions=["arn:aws:sns:us-east-1:123456789012:unread"]))
+    assert (report.status, [path.status for path in report.paths]) == ("unknown", ["unknown", "unknown"])
+
+
+def test_a_catch_all_filter_without_an_alarm_is_not_blamed_for_an_event_that_the_real_one_lacks() -> None:
+    account = Account()
+    account.filters = [metric_filter(events=CLASSIC_EVENTS), metric_filter("all", filterPattern="{ $.eventName = * }")]
+    report = judged(account)
+    bad = [item for item in report.paths[0].findings if item.status != "pass"]
+    assert [item.check for item in bad] == ["filter-coverage"]
+    assert "put-metric-filter" in str(bad[0].fix)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{ ($.eventName = *Security*Group*) }", "{ $.a = ", "{ $.eventName = RunInstances }"]
+)
+def test_a_filter_that_was_meant_for_security_groups_is_named_though_it_matches_none(pattern: str) -> None:
+    account = Account()
+    account.filters = [metric_filter("security-group-changes", filterPattern=pattern)]
+    account.alarms = [alarm("security-group-changes", "security-group-changes")]
+    report = judged(account)
+    assert report.status == "fail"
+    assert {(path.metric_filter, path.alarm) for path in report.paths} == {
+        ("security-group-changes", "security-group-changes")
+    }
+    assert [item.check for item in report.paths[0].findings if item.status == "fail"] == ["filter-coverage"]
