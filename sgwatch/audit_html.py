@@ -20,11 +20,12 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .
 vertical-align:top;overflow-wrap:anywhere}th,.findings td:nth-child(-n+2){white-space:nowrap;overflow-wrap:normal}
 .chain{display:flex;flex-wrap:wrap;gap:.4rem;margin:.6rem 0}
 .chain span{border:1px solid;border-radius:.4rem;padding:.2rem .5rem}
-.pass{color:#116329}.fail{color:#b31d28}.unknown{color:#7a5200}.none{color:#8a9099}.answer{font-weight:600}
+.pass{color:#116329}.fail{color:#b31d28}.unknown{color:#7a5200}.none{color:#8a9099}.answer{font-weight:600;white-space:nowrap}
 @media(prefers-color-scheme:dark){body{background:#14171a;color:#e4e7ea}pre{background:#20252a}td,th{border-color:#333a41}
 .pass{color:#6fd38a}.fail{color:#ff8b8b}.unknown{color:#e8c268}}
 .events th{white-space:normal}.events code{overflow-wrap:normal}
-@media(max-width:36rem){td,th{padding:.35rem .3rem}code,pre{font-size:11px}}
+@media(max-width:40rem){th,.findings td:nth-child(-n+2){white-space:normal}
+td,th{padding:.35rem .3rem}td code{overflow-wrap:normal;font-size:11px}pre{font-size:11px}}
 @media print{details{display:block}}
 """
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from shlex import quote
 from typing import Any
 
-from chalicelib.alarm_path.alarm_model import Outcome, simulate
+from chalicelib.alarm_path.alarm_model import Outcome, State, simulate
 from chalicelib.alarm_path.arns import parse_arn
 from chalicelib.alarm_path.composites import Composites, Parent
 from chalicelib.alarm_path.datapoints import Emission
@@ -45,7 +46,7 @@ class RegionIndex:
         """Index a region once; judging then takes time in proportion to what it looks at."""
         index = cls(region, composites=Composites.of(region, complete=complete))
         for alarm in region.metric_alarms or ():
-            for key in dict.fromkeys(query.key for query in alarm.queries if not query.expression):
+            for key in dict.fromkeys(query.key for query in alarm.watched):
                 index.readers.setdefault(key, []).append(alarm)
                 index.by_metric.setdefault(key[1].lower(), alarm)
                 index.by_namespace.setdefault(key[0].lower(), alarm)
@@ -58,7 +59,7 @@ class RegionIndex:
         alarm = self.by_metric.get(item.metric.lower()) or self.by_namespace.get(item.namespace.lower())
         if alarm is None:
             return ""
-        read = next(query for query in alarm.queries if not query.expression)
+        read = alarm.watched[0]
         return f" The nearest is alarm {alarm.name}, which reads {read.namespace}/{read.metric}."
 
 
@@ -89,7 +90,7 @@ def judge_alarm(
     snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, item: MetricFilter, emission: Emission | None
 ) -> AlarmVerdict:
     """Every check of an alarm on a filter's metric."""
-    read = [query for query in alarm.queries if query.key == (item.namespace, item.metric)]
+    read = [query for query in alarm.watched if query.key == (item.namespace, item.metric)]
     events = _events(read, item, snapshot.account_id)
     # Beside a filter that publishes nothing, the alarm's own faults show on the usual 1.
     assumed = emission or (Emission(1.0, item.default) if publishes_nothing(item) else None)
@@ -104,11 +105,15 @@ def judge_alarm(
         findings.append(Finding("alarm-evaluated", Status.UNKNOWN, alarm.name, reason))
     notes = list(outcome.notes)
     if alarm.state == "ALARM":
-        notes.append(f"Alarm {alarm.name} is in ALARM now: until it leaves that state a further change sends nothing.")
+        notes.append(_in_alarm(alarm.name))
     if outcome.seconds is not None and outcome.seconds > SLOW:
         notes.append(f"Alarm {alarm.name} may take up to {outcome.seconds} seconds to fire.")
-    routes = _routes(snapshot, index, alarm)
-    return AlarmVerdict(tuple(findings), events, outcome.seconds, routes, tuple(notes))
+    ways = routes(snapshot, index, alarm, outcome.rests)
+    return AlarmVerdict(tuple(findings), events, outcome.seconds, ways, tuple(notes))
+
+
+def _in_alarm(name: str) -> str:
+    return f"Alarm {name} is in ALARM now: until it leaves that state a further change sends nothing."
 
 
 def _events(read: Sequence[MetricQuery], item: MetricFilter, account: str) -> dict[str, Status]:
@@ -147,25 +152,23 @@ def _listed(names: Any) -> str:
 def _outcome(
     index: RegionIndex, alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, account: str
 ) -> Outcome:
+    """The worst that comes of the default values which the filters of one metric publish to it."""
     key = (item.namespace, item.metric)
-    defaults = [other.default for other in index.publishers.get(key, []) if other.default is not None]
-    default = next(iter(defaults), None)
+    defaults = {other.default for other in index.publishers.get(key, []) if other.default is not None}
 
-    def sources(query: MetricQuery) -> Emission | None:
+    def sources(query: MetricQuery, default: float | None) -> Emission | None:
         if query.account_id not in {None, account}:
             return None
         if query.key == key:
-            return (
-                Emission(emission.value, emission.default if emission.default is not None else default)
-                if emission
-                else None
-            )
+            return Emission(emission.value, default) if emission else None
         others = index.publishers.get(query.key)
         if not others:
             return None
         return Emission(None, next((other.default for other in others if other.default is not None), None))
 
-    return simulate(alarm, sources)
+    outcomes = [simulate(alarm, partial(sources, default=default)) for default in sorted(defaults) or (None,)]
+    worst_first = (Status.FAIL, Status.UNKNOWN, Status.PASS)
+    return min(outcomes, key=lambda outcome: worst_first.index(all_of([outcome.fires, outcome.leaves])))
 
 
 def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome, region: str) -> Finding:
@@ -189,10 +192,10 @@ def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, ou
     return Finding("alarm-fires", status, alarm.name, reason, fix)
 
 
-def _routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm) -> tuple[Route, ...]:
+def routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: State | None) -> tuple[Route, ...]:
     """The ways from an alarm, itself or through composite alarms above it, to topics."""
     own = _actions(index.region, alarm.name, alarm.arn, alarm.actions)
-    parents = index.composites.above(alarm.name, alarm.arn)
+    parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None)
     above = [route for parent in parents for route in _through(index.region, parent)]
     if any(route.topic for route in own):
         return (*own, *(route for route in above if route.topic))
@@ -208,10 +211,11 @@ def _through(region: Region, parent: Parent) -> list[Route]:
     fix = f"Put composite alarm {composite.name} again so that its ALARM follows the alarm below it alone."
     fix_or_none = fix if parent.status is Status.FAIL else None
     finding = Finding("composite-alarm", parent.status, composite.name, parent.reason, fix_or_none)
-    notes = (parent.reason,) if composite.suppressor and parent.status is Status.PASS else ()
+    notes = [parent.reason] if composite.suppressor and parent.status is Status.PASS else []
+    notes += [_in_alarm(composite.name)] if composite.state == "ALARM" else []
     wait = composite.suppressor_wait if composite.suppressor else 0
     return [
-        Route(route.topic, route.owner_name, route.owner_arn, (finding, *route.findings), wait, notes + route.notes)
+        Route(route.topic, route.owner_name, route.owner_arn, (finding, *route.findings), wait, (*notes, *route.notes))
         for route in _actions(region, composite.name, composite.arn, composite.actions)
     ]
 

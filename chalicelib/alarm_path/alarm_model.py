@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from chalicelib.alarm_path.datapoints import (
@@ -50,8 +50,8 @@ class State(Enum):
 class Outcome:
     """Whether one matching record drives the alarm to ALARM, at most how many seconds later, and why.
 
-    ``leaves``: whether the alarm leaves ALARM again without anybody's doing. ``notes`` are facts
-    beside the answer.
+    ``leaves``: whether the alarm leaves ALARM again without anybody's doing, and ``rests`` the state in which
+    it then is, None where that cannot be told. ``notes`` are facts beside the answer.
     """
 
     fires: Status
@@ -60,6 +60,7 @@ class Outcome:
     leaves: Status = Status.PASS
     leaves_reason: str = ""
     notes: tuple[str, ...] = ()
+    rests: State | None = None
 
 
 def simulate(alarm: MetricAlarm, sources: Sources) -> Outcome:
@@ -76,7 +77,7 @@ def simulate(alarm: MetricAlarm, sources: Sources) -> Outcome:
         resting = points_around(alarm, _without_match(sources), busy=_has_default(alarm, sources))
     except UnknownMathError as error:
         return Outcome(Status.UNKNOWN, None, f"Whether alarm {alarm.name} would fire cannot be told: {error}.")
-    return _outcome(alarm, sources, quiet, busy, resting)
+    return replace(_outcome(alarm, sources, quiet, busy, resting), rests=_rests(alarm, resting))
 
 
 def _outcome(
@@ -152,6 +153,12 @@ def _leaves(alarm: MetricAlarm, resting: Sequence[Point]) -> tuple[Status, str]:
     if set(resting) != {Point.MISSING}:
         return Status.FAIL, f"{stuck}: it is breaching even when no record matches."
     return Status.FAIL, f"{stuck}: no data comes between matches, and it treats missing data as {alarm.treat_missing}."
+
+
+def _rests(alarm: MetricAlarm, resting: Sequence[Point]) -> State | None:
+    """The state after ALARM when no further record matches."""
+    unclear = {Point.UNKNOWN, Point.EITHER} & set(resting)
+    return None if unclear else next_state(resting, alarm, State.ALARM)
 
 
 def _needs_more_samples(alarm: MetricAlarm) -> bool:

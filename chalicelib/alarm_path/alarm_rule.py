@@ -125,6 +125,8 @@ def _tokens(text: str) -> Iterator[str | StateIs]:
         match = _TOKEN.match(text, position)
         if match is None:
             raise RuleError(f"{text[position:].strip()[:40]!r} is not understood")
+        if (match["bare"] or "").startswith("'"):
+            raise RuleError(f"how AWS reads {match['bare']} in single quotes is not documented")
         if match["state"]:
             name = match["bare"] if match["quoted"] is None else re.sub(r"\\(.)", r"\1", match["quoted"])
             yield StateIs(match["state"].upper(), name)

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.alarm_path.chains import Builder, Chain, about_groups, good
+from chalicelib.alarm_path.chains import EVENT_CHECKS, Builder, Chain, about_groups, good
 from chalicelib.alarm_path.coverage_seam import CoverageOf
 from chalicelib.alarm_path.filter_checks import coverage_sentence
 from chalicelib.alarm_path.own_path import judge_own_path
 from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
 from chalicelib.alarm_path.snapshot import Snapshot
-from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard
+from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard, pattern_for
 from chalicelib.alarm_path.trail_checks import NEW_TRAIL, unread
-from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, worst
+from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, status_of, worst
 
 DELAY_NOTE = (
     "Seconds count from the moment a record is in the log group; "
@@ -34,7 +34,7 @@ def audit(
     coverage = _with_unions(builder, chains, coverage)
     standards = _standards(chains, gaps, coverage)
     own, own_notes = judge_own_path(snapshot)
-    paths = _paths(chains, coverage, standard)
+    paths = _paths(chains, standard, met=standards[standard] is Status.PASS)
     notes = [*_notes(snapshot, chains, paths, standards), *own_notes]
     return Report(
         status=standards[standard],
@@ -74,7 +74,7 @@ def _with_unions(
     for event, answer in coverage.items():
         if answer.status is Status.PASS:
             continue
-        sharing = [chain for chain in good(chains) if _sometimes(chain, event)]
+        sharing = [chain for chain in good(chains) if _in_part(chain, event)]
         patterns = dict.fromkeys(chain.metric_filter.pattern for chain in sharing if chain.metric_filter)
         if len(patterns) > 1 and builder.coverage(*patterns).covers(event) is Status.PASS:
             seconds = [chain.seconds for chain in sharing if chain.seconds is not None]
@@ -82,10 +82,10 @@ def _with_unions(
     return improved
 
 
-def _sometimes(chain: Chain, event: str) -> bool:
-    """Whether a chain matches an event in part, and nothing but the filter stands in the way."""
-    in_part = chain.coverage is not None and chain.coverage.events.get(event) == "sometimes"
-    return in_part and chain.reach.get(event) is Status.PASS
+def _in_part(chain: Chain, event: str) -> bool:
+    """Whether a chain's filter matches the event, be it only sometimes, and its alarm reads that."""
+    matches = chain.coverage is not None and chain.coverage.events.get(event) in {"always", "sometimes"}
+    return matches and chain.reach.get(event) is Status.PASS
 
 
 def _standards(
@@ -98,22 +98,34 @@ def _standards(
     }
 
 
-def _paths(chains: Sequence[Chain], coverage: Mapping[str, EventAnswer], standard: Standard) -> tuple[PathReport, ...]:
+def _paths(chains: Sequence[Chain], standard: Standard, *, met: bool) -> tuple[PathReport, ...]:
     """The chains as paths: those about security groups, and any other only where it carries something."""
-    events = standard.events
-    complete = all(coverage[event].status is Status.PASS for event in events)
-    shown = [chain for chain in chains if about_groups(chain) or _carries(chain, events)]
+    shown = [chain for chain in chains if about_groups(chain) or _carries(chain, standard.events)]
     shown = shown or list(chains)
-    return tuple(_path(chain, events, complete=complete) for chain in shown)
+    matching = {} if met else _matching(chains)
+    return tuple(_path(chain, standard, matching, met=met) for chain in shown)
 
 
 def _carries(chain: Chain, events: Sequence[str]) -> bool:
     return chain.metric_filter is not None and any(chain.passes(event) is Status.PASS for event in events)
 
 
-def _path(chain: Chain, events: Sequence[str], *, complete: bool) -> PathReport:
-    contributes = complete and _carries(chain, events)
-    findings = tuple(_for_standard(finding, chain, events, contributes=contributes) for finding in chain.findings)
+def _matching(chains: Sequence[Chain]) -> dict[str, Chain]:
+    """For each event the chain nearest to soundness whose filter, made for such events, matches every call of it."""
+    found: dict[str, Chain] = {}
+    for chain in sorted(chains, key=lambda item: (Status.PASS, Status.UNKNOWN, Status.FAIL).index(item.links)):
+        for event in EVENTS:
+            if chain.coverage and not chain.coverage.over_matches and chain.coverage.covers(event) is Status.PASS:
+                found.setdefault(event, chain)
+    return found
+
+
+def _path(chain: Chain, standard: Standard, matching: Mapping[str, Chain], *, met: bool) -> PathReport:
+    contributes = met and any(_in_part(chain, event) for event in standard.events)
+    findings = tuple(_for_standard(finding, chain, standard, contributes=contributes) for finding in chain.findings)
+    if standard is Standard.SECURITY_HUB and not met:
+        findings = tuple(_exactly(finding, chain) for finding in findings)
+    findings = _shared(findings, chain, matching, standard.events)
     return PathReport(
         trail=chain.trail,
         log_group=chain.log_group,
@@ -125,18 +137,67 @@ def _path(chain: Chain, events: Sequence[str], *, complete: bool) -> PathReport:
     )
 
 
-def _for_standard(finding: Finding, chain: Chain, events: Sequence[str], *, contributes: bool) -> Finding:
-    """The coverage finding answers for the standard's events; what other paths cover is not missing here."""
-    if finding.check != "filter-coverage" or chain.metric_filter is None or chain.coverage is None:
+def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contributes: bool) -> Finding:
+    """Findings that differ from event to event answer for the standard's; what other paths carry is not missing."""
+    events = standard.events
+    if finding.check == "filter-coverage" and chain.metric_filter is not None and chain.coverage is not None:
+        status = all_of(chain.coverage.covers(event) for event in events)
+        if status is Status.PASS:
+            reason = (
+                f"Metric filter {chain.metric_filter.name} matches every successful call of the {len(events)} events."
+            )
+            return replace(finding, status=status, reason=reason, fix=None)
+        sentence = coverage_sentence(chain.metric_filter, chain.coverage)
+        told = replace(finding, status=status, reason=sentence)
+        return _named_elsewhere(told) if contributes else told
+    if finding.check not in EVENT_CHECKS or finding.status is Status.PASS:
         return finding
-    status = all_of(chain.coverage.covers(event) for event in events)
-    if status is Status.PASS:
-        reason = f"Metric filter {chain.metric_filter.name} matches every successful call of the {len(events)} events."
-        return replace(finding, status=status, reason=reason, fix=None)
-    sentence = coverage_sentence(chain.metric_filter, chain.coverage)
+    if all_of(chain.reach.get(event, Status.UNKNOWN) for event in events) is Status.PASS:
+        reason = f"{finding.reason} That is none of the {len(events)} events that count here."
+        return replace(finding, status=Status.PASS, reason=reason, fix=None)
     if contributes:
-        return replace(finding, status=Status.PASS, reason=f"{sentence} Other filters match the rest.", fix=None)
-    return replace(finding, status=status, reason=sentence)
+        return replace(finding, status=Status.PASS, reason=f"{finding.reason} Other paths carry the rest.", fix=None)
+    return finding
+
+
+def _shared(
+    findings: tuple[Finding, ...], chain: Chain, matching: Mapping[str, Chain], events: Sequence[str]
+) -> tuple[Finding, ...]:
+    """Where other filters match what this one does not, what is broken is the way behind one of them."""
+    missing = [event for event in events if chain.coverage and chain.coverage.covers(event) is not Status.PASS]
+    if not missing or any(event not in matching for event in missing):
+        return findings
+    if any(finding.status is not Status.PASS for finding in findings if finding.check != "filter-coverage"):
+        return tuple(_named_elsewhere(finding) for finding in findings)
+    other = matching[missing[0]]
+    general = (item for item in other.findings if item.check not in EVENT_CHECKS)
+    broken = next((item for item in general if item.status is other.links), None)
+    if broken is None or other.links is Status.PASS or other.metric_filter is None:
+        return findings
+    why = f"Metric filter {other.metric_filter.name} matches {missing[0]}, but its path is not sound: {broken.reason}"
+    return tuple(
+        replace(finding, status=broken.status, reason=f"{finding.reason} {why}", fix=broken.fix)
+        if finding.check == "filter-coverage"
+        else finding
+        for finding in findings
+    )
+
+
+def _named_elsewhere(finding: Finding) -> Finding:
+    if finding.check != "filter-coverage":
+        return finding
+    return replace(finding, status=Status.PASS, reason=f"{finding.reason} Other filters match the rest.", fix=None)
+
+
+def _exactly(finding: Finding, chain: Chain) -> Finding:
+    """Security Hub's control wants a filter that holds its six events and nothing else."""
+    exact = status_of(chain.coverage.exact) if chain.coverage else Status.UNKNOWN
+    if finding.check != "filter-coverage" or finding.status is not Status.PASS or exact is Status.PASS:
+        return finding
+    holds = "holds more than" if exact is Status.FAIL else "may hold more than"
+    reason = f"{finding.reason} Security Hub CloudWatch.10 wants exactly those, and this filter {holds} them."
+    fix = f"Make another filter, with an alarm of its own, whose pattern is {pattern_for(CLASSIC_EVENTS)}"
+    return replace(finding, status=exact, reason=reason, fix=fix)
 
 
 def _notes(

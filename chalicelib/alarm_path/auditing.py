@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from chalicelib.alarm_path.audit import audit
 from chalicelib.alarm_path.collect import ClientFactory, collect
@@ -72,7 +73,7 @@ class Auditor:
             document = collect(self.clients, home_region=self.region, now=now)
         except ClientError as error:
             raise NotAudited(f"{error.response.get('Error', {}).get('Code')} on {error.operation_name}") from error
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             raise NotAudited(f"AWS could not be asked ({type(error).__name__})") from error
         if self.own is not None:
             region = self.own_region or self.region
@@ -92,7 +93,7 @@ class Auditor:
                 apply([step], planned.region, self.clients)
             except ClientError as error:
                 return [*done, replace(told, failure=str(error.response.get("Error", {}).get("Code")))]
-            except BotoCoreError as error:
+            except (BotoCoreError, ResponseParserError) as error:
                 return [*done, replace(told, failure=type(error).__name__)]
             done.append(told)
         return done

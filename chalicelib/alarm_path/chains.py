@@ -6,6 +6,7 @@ there; that chain counts only where no other is good.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
@@ -18,10 +19,14 @@ from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS
 from chalicelib.alarm_path.topic_checks import judge_topic
 from chalicelib.alarm_path.trail_checks import judge_trail, unread
+from chalicelib.alarm_path.unread_filters import alarms_for_any_filter
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of, worst
 
 # Checks whose answer differs from event to event; ``Chain.events`` holds their answers.
 EVENT_CHECKS = {"trail-events", "filter-coverage", "alarm-metric"}
+
+# Of alarms of which none would do, so many are told as examples.
+MOST_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +117,27 @@ class Builder:
             group, "logs:DescribeMetricFilters", filters is None, f"The metric filters of {name}", str(group)
         )
         if gap:
-            yield replace(start, findings=(*start.findings, gap))
+            yield from self._of_unread_filters(replace(start, findings=(*start.findings, gap)), group)
         elif not relevant:
             yield replace(start, findings=(*start.findings, self._no_filter(group)))
+
+    def _of_unread_filters(self, start: Chain, group: Arn) -> list[Chain]:
+        """What follows a filter that nobody saw: not known, unless no alarm could carry on what it publishes."""
+        index = self.index(group.region)
+        if not index.composites.complete or worst(start.findings) is Status.FAIL:
+            return [start]
+        chains: list[Chain] = []
+        for alarm, verdict in alarms_for_any_filter(self.snapshot, index):
+            ways = [self._of_route(start, alarm.name, verdict, route) for route in verdict.routes]
+            if any(worst(way.findings) is not Status.FAIL for way in ways):
+                return [start]
+            chains += ways
+        if chains:
+            return chains[:MOST_SHOWN]
+        reason = f"No alarm in {group.region} reads a metric that a metric filter could publish."
+        fix = "sgwatch repair, once the metric filters can be read"
+        none = Finding("alarm-exists", Status.FAIL, str(group), reason, fix)
+        return [replace(start, findings=(*start.findings, none))]
 
     def _gap(self, group: Arn, call: str, missing: bool, what: str, resource: str | None) -> Finding | None:
         """The finding for a list that was not read, or not read to its end."""
@@ -136,7 +159,7 @@ class Builder:
         for region in self.snapshot.regions.values():
             for item in region.metric_filters or ():
                 here = region.name == group.region and item.log_group == log_group_name(group)
-                if not here and "SecurityGroup" in item.pattern:
+                if not here and _meant(item):
                     return (
                         f" Metric filter {item.name} is about them, but on log group {item.log_group} "
                         f"in {region.name}, to which this trail does not deliver."
@@ -223,9 +246,13 @@ def _distinct(trails: Sequence[Trail]) -> list[Trail]:
 
 def _relevant(item: MetricFilter, coverage: PatternCoverage) -> bool:
     """Whether a filter has to do with security group changes, or was meant to."""
-    if any(answer != "never" for answer in coverage.events.values()):
-        return True
-    return "securitygroup" in item.pattern.lower()
+    return any(answer != "never" for answer in coverage.events.values()) or _meant(item)
+
+
+def _meant(item: MetricFilter) -> bool:
+    """Whether a filter, by its name, its metric's or its pattern, was made for security groups."""
+    texts = (item.name, item.metric, item.pattern)
+    return any("securitygroup" in re.sub("[^a-z]", "", text.lower()) for text in texts)
 
 
 def _with_filter(start: Chain, found: FilterVerdict, item: MetricFilter) -> Chain:
@@ -242,9 +269,7 @@ def about_groups(chain: Chain) -> bool:
     """Whether a chain was meant for security group changes, rather than touching them by accident."""
     if chain.metric_filter is None or chain.coverage is None:
         return True
-    if any(chain.coverage.events.get(event) == "always" for event in EVENTS):
-        return True
-    return "securitygroup" in chain.metric_filter.pattern.lower()
+    return any(chain.coverage.events.get(event) == "always" for event in EVENTS) or _meant(chain.metric_filter)
 
 
 def good(chains: Sequence[Chain]) -> list[Chain]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from chalicelib.alarm_path.arns import Arn, log_group_name, parse_arn
 
@@ -235,7 +236,7 @@ class _Collector:
         except ClientError as error:
             said = error.response.get("Error", {})
             self._refused(service, region, action, resource, said.get("Code", ""), said.get("Message", ""))
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             self._refused(service, region, action, resource, type(error).__name__, str(error))
 
     def _not_found(self) -> bool:

@@ -51,10 +51,10 @@ class Composites:
                 found.naming.setdefault(child, []).append(alarm.name)
         return found
 
-    def above(self, name: str, arn: str) -> list[Parent]:
-        """Every composite above an alarm, nearest first."""
+    def above(self, name: str, arn: str, rests: str | None) -> list[Parent]:
+        """Every composite above an alarm, nearest first; ``rests`` is the state to which the alarm goes back."""
         parents: dict[str, Parent] = {}
-        firing = {name, arn}
+        firing: dict[str, str | None] = {name: rests, arn: rests}
         for parent in self._climb(firing):
             known = parents.get(parent.alarm.name)
             if known is None or known.status is not Status.PASS:
@@ -66,7 +66,7 @@ class Composites:
         ]
         return [*parents.values(), *doubts]
 
-    def _climb(self, firing: set[str]) -> Iterator[Parent]:
+    def _climb(self, firing: dict[str, str | None]) -> Iterator[Parent]:
         waiting, tries = list(firing), 0
         while waiting and tries <= 4 * len(self.rules) + 4:
             tries += 1
@@ -77,13 +77,13 @@ class Composites:
                 parent = self._judge(alarm, rule, firing)
                 yield parent
                 if parent.status is Status.PASS:
-                    firing |= {name, alarm.arn}
+                    firing |= {name: "OK", alarm.arn: "OK"}
                     waiting += [name, alarm.arn]
 
-    def _judge(self, alarm: CompositeAlarm, rule: Rule, firing: Collection[str]) -> Parent:
+    def _judge(self, alarm: CompositeAlarm, rule: Rule, firing: Mapping[str, str | None]) -> Parent:
         absent = ABSENT if self.complete else None
-        before = holds(rule, lambda key: "OK" if key in self.states else absent)
-        at_rest = holds(rule, lambda key: _state(key, firing, "OK" if key in self.states else absent))
+        before = holds(rule, self._at_rest)
+        at_rest = holds(rule, lambda key: _state(key, firing, self._at_rest(key)))
         now = holds(rule, lambda key: _state(key, firing, self.states.get(key, absent)))
         what = f"composite alarm {alarm.name}, whose rule is {alarm.rule}"
         if before:
@@ -97,7 +97,14 @@ class Composites:
         if at_rest is None or now is None or before is None:
             lacking = "do not exist" if self.complete else "were not collected"
             return Parent(alarm, Status.UNKNOWN, f"Whether a change moves {what} depends on alarms that {lacking}.")
+        if holds(rule, lambda key: firing.get(key) if key in firing else self._at_rest(key)):
+            back = ", ".join(f"{key} {state}" for key, state in firing.items() if key in alarms_in(rule))
+            reason = f"Once in ALARM nothing moves {what}: it still holds with {back} again."
+            return Parent(alarm, Status.FAIL, reason)
         return self._suppressed(alarm, firing)
+
+    def _at_rest(self, key: str) -> str | None:
+        return "OK" if key in self.states else (ABSENT if self.complete else None)
 
     def _suppressed(self, alarm: CompositeAlarm, firing: Collection[str]) -> Parent:
         name = alarm.suppressor

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from chalicelib.alarm_path.own_runs import CALL, metrics_of, queries, window
 
@@ -55,7 +56,7 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Documen
             if said.get("Code") in _NOT_THERE:
                 return {}
             code, message = said.get("Code", ""), said.get("Message", "")
-        except BotoCoreError as error:
+        except (BotoCoreError, ResponseParserError) as error:
             code, message = type(error).__name__, str(error)
         else:
             return {key: value for key, value in answer.items() if key != "ResponseMetadata"}

@@ -72,7 +72,9 @@ def allows(policy: object, call: ServiceCall) -> PolicyAnswer:
     if allowed is Status.UNKNOWN:
         doubts += [item for item in statements if _applies(item, call) is Status.UNKNOWN]
     if doubts:
-        return PolicyAnswer(Status.UNKNOWN, f"statement {_name(doubts[0])} has a condition that cannot be judged here")
+        return PolicyAnswer(
+            Status.UNKNOWN, f"statement {_name(doubts[0])} has a principal or a condition that cannot be judged here"
+        )
     return PolicyAnswer(Status.PASS, f"the policy allows {call.action} to {call.service}")
 
 
@@ -118,8 +120,12 @@ def _names_service(principal: object, call: ServiceCall) -> Status:
         return Status.PASS
     if not isinstance(principal, Mapping):
         return Status.FAIL
-    everyone = "*" in _texts(principal.get("AWS"))
-    return status_of(everyone or call.service in _texts(principal.get("Service")))
+    services = _texts(principal.get("Service"))
+    if "*" in _texts(principal.get("AWS")) or call.service in services:
+        return Status.PASS
+    # In China the names of some services end so; whether this one's may is not documented.
+    other_name = call.source_arn.startswith("arn:aws-cn:") and f"{call.service}.cn" in services
+    return Status.UNKNOWN if other_name else Status.FAIL
 
 
 def _action(statement: Mapping[str, Any], call: ServiceCall) -> Status:
@@ -176,19 +182,25 @@ _OPERATORS: dict[str, tuple[_Compare, bool]] = {
     "bool": (lambda pattern, text: pattern.lower() == text.lower(), True),
 }
 
+# What a set operator says of a key that the request does not carry; of one that it does, which here has one value,
+# both say what the plain operator says.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+_WITHOUT_KEY: dict[str, bool | None] = {"": None, "forallvalues": True, "foranyvalue": False}
+
 
 def _test(operator: str, key: str, values: list[str], call: ServiceCall) -> Status:
-    name, has_quantifier, bare = operator.lower().rpartition(":")[2], ":" in operator, operator.lower()
+    quantifier, _, name = operator.lower().rpartition(":")
     found = call.context(key)
-    if found is False or has_quantifier:
+    if found is False or quantifier not in _WITHOUT_KEY:
         return Status.UNKNOWN
     if name == "null":
         return status_of((found is None) == (values == ["true"]))
-    if_exists = bare.endswith("ifexists")
+    if_exists = name.endswith("ifexists")
     compare, wanted = _OPERATORS.get(name.removesuffix("ifexists"), (None, True))
     if compare is None:
         return Status.UNKNOWN
     if not isinstance(found, str):
         # A key that the request does not carry: only the negated operators and …IfExists are true.
-        return status_of(if_exists or not wanted)
+        without = _WITHOUT_KEY[quantifier]
+        return status_of(without if without is not None and not if_exists else if_exists or not wanted)
     return status_of(any(compare(value, found) for value in values) is wanted)

@@ -7,14 +7,15 @@ would have to touch it is refused with the steps for a human. Making the same li
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from shlex import quote
 from typing import Any
 
-from chalicelib.alarm_path.arns import Arn, log_group_name, parse_arn
+from chalicelib.alarm_path.arns import Arn, log_group_name
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Subscription, Trail
+from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.snapshot_alarms import MetricAlarm
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for
 from chalicelib.alarm_path.topic_checks import publish_statement
@@ -40,13 +41,6 @@ class Step:
     parameters: Mapping[str, Any]
     why: str
     undo: str
-
-    def command(self, region: str) -> str:
-        """The same call for the AWS CLI."""
-        verb = "".join(f"-{char.lower()}" if char.isupper() else char for char in self.action).lstrip("-")
-        return (
-            f"aws {self.service} {verb} --region {region} --cli-input-json {quote(json.dumps(dict(self.parameters)))}"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +73,11 @@ def plan(snapshot: Snapshot, report: Report, subscriber: Subscriber | None = Non
     chosen = _trail(snapshot)
     if isinstance(chosen, Plan):
         return chosen
-    return _links(snapshot, chosen[1], _wanted(report), subscriber)
+    wanted = _wanted(report)
+    planned = _links(snapshot, chosen[1], wanted, subscriber)
+    if planned.steps or planned.refusals or planned.human:
+        return planned
+    return replace(planned, human=_left(report, wanted))
 
 
 def apply(steps: Sequence[Step], region: str, clients: Callable[[str, str], Any]) -> None:
@@ -119,6 +117,14 @@ def _trail(snapshot: Snapshot) -> tuple[Trail, Arn] | Plan:
     return Plan("", (), tuple(finding.reason for finding in findings), (*fixes, "sgwatch repair --apply"))
 
 
+def _left(report: Report, wanted: Sequence[str]) -> tuple[str, ...]:
+    """What stands in the way of the links that sgwatch makes, all of which are there."""
+    made = [path for path in report.paths if path.metric_filter in wanted and path.alarm in wanted]
+    findings = [item for path in made for item in path.findings if item.check != "filter-coverage"]
+    bad = [item for item in (*findings, *report.findings) if item.status is not Status.PASS]
+    return tuple(dict.fromkeys(f"{item.reason} {item.fix or ''}".rstrip() for item in bad))
+
+
 def _wanted(report: Report) -> list[str]:
     """The filters without which a standard is not met: one text wants seven events, the other six and no more."""
     seven, six = FILTERS
@@ -139,8 +145,12 @@ def _links(snapshot: Snapshot, group: Arn, wanted: Sequence[str], subscriber: Su
     filters = _filter_steps(snapshot, group, wanted)
     if isinstance(filters, Plan):
         return filters
-    steps = [*_topic_steps(snapshot, topic_arn), *filters, *_alarm_steps(snapshot, group.region, topic_arn, wanted)]
-    subscribing, human = _subscribe_steps(snapshot, topic_arn, subscriber)
+    steps = [
+        *_topic_steps(snapshot, topic_arn, group.region),
+        *filters,
+        *_alarm_steps(snapshot, group.region, topic_arn, wanted),
+    ]
+    subscribing, human = _subscribe_steps(snapshot, topic_arn, group.region, subscriber)
     return Plan(group.region, (*steps, *subscribing), human=human)
 
 
@@ -153,7 +163,7 @@ def _filter_steps(snapshot: Snapshot, group: Arn, wanted: Sequence[str]) -> list
         return _refusal(
             why, f"aws logs describe-metric-filters --log-group-name {quote(name)}", "Delete one that is unused."
         )
-    return [_filter_step(name, item) for item in missing]
+    return [_filter_step(snapshot, group, item) for item in missing]
 
 
 def _same_filter(item: MetricFilter | None, events: Sequence[str], name: str) -> bool:
@@ -163,7 +173,8 @@ def _same_filter(item: MetricFilter | None, events: Sequence[str], name: str) ->
     return made == (pattern_for(events), NAMESPACE, name, "1")
 
 
-def _filter_step(group: str, name: str) -> Step:
+def _filter_step(snapshot: Snapshot, arn: Arn, name: str) -> Step:
+    group, region = log_group_name(arn), arn.region
     transformation = {"metricName": name, "metricNamespace": NAMESPACE, "metricValue": "1", "defaultValue": 0.0}
     parameters = {
         "logGroupName": group,
@@ -171,31 +182,54 @@ def _filter_step(group: str, name: str) -> Step:
         "filterPattern": pattern_for(FILTERS[name]),
         "metricTransformations": [transformation],
     }
-    undo = f"aws logs delete-metric-filter --log-group-name {quote(group)} --filter-name {name}"
+    undo = _as_before(snapshot, region, "metric_filters", {"logGroupName": group, "filterName": name}) or (
+        f"aws logs delete-metric-filter --region {region} --log-group-name {quote(group)} --filter-name {name}"
+    )
     return Step("logs", "PutMetricFilter", parameters, f"Count the {len(FILTERS[name])} events in {group}.", undo)
 
 
-def _topic_steps(snapshot: Snapshot, arn: str) -> list[Step]:
-    parsed = parse_arn(arn)
-    topics = snapshot.region(parsed.region if parsed else "").topics or {}
+_PUTS = {"metric_filters": ("logs", "PutMetricFilter"), "metric_alarms": ("cloudwatch", "PutMetricAlarm")}
+# What AWS tells of a filter or an alarm and does not take.
+_NOT_PUT = re.compile(r"creationTime|AlarmArn|State.*|AlarmConfigurationUpdatedTimestamp|EvaluationState")
+
+
+def _as_before(snapshot: Snapshot, region: str, kind: str, named: Mapping[str, str]) -> str | None:
+    """The command that puts a filter or an alarm as it is now; None where there is none of that name."""
+    for item in (snapshot.document.get("regions") or {}).get(region, {}).get(kind) or ():
+        if all(item.get(key) == value for key, value in named.items()):
+            parameters = {key: value for key, value in item.items() if not _NOT_PUT.fullmatch(key)}
+            return _command(*_PUTS[kind], region, parameters)
+    return None
+
+
+def _command(service: str, action: str, region: str, parameters: Mapping[str, Any]) -> str:
+    """A call for the AWS CLI."""
+    verb = "".join(f"-{char.lower()}" if char.isupper() else char for char in action).lstrip("-")
+    return f"aws {service} {verb} --region {region} --cli-input-json {quote(json.dumps(dict(parameters)))}"
+
+
+def _topic_steps(snapshot: Snapshot, arn: str, region: str) -> list[Step]:
+    topics = snapshot.region(region).topics or {}
     policy = {"Version": "2012-10-17", "Statement": [publish_statement(snapshot.account_id, arn)]}
     topic = topics.get(arn)
     text = ((topic.attributes if topic else None) or {}).get("Policy")
     if topic is not None and text and json.loads(text) == policy:
         return []
-    steps = []
-    if topic is None:
-        undo = f"aws sns delete-topic --topic-arn {arn}"
-        steps.append(Step("sns", "CreateTopic", {"Name": TOPIC}, "The topic that the alarms tell.", undo))
     parameters = {"TopicArn": arn, "AttributeName": "Policy", "AttributeValue": json.dumps(policy)}
     why = "Let this account's alarms publish to it, and nobody else."
-    steps.append(Step("sns", "SetTopicAttributes", parameters, why, "Goes with the topic."))
-    return steps
+    before = {**parameters, "AttributeValue": text}
+    undo = _command("sns", "SetTopicAttributes", region, before) if text else "Goes with the topic."
+    allow = Step("sns", "SetTopicAttributes", parameters, why, undo)
+    if topic is not None:
+        return [allow]
+    undo = f"aws sns delete-topic --region {region} --topic-arn {arn}"
+    return [Step("sns", "CreateTopic", {"Name": TOPIC}, "The topic that the alarms tell.", undo), allow]
 
 
 def _alarm_steps(snapshot: Snapshot, region: str, topic_arn: str, wanted: Sequence[str]) -> list[Step]:
     there = {alarm.name: alarm for alarm in snapshot.region(region).metric_alarms or ()}
-    return [_alarm_step(name, topic_arn) for name in wanted if not _same_alarm(there.get(name), name, topic_arn)]
+    missing = [name for name in wanted if not _same_alarm(there.get(name), name, topic_arn)]
+    return [_alarm_step(snapshot, region, name, topic_arn) for name in missing]
 
 
 def _same_alarm(alarm: MetricAlarm | None, name: str, topic_arn: str) -> bool:
@@ -211,7 +245,7 @@ def _same_alarm(alarm: MetricAlarm | None, name: str, topic_arn: str) -> bool:
     )
 
 
-def _alarm_step(name: str, topic_arn: str) -> Step:
+def _alarm_step(snapshot: Snapshot, region: str, name: str, topic_arn: str) -> Step:
     parameters = {
         "AlarmName": name,
         "AlarmDescription": f"A security group changed ({len(FILTERS[name])} events). Made by sgwatch repair.",
@@ -227,32 +261,33 @@ def _alarm_step(name: str, topic_arn: str) -> Step:
         "ComparisonOperator": "GreaterThanOrEqualToThreshold",
         "TreatMissingData": "notBreaching",
     }
-    undo = f"aws cloudwatch delete-alarms --alarm-names {name}"
+    undo = _as_before(snapshot, region, "metric_alarms", {"AlarmName": name}) or (
+        f"aws cloudwatch delete-alarms --region {region} --alarm-names {name}"
+    )
     return Step("cloudwatch", "PutMetricAlarm", parameters, "Go to ALARM on one matching record within a minute.", undo)
 
 
-def _missing(there: Iterable[Subscription]) -> str:
-    asked = ", ".join(item.endpoint for item in there if item.arn == "PendingConfirmation" and item.endpoint)
-    if asked:
-        return f"Nobody is told before the subscription is confirmed: AWS sent a message with a link to {asked}."
-    return f"Nobody is subscribed to {TOPIC}: run sgwatch repair --apply --email ADDRESS (or --https URL)."
-
-
 def _subscribe_steps(
-    snapshot: Snapshot, topic_arn: str, subscriber: Subscriber | None
+    snapshot: Snapshot, topic_arn: str, region: str, subscriber: Subscriber | None
 ) -> tuple[list[Step], tuple[str, ...]]:
-    parsed = parse_arn(topic_arn)
-    topic = (snapshot.region(parsed.region if parsed else "").topics or {}).get(topic_arn)
+    topic = (snapshot.region(region).topics or {}).get(topic_arn)
     there = (topic.subscriptions if topic else None) or ()
     confirmed = [item for item in there if item.arn.startswith("arn:")]
+    pending = [item for item in there if item.arn == "PendingConfirmation"]
     if subscriber is None:
-        return [], (() if confirmed else (_missing(there),))
-    wait = f"Confirm the subscription: AWS sends a message to {subscriber.endpoint} with a link to follow."
+        missing = f"Nobody is subscribed to {TOPIC}: run sgwatch repair --apply --email ADDRESS (or --https URL)."
+        asked = tuple(_to_confirm(item.endpoint) for item in pending) or (missing,)
+        return [], (() if confirmed else asked)
+    wait = _to_confirm(subscriber.endpoint)
     mine = [item for item in there if (item.protocol, item.endpoint) == (subscriber.protocol, subscriber.endpoint)]
     if any(item in confirmed for item in mine):
         return [], ()
-    if any(item.arn == "PendingConfirmation" for item in mine):
+    if any(item in pending for item in mine):
         return [], (wait,)
     parameters = {"TopicArn": topic_arn, "Protocol": subscriber.protocol, "Endpoint": subscriber.endpoint}
-    undo = "aws sns unsubscribe --subscription-arn ARN (an unconfirmed subscription goes by itself)"
+    undo = f"aws sns unsubscribe --region {region} --subscription-arn ARN (an unconfirmed subscription goes by itself)"
     return [Step("sns", "Subscribe", parameters, f"Tell {subscriber.endpoint}.", undo)], (wait,)
+
+
+def _to_confirm(endpoint: str) -> str:
+    return f"Confirm the subscription: AWS sends a message to {endpoint} with a link to follow."

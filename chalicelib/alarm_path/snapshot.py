@@ -187,6 +187,7 @@ class Snapshot:
 
 
 def _over(error: AccessError, region: str | None, resource: str | None) -> bool:
-    if error.resource and resource and not same_log_group(error.resource, resource):
-        return False
+    if error.resource and resource:
+        # An ARN says which region the thing is in, wherever the call was made.
+        return same_log_group(error.resource, resource)
     return not (error.region and region and error.region != region)

@@ -6,6 +6,7 @@ read as one query, so that whoever judges has one shape.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,10 @@ Json = Mapping[str, Any]
 
 # Seven days of one-minute periods: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
 MOST_PERIODS = 10_080
+
+# What an expression names: metrics and expressions by their ids, and functions, of which METRICS() is every metric.
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_EVERY_METRIC = {"METRICS", "metrics"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,19 @@ class MetricAlarm:
     wall_clock: bool
     evaluation_state: str | None
     state_reason: str
+
+    @property
+    def watched(self) -> tuple[MetricQuery, ...]:
+        """The metrics that the series compared is made of; others of its Metrics do not matter to the alarm."""
+        wanted = [query for query in self.queries if query.returns]
+        found: dict[str, MetricQuery] = {}
+        while wanted:
+            query = wanted.pop()
+            if query.id not in found:
+                found[query.id] = query
+                named = set(_NAME.findall(query.expression or ""))
+                wanted += [other for other in self.queries if other.id in named or named & _EVERY_METRIC]
+        return tuple(query for query in self.queries if query.id in found and not query.expression)
 
     @classmethod
     def read(cls, item: Json) -> MetricAlarm:

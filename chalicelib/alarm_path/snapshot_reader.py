@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from chalicelib.alarm_path.arns import parse_arn
+from chalicelib.alarm_path.arns import Arn, parse_arn
 from chalicelib.alarm_path.snapshot import (
     AccessError,
     BasicSelector,
@@ -50,13 +50,18 @@ def _snapshot(top: Json) -> Snapshot:
     version = top.get("version", "1")
     if version != "1":
         raise SnapshotError(f'version: {version!r} is not "1", the only one this release reads')
-    regions = _object(top.get("regions", {}), "regions")
+    account, partition = str(top.get("account_id") or ""), str(top.get("partition") or "aws")
+    regions = _object({} if top.get("regions") is None else top["regions"], "regions")
     return Snapshot(
-        account_id=str(top.get("account_id") or ""),
-        partition=str(top.get("partition") or "aws"),
+        account_id=account,
+        partition=partition,
         collected_at=parse_time(top.get("collected_at")),
         trails=_each(top, "trails", _trail, "trails"),
-        regions={name: _region(name, _object(item, f"regions.{name}")) for name, item in regions.items()},
+        regions={
+            name: _region(name, _object(item, f"regions.{name}"), Arn(partition, "cloudwatch", name, account, "alarm:"))
+            for name, item in regions.items()
+            if item is not None
+        },
         errors=_each(top, "errors", _error, "errors") or (),
         own=_object(top["self"], "self") if top.get("self") is not None else None,
         document=top,
@@ -165,17 +170,24 @@ def _field_selector(item: Json) -> FieldSelector:
     return FieldSelector(str(item.get("Field") or ""), operators)
 
 
-def _region(name: str, item: Json) -> Region:
+def _region(name: str, item: Json, alarms: Arn) -> Region:
     where = f"regions.{name}"
     topics = item.get("topics")
     transformers = item.get("log_transformers")
+
+    def named(alarm: Json) -> Json:
+        """AWS always tells an alarm's ARN; whoever writes a snapshot by hand may leave it out."""
+        return {"AlarmArn": f"{alarms}{alarm.get('AlarmName')}", **alarm}
+
     return Region(
         name=name,
         log_groups=_each(item, "log_groups", _log_group, f"{where}.log_groups"),
         metric_filters=_each(item, "metric_filters", _metric_filter, f"{where}.metric_filters"),
-        metric_alarms=_each(item, "metric_alarms", lambda alarm, _: MetricAlarm.read(alarm), f"{where}.metric_alarms"),
+        metric_alarms=_each(
+            item, "metric_alarms", lambda alarm, _: MetricAlarm.read(named(alarm)), f"{where}.metric_alarms"
+        ),
         composite_alarms=_each(
-            item, "composite_alarms", lambda alarm, _: CompositeAlarm.read(alarm), f"{where}.composite_alarms"
+            item, "composite_alarms", lambda alarm, _: CompositeAlarm.read(named(alarm)), f"{where}.composite_alarms"
         ),
         topics=None
         if topics is None

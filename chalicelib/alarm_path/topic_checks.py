@@ -23,12 +23,13 @@ _SUBSCRIPTION_CALLS = ("sns:ListSubscriptionsByTopic",)
 def judge_topic(snapshot: Snapshot, arn: str, alarm_name: str, alarm_arn: str) -> tuple[list[Finding], list[str]]:
     """Every check of a topic that an alarm publishes to, and notes beside them."""
     topic = _find(snapshot, arn)
-    if topic is None or topic.attributes is None:
+    if topic is None:
         return [_unread_topic(snapshot, arn, topic)], []
-    findings = [Finding("topic-exists", Status.PASS, arn, f"Topic {_name(arn)} exists.")]
-    findings += [_policy(snapshot, topic, alarm_arn), _key(snapshot, topic, alarm_arn)]
     subscriber, notes = _subscribers(snapshot, topic, Notification(alarm_name, alarm_arn, snapshot.account_id, arn))
-    return [*findings, subscriber], notes
+    if topic.attributes is None:
+        return [_unread_topic(snapshot, arn, topic), subscriber], notes
+    exists = Finding("topic-exists", Status.PASS, arn, f"Topic {_name(arn)} exists.")
+    return [exists, _policy(snapshot, topic, alarm_arn), _key(snapshot, topic, alarm_arn), subscriber], notes
 
 
 def _name(arn: str) -> str:

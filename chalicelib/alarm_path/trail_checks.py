@@ -11,7 +11,7 @@ from chalicelib.alarm_path.arns import Arn, log_group_name, parse_arn
 from chalicelib.alarm_path.selectors import Selection, select
 from chalicelib.alarm_path.snapshot import AccessError, LogGroup, Snapshot, Trail, TrailStatus
 from chalicelib.alarm_path.standards import EVENTS
-from chalicelib.alarm_path.verdicts import Finding, Status, all_of
+from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of
 
 # An account that logs at all delivers every few minutes; a day without a delivery is a broken one. Where the
 # bucket got files meanwhile and the log group nothing, an hour is enough to tell.
@@ -19,9 +19,9 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of
 STALE = timedelta(hours=24)
 STALE_AGAINST_BUCKET = timedelta(hours=1)
 
-# Classes other than Standard have no metric filters.
+# Whether a log class has metric filters; what is documented of Essentials, and of classes to come, does not say.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
-_CLASSES_WITH_FILTERS = {"STANDARD"}
+_CLASSES_WITH_FILTERS = {"STANDARD": True, "INFREQUENT_ACCESS": False, "DELIVERY": False}
 
 NEW_TRAIL = "Create a multi-region trail that delivers to a bucket and to a CloudWatch Logs log group."
 
@@ -43,9 +43,11 @@ def judge_trail(snapshot: Snapshot, trail: Trail) -> TrailVerdict:
     group = parse_arn(trail.log_group_arn)
     elsewhere = group is not None and group.account != snapshot.account_id
     findings = [_logging(snapshot, trail), _multi_region(trail), events, _log_group(snapshot, trail, group)]
-    # A member account is not told how an organization trail delivers to a group of another account.
     if group is not None and not elsewhere:
         findings += [_delivery(snapshot, trail), judge_log_group(snapshot, group)]
+    elif trail.status and trail.status.logs_error:
+        # How a trail delivers to a group of another account, its member accounts need not be told; an error is one.
+        findings.append(_delivery(snapshot, trail))
     notes = []
     if selected is not None and selected.write_only:
         notes.append(
@@ -149,7 +151,7 @@ def _delivery(snapshot: Snapshot, trail: Trail) -> Finding:
 
 def _delivered(name: str, status: TrailStatus, now: datetime | None) -> tuple[Status, str]:
     if status.logs_error:
-        return Status.FAIL, f"Trail {name} fails to deliver to CloudWatch Logs: {status.logs_error}."
+        return Status.FAIL, f"Trail {name} fails to deliver to CloudWatch Logs: {status.logs_error.rstrip('.')}."
     delivered = status.logs_delivered_at
     if delivered is None:
         if now and status.started_at and now - status.started_at < STALE_AGAINST_BUCKET:
@@ -178,11 +180,13 @@ def judge_log_group(snapshot: Snapshot, group: Arn) -> Finding:
     found = [item for item in region.log_groups or () if item.name == name and _owned_by(item, group.account)]
     if not found:
         return _no_log_group(group, name, errors, collected=region.log_groups is not None)
-    if found[0].log_class not in _CLASSES_WITH_FILTERS:
-        reason = f"Log group {name} is of the class {found[0].log_class}, which has no metric filters."
-        fix = "A log group's class cannot be changed: make a Standard group and point the trail at it."
-        return Finding("log-group", Status.FAIL, str(group), reason, fix)
-    return Finding("log-group", Status.PASS, str(group), f"Log group {name} exists in {group.region}.")
+    status = status_of(_CLASSES_WITH_FILTERS.get(found[0].log_class))
+    if status is Status.PASS:
+        return Finding("log-group", status, str(group), f"Log group {name} exists in {group.region}.")
+    lacks = "has no metric filters" if status is Status.FAIL else "may have no metric filters"
+    reason = f"Log group {name} is of the class {found[0].log_class}, which {lacks}."
+    fix = "A log group's class cannot be changed: make a Standard group and point the trail at it."
+    return Finding("log-group", status, str(group), reason, fix)
 
 
 def _owned_by(item: LogGroup, account: str) -> bool:

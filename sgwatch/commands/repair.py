@@ -14,6 +14,7 @@ from rich.text import Text
 
 from chalicelib.alarm_path.clients import client_factory
 from chalicelib.alarm_path.repair import COST_NOTE, Plan, Subscriber, apply, plan
+from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.text import visible
@@ -59,16 +60,29 @@ def run(out: Console, *, do_apply: bool, subscriber: Subscriber | None) -> int:
     with read_in_part():
         show_plan(out, planned)
     if not do_apply or planned.refusals:
-        return 1 if planned.steps or planned.refusals or planned.human else 0
+        return 1 if something_left(planned) else 0
     try:
         apply(planned.steps, planned.region, client_factory())
     except (BotoCoreError, ClientError) as error:
         raise UsageError(f"AWS refused a step, and what was done before it stays: {error}") from error
-    report = judge_snapshot(read_snapshot(gather_from_aws()))
+    snapshot = read_snapshot(gather_from_aws())
+    report = judge_snapshot(snapshot)
     with read_in_part():
         out.print(Text(f"Done at {datetime.now(UTC):%F %T} UTC. The audit now says:\n", style="bold"))
         show(out, report)
-    return EXIT_STATUS[report.status] if report.status is not Status.PASS else 0
+    return exit_status(report, plan(snapshot, report))
+
+
+def exit_status(report: Report, planned: Plan) -> int:
+    """The audit's own, and 1 where it passes and something is left to do for another standard."""
+    if report.status is Status.PASS:
+        return 1 if something_left(planned) else 0
+    return EXIT_STATUS[report.status]
+
+
+def something_left(planned: Plan) -> bool:
+    """Whether anything is to be done, by repair or by somebody."""
+    return bool(planned.steps or planned.refusals or planned.human)
 
 
 def show_plan(out: Console, planned: Plan) -> None:
@@ -79,7 +93,7 @@ def show_plan(out: Console, planned: Plan) -> None:
         out.print(Text("Do this first:", style="bold"))
     for step in planned.next_steps:
         out.print(Text(f"  {step}"), soft_wrap=True)
-    if not (planned.steps or planned.refusals or planned.human):
+    if not something_left(planned):
         out.print(Text("✔ Nothing is missing.", style="green"))
     for number, item in enumerate(planned.steps, 1):
         out.print(

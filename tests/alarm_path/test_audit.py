@@ -166,6 +166,15 @@ def test_a_broken_path_under_an_organization_trail_is_unknown() -> None:
     assert account.report().status == "unknown"
 
 
+def test_an_organization_trail_that_fails_to_deliver_is_broken_wherever_its_log_group_is() -> None:
+    account = Account()
+    error = {"IsLogging": True, "LatestCloudWatchLogsDeliveryError": "AccessDenied"}
+    account.trail = organization_trail(Status=error)
+    report = account.report()
+    assert report.status == "fail"
+    assert "fails to deliver to CloudWatch Logs: AccessDenied" in reasons(report)
+
+
 def test_a_good_path_beside_an_organization_trail_passes() -> None:
     account = Account()
     account.more_trails = [organization_trail()]
@@ -197,6 +206,15 @@ def test_a_suppressor_that_is_not_in_alarm_is_a_note_and_its_wait_counts() -> No
     assert report.status == "pass"
     assert report.coverage["CreateSecurityGroup"].seconds == 420
     assert any("unless alarm maintenance suppresses" in note for note in report.notes)
+
+
+def test_a_composite_alarm_in_alarm_is_noted() -> None:
+    account = Account()
+    account.alarms = [alarm(AlarmActions=[])]
+    account.composites = [composite("ALARM(sg-changes)", StateValue="ALARM")]
+    report = account.report()
+    assert report.status == "pass"
+    assert any("Alarm parent is in ALARM now" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(("state", "answer"), [("ACTIVE", "fail"), ("SCHEDULED", "pass"), ("EXPIRED", "pass")])

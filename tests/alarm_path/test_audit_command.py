@@ -15,13 +15,13 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from chalicelib.alarm_path.repair import plan
+from chalicelib.alarm_path.repair import Plan, plan
 from chalicelib.alarm_path.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import LINKS, show
 from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain
-from sgwatch.commands.repair import subscriber_of
+from sgwatch.commands.repair import exit_status, subscriber_of
 from tests.support.alarm_paths import TOPIC, Account, alarm, metric_filter, subscription, topic
 
 APP = typer.Typer()
@@ -88,7 +88,7 @@ def test_no_name_is_cut_in_a_narrow_terminal() -> None:
 @pytest.mark.parametrize(
     ("subscriptions", "said"),
     [
-        ([subscription(SubscriptionArn="PendingConfirmation")], "a message with a link to security@example.com"),
+        ([subscription(SubscriptionArn="PendingConfirmation")], "a message to security@example.com with a link"),
         ([], "sgwatch repair --apply --email ADDRESS"),
     ],
 )
@@ -142,6 +142,16 @@ def test_the_chain_is_drawn_with_a_mark_at_each_link(width: int) -> None:
     assert len(LINKS) == 7
 
 
+def test_a_name_longer_than_the_terminal_is_told_in_full() -> None:
+    name = "security-group-changes-" * 5
+    account = Account()
+    account.filters, account.alarms = [metric_filter(name)], [alarm(name, name, Threshold=9)]
+    console = Console(width=80, file=io.StringIO())
+    show(console, judge_snapshot(read_snapshot(account.document())))
+    text = "".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    assert f"Onematchingrecorddoesnotbreachalarm{name}:Sumofitis1" in text
+
+
 def test_a_name_cannot_send_control_characters_to_the_terminal() -> None:
     account = Account()
     account.filters, account.alarms = [metric_filter("a\x1b]0;b")], [alarm(metric="a\x1b]0;b", ActionsEnabled=False)]
@@ -187,3 +197,13 @@ def test_judging_a_file_does_not_load_the_aws_sdk(snapshot_file: Path) -> None:
 def test_a_snapshot_comes_from_standard_input_too(snapshot_file: Path) -> None:
     done = CliRunner().invoke(APP, ["--from", "-", "--json"], input=snapshot_file.read_bytes())
     assert (done.exit_code, json.loads(done.stdout)["status"]) == (0, "pass")
+
+
+def test_repair_exits_1_while_the_audit_passes_and_another_text_still_lacks_something() -> None:
+    report = judge_snapshot(read_snapshot(Account().document()))
+    assert report.status == "pass"
+    assert exit_status(report, Plan("", ())) == 0
+    assert exit_status(report, Plan("", (), human=("Confirm the subscription.",))) == 1
+    unread = Account().document()
+    del unread["trails"]
+    assert exit_status(judge_snapshot(read_snapshot(unread)), Plan("", ())) == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import shlex
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -125,11 +128,80 @@ def test_repair_makes_every_missing_link_and_a_second_run_finds_nothing(aws: Aws
     assert plan(snapshot, report, MAIL) == Plan("", ())
 
 
-def test_a_single_missing_link_is_made_alone(aws: Aws) -> None:
+def repaired(aws: Aws) -> None:
     aws.with_trail()
     snapshot, report = aws.judged()
     planned = plan(snapshot, report, MAIL)
     apply(planned.steps, planned.region, aws)
+
+
+def test_what_repair_makes_is_taken_back_in_its_own_region(aws: Aws) -> None:
+    aws.with_trail()
+    commands = [step.undo for step in plan(*aws.judged(), MAIL).steps if step.undo.startswith("aws ")]
+    assert len(commands) == 6
+    assert all(f" --region {REGION} " in command for command in commands)
+
+
+def test_what_repair_changes_is_taken_back_as_it_was(aws: Aws) -> None:
+    repaired(aws)
+    aws("sns", REGION).set_topic_attributes(
+        TopicArn=f"arn:aws:sns:{REGION}:{ACCOUNT}:sgwatch-alarms", AttributeName="Policy", AttributeValue='{"a": "b"}'
+    )
+    name = "sgwatch-security-group-changes"
+    there = aws("logs", REGION).describe_metric_filters(filterNamePrefix=name)["metricFilters"]
+    made = next(item for item in there if item["filterName"] == name)
+    kept = {key: made[key] for key in ("logGroupName", "filterName", "metricTransformations")}
+    # moto keeps a filter beside one of the same name that is put
+    aws("logs", REGION).delete_metric_filter(logGroupName=kept["logGroupName"], filterName=name)
+    aws("logs", REGION).put_metric_filter(**kept, filterPattern="{ $.a = b }")
+    aws("cloudwatch", REGION).disable_alarm_actions(AlarmNames=[name])
+    before = aws.collected()["regions"][REGION]
+    planned = plan(*aws.judged())
+    assert [step.action for step in planned.steps] == ["SetTopicAttributes", "PutMetricFilter", "PutMetricAlarm"]
+    apply(planned.steps, planned.region, aws)
+    aws("logs", REGION).delete_metric_filter(logGroupName=kept["logGroupName"], filterName=name)
+    for step in planned.steps:
+        *_, verb, _, _, _, parameters = shlex.split(step.undo)
+        getattr(aws(step.service, REGION), verb.replace("-", "_"))(**json.loads(parameters))
+    after = aws.collected()["regions"][REGION]
+    assert after["topics"] == before["topics"]
+    for kind, key in (("metric_filters", "filterName"), ("metric_alarms", "AlarmName")):
+        assert {item[key]: unstamped(item) for item in after[kind]} == {
+            item[key]: unstamped(item) for item in before[kind]
+        }
+
+
+def unstamped(item: Document) -> Document:
+    return {key: value for key, value in item.items() if "Timestamp" not in key and key != "creationTime"}
+
+
+def test_what_stands_in_the_way_of_its_own_links_is_told_and_is_not_nothing(aws: Aws) -> None:
+    repaired(aws)
+    subscription = aws("sns", REGION).list_subscriptions()["Subscriptions"][0]["SubscriptionArn"]
+    aws("sns", REGION).set_subscription_attributes(
+        SubscriptionArn=subscription, AttributeName="FilterPolicy", AttributeValue='{"severity": ["high"]}'
+    )
+    planned = plan(*aws.judged())
+    assert (planned.steps, planned.refusals) == ((), ())
+    assert len(planned.human) == 1
+    assert "the filter policy of email:security@example.com drops" in planned.human[0]
+
+
+def test_who_has_been_asked_is_to_confirm_and_not_to_be_asked_again(aws: Aws) -> None:
+    repaired(aws)
+    document = aws.collected()
+    (topic,) = document["regions"][REGION]["topics"].values()
+    topic["Subscriptions"] = [{**topic["Subscriptions"][0], "SubscriptionArn": "PendingConfirmation", "Attributes": {}}]
+    snapshot = read_snapshot(document)
+    planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)))
+    assert planned.steps == ()
+    assert planned.human == (
+        "Confirm the subscription: AWS sends a message to security@example.com with a link to follow.",
+    )
+
+
+def test_a_single_missing_link_is_made_alone(aws: Aws) -> None:
+    repaired(aws)
     aws("cloudwatch", REGION).disable_alarm_actions(AlarmNames=["sgwatch-security-group-changes"])
     snapshot, report = aws.judged()
     assert report.status == "fail"
@@ -287,6 +359,37 @@ def test_every_page_of_the_accounts_transformers_is_read(aws: Aws) -> None:
     region = collect(clients, home_region=REGION, now=datetime.now(UTC))["regions"][REGION]
     assert region["log_transformers"] == {"trail-logs": {}}
     assert [policy["policyName"] for policy in region["transformer_policies"]] == ["a", "b"]
+
+
+class Body(io.BytesIO):
+    """A body as the SDK reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
+class Garbled:
+    """Clients for which something between them and AWS answers one call itself."""
+
+    def __init__(self, aws: Aws, operation: str) -> None:
+        self.aws, self.operation = aws, operation
+
+    def __call__(self, service: str, region: str) -> Any:
+        client = Aws(self.aws.endpoint)(service, region)
+        client.meta.events.register(f"before-send.*.{self.operation}", self._answer)
+        return client
+
+    def _answer(self, **_: object) -> AWSResponse:
+        return AWSResponse("", 200, HTTPHeaders(), Body(b"<p>Please log in"))
+
+
+def test_an_answer_that_is_not_awss_is_recorded_too(aws: Aws) -> None:
+    repaired(aws)
+    document = collect(Garbled(aws, "GetTopicAttributes"), home_region=REGION, now=datetime.now(UTC))
+    found = [error for error in document["errors"] if error["call"] == "sns:GetTopicAttributes"]
+    assert found[0]["code"] == "ResponseParserError"
+    with pytest.raises(NotAudited):
+        Auditor(Garbled(aws, "GetCallerIdentity"), REGION, Standard.CIS_5, lambda: datetime.now(UTC)).audit()
 
 
 def test_no_answer_at_all_is_recorded_too(aws: Aws) -> None:

@@ -152,8 +152,8 @@ def both(*changes: Change) -> Change:
     return lambda document: [change(document) for change in changes]
 
 
-def refused(call: str, resource: str | None = None, code: str = "AccessDenied") -> Change:
-    error = {"call": call, "region": REGION, "resource": resource, "code": code, "message": "no"}
+def refused(call: str, resource: str | None = None, code: str = "AccessDenied", where: str = REGION) -> Change:
+    error = {"call": call, "region": where, "resource": resource, "code": code, "message": "no"}
     return lambda document: document["errors"].append(error)
 
 
@@ -171,6 +171,18 @@ def encrypted(*statements: Document) -> Change:
         lambda document: topic(document)["Attributes"].update(KmsMasterKeyId=KEY),
         put(topic, KeyPolicy={"Statement": list(statements)}),
     )
+
+
+def on_math(expression: str, **returned: bool) -> Change:
+    """The alarm on an expression over m1, the filter's metric, and m2, of which nothing is known."""
+    metrics: list[Document] = [
+        {"Id": name, "MetricStat": {"Metric": {"Namespace": "CIS", "MetricName": metric}, "Period": 300, "Stat": "Sum"}}
+        for name, metric in (("m1", "Changes"), ("m2", "Elsewhere"))
+    ]
+    entries = [*metrics, {"Id": "e1", "Expression": expression}]
+    shown = [{**entry, "ReturnData": returned.get(entry["Id"], False)} for entry in entries]
+    keys = ("MetricName", "Namespace", "Statistic", "Period")
+    return both(put(alarm, Metrics=shown), *(without(alarm, key) for key in keys))
 
 
 def composite(rule: str) -> Change:
@@ -236,6 +248,18 @@ SPELLINGS: dict[str, Change] = {
     "subscription attributes": subscribed(Attributes={"PendingConfirmation": "false", "RawMessageDelivery": "false"}),
     "source account": policy(statement(Condition={"StringEquals": {"aws:SourceAccount": ACCOUNT}})),
     "source accounts": policy(statement(Condition={"StringLike": {"AWS:SourceAccount": [ACCOUNT, OTHER]}})),
+    "a policy for alarms by their ARN, which the alarm does not tell": policy(
+        statement(Condition={"ArnLike": {"aws:SourceArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:cha*"}})
+    ),
+    "a composite above by an ARN that the alarm does not tell": composite(
+        f"ALARM(arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:changes)"
+    ),
+    "any of the source accounts": policy(
+        statement(Condition={"ForAnyValue:StringEquals": {"aws:SourceAccount": [ACCOUNT, OTHER]}})
+    ),
+    "a set operator on a key that CloudWatch's call lacks": policy(
+        statement(Condition={"ForAllValues:StringEquals": {"aws:PrincipalOrgID": ["o-example"]}})
+    ),
     "a Deny of plain HTTP": policy(
         statement(),
         statement(Effect="Deny", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}}),
@@ -246,7 +270,12 @@ SPELLINGS: dict[str, Change] = {
     "ignoring missing data beside a default value": both(
         put(transformation, defaultValue=0.0), put(alarm, TreatMissingData="ignore")
     ),
+    "metric math": on_math("SUM([m1])", e1=True),
+    "metric math beside a metric that does not matter": on_math("FILL(m1, 0)", e1=True),
     "a composite above": composite("ALARM(changes)"),
+    "a composite that holds unless the alarm is OK, which it soon is": both(
+        composite("NOT OK(changes)"), put(alarm, TreatMissingData="notBreaching")
+    ),
     "a composite over an alarm that is gone": composite('ALARM("changes") OR ALARM("gone")'),
     "two filters share the events out": both(
         put(metric_filter, filterPattern=f"{{ {names(EVENTS[:4])} }}"), second_filter(*EVENTS[4:], metric="Second")
@@ -266,10 +295,35 @@ def test_a_sound_account_passes_however_it_is_written(change: Change) -> None:
     assert {answer["status"] for answer in report["coverage"].values()} == {"pass"}
 
 
+def unread_filters(*changes: Change) -> Change:
+    return both(without(region, "metric_filters"), refused("logs:DescribeMetricFilters"), *changes)
+
+
 BROKEN: dict[str, tuple[Change, str]] = {
+    "filters unread, and the only alarm is disabled": (
+        unread_filters(put(alarm, ActionsEnabled=False)),
+        "alarm-actions",
+    ),
+    "filters unread, and the only alarm wants five periods": (
+        unread_filters(put(alarm, EvaluationPeriods=5, TreatMissingData="notBreaching")),
+        "alarm-fires",
+    ),
+    "filters unread, and nobody is subscribed": (unread_filters(put(topic, Subscriptions=[])), "subscriber"),
+    "filters unread, and the only alarm reads a service's metric": (
+        unread_filters(put(alarm, Namespace="AWS/EC2")),
+        "alarm-exists",
+    ),
+    "filters unread, and no alarm is there": (unread_filters(put(region, metric_alarms=[])), "alarm-exists"),
     "stopped": (put(trail, Status={"IsLogging": False}), "trail-logging"),
     "gone": (
         both(without(trail, "Status"), refused("cloudtrail:GetTrailStatus", TRAIL, "TrailNotFoundException")),
+        "trail-logging",
+    ),
+    "gone, as another region was told": (
+        both(
+            without(trail, "Status"),
+            refused("cloudtrail:GetTrailStatus", TRAIL, "TrailNotFoundException", where="eu-west-1"),
+        ),
         "trail-logging",
     ),
     "one region": (put(trail, IsMultiRegionTrail=False), "trail-multi-region"),
@@ -285,6 +339,10 @@ BROKEN: dict[str, tuple[Change, str]] = {
     "no filter": (put(region, metric_filters=[]), "filter-exists"),
     "a filter on another group": (put(metric_filter, logGroupName="other"), "filter-exists"),
     "a value that is no number": (put(transformation, metricValue="$.value"), "filter-value"),
+    "a value that is in some requests only": (
+        put(transformation, metricValue="$.requestParameters.ipPermissions.items[0].fromPort"),
+        "filter-value",
+    ),
     "another namespace": (put(alarm, Namespace="Other"), "alarm-exists"),
     "a unit on the alarm alone": (put(alarm, Unit="Count"), "alarm-metric"),
     "a dimension on the filter alone": (put(transformation, dimensions={"who": "$.userIdentity.arn"}), "alarm-metric"),
@@ -293,7 +351,17 @@ BROKEN: dict[str, tuple[Change, str]] = {
         both(put(transformation, defaultValue=0), put(alarm, Statistic="Average")),
         "alarm-fires",
     ),
+    "another filter's default value that breaches between matches": (
+        both(
+            put(transformation, defaultValue=0),
+            second_filter("RunInstances", metric="Changes"),
+            lambda document: region(document)["metric_filters"][1]["metricTransformations"][0].update(defaultValue=1),
+        ),
+        "alarm-leaves",
+    ),
     "missing data breaching": (put(alarm, TreatMissingData="breaching"), "alarm-leaves"),
+    "an expression that does not use the metric": (on_math("m2 * 2", e1=True), "alarm-exists"),
+    "metric math of which another metric is compared": (on_math("m1", m2=True), "alarm-exists"),
     "actions disabled": (put(alarm, ActionsEnabled=False), "alarm-actions"),
     "actions for OK only": (put(alarm, AlarmActions=[], OKActions=[TOPIC]), "alarm-actions"),
     "a composite that needs an alarm that is gone": (
@@ -301,6 +369,14 @@ BROKEN: dict[str, tuple[Change, str]] = {
         "composite-alarm",
     ),
     "a composite that is always true": (composite("OK(changes)"), "composite-alarm"),
+    "a composite that also holds without data, of which there is none between changes": (
+        composite("ALARM(changes) OR INSUFFICIENT_DATA(changes)"),
+        "composite-alarm",
+    ),
+    "a composite that holds unless the alarm is OK, which it never is again": (
+        composite("NOT OK(changes)"),
+        "composite-alarm",
+    ),
     "a topic that is gone": (
         both(put(region, topics={}), refused("sns:GetTopicAttributes", TOPIC, "NotFound")),
         "topic-exists",
@@ -309,12 +385,24 @@ BROKEN: dict[str, tuple[Change, str]] = {
         policy(statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})),
         "topic-policy",
     ),
+    "a policy for the service's name in China": (
+        policy(statement(Principal={"Service": "cloudwatch.amazonaws.com.cn"})),
+        "topic-policy",
+    ),
     "a policy for another account's alarms": (
         policy(statement(Condition={"StringEquals": {"AWS:SourceOwner": OTHER}})),
         "topic-policy",
     ),
     "a key without GenerateDataKey": (encrypted(statement(Action="kms:Decrypt", Resource="*")), "topic-key"),
+    "a condition on any value of a key that CloudWatch's call lacks": (
+        policy(statement(Condition={"ForAnyValue:StringLike": {"aws:PrincipalOrgID": ["o-*"]}})),
+        "topic-policy",
+    ),
     "nobody subscribed": (put(topic, Subscriptions=[]), "subscriber"),
+    "nobody subscribed to a topic whose attributes were refused": (
+        both(put(topic, Subscriptions=[]), without(topic, "Attributes"), refused("sns:GetTopicAttributes", TOPIC)),
+        "subscriber",
+    ),
     "a pending subscriber": (subscribed(SubscriptionArn="PendingConfirmation"), "subscriber"),
     "a filter policy on attributes": (subscribed(Attributes={"FilterPolicy": '{"severity":["high"]}'}), "subscriber"),
 }
@@ -331,6 +419,27 @@ def test_a_broken_link_fails_and_is_named_with_its_fix(change: Change, check: st
 
 
 UNREAD: dict[str, Change] = {
+    "filters unread": unread_filters(),
+    "filters unread before a threshold that some value could reach": unread_filters(put(alarm, Threshold=100)),
+    "filters unread, and one of two alarms is disabled": unread_filters(
+        lambda document: region(document)["metric_alarms"].append(
+            {**alarm(document), "AlarmName": "second", "ActionsEnabled": False}
+        )
+    ),
+    "filters unread, and alarms read half-way": unread_filters(
+        put(alarm, ActionsEnabled=False), refused("cloudwatch:DescribeAlarms", None, "Throttling")
+    ),
+    "a service by the name that some have in China": both(
+        policy(statement(Principal={"Service": "cloudwatch.amazonaws.com.cn"})),
+        put(alarm, AlarmArn=f"arn:aws-cn:cloudwatch:{REGION}:{ACCOUNT}:alarm:changes"),
+    ),
+    "a value that is a number in text": put(transformation, metricValue="$.recipientAccountId"),
+    "a region of which nothing was collected": lambda document: document["regions"].update({REGION: None}),
+    "no regions collected": lambda document: document.update(regions=None),
+    "a log class of which no document says whether it has filters": put(
+        region, log_groups=[{"logGroupName": "trail", "logGroupClass": "ESSENTIALS"}]
+    ),
+    "a composite's alarm in single quotes": composite("ALARM('changes')"),
     "subscription attributes refused": refused("sns:GetSubscriptionAttributes", f"{TOPIC}:1", "AuthorizationError"),
     "subscription attributes refused for the topic": refused("sns:GetSubscriptionAttributes", TOPIC),
     "subscriptions refused": both(without(topic, "Subscriptions"), refused("sns:ListSubscriptionsByTopic", TOPIC)),
