@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chalicelib.catalog import WatchedEvent
-from chalicelib.records import RecordError, unwrap
+from chalicelib.records import RecordError, source_of, unwrap
 from sgwatch.logscan import scan
 
 _GZIP = b"\x1f\x8b"
@@ -58,8 +58,11 @@ class Wanted:
         return cls(frozenset((event.source, event.name) for event in events), frozenset(event.name for event in events))
 
     def __contains__(self, record: Mapping[str, object]) -> bool:
-        source, name = record.get("eventSource"), record.get("eventName")
-        return isinstance(source, str) and isinstance(name, str) and (source, name) in self.events
+        source, name = source_of(record), record.get("eventName")
+        if not isinstance(name, str) or name not in self.names:
+            return False
+        # A record that names no source is not silent for that: its name tells what it is.
+        return source is None or (source, name) in self.events
 
 
 def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:

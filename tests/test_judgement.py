@@ -103,12 +103,19 @@ def test_what_is_not_watched_is_not_judged(source: Any, name: Any) -> None:
         ("elasticfilesystem.amazonaws.com", "ModifyMountTargetSecurityGroups"),
         ("ec2.amazonaws.com", "DescribeSecurityGroups"),
         ("ec2.amazonaws.com", "AuthorizeSecurityGroupIngress "),
-        (None, "AuthorizeSecurityGroupIngress"),
     ],
 )
-def test_lookalikes_are_not_watched(source: str | None, name: str) -> None:
+def test_lookalikes_are_not_watched(source: str, name: str) -> None:
     with pytest.raises(NotWatched):
         alert_of(r.authorize(r.world()) | {"eventSource": source, "eventName": name})
+
+
+@pytest.mark.parametrize("source", [r.ABSENT, None, "", 7, [], {}])
+def test_a_record_that_names_no_source_is_known_by_its_name(source: object) -> None:
+    alert = alert_of(r.authorize(r.world(), eventSource=source))
+    assert (alert.kind, alert.severity) == ("security_group_change", "critical")
+    assert alert.event.source is None
+    assert any(sentence.startswith("event source") for sentence in alert.unknowns)
 
 
 def test_a_record_nested_too_deeply_to_show_is_still_alerted() -> None:

@@ -78,6 +78,13 @@ def test_json_that_holds_no_record_is_named() -> None:
     assert str(fault).startswith("file, line 2: no CloudTrail record here")
 
 
+def test_a_record_that_names_no_source_is_read_and_one_of_another_service_is_not() -> None:
+    nameless, other = record("1", eventSource=None), record("2", eventSource="rds.amazonaws.com")
+    assert (
+        ids(lines(nameless, other)) == ids(gzip.compress(json.dumps({"Records": [nameless, other]}).encode())) == ["1"]
+    )
+
+
 def test_one_bad_item_of_a_list_does_not_hide_those_behind_it() -> None:
     contents = read_bytes("file", json.dumps({"Records": [record("1"), "bad", record("2")]}).encode(), WANTED)
     assert len(contents.records) == 2
