@@ -143,13 +143,23 @@ _RESOURCES = {
 def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -> Change:
     """ModifyVpcEndpoint adds groups and takes others away; most of its calls do neither."""
     resource_id = text(field(request, "vpcEndpointId")) or "unknown"
-    added = texts(request, ("addSecurityGroupIds", "addSecurityGroupId"), "securityGroupId")
-    removed = texts(request, ("removeSecurityGroupIds", "removeSecurityGroupId"), "securityGroupId")
+    added, removed = (texts(request, _keys_of(request, f"{verb}SecurityGroupId"), "securityGroupId") for verb in _VERBS)
     unknowns: tuple[str, ...] = ()
+    if not (added or removed) and change.succeeded and any(items(request[key]) for key in _keys_of(request)):
+        raise NotUnderstood(f"{change.event.name} names no security group that can be read")
     if added or removed:
         told = ", ".join(f"{verb} {', '.join(ids)}" for verb, ids in (("added", added), ("removed", removed)) if ids)
         unknowns = (f"all groups of {resource_id}, before and after: the record tells only {told}",)
     return _attached(change, Attachment("VPC endpoint", resource_id, None, added), unknowns)
+
+
+_VERBS = ("add", "remove")
+
+
+def _keys_of(request: Parameters, beginning: str = "") -> list[str]:
+    """The keys that speak of security groups, whatever they end with: AddSecurityGroupId, addSecurityGroupIdSet."""
+    keys = (str(key) for key in request)
+    return [key for key in keys if "securitygroup" in key.lower() and key.lower().startswith(beginning.lower())]
 
 
 def _attached(change: Change, attachment: Attachment, unknowns: tuple[str, ...]) -> Change:
@@ -168,16 +178,19 @@ def _attached(change: Change, attachment: Attachment, unknowns: tuple[str, ...])
 def _read_prefix_list(change: Change, request: Parameters, _response: Parameters) -> Change:
     prefix_list_id = text(field(request, "prefixListId")) or "unknown"
 
-    def cidrs(*keys: str) -> tuple[str, ...]:
+    def cidrs(*keys: str) -> list[str | None]:
         entries = (mapping(item) for key in keys for item in items(field(request, key)))
-        return tuple(filter(None, (text(field(entry, "cidr")) for entry in entries)))
+        return [text(field(entry, "cidr")) for entry in entries]
 
+    added, removed = cidrs("addEntries", "addEntry"), cidrs("removeEntries", "removeEntry")
+    unread = tuple(f"an entry of {prefix_list_id} without a range" for cidr in added if not cidr)
+    unknowns = [f"which security groups use {prefix_list_id}: the record does not say"]
+    unknowns += [f"part of the request: {problem}" for problem in unread]
     return replace(
         change,
-        prefix_list=PrefixListChange(
-            prefix_list_id, cidrs("addEntries", "addEntry"), cidrs("removeEntries", "removeEntry")
-        ),
-        unknowns=(*change.unknowns, f"which security groups use {prefix_list_id}: the record does not say"),
+        prefix_list=PrefixListChange(prefix_list_id, tuple(filter(None, added)), tuple(filter(None, removed))),
+        unknowns=(*change.unknowns, *unknowns),
+        unread=unread,
     )
 
 
