@@ -163,7 +163,7 @@ def _inside(document: object) -> list[Any]:
         if isinstance(document.get(key), list):
             listed: list[Any] = document[key]
             return listed
-    for key in ("detail", "record"):
+    for key in ("detail", "record", "CloudTrailEvent"):
         if isinstance(document.get(key), Mapping):
             return [document[key]]
     if isinstance(document.get("CloudTrailEvent"), str):
