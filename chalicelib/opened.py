@@ -172,9 +172,6 @@ def _egress(found: Opening) -> Exposure:
     if found.protocol == ALL_PROTOCOLS and found.range is not None and found.range.is_world:
         reason = f"All traffic may leave to the internet ({found.range.text}).{_how(found)}"
         return _some(Severity.MEDIUM, reason, found)
-    if found.protocol == ALL_PROTOCOLS and found.range is None and rule.peer.type in (PeerType.IPV4, PeerType.IPV6):
-        reason = f"All traffic may leave to {printable(rule.peer.value, 60)}, which cannot be read and may be anywhere."
-        return _some(Severity.MEDIUM, reason, found)
     return _some(Severity.LOW, f"Traffic may leave to {peer_phrase(rule.peer)}: {service_phrase(rule)}.", found)
 
 
