@@ -85,7 +85,9 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
         # AWS authorizes all rules of a call or none: an answer with fewer was cut, or is not there.
         known = {rule.identity for rule in added}
         added += tuple(replace(rule, tags=tags) for rule in requested.rules if rule.identity not in known)
-    unread = answered.problems if answered.rules else requested.unread + answered.problems
+    # Nor does what the request holds and nobody can read go unsaid, where the answer may be short of it.
+    short = len(answered.rules) < len(requested.rules) + len(requested.unread)
+    unread = (requested.unread if short else ()) + answered.problems
     if not added and not requested.gaps:
         raise _nothing_read(unread)
     return _with_unread(replace(change, changes=Changes(added=added)), unread)

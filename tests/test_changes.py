@@ -79,6 +79,18 @@ def test_an_answer_that_was_cut_hides_no_rule_that_was_asked_for() -> None:
     assert [(rule.id, rule.from_port) for rule in change.changes.added] == [(r.RULE_ID, 22), (None, 3389)]
 
 
+def test_an_answer_that_was_cut_hides_nothing_that_was_asked_for_and_cannot_be_read() -> None:
+    answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0"))}
+    change = change_of(r.authorize(world(22), permission("tcp", "all", v4=("10.0.0.0/8",)), answer=answer))
+    assert (len(change.changes.added), len(change.unread)) == (1, 1)
+
+
+def test_an_answer_that_is_whole_tells_what_in_the_request_cannot_be_read() -> None:
+    answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0"), stored("sgr-2", cidrIpv4="10.0.0.0/8"))}
+    change = change_of(r.authorize(world(22), permission("tcp", "all", v4=("10.0.0.0/8",)), answer=answer))
+    assert (len(change.changes.added), change.unread) == (2, ())
+
+
 def test_rules_are_read_from_the_answer_where_the_request_is_missing() -> None:
     change = change_of(r.authorize(requestParameters=None, answer={ANSWER: items(stored(cidrIpv4="0.0.0.0/0"))}))
     assert (change.group_id, len(change.changes.added)) == (r.GROUP_ID, 1)
