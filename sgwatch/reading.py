@@ -201,6 +201,9 @@ def _decode_at(text: str, position: int) -> tuple[object, int]:
     document, end = (_decode_line if begins_line else _DECODER.raw_decode)(text, position)
     after = text.find("\n", end)
     rest = text[end : len(text) if after < 0 else min(after, end + 200)].strip("\r \t\x00")
+    # Lines cut out of a list keep their commas.
+    if rest == ",":
+        return document, text.index(",", end) + 1
     # `cat` of two log files joins them without a line break.
     if rest and rest[0] not in "{[":
         raise ValueError(f"not JSON: more text after the end of the document: {rest[:40]!r}")

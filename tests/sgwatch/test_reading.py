@@ -66,6 +66,14 @@ def test_a_bad_line_is_named_with_its_number_and_the_rest_is_read() -> None:
     assert str(contents.faults[0]) == "file, line 2: not JSON: Expecting value at column 15"
 
 
+def test_lines_cut_out_of_a_list_are_read() -> None:
+    cut = ",\n".join(json.dumps(record(number)) for number in "123") + ",\n"
+    assert ids(cut.encode()) == ids(cut.replace("\n", "\r\n").encode()) == ["1", "2", "3"]
+    assert read_bytes("file", cut.encode(), WANTED).faults == ()
+    contents = read_bytes("file", b"[\n" + cut.encode(), WANTED)
+    assert (len(contents.records), len(contents.faults)) == (3, 1)
+
+
 def test_a_line_cut_short_does_not_take_the_next_one_with_it() -> None:
     contents = read_bytes("file", lines('{"eventName": ', record("1"), record("2")), WANTED)
     assert len(contents.records) == 2
