@@ -116,7 +116,19 @@ def _read_delete(change: Change, _request: Parameters, _response: Parameters) ->
 
 
 def _read_association(change: Change, request: Parameters, _response: Parameters) -> Change:
-    return replace(change, associated_vpc_id=text(field(request, "vpcId")))
+    vpc_id = text(field(request, "vpcId"))
+    _must_tell(change, change.group_id, change.group_name, vpc_id)
+    return replace(change, associated_vpc_id=vpc_id)
+
+
+def _must_tell(change: Change, *found: object) -> None:
+    """A call that did something is not understood where nothing of what it did was found.
+
+    Raises:
+        NotUnderstood: so it is.
+    """
+    if change.succeeded and not any(found):
+        raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
 
 
 def _read_groups_of(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -147,6 +159,7 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
     unknowns: tuple[str, ...] = ()
     if not (added or removed) and change.succeeded and any(items(request[key]) for key in _keys_of(request)):
         raise NotUnderstood(f"{change.event.name} names no security group that can be read")
+    _must_tell(change, text(field(request, "vpcEndpointId")), added, removed)
     if added or removed:
         told = ", ".join(f"{verb} {', '.join(ids)}" for verb, ids in (("added", added), ("removed", removed)) if ids)
         unknowns = (f"all groups of {resource_id}, before and after: the record tells only {told}",)
@@ -183,6 +196,7 @@ def _read_prefix_list(change: Change, request: Parameters, _response: Parameters
         return [text(field(entry, "cidr")) for entry in entries]
 
     added, removed = cidrs("addEntries", "addEntry"), cidrs("removeEntries", "removeEntry")
+    _must_tell(change, text(field(request, "prefixListId")), added, removed)
     unread = tuple(f"an entry of {prefix_list_id} without a range" for cidr in added if not cidr)
     unknowns = [f"which security groups use {prefix_list_id}: the record does not say"]
     unknowns += [f"part of the request: {problem}" for problem in unread]

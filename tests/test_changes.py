@@ -401,3 +401,19 @@ def test_an_entry_of_a_prefix_list_that_cannot_be_read_is_said(entry: object) ->
     change = change_of(r.wrapped("ModifyManagedPrefixList", {"PrefixListId": r.LIST_ID, "AddEntry": entry}))
     assert len(change.unread) == 1
     assert said(change, "without a range", r.LIST_ID)
+
+
+@pytest.mark.parametrize(
+    "request_parameters", [{"other": 1}, {"ModifyManagedPrefixListRequest": "text"}, {"groupId": []}]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("AssociateSecurityGroupVpc", "DisassociateSecurityGroupVpc", "ModifyVpcEndpoint"),
+        *("ModifyManagedPrefixList", "RestoreManagedPrefixListVersion"),
+    ],
+)
+def test_a_call_that_tells_nothing_is_not_understood(name: str, request_parameters: Json) -> None:
+    with pytest.raises(NotUnderstood, match="nothing that can be read"):
+        change_of(r.record(name, request_parameters))
+    assert change_of(r.record(name, request_parameters, errorCode=r.DENIED)).outcome is Outcome.DENIED
