@@ -96,7 +96,7 @@ def _identify(
 
 def _group_of_rules(response: Parameters) -> str | None:
     rules = items(field(response, "securityGroupRuleSet")) or items(field(response, "revokedSecurityGroupRuleSet"))
-    return text(field(mapping(rules[0]), "groupId")) if rules else None
+    return next(filter(None, (text(field(mapping(rule), "groupId")) for rule in rules)), None)
 
 
 def _read_create(change: Change, request: Parameters, _response: Parameters) -> Change:

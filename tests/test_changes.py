@@ -79,6 +79,13 @@ def test_an_answer_that_was_cut_hides_no_rule_that_was_asked_for() -> None:
     assert [(rule.id, rule.from_port) for rule in change.changes.added] == [(r.RULE_ID, 22), (None, 3389)]
 
 
+@pytest.mark.parametrize("odd", [None, "text", {"isEgress": False}, {"groupId": 7.5}])
+def test_the_group_of_an_answer_is_that_of_the_first_rule_that_names_one(odd: object) -> None:
+    answer = {ANSWER: items(odd, stored(cidrIpv4="0.0.0.0/0"))}
+    change = change_of(r.authorize(requestParameters=None, answer=answer))
+    assert (change.group_id, len(change.changes.added), len(change.unread)) == (r.GROUP_ID, 1, 1)
+
+
 def test_an_answer_that_was_cut_hides_nothing_that_was_asked_for_and_cannot_be_read() -> None:
     answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0"))}
     change = change_of(r.authorize(world(22), permission("tcp", "all", v4=("10.0.0.0/8",)), answer=answer))
