@@ -62,7 +62,7 @@ def _records(file: str) -> list[dict[str, Any]]:
     if found.missing or (not found.files and file != STANDARD_INPUT):
         refuse(f"{file}: there is no such file")
     contents = [read_file(path, None) for path in found.files]
-    for fault in (fault for item in contents for fault in item.faults):
+    for fault in (*found.unreadable, *(fault for item in contents for fault in item.faults)):
         note(f"unreadable: {fault}")
     return [json.loads(record) for item in contents for record in item.records]
 

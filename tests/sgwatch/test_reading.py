@@ -147,6 +147,28 @@ def test_digests_and_insights_are_passed_over_quietly(tmp_path: Path) -> None:
     assert [item.faults for item in read_files(found.files, WANTED)] == [(), ()]
 
 
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(record("1")))
+    # Nobody, not even root, can open a path of over 4,096 bytes.
+    inside = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=inside)
+        outside, inside = inside, os.open("d" * 200, os.O_RDONLY, dir_fd=inside)
+        os.close(outside)
+    os.close(inside)
+    found = find_files([str(tmp_path)])
+    assert [Path(path).name for path in found.files] == ["a.json"]
+    assert [str(fault).endswith("cannot be read: File name too long") for fault in found.unreadable] == [True]
+
+
+def test_a_link_to_nothing_is_named_and_a_pipe_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tmp_path / "pipe.json")
+    found = find_files([str(tmp_path)])
+    (contents,) = read_files(found.files, WANTED)
+    assert [str(fault).endswith("cannot be read: No such file or directory") for fault in contents.faults] == [True]
+
+
 def test_processes_give_the_contents_in_the_order_of_the_files(tmp_path: Path) -> None:
     paths = []
     for number in range(40):
