@@ -18,7 +18,14 @@ from sgwatch.logscan import scan
 _GZIP = b"\x1f\x8b"
 _GAP = re.compile(r"[\s\x00]*")
 _NEXT_DOCUMENT = re.compile(r"^[\[{]", re.MULTILINE)
-_DECODER = json.JSONDecoder()
+
+
+def _integer(digits: str) -> int | str:
+    # Python reads no integer of more than 4,300 digits; one such must not hide the records around it.
+    return int(digits) if len(digits) <= 4_300 else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,13 @@ def test_no_bytes_raise(data: bytes) -> None:
     assert read_bytes("file", data, WANTED).records == ()
 
 
+@pytest.mark.parametrize("digits", [4_300, 4_301, 5_000])
+def test_a_number_of_any_length_hides_nothing(digits: int) -> None:
+    text = json.dumps({"Records": [record("1"), record("2", big="big"), record("3")]}, separators=(",", ":"))
+    data = text.replace('"big":"big"', '"big":-' + "9" * digits).encode()
+    assert ids(data) == ids(gzip.compress(data)) == ["1", "2", "3"]
+
+
 def test_a_byte_that_is_no_utf_8_hides_nothing() -> None:
     assert ids(json.dumps(record("1", userAgent="?")).encode().replace(b"?", b"\xff")) == ["1"]
 
