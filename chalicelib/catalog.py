@@ -107,7 +107,7 @@ MENDING: Mapping[str, tuple[str, ...]] = {
     "events.amazonaws.com": ("EnableRule", "PutTargets"),
 }
 
-BY_NAME: dict[tuple[str, str], WatchedEvent] = {(event.source, event.name): event for event in EVENTS}
+BY_NAME: dict[str, WatchedEvent] = {event.name: event for event in EVENTS}
 
 
 def events_of(groups: Iterable[EventGroup]) -> tuple[WatchedEvent, ...]:
@@ -117,10 +117,13 @@ def events_of(groups: Iterable[EventGroup]) -> tuple[WatchedEvent, ...]:
 
 
 def lookup(source: str | None, name: str | None) -> WatchedEvent | None:
-    """The watched event of this source and name, or None where the catalog has none."""
-    if not isinstance(source, str) or not isinstance(name, str):
-        return None
-    return BY_NAME.get((source, name))
+    """The watched event of this source and name, or None where the catalog has none.
+
+    Without a source the name alone tells: no two watched events share one, and a record must not be silent
+    for want of it.
+    """
+    event = BY_NAME.get(name) if isinstance(name, str) else None
+    return event if event is not None and source in (None, event.source) else None
 
 
 def event_pattern(groups: Iterable[EventGroup]) -> dict[str, Any]:

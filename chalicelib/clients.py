@@ -68,7 +68,8 @@ _SDKS = (
     (re.compile(r"botocore$"), Client.BOTO3),
 )
 
-_SERVICE_HOST = re.compile(r"(?:[a-z0-9-]+\.)+amazonaws\.com(?:\.cn)?")
+# Some of AWS's older services call themselves elasticmapreduce.aws.internal and the like.
+_SERVICE_HOST = re.compile(r"(?:[a-z0-9-]+\.)+(?:amazonaws\.com(?:\.cn)?|aws\.internal)")
 _AWS_INTERNAL = "aws internal"
 # The frameworks AWS's own back ends call with, for a service or for a console page.
 _INTERNAL_PRODUCTS = frozenset({"aws-internal", "coral"})
@@ -83,8 +84,9 @@ def read_client(record: CloudTrailRecord) -> Client:
     """
     agent = (record.user_agent or "").strip(" []").lower()
     named = _tool(agent) or _console_page(agent) or service_client(agent)
-    if named is Client.AWS_SERVICE and record.from_console and not is_service(agent):
-        return Client.CONSOLE
+    if named is Client.AWS_SERVICE and not is_service(agent):
+        # "AWS Internal" and the like: for whom it called, the record says elsewhere.
+        return Client.CONSOLE if record.from_console else _without_agent(record) or named
     named = named or _sdk(agent)
     if named:
         return named
@@ -131,8 +133,8 @@ def _tool(agent: str) -> Client | None:
 
 
 def _console_page(agent: str) -> Client | None:
-    # The consoles of S3 and Lambda name themselves S3Console and AWSLambdaConsole beside the SDK they are made with.
-    return Client.CONSOLE if any(item.endswith("console") for item in _products(agent)) else None
+    # Console pages name themselves beside the SDK they are made with: S3Console, AWSLambdaConsole, EC2ConsoleFrontend.
+    return Client.CONSOLE if any(item.endswith(("console", "consolefrontend")) for item in _products(agent)) else None
 
 
 def _sdk(agent: str) -> Client | None:

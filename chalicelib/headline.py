@@ -32,7 +32,7 @@ def title(change: Change, exposures: tuple[Exposure, ...]) -> str:
     if not change.succeeded:
         text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, group)}"
     elif change.unread and not _new_rules(change):
-        text = f"change to {group} only partly understood"
+        text = f"change to {_list(change.prefix_list) if change.prefix_list else group} only partly understood"
     else:
         text = _done(change, exposures, group) + (", and more not understood" if change.unread else "")
     return _as_title(text)

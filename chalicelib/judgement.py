@@ -121,6 +121,7 @@ def _frame(record: CloudTrailRecord) -> Alert:
 def _unknowns(record: CloudTrailRecord) -> tuple[str, ...]:
     missing = {
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
+        "event source: the record names none, the event's name alone tells what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,
         "account: the record names none": record.account_id is None,
         "region: the record names none": record.region is None,

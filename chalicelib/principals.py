@@ -135,13 +135,19 @@ def _read_identity(raw: Mapping[str, Any]) -> _Identity:
         principal_id=principal_id,
         account_id=_word(raw, "accountId") or (arn.account_id if arn else None),
         access_key_id=_word(raw, "accessKeyId"),
-        invoked_by=_word(raw, "invokedBy"),
+        invoked_by=_word(raw, "invokedBy") or _delegate(raw),
         on_behalf_of=_word(mapping(_field(raw, "onBehalfOf")), "userId"),
         source_identity=_word(context, "sourceIdentity"),
         role=_role(arn, mapping(_field(context, "sessionIssuer"))),
         session_name=_session_name(arn, principal_id),
         mfa=_boolean(_field(mapping(_field(context, "attributes")), "mfaAuthenticated")),
     )
+
+
+def _delegate(raw: Mapping[str, Any]) -> str | None:
+    # A product provider that acts with access delegated to it for a time is named by its account.
+    account_id = _word(mapping(_field(raw, "invokedByDelegate")), "accountId")
+    return f"account {account_id}" if account_id else None
 
 
 def _field(document: Mapping[str, Any], key: str) -> object:

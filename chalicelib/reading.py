@@ -96,7 +96,7 @@ def _identify(
 
 def _group_of_rules(response: Parameters) -> str | None:
     rules = items(field(response, "securityGroupRuleSet")) or items(field(response, "revokedSecurityGroupRuleSet"))
-    return text(field(mapping(rules[0]), "groupId")) if rules else None
+    return next(filter(None, (text(field(mapping(rule), "groupId")) for rule in rules)), None)
 
 
 def _read_create(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -116,7 +116,19 @@ def _read_delete(change: Change, _request: Parameters, _response: Parameters) ->
 
 
 def _read_association(change: Change, request: Parameters, _response: Parameters) -> Change:
-    return replace(change, associated_vpc_id=text(field(request, "vpcId")))
+    vpc_id = text(field(request, "vpcId"))
+    _must_tell(change, change.group_id, change.group_name, vpc_id)
+    return replace(change, associated_vpc_id=vpc_id)
+
+
+def _must_tell(change: Change, *found: object) -> None:
+    """A call that did something is not understood where nothing of what it did was found.
+
+    Raises:
+        NotUnderstood: so it is.
+    """
+    if change.succeeded and not any(found):
+        raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
 
 
 def _read_groups_of(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -143,13 +155,24 @@ _RESOURCES = {
 def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -> Change:
     """ModifyVpcEndpoint adds groups and takes others away; most of its calls do neither."""
     resource_id = text(field(request, "vpcEndpointId")) or "unknown"
-    added = texts(request, ("addSecurityGroupIds", "addSecurityGroupId"), "securityGroupId")
-    removed = texts(request, ("removeSecurityGroupIds", "removeSecurityGroupId"), "securityGroupId")
+    added, removed = (texts(request, _keys_of(request, f"{verb}SecurityGroupId"), "securityGroupId") for verb in _VERBS)
     unknowns: tuple[str, ...] = ()
+    if not (added or removed) and change.succeeded and any(items(request[key]) for key in _keys_of(request)):
+        raise NotUnderstood(f"{change.event.name} names no security group that can be read")
+    _must_tell(change, text(field(request, "vpcEndpointId")), added, removed)
     if added or removed:
         told = ", ".join(f"{verb} {', '.join(ids)}" for verb, ids in (("added", added), ("removed", removed)) if ids)
         unknowns = (f"all groups of {resource_id}, before and after: the record tells only {told}",)
     return _attached(change, Attachment("VPC endpoint", resource_id, None, added), unknowns)
+
+
+_VERBS = ("add", "remove")
+
+
+def _keys_of(request: Parameters, beginning: str = "") -> list[str]:
+    """The keys that speak of security groups, whatever they end with: AddSecurityGroupId, addSecurityGroupIdSet."""
+    keys = (str(key) for key in request)
+    return [key for key in keys if "securitygroup" in key.lower() and key.lower().startswith(beginning.lower())]
 
 
 def _attached(change: Change, attachment: Attachment, unknowns: tuple[str, ...]) -> Change:
@@ -172,16 +195,20 @@ LIST_USERS = "which security groups use"
 def _read_prefix_list(change: Change, request: Parameters, _response: Parameters) -> Change:
     prefix_list_id = text(field(request, "prefixListId")) or "unknown"
 
-    def cidrs(*keys: str) -> tuple[str, ...]:
+    def cidrs(*keys: str) -> list[str | None]:
         entries = (mapping(item) for key in keys for item in items(field(request, key)))
-        return tuple(filter(None, (text(field(entry, "cidr")) for entry in entries)))
+        return [text(field(entry, "cidr")) for entry in entries]
 
+    added, removed = cidrs("addEntries", "addEntry"), cidrs("removeEntries", "removeEntry")
+    _must_tell(change, text(field(request, "prefixListId")), added, removed)
+    unread = tuple(f"an entry of {prefix_list_id} without a range" for cidr in added if not cidr)
+    unknowns = [f"{LIST_USERS} {prefix_list_id}: the record does not say"]
+    unknowns += [f"part of the request: {problem}" for problem in unread]
     return replace(
         change,
-        prefix_list=PrefixListChange(
-            prefix_list_id, cidrs("addEntries", "addEntry"), cidrs("removeEntries", "removeEntry")
-        ),
-        unknowns=(*change.unknowns, f"{LIST_USERS} {prefix_list_id}: the record does not say"),
+        prefix_list=PrefixListChange(prefix_list_id, tuple(filter(None, added)), tuple(filter(None, removed))),
+        unknowns=(*change.unknowns, *unknowns),
+        unread=unread,
     )
 
 

@@ -94,7 +94,7 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
     return CloudTrailRecord(
         event_id=text(raw.get("eventID")) or canonical_digest(raw),
         event_name=text(raw.get("eventName")),
-        event_source=text(raw.get("eventSource")),
+        event_source=source_of(raw),
         event_time=parse_time(raw.get("eventTime")),
         region=text(raw.get("awsRegion")),
         account_id=text(raw.get("recipientAccountId")) or text(identity.get("accountId")),
@@ -109,6 +109,12 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
         response_elements=mapping(raw.get("responseElements")),
         raw=raw,
     )
+
+
+def source_of(raw: Mapping[str, Any]) -> str | None:
+    """The service of a bare record, such as ``ec2.amazonaws.com``."""
+    source = raw.get("eventSource")
+    return text(source) if isinstance(source, str) else None
 
 
 _MAX_DEPTH = 8
@@ -168,7 +174,7 @@ def _inside(document: object) -> list[Any]:
         if isinstance(document.get(key), list):
             listed: list[Any] = document[key]
             return listed
-    for key in ("detail", "record"):
+    for key in ("detail", "record", "CloudTrailEvent"):
         if isinstance(document.get(key), Mapping):
             return [document[key]]
     if isinstance(document.get("CloudTrailEvent"), str):

@@ -85,7 +85,9 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
         # AWS authorizes all rules of a call or none: an answer with fewer was cut, or is not there.
         known = {rule.identity for rule in added}
         added += tuple(replace(rule, tags=tags) for rule in requested.rules if rule.identity not in known)
-    unread = answered.problems if answered.rules else requested.unread + answered.problems
+    # Nor does what the request holds and nobody can read go unsaid, where the answer may be short of it.
+    short = len(answered.rules) < len(requested.rules) + len(requested.unread)
+    unread = (requested.unread if short else ()) + answered.problems
     if not added and not requested.gaps:
         raise _nothing_read(unread)
     return _with_unread(replace(change, changes=Changes(added=added)), unread)
@@ -164,14 +166,16 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     ]
     reading = read_rule_set([_new_values(update) for update in updates])
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
+    named = ", ".join(rule_ids) or "the modified rules"
+    direction = f"the direction of {named}: the record does not say it"
     if not change.succeeded:
-        return _attempted(change, reading)
+        attempt = _attempted(change, reading)
+        return replace(attempt, unknowns=(*attempt.unknowns, direction)) if reading.rules else attempt
     if not reading.rules:
         raise _nothing_read(reading.problems)
-    named = ", ".join(rule_ids) or "the modified rules"
     unknowns = (
         f"the former values of {named}: the record carries new values only",
-        f"the direction of {named}: the record does not say it, judged as ingress",
+        f"{direction}, judged as ingress",
     )
     changed = replace(
         change,
@@ -192,7 +196,7 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
     requested = _requested(change, request)
     by_id = [
         mapping(item)
-        for key in ("securityGroupRuleDescriptions", "securityGroupRuleDescription")
+        for key in ("securityGroupRuleDescriptions", "securityGroupRuleDescription", "securityGroupRuleDescriptionSet")
         for item in items(field(request, key))
     ]
     described = {text(field(item, "securityGroupRuleId")): text(field(item, "description")) for item in by_id}
@@ -205,7 +209,7 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
     unknowns = [] if named else ["which descriptions changed: the record names no rule"]
     unknowns += ["the former descriptions: the record carries new ones only"]
     unknowns += [
-        f"the rule {key}, now described {described[key]!r}: the record names it by id only" for key in rule_ids
+        f"the rule {key}, now {_described(described[key])}: the record names it by id only" for key in rule_ids
     ]
     unknowns += [f"a described rule: {problem}" for problem in requested.unread]
     return replace(
@@ -214,6 +218,10 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
         rule_ids=rule_ids,
         unknowns=change.unknowns + tuple(unknowns),
     )
+
+
+def _described(description: str | None) -> str:
+    return "without a description" if description is None else f"described {description!r}"
 
 
 RULE_READERS: dict[str, Reader] = {

@@ -114,7 +114,7 @@ def read_flat_permission(parameters: Mapping[str, Any], direction: Direction | N
 
 
 def read_rule_set(value: object, direction: Direction | None = None) -> Reading:
-    """The rules of a ``securityGroupRuleSet``; ``direction`` is for those that do not say theirs."""
+    """The rules of a ``securityGroupRuleSet``; ``direction`` is the call's, None where each rule has to say its own."""
     gathered = _Gathered()
     for item in items(value):
         gathered.attempt(lambda item=item: _read_rule(item, direction))  # type: ignore[misc]
@@ -205,13 +205,8 @@ def _read_rule(item: object, direction: Direction | None) -> SecurityGroupRule:
     rule = mapping(item)
     protocol = _protocol(rule)
     low, high = _ports(rule, protocol)
-    egress = field(rule, "isEgress")
-    if egress in (True, "true"):
-        direction = Direction.EGRESS
-    elif egress in (False, "false"):
-        direction = Direction.INGRESS
     return SecurityGroupRule(
-        direction=direction,
+        direction=direction or _direction(field(rule, "isEgress")),
         protocol=protocol,
         from_port=low,
         to_port=high,
@@ -220,6 +215,12 @@ def _read_rule(item: object, direction: Direction | None) -> SecurityGroupRule:
         id=text(field(rule, "securityGroupRuleId")),
         tags=read_tags(rule.get("tagSet") or rule.get("Tags")),
     )
+
+
+def _direction(is_egress: object) -> Direction | None:
+    if is_egress in (True, "true"):
+        return Direction.EGRESS
+    return Direction.INGRESS if is_egress in (False, "false") else None
 
 
 def _rule_peer(rule: Mapping[str, Any]) -> Peer:
@@ -238,10 +239,9 @@ def _rule_peer(rule: Mapping[str, Any]) -> Peer:
 
 
 def _protocol(source: Mapping[str, Any]) -> str:
-    value = text(field(source, "ipProtocol"))
-    if value is None:
+    lowered = (text(field(source, "ipProtocol")) or "").strip().lower()
+    if not lowered:
         raise _UnreadableError(f"a rule without a protocol: {_shown(source)}")
-    lowered = value.strip().lower()
     if lowered.isascii() and lowered.isdigit() and len(lowered) <= 5:
         lowered = str(int(lowered))  # "006" is tcp too
     return _PROTOCOL_NAMES.get(lowered, lowered)
@@ -275,4 +275,6 @@ def _shown(value: object) -> str:
         shown = repr(value)
     except RecursionError:
         return "nested too deeply to show"
+    except ValueError:  # Python refuses to print integers over 4,300 digits
+        return "a number too long to show"
     return shown if len(shown) <= 80 else shown[:77] + "…"

@@ -9,16 +9,23 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chalicelib.catalog import WatchedEvent
-from chalicelib.records import RecordError, unwrap
+from chalicelib.records import RecordError, source_of, unwrap
 from sgwatch.logscan import scan
 
 _GZIP = b"\x1f\x8b"
 _GAP = re.compile(r"[\s\x00]*")
 _NEXT_DOCUMENT = re.compile(r"^[\[{]", re.MULTILINE)
-_DECODER = json.JSONDecoder()
+
+
+def _integer(digits: str) -> int | str:
+    # Python reads no integer of more than 4,300 digits; one such must not hide the records around it.
+    return int(digits) if len(digits) <= 4_300 else digits
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,11 @@ class Wanted:
         return cls(frozenset((event.source, event.name) for event in events), frozenset(event.name for event in events))
 
     def __contains__(self, record: Mapping[str, object]) -> bool:
-        source, name = record.get("eventSource"), record.get("eventName")
-        return isinstance(source, str) and isinstance(name, str) and (source, name) in self.events
+        source, name = source_of(record), record.get("eventName")
+        if not isinstance(name, str) or name not in self.names:
+            return False
+        # A record that names no source is not silent for that: its name tells what it is.
+        return source is None or (source, name) in self.events
 
 
 def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
@@ -67,8 +77,11 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
     if data.startswith(_GZIP):
         try:
             data = _unpack(data)
-        except (EOFError, zlib.error) as error:
-            return Contents(faults=(Fault(path, f"damaged gzip data ({error}); fetch the file again"),))
+        except _DamagedError as error:
+            # Log files joined into one hide each other no more than those that lie side by side.
+            sound = _Reader(path, wanted).read(_decode(error.sound))
+            fault = Fault(path, f"damaged gzip data ({error}); fetch the file again")
+            return replace(sound, faults=(fault, *sound.faults))
         # What gzip's checksum vouches for is what CloudTrail wrote; other files may have been edited.
         scanned = scan(data, wanted.names) if wanted else None
         if scanned is not None:
@@ -76,26 +89,48 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
     return _Reader(path, wanted).read(_decode(data))
 
 
+class _DamagedError(Exception):
+    """A gzip file that is not whole; ``sound`` is what its members before the damage hold."""
+
+    def __init__(self, reason: str, sound: bytes) -> None:
+        super().__init__(reason)
+        self.sound = sound
+
+
 def _unpack(data: bytes) -> bytes:
-    """All members of a gzip file, in about half the time that ``gzip.decompress`` takes for a log file."""
-    parts = []
-    while data.startswith(_GZIP):
-        # A file ends with its last member's size, and nearly every file has one member. Where that is too little,
-        # several times the packed size keeps the rounds few.
-        most = max(int.from_bytes(data[-4:], "little"), 4 * len(data), 65_536)
-        member = zlib.decompressobj(wbits=31)
-        while True:
-            part = member.decompress(data, most)
-            parts.append(part)
-            if member.eof:
-                break
-            data = member.unconsumed_tail
-            if not (part or data):
-                raise EOFError("it ends too early")
-        data = member.unused_data
+    """All members of a gzip file, in about half the time that ``gzip.decompress`` takes for a log file.
+
+    Raises:
+        _DamagedError: it ends too early, fails its checksum, or something else follows it.
+    """
+    members: list[bytes] = []
+    try:
+        while data.startswith(_GZIP):
+            member, data = _unpack_member(data)
+            members.append(member)
+    except (EOFError, zlib.error) as error:
+        raise _DamagedError(str(error), b"".join(members)) from error
     if data.strip(b"\x00"):
-        raise EOFError("something else follows it")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+        raise _DamagedError("something else follows it", b"".join(members))
+    return members[0] if len(members) == 1 else b"".join(members)
+
+
+def _unpack_member(data: bytes) -> tuple[bytes, bytes]:
+    """The first member, unpacked, and what follows it."""
+    # A file ends with its last member's size, and nearly every file has one member. Where that is too little,
+    # several times the packed size keeps the rounds few.
+    most = max(int.from_bytes(data[-4:], "little"), 4 * len(data), 65_536)
+    member = zlib.decompressobj(wbits=31)
+    parts = []
+    while True:
+        part = member.decompress(data, most)
+        parts.append(part)
+        if member.eof:
+            break
+        data = member.unconsumed_tail
+        if not (part or data):
+            raise EOFError("it ends too early")
+    return parts[0] if len(parts) == 1 else b"".join(parts), member.unused_data
 
 
 def _decode(data: bytes) -> str:
@@ -173,6 +208,9 @@ def _decode_at(text: str, position: int) -> tuple[object, int]:
     document, end = (_decode_line if begins_line else _DECODER.raw_decode)(text, position)
     after = text.find("\n", end)
     rest = text[end : len(text) if after < 0 else min(after, end + 200)].strip("\r \t\x00")
+    # Lines cut out of a list keep their commas.
+    if rest == ",":
+        return document, text.index(",", end) + 1
     # `cat` of two log files joins them without a line break.
     if rest and rest[0] not in "{[":
         raise ValueError(f"not JSON: more text after the end of the document: {rest[:40]!r}")

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import signal
+import stat
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -34,30 +35,51 @@ _KEPT_IN_MEMORY = 16 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The files under some paths, the paths that are not there, and how many files are of another kind."""
+    """The files under some paths, the paths that are not there, and how many files are of another kind.
+
+    ``unreadable`` are the folders that could not be looked into.
+    """
 
     files: tuple[str, ...]
     missing: tuple[str, ...]
     passed_over: int
+    unreadable: tuple[Fault, ...] = ()
 
 
 def find_files(paths: Iterable[str]) -> Found:
     """Every file that is named, and every file of records in the folders that are, in order of name."""
     files: list[str] = []
     missing: list[str] = []
+    unreadable: list[Fault] = []
     passed_over = 0
     for path in paths:
         if path == STANDARD_INPUT or Path(path).is_file() or _is_stream(path):
             files.append(path)
         elif Path(path).is_dir():
-            listed = [str(item) for item in sorted(Path(path).rglob("*")) if item.is_file()]
-            logs = [item for item in listed if not _is_of_trail(item)]
+            logs = [item for item in _listed(path, unreadable) if not _is_of_trail(item)]
             wanted = [item for item in logs if _may_hold_records(item)]
             files += wanted
             passed_over += len(logs) - len(wanted)
         else:
             missing.append(path)
-    return Found(tuple(dict.fromkeys(files)), tuple(missing), passed_over)
+    return Found(tuple(dict.fromkeys(files)), tuple(missing), passed_over, tuple(unreadable))
+
+
+def _listed(folder: str, unreadable: list[Fault]) -> list[str]:
+    """The files of a folder and of those in it, in order of name; a link to nothing too, so that reading it says so."""
+
+    def fail(error: OSError) -> None:
+        unreadable.append(Fault(str(error.filename), f"cannot be read: {error.strerror or error}"))
+
+    paths = (Path(root, name) for root, _, names in os.walk(folder, onerror=fail) for name in names)
+    return [str(path) for path in sorted(paths) if not _is_special(path)]
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a pipe, a socket or a device."""
+    with suppress(OSError):
+        return not stat.S_ISREG(path.stat().st_mode)
+    return False
 
 
 def _is_stream(path: str) -> bool:

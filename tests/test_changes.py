@@ -79,6 +79,25 @@ def test_an_answer_that_was_cut_hides_no_rule_that_was_asked_for() -> None:
     assert [(rule.id, rule.from_port) for rule in change.changes.added] == [(r.RULE_ID, 22), (None, 3389)]
 
 
+@pytest.mark.parametrize("odd", [None, "text", {"isEgress": False}, {"groupId": 7.5}])
+def test_the_group_of_an_answer_is_that_of_the_first_rule_that_names_one(odd: object) -> None:
+    answer = {ANSWER: items(odd, stored(cidrIpv4="0.0.0.0/0"))}
+    change = change_of(r.authorize(requestParameters=None, answer=answer))
+    assert (change.group_id, len(change.changes.added), len(change.unread)) == (r.GROUP_ID, 1, 1)
+
+
+def test_an_answer_that_was_cut_hides_nothing_that_was_asked_for_and_cannot_be_read() -> None:
+    answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0"))}
+    change = change_of(r.authorize(world(22), permission("tcp", "all", v4=("10.0.0.0/8",)), answer=answer))
+    assert (len(change.changes.added), len(change.unread)) == (1, 1)
+
+
+def test_an_answer_that_is_whole_tells_what_in_the_request_cannot_be_read() -> None:
+    answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0"), stored("sgr-2", cidrIpv4="10.0.0.0/8"))}
+    change = change_of(r.authorize(world(22), permission("tcp", "all", v4=("10.0.0.0/8",)), answer=answer))
+    assert (len(change.changes.added), change.unread) == (2, ())
+
+
 def test_rules_are_read_from_the_answer_where_the_request_is_missing() -> None:
     change = change_of(r.authorize(requestParameters=None, answer={ANSWER: items(stored(cidrIpv4="0.0.0.0/0"))}))
     assert (change.group_id, len(change.changes.added)) == (r.GROUP_ID, 1)
@@ -143,8 +162,9 @@ def test_a_call_that_did_not_succeed_changed_nothing_and_shows_what_it_attempted
 
 
 def test_a_denied_modification_is_an_attempt_too() -> None:
-    changes = change_of(r.modify(r.new_values(CidrIpv4="0.0.0.0/0"), errorCode=r.DENIED, response=None)).changes
-    assert (len(changes.attempted), changes.modified) == (1, ())
+    change = change_of(r.modify(r.new_values(CidrIpv4="0.0.0.0/0"), errorCode=r.DENIED, response=None))
+    assert ([rule.direction for rule in change.changes.attempted], change.changes.modified) == ([None], ())
+    assert said(change, "direction", r.RULE_ID)
 
 
 @pytest.mark.parametrize("parameters", [None, {}, "text", {"groupId": 5.5, "ipPermissions": [[]]}])
@@ -345,6 +365,26 @@ def test_an_endpoint_tells_the_groups_it_was_given_and_those_it_lost() -> None:
     assert said(change, "only added sg-1, removed sg-2")
 
 
+@pytest.mark.parametrize("key", ["addSecurityGroupIds", "addSecurityGroupId", "AddSecurityGroupIdSet"])
+@pytest.mark.parametrize("value", ["sg-1", ["sg-1"], items("sg-1"), items({"securityGroupId": "sg-1"})])
+def test_every_spelling_of_an_endpoints_groups_is_read(key: str, value: object) -> None:
+    change = change_of(r.record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", key: value}))
+    assert change.attachment is not None
+    assert change.attachment.groups_after == ("sg-1",)
+
+
+@pytest.mark.parametrize("groups", [{"addSecurityGroupIds": [7.5]}, {"SecurityGroups": {"New": "sg-1"}}])
+def test_groups_of_an_endpoint_that_cannot_be_read_are_not_taken_for_none(groups: Json) -> None:
+    with pytest.raises(NotUnderstood, match="no security group"):
+        change_of(r.record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", **groups}))
+
+
+@pytest.mark.parametrize("request_parameters", [{"PolicyDocument": "{}"}, {"addSecurityGroupIds": {}}])
+def test_an_endpoint_may_keep_its_groups(request_parameters: Json) -> None:
+    change = change_of(r.record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", **request_parameters}))
+    assert (change.changes.before_known, change.unknowns) == (True, ())
+
+
 @pytest.mark.parametrize("name", ["ModifyInstanceAttribute", "ModifyNetworkInterfaceAttribute"])
 @pytest.mark.parametrize("parameters", [{"instanceType": {"value": "t3.micro"}}, {"groupSet": {}}])
 def test_an_attribute_that_is_no_group_is_not_watched(name: str, parameters: Json) -> None:
@@ -361,3 +401,26 @@ def test_prefix_list_entries_are_read() -> None:
     change = change_of(r.wrapped("ModifyManagedPrefixList", request))
     assert change.prefix_list is not None
     assert (change.prefix_list.added, change.prefix_list.removed) == (("203.0.113.0/24",), ("10.0.0.0/8",))
+
+
+@pytest.mark.parametrize("entry", [{"tag": 1}, {"Cidr": 7.5}, "text", [None], [{"Cidr": "10.0.0.0/8"}, {}]])
+def test_an_entry_of_a_prefix_list_that_cannot_be_read_is_said(entry: object) -> None:
+    change = change_of(r.wrapped("ModifyManagedPrefixList", {"PrefixListId": r.LIST_ID, "AddEntry": entry}))
+    assert len(change.unread) == 1
+    assert said(change, "without a range", r.LIST_ID)
+
+
+@pytest.mark.parametrize(
+    "request_parameters", [{"other": 1}, {"ModifyManagedPrefixListRequest": "text"}, {"groupId": []}]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("AssociateSecurityGroupVpc", "DisassociateSecurityGroupVpc", "ModifyVpcEndpoint"),
+        *("ModifyManagedPrefixList", "RestoreManagedPrefixListVersion"),
+    ],
+)
+def test_a_call_that_tells_nothing_is_not_understood(name: str, request_parameters: Json) -> None:
+    with pytest.raises(NotUnderstood, match="nothing that can be read"):
+        change_of(r.record(name, request_parameters))
+    assert change_of(r.record(name, request_parameters, errorCode=r.DENIED)).outcome is Outcome.DENIED

@@ -60,6 +60,7 @@ def client(agent: object, **fields: Any) -> Client:
         ("AWS Internal", Client.AWS_SERVICE),
         ("aws-internal/3", Client.AWS_SERVICE),
         ("Coral/Netty4", Client.AWS_SERVICE),
+        ("elasticmapreduce.aws.internal", Client.AWS_SERVICE),
         ("TruffleHog", Client.OTHER),
         ("aws sdk", Client.OTHER),
     ],
@@ -108,6 +109,8 @@ def test_a_tool_run_in_cloudshell_is_the_tool() -> None:
 def test_a_console_page_wins_over_the_sdk_that_it_is_made_with() -> None:
     assert client(f"[S3Console/0.4, aws-internal/3 {JAVA} cfg/retry-mode/standard]") is Client.CONSOLE
     assert client(f"aws-internal/3 {JAVA} AWSLambdaConsole/1.0") is Client.CONSOLE
+    assert client(f"EC2ConsoleFrontend, aws-internal/3 {JAVA} cfg/retry-mode/standard") is Client.CONSOLE
+    assert client("[AWS Console S3, S3Console/0.4 cfg/retry-mode/legacy]") is Client.CONSOLE
 
 
 @pytest.mark.parametrize("agent", [FIREFOX, None, "", "AWS Internal", f"aws-internal/3 {JAVA}", "Some New Page"])
@@ -122,7 +125,7 @@ def test_a_program_named_by_the_agent_wins_over_a_console_session(agent: str, ex
     assert client(agent, sessionCredentialFromConsole="true") is expected
 
 
-@pytest.mark.parametrize("agent", [None, "", "something new"])
+@pytest.mark.parametrize("agent", [None, "", "something new", "AWS Internal", f"aws-internal/3 {JAVA}"])
 def test_the_service_in_invoked_by_or_source_ip_decides_where_the_agent_does_not(agent: str | None) -> None:
     assert client(agent, userIdentity={"invokedBy": "eks.amazonaws.com"}) is Client.AWS_SERVICE
     assert client(agent, userIdentity={"invokedBy": "cloudformation.amazonaws.com"}) is Client.CLOUDFORMATION

@@ -103,12 +103,19 @@ def test_what_is_not_watched_is_not_judged(source: Any, name: Any) -> None:
         ("elasticfilesystem.amazonaws.com", "ModifyMountTargetSecurityGroups"),
         ("ec2.amazonaws.com", "DescribeSecurityGroups"),
         ("ec2.amazonaws.com", "AuthorizeSecurityGroupIngress "),
-        (None, "AuthorizeSecurityGroupIngress"),
     ],
 )
-def test_lookalikes_are_not_watched(source: str | None, name: str) -> None:
+def test_lookalikes_are_not_watched(source: str, name: str) -> None:
     with pytest.raises(NotWatched):
         alert_of(r.authorize(r.world()) | {"eventSource": source, "eventName": name})
+
+
+@pytest.mark.parametrize("source", [r.ABSENT, None, "", 7, [], {}])
+def test_a_record_that_names_no_source_is_known_by_its_name(source: object) -> None:
+    alert = alert_of(r.authorize(r.world(), eventSource=source))
+    assert (alert.kind, alert.severity) == ("security_group_change", "critical")
+    assert alert.event.source is None
+    assert any(sentence.startswith("event source") for sentence in alert.unknowns)
 
 
 def test_a_record_nested_too_deeply_to_show_is_still_alerted() -> None:
@@ -117,6 +124,45 @@ def test_a_record_nested_too_deeply_to_show_is_still_alerted() -> None:
         deep = [deep]
     alert = alert_of(r.authorize(requestParameters={"groupId": r.GROUP_ID, "ipPermissions": {"items": [deep]}}))
     assert (alert.kind, alert.severity) == ("not_understood", "high")
+
+
+@st.composite
+def listed(draw: st.DrawFn, entry: Any) -> Any:
+    """The entry in a list in any of CloudTrail's spellings, perhaps beside others that make no sense."""
+    odd: st.SearchStrategy[list[Any]] = st.lists(st.sampled_from([None, "text", 7, [], {}, {"other": 1}]), max_size=2)
+    entries = [*draw(odd), entry, *draw(odd)]
+    forms: list[Any] = [entries, {"items": entries}, {"item": entries}]
+    return draw(st.sampled_from([*forms, entry, {"items": entry}] if len(entries) == 1 else forms))
+
+
+@st.composite
+def spelled(draw: st.DrawFn, /, **values: Any) -> dict[str, Any]:
+    """The fields with small or capital first letters, perhaps beside the mark of a query's list."""
+    capital = draw(st.booleans())
+    fields = {key[0].upper() + key[1:] if capital else key: value for key, value in values.items()}
+    return fields | draw(st.sampled_from([{}, {"tag": 1}]))
+
+
+@st.composite
+def ssh_from_everywhere(draw: st.DrawFn) -> dict[str, Any]:
+    """A record that opens SSH to the world, by the request or by the answer, in any spelling."""
+    values: dict[str, Any] = {"ipProtocol": draw(st.sampled_from(["tcp", "TCP", "6", 6, "-1", "all"]))}
+    values |= {key: draw(st.sampled_from([22, "22", 22.0])) for key in ("fromPort", "toPort")}
+    cidr = draw(st.sampled_from(["0.0.0.0/0", "1.2.3.4/0", "::/0", "0::/0"]))
+    if draw(st.booleans()):
+        values |= {"groupId": r.GROUP_ID, "cidrIpv6" if ":" in cidr else "cidrIpv4": cidr}
+        answer = draw(spelled(securityGroupRuleSet=draw(listed(draw(spelled(**values))))))
+        return r.record("AuthorizeSecurityGroupIngress", draw(st.sampled_from([None, {}, {"omitted": True}])), answer)
+    entry = draw(spelled(cidrIpv6=cidr) if ":" in cidr else spelled(cidrIp=cidr))
+    values["ipv6Ranges" if ":" in cidr else "ipRanges"] = draw(listed(entry))
+    request = draw(spelled(groupId=r.GROUP_ID, ipPermissions=draw(listed(draw(spelled(**values))))))
+    wrapped = draw(st.sampled_from([request, {"AuthorizeSecurityGroupIngressRequest": request}]))
+    return r.record("AuthorizeSecurityGroupIngress", wrapped)
+
+
+@given(ssh_from_everywhere())
+def test_no_spelling_and_no_company_makes_an_opening_less_severe(record: dict[str, Any]) -> None:
+    assert alert_of(record).severity == "critical"
 
 
 def test_what_is_not_understood_says_who_which_group_and_why() -> None:

@@ -229,6 +229,13 @@ def test_a_caller_of_another_account_is_cross_account(
     assert principal(identity, recipientAccountId=recipient).cross_account is cross_account
 
 
+def test_a_product_provider_that_access_was_delegated_to_is_named_by_its_account() -> None:
+    # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+    arn = "arn:aws:sts::123456789012:assumed-role/Alice/Session"
+    found = principal({"type": "AssumedRole", "arn": arn, "invokedByDelegate": {"accountId": "444455556666"}})
+    assert (found.name, found.invoked_by) == ("Alice/Session", "account 444455556666")
+
+
 def test_a_service_as_the_source_is_kept_as_the_record_has_it() -> None:
     assert principal({}, sourceIPAddress="cloudformation.amazonaws.com").source_ip == "cloudformation.amazonaws.com"
 

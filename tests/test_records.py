@@ -25,6 +25,7 @@ OTHER: dict[str, Any] = {"eventName": "DeleteSecurityGroup", "eventID": "6666666
         ({"Records": []}, []),
         ({"Events": [{"EventId": "1", "CloudTrailEvent": json.dumps(RECORD)}], "NextToken": "x"}, [RECORD]),
         ({"EventName": "CreateSecurityGroup", "CloudTrailEvent": json.dumps(RECORD)}, [RECORD]),
+        ({"Events": [{"EventId": "1", "CloudTrailEvent": RECORD}]}, [RECORD]),
         ({"source": "owner/repository:path", "record": RECORD}, [RECORD]),
         ({"source": "owner/repository:path", "record": {"detail": RECORD}}, [RECORD]),
         ([RECORD, {"detail": OTHER}], [RECORD, OTHER]),

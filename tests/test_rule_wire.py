@@ -126,6 +126,8 @@ def test_an_ip_permission_without_a_peer_is_a_gap_and_no_rule() -> None:
         "text",
         7,
         permission(None, 22, v4=("0.0.0.0/0",)),
+        permission("  ", 22, v4=("0.0.0.0/0",)),
+        permission("tcp", 10**5000, v4=("0.0.0.0/0",)),
         permission("tcp", "ssh", v4=("0.0.0.0/0",)),
         permission("tcp", 70000, v4=("0.0.0.0/0",)),
         permission("tcp", 22.5, v4=("0.0.0.0/0",)),
@@ -162,15 +164,20 @@ def test_one_unreadable_peer_costs_only_its_own_rule() -> None:
     ],
 )
 def test_the_rules_of_an_answer_have_their_id_direction_and_peer(peer: dict[str, Any], read_as: Peer) -> None:
-    (rule,) = read_rule_set(items(stored(egress=True, description="why", **peer)), IN).rules
+    (rule,) = read_rule_set(items(stored(egress=True, description="why", **peer))).rules
     assert rule == SecurityGroupRule(OUT, "tcp", 22, 22, read_as, "why", RULE_ID)
 
 
-def test_an_answer_that_does_not_tell_the_direction_has_that_of_the_call() -> None:
-    item = stored(cidrIpv4="0.0.0.0/0")
-    del item["isEgress"]
-    assert read_rule_set(items(item), OUT).rules[0].direction is OUT
-    assert read_rule_set(items(item)).rules[0].direction is None
+@pytest.mark.parametrize("said", [{}, {"isEgress": None}, {"isEgress": False}, {"isEgress": True}, {"isEgress": "?"}])
+def test_the_rules_of_an_answer_have_the_direction_of_the_call(said: dict[str, Any]) -> None:
+    item = {key: value for key, value in stored(cidrIpv4="0.0.0.0/0").items() if key != "isEgress"}
+    assert read_rule_set(items(item | said), OUT).rules[0].direction is OUT
+    assert read_rule_set(items(item | said), IN).rules[0].direction is IN
+
+
+@pytest.mark.parametrize(("said", "direction"), [(True, OUT), ("true", OUT), (False, IN), ("false", IN), (None, None)])
+def test_rules_of_no_call_have_the_direction_they_say(said: object, direction: Direction | None) -> None:
+    assert read_rule_set(items(stored(cidrIpv4="0.0.0.0/0") | {"isEgress": said})).rules[0].direction is direction
 
 
 @pytest.mark.parametrize(

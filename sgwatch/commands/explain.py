@@ -15,6 +15,7 @@ from chalicelib.catalog import lookup
 from chalicelib.changes import NotWatched
 from chalicelib.judgement import alert_of
 from chalicelib.message_parts import rule_line
+from chalicelib.records import source_of
 from chalicelib.text import clip, visible
 from sgwatch.render import show
 from sgwatch.sources import STANDARD_INPUT, find_files, read_file
@@ -61,7 +62,7 @@ def _records(file: str) -> list[dict[str, Any]]:
     if found.missing or (not found.files and file != STANDARD_INPUT):
         refuse(f"{file}: there is no such file")
     contents = [read_file(path, None) for path in found.files]
-    for fault in (fault for item in contents for fault in item.faults):
+    for fault in (*found.unreadable, *(fault for item in contents for fault in item.faults)):
         note(f"unreadable: {fault}")
     return [json.loads(record) for item in contents for record in item.records]
 
@@ -75,7 +76,7 @@ def _choose(records: Sequence[dict[str, Any]], event_id: str | None, file: str) 
         if chosen is None:
             refuse(f"{file}: none of its {len(records):,} records has the event id {event_id}")
         return chosen
-    watched = (record for record in records if lookup(record.get("eventSource"), record.get("eventName")))
+    watched = (record for record in records if lookup(source_of(record), record.get("eventName")))
     chosen = next(watched, records[0])
     if len(records) > 1:
         note(f"{file} holds {len(records):,} records; this is {chosen.get('eventID')}, --event-id takes another")

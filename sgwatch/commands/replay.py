@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,10 +12,10 @@ import typer
 from chalicelib.alerts import Alert, Severity, to_json
 from chalicelib.catalog import DEFAULT_WATCH, EventGroup
 from chalicelib.judgement import alert_of
-from sgwatch.reading import Contents
+from sgwatch.reading import Contents, Fault
 from sgwatch.replaying import Tally
 from sgwatch.replaying import replay as alerts_of
-from sgwatch.sources import find_files
+from sgwatch.sources import Found, find_files
 from sgwatch.terminal import console, note, progress, refuse
 
 
@@ -54,19 +54,19 @@ def replay(
     again is alerted once. Exit status: 0 good, 1 something could not be read or delivered, 2 a path or a setting is
     wrong.
     """
-    groups, files = _groups(watch), _files(paths)
+    groups, found = _groups(watch), _files(paths)
     deliver = _sender() if send else None
     make = _enriched() if enrich else alert_of
-    tally = Tally()
-    with progress("Reading", len(files)) as advance:
-        alerts = alerts_of(files, groups, tally, min_severity, _hearer(advance), make)
+    tally = Tally(faults=list(found.unreadable))
+    with progress("Reading", len(found.files)) as advance:
+        alerts = alerts_of(found.files, groups, tally, min_severity, _hearer(advance), make)
         undelivered = _print_all(alerts, _PRINTERS[form], deliver)
     note(tally.sentence())
     if tally.faults or undelivered:
         raise typer.Exit(1)
 
 
-def _files(paths: list[str]) -> tuple[str, ...]:
+def _files(paths: list[str]) -> Found:
     found = find_files(paths)
     if found.missing:
         refuse(*(f"{path}: there is no such file or folder" for path in found.missing))
@@ -75,16 +75,21 @@ def _files(paths: list[str]) -> tuple[str, ...]:
         note(f"{found.passed_over:,} {are} not named like records (.json, .gz, .log …): not read")
     if not found.files:
         note("there is no file to read in " + ", ".join(paths))
-    return found.files
+    _tell(found.unreadable)
+    return found
 
 
 def _hearer(advance: Callable[[], None]) -> Callable[[Contents], None]:
     def heard(contents: Contents) -> None:
         advance()
-        for fault in contents.faults:
-            note(f"unreadable: {fault}")
+        _tell(contents.faults)
 
     return heard
+
+
+def _tell(faults: Iterable[Fault]) -> None:
+    for fault in faults:
+        note(f"unreadable: {fault}")
 
 
 def _groups(watch: str) -> tuple[EventGroup, ...]:
