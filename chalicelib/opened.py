@@ -17,6 +17,10 @@ from chalicelib.wording import peer_phrase, printable, service_phrase
 
 def judge_opening(found: Opening, facts: Facts) -> Iterator[Exposure]:
     """The exposures of what one rule opens."""
+    return map(_if_ingress, _judged(found, facts))
+
+
+def _judged(found: Opening, facts: Facts) -> Iterator[Exposure]:
     rule = found.rule
     if not is_ingress(rule):
         yield _egress(found, facts)
@@ -29,6 +33,14 @@ def judge_opening(found: Opening, facts: Facts) -> Iterator[Exposure]:
         yield Exposure(Severity.HIGH, reason, rule=rule, opens=Opens.SOME)
     else:
         yield _from_range(found, found.range)
+
+
+def _if_ingress(exposure: Exposure) -> Exposure:
+    """The same, with the doubt said where nobody knows which way the rule goes."""
+    if exposure.rule is None or exposure.rule.direction is not None:
+        return exposure
+    doubt = "That is so if the rule is one of ingress, which the record does not say."
+    return replace(exposure, reason=f"{exposure.reason} {doubt}")
 
 
 def _from_range(found: Opening, source: AddressRange) -> Exposure:
@@ -152,8 +164,7 @@ def _from_prefix_list(found: Opening, facts: Facts) -> Iterator[Exposure]:
 def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
     """The worst of a list's entries speaks for it; entries that together cover the internet are the internet."""
     judged = [
-        _from_range(replace(found, ports=found.ports or _all_ports(found), range=item), item)
-        for item in _ranges(known)
+        _from_range(replace(found, ports=found.ports or _all_ports(found), range=item), item) for item in _ranges(known)
     ]
     worst = max(judged, key=lambda item: (item.severity.rank, item.opens is Opens.WORLD), default=None)
     name = printable(known.name or found.rule.peer.value, 80)
@@ -200,4 +211,4 @@ def _everywhere(found: Opening, facts: Facts) -> str | None:
 
 def together_exposure(found: Opening, facts: Facts) -> Exposure:
     """The exposure of an opening that needs several rules."""
-    return _world(found) if is_ingress(found.rule) else _egress(found, facts)
+    return _if_ingress(_world(found) if is_ingress(found.rule) else _egress(found, facts))

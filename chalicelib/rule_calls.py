@@ -164,11 +164,13 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     ]
     reading = read_rule_set([_new_values(update) for update in updates])
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
+    named = ", ".join(rule_ids) or "the modified rules"
     if not change.succeeded:
-        return _attempted(change, reading)
+        tried = _attempted(change, reading)
+        no_direction = (f"the direction of {named}: the record does not say it",) if reading.rules else ()
+        return replace(tried, unknowns=tried.unknowns + no_direction)
     if not reading.rules:
         raise _nothing_read(reading.problems)
-    named = ", ".join(rule_ids) or "the modified rules"
     unknowns = (
         f"the former values of {named}: the record carries new values only",
         f"the direction of {named}: the record does not say it, judged as ingress",

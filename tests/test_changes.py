@@ -240,6 +240,12 @@ def test_modify_tells_new_values_and_neither_direction_nor_former_self(peer: Jso
     assert said(change, "direction", "judged as ingress")
 
 
+def test_an_attempt_to_modify_says_that_the_direction_is_not_known() -> None:
+    change = change_of(r.modify(r.new_values(CidrIpv4="0.0.0.0/0"), errorCode=r.DENIED))
+    assert [rule.direction for rule in change.changes.attempted] == [None]
+    assert said(change, "direction", r.RULE_ID)
+
+
 def test_modify_of_several_rules_is_read_in_order() -> None:
     change = change_of(
         r.modify(r.new_values("sgr-1", 1, CidrIpv4="0.0.0.0/0"), r.new_values("sgr-2", 2, low=80, CidrIpv6="::/0"))

@@ -440,6 +440,19 @@ def test_an_exposure_says_at_a_glance_who_reaches_what(opened: Json, sentence: s
     assert alert_of(authorize(opened)).exposures[0].reason == sentence
 
 
+@pytest.mark.parametrize(
+    "updates",
+    [
+        (r.new_values(CidrIpv4="0.0.0.0/0"),),
+        (r.new_values(CidrIpv4="0.0.0.0/1"), r.new_values("sgr-2", 2, CidrIpv4="128.0.0.0/1")),
+    ],
+)
+def test_a_rule_of_unknown_direction_is_judged_as_ingress_and_the_doubt_is_said(updates: tuple[Json, ...]) -> None:
+    worst, *_ = alert_of(r.modify(*updates)).exposures
+    assert worst.severity == "critical"
+    assert worst.reason.endswith("That is so if the rule is one of ingress, which the record does not say.")
+
+
 def test_that_it_takes_several_ranges_is_a_sentence_of_its_own() -> None:
     halves = permission("tcp", 22, v4=("0.0.0.0/1", "128.0.0.0/1"))
     assert alert_of(authorize(halves)).exposures[0].reason == (

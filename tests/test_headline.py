@@ -65,7 +65,7 @@ TITLES: list[tuple[Json, str]] = [
         f"Nothing removed from {G}, which had no such rules",
     ),
     (r.revoke_by_ids(r.RULE_ID), f"Rules removed from {G} that the record does not list"),
-    (r.modify(r.new_values(CidrIpv4="0.0.0.0/0")), f"tcp/22 now open to the internet by a changed rule on {G}"),
+    (r.modify(r.new_values(CidrIpv4="0.0.0.0/0")), f"tcp/22 may now be open to the internet by a changed rule on {G}"),
     (r.describe_by_values(), f"Description changed of tcp/22, 203.0.113.0/24 on {G}"),
     (r.describe_by_ids(), f"Rule descriptions changed on {G}"),
     (r.create(), f"Security group web ({G}) created"),
