@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.alerts import Alert, Attached, Changes, Event, Outcome, Principal, SecurityGroup, Severity, Undo
+from chalicelib.alerts import Alert, Attached, Attachment, Changes, Event, Outcome, Principal, SecurityGroup, Severity, Undo
+from chalicelib.changes import VPC_ENDPOINT
 from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.text import clip, is_plain, number_of, visible
 
@@ -159,11 +160,7 @@ def facts(alert: Alert) -> Iterator[Fact]:
         if alert.security_group.attached:
             yield Fact("Attached to", tuple(_attached(alert.security_group.attached)))
     if alert.attachment:
-        item = alert.attachment
-        before = "not known" if item.groups_before is None else ", ".join(item.groups_before) or "none"
-        resource = f"{value(item.resource_type)} {value(item.resource_id)}"
-        now = ", ".join(item.groups_after) or "none"
-        yield Fact("Groups of", (resource, f"before: {value(before)}", f"now: {value(now)}"))
+        yield Fact("Groups of", tuple(_attachment(alert, alert.attachment)))
     if alert.changes.rules_after is not None:
         yield Fact("Rules now", (f"{alert.changes.rules_after:,}",))
 
@@ -244,6 +241,29 @@ def _from(principal: Principal) -> Iterator[str]:
     yield value(", ".join([principal.client, *invoked, _MFA[principal.mfa]]))
     if principal.access_key_id:
         yield f"key {value(principal.access_key_id)}"
+
+
+def _attachment(alert: Alert, item: Attachment) -> Iterator[str]:
+    yield f"{value(item.resource_type)} {value(item.resource_id)}"
+    named = ", ".join(item.groups_after)
+    if is_attempt(alert):
+        yield f"asked for: {value(named or 'none that is named')}"
+        return
+    before = item.groups_before
+    if before is None and item.resource_type == VPC_ENDPOINT:
+        yield from _endpoint_groups(named, changed=not alert.changes.before_known)
+        return
+    yield f"before: {value('not known' if before is None else ', '.join(before) or 'none')}"
+    yield f"now: {value(named or 'none')}"
+
+
+def _endpoint_groups(added: str, *, changed: bool) -> Iterator[str]:
+    """The call names what it adds and takes away, and nothing of what stays."""
+    if changed:
+        yield "before: not known"
+        yield f"now: {value(f'{added} among them' if added else 'not known')}"
+    else:
+        yield "not changed"
 
 
 def _account(alert: Alert) -> list[str]:
