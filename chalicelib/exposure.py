@@ -39,7 +39,7 @@ def _attempt(change: Change, *, by_root: bool) -> Exposure:
     rules = change.changes.attempted
     rule = rules[0] if len(rules) == 1 else None
     asked = f" ({rule_phrase(rule) if rule else number_of(len(rules), 'rule')})" if rules else ""
-    what = change.event.name + asked
+    what = change.event.name + (asked or _entries(change))
     if change.outcome is Outcome.DENIED:
         return Exposure(Severity.MEDIUM, f"{what} was denied; nothing changed.", rule=rule)
     if change.outcome is Outcome.DRY_RUN:
@@ -150,10 +150,20 @@ def _judge_prefix_list(change: Change, _facts: Facts) -> Iterator[Exposure]:
         reason = "An earlier version of the list is in force again; its entries are not in the record."
         yield Exposure(Severity.MEDIUM, reason)
     elif public:
-        reason = f"Rules that name this list now also mean {printable(', '.join(public), 200)}."
+        reason = f"Rules that name this list now also mean {printable(', '.join(public), 200)}{_entries(change)}."
         yield Exposure(Severity.MEDIUM, reason)
     else:
-        yield Exposure(Severity.LOW, "The list's change adds no public range to the rules that name it.")
+        reason = f"The list's change adds no public range to the rules that name it{_entries(change)}."
+        yield Exposure(Severity.LOW, reason)
+
+
+def _entries(change: Change) -> str:
+    """What the call adds to a prefix list and takes from it, in brackets."""
+    if change.prefix_list is None:
+        return ""
+    entries = (("adds", change.prefix_list.added), ("removes", change.prefix_list.removed))
+    said = [f"{verb} {printable(', '.join(cidrs), 200)}" for verb, cidrs in entries if cidrs]
+    return f" (the call {' and '.join(said)})" if said else ""
 
 
 _JUDGES: dict[EventGroup, Callable[[Change, Facts], Iterator[Exposure]]] = {
