@@ -10,7 +10,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.alerts import Alert, Attached, Attachment, Changes, Event, Outcome, Principal, SecurityGroup, Severity, Undo
+from chalicelib.alerts import (
+    Alert,
+    Attached,
+    Attachment,
+    Changes,
+    Event,
+    Outcome,
+    Principal,
+    SecurityGroup,
+    Severity,
+    Undo,
+)
 from chalicelib.changes import VPC_ENDPOINT
 from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.text import clip, is_plain, number_of, visible

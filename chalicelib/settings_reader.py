@@ -154,7 +154,9 @@ class Reader:
         for variable in sorted(self._environ):
             if any(variable.startswith(kind.prefix + "_") for kind in KINDS) or variable in known:
                 continue
-            if variable in {item.name for item in EVERY_DESTINATION}:
+            if variable.upper() in known or variable.upper().startswith(tuple(f"{kind.prefix}__" for kind in KINDS)):
+                self.faults.append(f"{variable} is not a setting: settings are in capital letters")
+            elif variable in {item.name for item in EVERY_DESTINATION}:
                 self.faults.append(f"{variable} belongs to a destination: write SLACK_{variable}, for example")
             elif near := _near(variable, known):
                 self.faults.append(f'{variable} is not a setting; did you mean "{near}"?')
