@@ -198,6 +198,8 @@ def _everywhere(found: Opening, facts: Facts) -> str | None:
     if found.range is not None:
         return f"the internet ({found.range.text})" if found.range.is_world else None
     peer = found.rule.peer
+    if peer.type in (PeerType.IPV4, PeerType.IPV6):
+        return f"{printable(peer.value, 60)}, which cannot be read and may be anywhere"
     if peer.type is not PeerType.PREFIX_LIST:
         return None
     known = facts.prefix_lists.get(peer.value)

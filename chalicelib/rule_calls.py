@@ -165,15 +165,15 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     reading = read_rule_set([_new_values(update) for update in updates])
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
     named = ", ".join(rule_ids) or "the modified rules"
+    direction = f"the direction of {named}: the record does not say it"
     if not change.succeeded:
-        tried = _attempted(change, reading)
-        no_direction = (f"the direction of {named}: the record does not say it",) if reading.rules else ()
-        return replace(tried, unknowns=tried.unknowns + no_direction)
+        attempt = _attempted(change, reading)
+        return replace(attempt, unknowns=(*attempt.unknowns, direction)) if reading.rules else attempt
     if not reading.rules:
         raise _nothing_read(reading.problems)
     unknowns = (
         f"the former values of {named}: the record carries new values only",
-        f"the direction of {named}: the record does not say it, judged as ingress",
+        f"{direction}, judged as ingress",
     )
     changed = replace(
         change,

@@ -143,8 +143,9 @@ def test_a_call_that_did_not_succeed_changed_nothing_and_shows_what_it_attempted
 
 
 def test_a_denied_modification_is_an_attempt_too() -> None:
-    changes = change_of(r.modify(r.new_values(CidrIpv4="0.0.0.0/0"), errorCode=r.DENIED, response=None)).changes
-    assert (len(changes.attempted), changes.modified) == (1, ())
+    change = change_of(r.modify(r.new_values(CidrIpv4="0.0.0.0/0"), errorCode=r.DENIED, response=None))
+    assert ([rule.direction for rule in change.changes.attempted], change.changes.modified) == ([None], ())
+    assert said(change, "direction", r.RULE_ID)
 
 
 @pytest.mark.parametrize("parameters", [None, {}, "text", {"groupId": 5.5, "ipPermissions": [[]]}])
@@ -238,12 +239,6 @@ def test_modify_tells_new_values_and_neither_direction_nor_former_self(peer: Jso
     assert not change.changes.before_known
     assert said(change, "former values", r.RULE_ID)
     assert said(change, "direction", "judged as ingress")
-
-
-def test_an_attempt_to_modify_says_that_the_direction_is_not_known() -> None:
-    change = change_of(r.modify(r.new_values(CidrIpv4="0.0.0.0/0"), errorCode=r.DENIED))
-    assert [rule.direction for rule in change.changes.attempted] == [None]
-    assert said(change, "direction", r.RULE_ID)
 
 
 def test_modify_of_several_rules_is_read_in_order() -> None:

@@ -160,6 +160,7 @@ def test_added_ingress(permissions: tuple[Json, ...], severity: str, controls: s
         ((permission("-1", None, v6=("::/0",)),), "medium"),
         ((other("-1", "0.0.0.0/1"), other("-1", "128.0.0.0/1")), "medium"),
         ((other("-1", "0.0.0.0/1"),), "low"),
+        ((other("-1", "everywhere"),), "medium"),
         ((tcp(0, 65535),), "low"),
         ((tcp(22),), "low"),
         ((other("-1", "10.0.0.0/8"),), "low"),
