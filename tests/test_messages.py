@@ -87,6 +87,16 @@ def test_the_groups_of_a_resource_are_told_as_far_as_they_are_known(record: Json
     assert [fact.lines for fact in facts(alert_of(record)) if fact.label == "Groups of"] == [lines]
 
 
+def test_no_name_can_begin_a_line_as_a_heading_does() -> None:
+    name = "web" + " x" * 100 + " Undo"
+    alert = replace(
+        denied_attempt(), title=name, summary=name + ".", event=replace(denied_attempt().event, error_message=name)
+    )
+    lines = plain_text(alert).splitlines()
+    opening = lines[: lines.index("What was attempted")]
+    assert [line for line in opening if line and not line.startswith((" ", "MEDIUM: web", "web", "Denied"))] == []
+
+
 def test_signs_tell_what_became_of_a_rule() -> None:
     added, removed, tried = rule("10.0.0.1/32"), rule("10.0.0.2/32"), rule("10.0.0.3/32")
     alert = replace(critical_open_ssh(), changes=Changes((added,), (removed,), (), (tried,)), exposures=())
