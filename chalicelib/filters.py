@@ -6,13 +6,39 @@ caller hears ``ConditionFailed`` and sends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from chalicelib.alerts import Alert, Severity, to_json
+from chalicelib.alerts import (
+    Account,
+    AlarmPath,
+    Alert,
+    Attached,
+    Attachment,
+    Changes,
+    Event,
+    Principal,
+    SecurityGroup,
+    Severity,
+    Undo,
+    to_json,
+)
 
 ALERT_FIELDS = frozenset({"version", *(item.name for item in fields(Alert))})
+# What has fields of its own in the alert's JSON. Below all else but the group's tags there is nothing by name.
+_OBJECTS = {
+    ("account",): Account,
+    ("event",): Event,
+    ("principal",): Principal,
+    ("security_group",): SecurityGroup,
+    ("security_group", "attached"): Attached,
+    ("changes",): Changes,
+    ("attachment",): Attachment,
+    ("undo",): Undo,
+    ("alarm_path",): AlarmPath,
+}
+_ANY_NAME = ("security_group", "tags")
 
 
 class ConditionFailed(Exception):  # noqa: N818 - it reads as what happened
@@ -77,30 +103,73 @@ def compile_condition(text: str) -> Condition:
     for name in _calls(expression.parsed):
         if name not in Functions.FUNCTION_TABLE:
             raise ValueError(f"{text!r} calls {name}(), which JMESPath does not have; see https://jmespath.org")
-    for name in _root_fields(expression.parsed):
-        if name not in ALERT_FIELDS:
+    if _negated_path(expression.parsed):
+        raise ValueError(f"{text!r} negates a part of a path alone, which is never true: write !(a.b) in place of !a.b")
+    for path in _paths(expression.parsed):
+        if path[0] not in ALERT_FIELDS:
             raise ValueError(
-                f"{text!r} reads the field {name}, and an alert has none of that name; it has "
-                f"{', '.join(sorted(ALERT_FIELDS))}. A string in JMESPath has single quotes: '{name}'"
+                f"{text!r} reads the field {path[0]}, and an alert has none of that name; it has "
+                f"{', '.join(sorted(ALERT_FIELDS))}. A string in JMESPath has single quotes: '{path[0]}'"
             )
+        for depth in range(1, len(path)):
+            if fault := _step_fault(path[:depth], path[depth]):
+                raise ValueError(f"{text!r} reads {'.'.join(path[: depth + 1])}, and {fault}")
     return Condition(text, expression.search)
+
+
+def _step_fault(place: tuple[str, ...], name: str) -> str | None:
+    """Why nothing can be under this name in this place of the alert; None where something can."""
+    if place[:2] == _ANY_NAME:
+        return None
+    kind = _OBJECTS.get(place)
+    if kind is None:
+        return f"{'.'.join(place)} is a value or a list without fields (those of a list's items: {place[-1]}[].{name})"
+    names = [item.name for item in fields(kind)]
+    return None if name in names else f"{'.'.join(place)} has no field {name}; it has {', '.join(names)}"
 
 
 # Of these only the first child is read from the alert itself, the others from what it yields.
 _SCOPING = frozenset(
-    {"subexpression", "index_expression", "projection", "filter_projection", "value_projection", "pipe"}
+    {"subexpression", "index_expression", "projection", "filter_projection", "value_projection", "flatten", "pipe"}
 )
 
 
-def _root_fields(node: Mapping[str, Any]) -> Iterator[str]:
-    if node["type"] == "field":
-        yield node["value"]
+def _paths(node: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """What is read from the alert itself, as names one below the other."""
+    path = _beginning([node])
+    if path:
+        yield path
+        return
     if node["type"] == "expref":
         return
     children = node.get("children", [])
     for child in children[:1] if node["type"] in _SCOPING else children:
         if isinstance(child, Mapping):
-            yield from _root_fields(child)
+            yield from _paths(child)
+
+
+def _beginning(nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The names with which steps begin that follow each other, up to the first that is more than a name."""
+    names: list[str] = []
+    for node in nodes:
+        if node["type"] == "field":
+            names.append(node["value"])
+        elif node["type"] == "subexpression":
+            names += _beginning(node["children"])
+        else:
+            names += _beginning(node["children"][:1]) if node["type"] in _SCOPING else ()
+            break
+    return tuple(names)
+
+
+def _negated_path(node: object) -> bool:
+    """Whether it holds ``!a.b``, which JMESPath takes for ``(!a).b``: nothing, whatever the alert."""
+    if not isinstance(node, Mapping):
+        return False
+    children = node.get("children", [])
+    if node["type"] == "subexpression" and children[0]["type"] == "not_expression":
+        return True
+    return any(map(_negated_path, children))
 
 
 def _calls(node: Mapping[str, Any]) -> Iterator[str]:

@@ -37,6 +37,8 @@ ALERT = Alert(
         ("principal", False),
         ("length(unknowns)", True),  # 0 is true in JMESPath
         ("changes.added[*].peer.value | [0]", False),
+        ("not_null(security_group.tags.team, security_group.attached.public_addresses)", False),
+        ("!(principal.cross_account)", True),
         ("not_null(account.name, security_group.name) == 'web'", True),
     ],
 )
@@ -51,6 +53,13 @@ def test_a_condition_reads_the_published_alert(expression: str, holds: bool) -> 
         ('severity == "high"', "A string in JMESPath has single quotes: 'high'"),
         ("serverity == 'high'", "reads the field serverity"),
         ("contans(region, 'eu')", "calls contans()"),
+        ("event.nmae == 'DeleteSecurityGroup'", "reads event.nmae, and event has no field nmae; it has name, source"),
+        ("!event.name", "write !(a.b) in place of !a.b"),
+        ("region == 'eu-west-1' && !principal.cross_account", "write !(a.b) in place of !a.b"),
+        ("!(security_group.attached.address)", "security_group.attached has no field address; it has interfaces"),
+        ("exposures.severity == 'high'", "without fields (those of a list's items: exposures[].severity)"),
+        ("severity.name == 'high'", "severity is a value or a list without fields"),
+        ("changes.add[*].peer", "changes has no field add; it has added"),
         ("(" * 5000, "is not a JMESPath expression"),
         ("a\nb", "is not a JMESPath expression"),
     ],
