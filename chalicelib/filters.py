@@ -6,7 +6,7 @@ caller hears ``ConditionFailed`` and sends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -18,12 +18,14 @@ from chalicelib.alerts import (
     Attachment,
     Changes,
     Event,
+    Exposure,
     Principal,
     SecurityGroup,
     Severity,
     Undo,
     to_json,
 )
+from chalicelib.rules import ModifiedRule, Peer, SecurityGroupRule
 
 ALERT_FIELDS = frozenset({"version", *(item.name for item in fields(Alert))})
 # What has fields of its own in the alert's JSON. Below all else but the group's tags there is nothing by name.
@@ -39,6 +41,13 @@ _OBJECTS = {
     ("alarm_path",): AlarmPath,
 }
 _ANY_NAME = ("security_group", "tags")
+_NAMES = ALERT_FIELDS.union(
+    *(
+        {item.name for item in fields(kind)}
+        for kind in (*_OBJECTS.values(), Exposure, ModifiedRule, SecurityGroupRule, Peer)
+    )
+)
+_QUOTES = "A string in JMESPath has single quotes"
 
 
 class ConditionFailed(Exception):  # noqa: N818 - it reads as what happened
@@ -100,21 +109,42 @@ def compile_condition(text: str) -> Condition:
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{text!r} is not a JMESPath expression: {reason}") from error
-    for name in _calls(expression.parsed):
-        if name not in Functions.FUNCTION_TABLE:
-            raise ValueError(f"{text!r} calls {name}(), which JMESPath does not have; see https://jmespath.org")
-    if _negated_path(expression.parsed):
-        raise ValueError(f"{text!r} negates a part of a path alone, which is never true: write !(a.b) in place of !a.b")
-    for path in _paths(expression.parsed):
+    for fault in _faults(expression.parsed, Functions.FUNCTION_TABLE):
+        raise ValueError(f"{text!r} {fault}")
+    return Condition(text, expression.search)
+
+
+def _faults(parsed: Mapping[str, Any], functions: Container[str]) -> Iterator[str]:
+    """What keeps it from ever being true, as ends of sentences."""
+    nodes = list(_nodes(parsed))
+    for node in nodes:
+        if node["type"] == "function_expression" and node["value"] not in functions:
+            yield f"calls {node['value']}(), which JMESPath does not have; see https://jmespath.org"
+        if _negates_part(node):
+            yield "negates a part of a path alone, which is never true: write !(a.b) in place of !a.b"
+    for path in _paths(parsed):
         if path[0] not in ALERT_FIELDS:
-            raise ValueError(
-                f"{text!r} reads the field {path[0]}, and an alert has none of that name; it has "
-                f"{', '.join(sorted(ALERT_FIELDS))}. A string in JMESPath has single quotes: '{path[0]}'"
-            )
+            has = ", ".join(sorted(ALERT_FIELDS))
+            yield f"reads the field {path[0]}, and an alert has none of that name; it has {has}. {_QUOTES}: '{path[0]}'"
         for depth in range(1, len(path)):
             if fault := _step_fault(path[:depth], path[depth]):
-                raise ValueError(f"{text!r} reads {'.'.join(path[: depth + 1])}, and {fault}")
-    return Condition(text, expression.search)
+                yield f"reads {'.'.join(path[: depth + 1])}, and {fault}"
+    known = _NAMES | {node["value"] for node in nodes if node["type"] == "key_val_pair"}
+    for node in nodes:
+        if node["type"] == "field" and node["value"] not in known:
+            yield f"reads the field {node['value']}, which no part of an alert has. {_QUOTES}: '{node['value']}'"
+
+
+def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every part of the expression but the names of tags, which may be any."""
+    yield node
+    above: object = None
+    for child in node.get("children", []):
+        if node["type"] == "subexpression" and above == "tags":
+            return
+        if isinstance(child, Mapping):
+            above = child.get("value")
+            yield from _nodes(child)
 
 
 def _step_fault(place: tuple[str, ...], name: str) -> str | None:
@@ -162,22 +192,9 @@ def _beginning(nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _negated_path(node: object) -> bool:
-    """Whether it holds ``!a.b``, which JMESPath takes for ``(!a).b``: nothing, whatever the alert."""
-    if not isinstance(node, Mapping):
-        return False
-    children = node.get("children", [])
-    if node["type"] == "subexpression" and children[0]["type"] == "not_expression":
-        return True
-    return any(map(_negated_path, children))
-
-
-def _calls(node: Mapping[str, Any]) -> Iterator[str]:
-    if node["type"] == "function_expression":
-        yield node["value"]
-    for child in node.get("children", []):
-        if isinstance(child, Mapping):
-            yield from _calls(child)
+def _negates_part(node: Mapping[str, Any]) -> bool:
+    """Whether it is ``!a.b``, which JMESPath takes for ``(!a).b``: nothing, whatever the alert."""
+    return bool(node["type"] == "subexpression" and node["children"][0]["type"] == "not_expression")
 
 
 def _is_true(value: object) -> bool:

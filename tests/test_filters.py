@@ -39,6 +39,8 @@ ALERT = Alert(
         ("changes.added[*].peer.value | [0]", False),
         ("not_null(security_group.tags.team, security_group.attached.public_addresses)", False),
         ("!(principal.cross_account)", True),
+        ("{mine: region}.mine == 'eu-west-1'", True),
+        ("changes.added[?peer.value == '0.0.0.0/0'].description | [0]", False),
         ("not_null(account.name, security_group.name) == 'web'", True),
     ],
 )
@@ -54,6 +56,9 @@ def test_a_condition_reads_the_published_alert(expression: str, holds: bool) -> 
         ("serverity == 'high'", "reads the field serverity"),
         ("contans(region, 'eu')", "calls contans()"),
         ("event.nmae == 'DeleteSecurityGroup'", "reads event.nmae, and event has no field nmae; it has name, source"),
+        ('exposures[?contains(controls, "EC2.13")]', "reads the field EC2.13, which no part of an alert has"),
+        ("changes.added[?peer.valeu == '0.0.0.0/0']", "reads the field valeu, which no part of an alert has"),
+        ("exposures[?!rule.direction]", "write !(a.b) in place of !a.b"),
         ("!event.name", "write !(a.b) in place of !a.b"),
         ("region == 'eu-west-1' && !principal.cross_account", "write !(a.b) in place of !a.b"),
         ("!(security_group.attached.address)", "security_group.attached has no field address; it has interfaces"),
