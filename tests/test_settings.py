@@ -104,6 +104,16 @@ def test_the_one_format_of_a_webhook_may_be_said() -> None:
     assert faults_of(WEBHOOK_URL=url, WEBHOOK_FORMAT="ocsf") == ('WEBHOOK_FORMAT: "ocsf" is not one of alert',)
 
 
+@pytest.mark.parametrize("secret", [URL, "whsec_" + "a" * 32, "xoxb-1234-abcd"])
+@pytest.mark.parametrize("variable", ["SNS_TOPIC_ARN", "SLACK__OPS__MIN_SEVERITY", "LOG_LEVEL", "STATE_TABLE"])
+def test_a_secret_in_the_wrong_variable_is_not_shown_either(variable: str, secret: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"WEBHOOK_URL": "https://example.com/hook", variable: secret})
+    rows = caught.value.sound.describe()
+    assert secret not in str(caught.value)
+    assert secret not in str([row.shown for row in rows])
+
+
 def test_variables_of_the_runtime_are_no_business_of_ours() -> None:
     runtime = {
         "PATH": "/",
