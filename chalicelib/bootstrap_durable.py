@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
 from chalicelib.bootstrap import Clients, assemble, aws_client, group_snapshots
-from chalicelib.delivery.bursts import Bursts, follow_up
+from chalicelib.delivery.bursts import Bursts, follow_ups
 from chalicelib.delivery.deliver import DeliverFunction, Invocation, Patience
 from chalicelib.delivery.digest import Digest
 from chalicelib.delivery.direct import Undelivered
@@ -24,6 +25,7 @@ from chalicelib.delivery.state import StateTable
 from chalicelib.functions import stage_of
 from chalicelib.handling import AlertFunction
 from chalicelib.handling import Invocation as HandlingInvocation
+from chalicelib.logs import Log
 from chalicelib.reconcile import Reconciliation
 from chalicelib.settings import from_environment, function_name
 from chalicelib.settings_model import DurableSettings, Settings, SettingsError
@@ -102,10 +104,11 @@ def tell_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: A
         own = [alert for alert, wanted in wanting if route.destination in wanted]
         if not own:
             continue
-        alert = follow_up(own, message.window)
-        for outcome in made.durable.deliver(alert, [route.destination], invocation.remaining_ms):
-            if isinstance(outcome, Undelivered):
-                raise QueueError(outcome.reason)
+        for alert in follow_ups(own, message.window):
+            for outcome in made.durable.deliver(alert, [route.destination], invocation.remaining_ms):
+                if isinstance(outcome, Undelivered):
+                    raise QueueError(outcome.reason)
+            alerts.keep(alert, alerts.log)
 
 
 @cache
@@ -124,26 +127,41 @@ def reconcile(invocation: HandlingInvocation) -> None:
     """Tell the digest of silences where it is due, and sweep the regions of this process's settings.
 
     Raises:
-        SettingsError: the settings have faults.
+        SettingsError: all that is sound was done, but the settings have faults.
+        Exception: the digest or a region failed; the other regions were swept.
     """
-    settings = from_environment()
+    settings, faulty = _own_settings()
     alerts = assemble(settings, function=function_name())
     if settings.durable is None:
         alerts.log.info("nothing is reconciled", reason="DELIVERY_QUEUE and STATE_TABLE are not both set")
-        return
-    made = parts(settings.durable)
-    stage = stage_of(function_name())
+    else:
+        made = parts(settings.durable)
+        stage = stage_of(function_name())
+        try:
+            digest = Digest(made.table, made.silences, _now, stage.name if stage else None)
+            digest.tell(lambda alert: alerts.announce(alert, invocation))
+        finally:
+            sweep(settings, settings.durable, made, alerts, invocation)
+    if faulty is not None:
+        raise faulty
+
+
+def _own_settings() -> tuple[Settings, SettingsError | None]:
+    """What is sound in this process's settings, and what is not."""
     try:
-        digest = Digest(made.table, made.silences, _now, stage.name if stage else None)
-        digest.tell(lambda alert: alerts.announce(alert, invocation))
-    finally:
-        sweep(settings, settings.durable, made, alerts, invocation)
+        return from_environment(), None
+    except SettingsError as error:
+        return error.sound, error
 
 
 def sweep(
     settings: Settings, durable: DurableSettings, made: Parts, alerts: AlertFunction, invocation: HandlingInvocation
 ) -> None:
-    """Sweep the regions; look-ups must be on, for they keep what was told."""
+    """Sweep the regions; look-ups must be on, for they keep what was told.
+
+    Raises:
+        ExceptionGroup: some regions could not be swept; the others were.
+    """
     if settings.enrichment is None:
         alerts.log.info("nothing is reconciled", reason="ENRICH is not set")
         return
@@ -152,14 +170,32 @@ def sweep(
         snapshots=group_snapshots(durable.table),
         table=made.table,
         client=aws_client,
+        watch=settings.watch,
         alert_of=alerts.alert_of,
         seen=made.bursts.seen,
         tell=lambda alert: alerts.announce(alert, invocation),
         log=alerts.log,
         now=_now,
     )
-    for region in durable.regions:
-        reconciliation.sweep(region)
+    sweep_regions(durable.regions, reconciliation.sweep, alerts.log)
+
+
+def sweep_regions(regions: Iterable[str], sweep_one: Callable[[str], object], log: Log) -> None:
+    """Sweep one region after the other, whatever becomes of those before.
+
+    Raises:
+        ExceptionGroup: some could not be swept.
+    """
+    failed: dict[str, Exception] = {}
+    for region in regions:
+        try:
+            sweep_one(region)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is raised when the others have had their turn
+            failed[region] = error
+    for region, failure in failed.items():
+        log.error("region could not be reconciled", region=region, exc_info=failure)
+    if failed:
+        raise ExceptionGroup("some regions could not be reconciled", list(failed.values()))
 
 
 def _now() -> datetime:

@@ -163,10 +163,10 @@ class AlertFunction:
         if alert.kind is AlertKind.NOT_UNDERSTOOD:
             log.warning("record was not understood", unknowns=alert.unknowns)
             self.metrics.emit(names.NOT_UNDERSTOOD)
-        self._keep(alert, log)
+        self.keep(alert, log)
         return outcomes
 
-    def _keep(self, alert: Alert, log: Log) -> None:
+    def keep(self, alert: Alert, log: Log) -> None:
         """Keep what can be undone, after it was handed over: that must not wait for it."""
         if self.kept is None or not alert.undo.commands:
             return

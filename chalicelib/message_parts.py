@@ -6,6 +6,7 @@ escaped, which is for the destination to do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,9 @@ from chalicelib.text import clip, is_plain, number_of, visible
 
 # EC2 takes 255 characters of a name or description and IAM 64 of a session name; what is longer never took effect.
 LONGEST_VALUE = 255
+
+# An event's id as CloudTrail gives it, or one of our own.
+_ID = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+){1,8}")
 
 _OUTCOMES = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
 _MFA = {True: "MFA", False: "no MFA", None: "MFA not recorded"}
@@ -157,6 +161,11 @@ def reasons(alert: Alert) -> Iterator[str]:
             yield sentence
 
 
+def in_brief(sentence: str) -> str:
+    """What a sentence of ``reasons`` is about: in the alert of a burst, the group that it names."""
+    return sentence.partition(": ")[0]
+
+
 def facts(alert: Alert) -> Iterator[Fact]:
     """Who, from where, in which account, which group; only what is known."""
     if alert.principal:
@@ -206,10 +215,11 @@ def unshowable(undo: Undo, extra: Mapping[str, str]) -> str | None:
     return None
 
 
-def undo_elsewhere(undo: Undo, reason: str) -> str:
+def undo_elsewhere(alert: Alert, reason: str) -> str:
     """The sentence in place of commands that are not shown: never part of one."""
-    count = number_of(len(undo.commands or ()), "command")
-    return f"Not shown ({count}): {reason}. The alert's JSON has it whole (sgwatch replay --format json)."
+    count = number_of(len(alert.undo.commands or ()), "command")
+    printed = f" and sgwatch undo {alert.id} prints it" if _ID.fullmatch(alert.id) else ""
+    return f"Not shown ({count}): {reason}. The alert's JSON has it whole{printed}."
 
 
 def _traffic(rule: SecurityGroupRule) -> str:

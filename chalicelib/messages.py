@@ -37,7 +37,10 @@ def plain_text(alert: Alert, limit: int | None = None) -> str:
     outcome = outcome_sentence(alert.event)
     if outcome:
         opening.append(_paragraph(outcome))
-    why = list(_bullets(f"Why {alert.severity}", list(reasons(alert)), room // 8))
+    # The alert of a burst has no diff, and a reason for each of its groups.
+    why = list(
+        _bullets(f"Why {alert.severity}", list(reasons(alert)), room // 8 if rule_count(alert.changes) else room // 3)
+    )
     closing = [*_facts(alert), *_undo(alert, room // 4), *_unknowns(alert, room // 8), *_links(alert)]
     used = _size("\n\n".join([*opening, *why, *closing]))
     return "\n\n".join([*opening, *_diff(alert, room - used - 200), *why, *closing]) + "\n"
@@ -99,7 +102,7 @@ def _undo(alert: Alert, room: int) -> Iterator[str]:
         return
     body = "\n".join(f"  {command}" for command in undo.commands)
     hidden = unshowable(undo, {}) or ("it is too long for this message" if _size(body) > room else None)
-    shown = wrap(undo_elsewhere(undo, hidden), indent="  ", first="  ") if hidden else body
+    shown = wrap(undo_elsewhere(alert, hidden), indent="  ", first="  ") if hidden else body
     yield "\n".join(["Undo", *([wrap(reason, indent="  ", first="  ")] if reason else []), shown])
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import judgement
 from chalicelib.alerts import Alert, encode_rule
+from chalicelib.catalog import EventGroup, lookup
 from chalicelib.changes import NotWatched
 from chalicelib.delivery.owed import Owed
 from chalicelib.delivery.state import StateTable
@@ -29,8 +30,9 @@ from chalicelib.enrichment.wire import read_groups, with_tags
 from chalicelib.event_history import EventHistory, NoHistory
 from chalicelib.logs import Log
 from chalicelib.principals import read_principal
-from chalicelib.records import read_record, text
+from chalicelib.records import parse_time, read_record, text
 from chalicelib.rule_wire import read_rule_set
+from chalicelib.rules import diff
 
 # CloudTrail shows an event in LookupEvents within 15 minutes or so.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
@@ -38,6 +40,8 @@ GRACE = timedelta(minutes=20)
 # How far back a call is looked for that explains a difference.
 LOOK_BACK = timedelta(hours=26)
 KEPT = timedelta(days=30)
+# In the place of a digest: the group is as it should be.
+NO_DIFFERENCE = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +66,16 @@ class Sweep:
 class Reconciliation:
     """Sweeps the regions of one account.
 
-    ``client`` gives a client of a service in a region. ``alert_of`` makes the alert of a record and
-    remembers it in the snapshots; ``seen`` says whether an alert was decided on before; ``tell`` gets
-    an alert to the destinations, and raises where it could not.
+    ``client`` gives a client of a service in a region. ``watch`` are the groups of events that are alerted on.
+    ``alert_of`` makes the alert of a record and remembers it in the snapshots; ``seen`` says whether an alert
+    was decided on before; ``tell`` gets an alert to the destinations, and raises where it could not.
     """
 
     account_id: str
     snapshots: Snapshots
     table: StateTable
     client: Callable[[str, str], Any]
+    watch: Collection[EventGroup]
     alert_of: Callable[[Mapping[str, Any]], Alert]
     seen: Callable[[Alert], bool]
     tell: Callable[[Alert], None]
@@ -89,14 +94,17 @@ class Reconciliation:
         live = live_groups(self.client("ec2", region))
         known = {each.key.group_id: each for each in self.snapshots.of_region(self.account_id, region)}
         swept = self.table.get(f"reconcile#{self.account_id}#{region}", "swept") is not None
+        suspected = self._suspected(region)
         total = Sweep(groups=len(live), late=late)
         for group_id in sorted({*live, *(key for key, each in known.items() if each.deleted_at is None)}):
             key = GroupKey(self.account_id, region, group_id)
             snapshot = known.get(group_id)
             if not self._differs(snapshot, live.get(group_id), swept=swept):
                 self._take_down(key, snapshot, live.get(group_id))
+                if group_id in suspected:
+                    self._suspect(key, None)
                 continue
-            total = self._explain(key, live.get(group_id), total)
+            total = self._explain(key, snapshot, live.get(group_id), total)
         self._note_sweep(region)
         self.log.info("region reconciled", region=region, groups=total.groups, late=total.late, drifts=total.drifts)
         return total
@@ -116,16 +124,17 @@ class Reconciliation:
         if snapshot is None or snapshot.rules is None or with_rule_tags(snapshot, live.rules) != snapshot:
             self._observe(key, live)
 
-    def _explain(self, key: GroupKey, live: Live | None, total: Sweep) -> Sweep:
-        if not self._has_lasted(key, live):
+    def _explain(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, total: Sweep) -> Sweep:
+        if not self._has_lasted(key, snapshot, live):
             return replace(total, suspected=total.suspected + 1)
         records, unasked = self._records(key)
-        late = 0
-        for raw in records:
-            late += self._tell_late(self._owed(key.region), raw)
+        under_way = [raw for raw in records if self._is_under_way(raw)]
+        late = sum(self._tell_late(self._owed(key.region), raw) for raw in records if raw not in under_way)
         snapshot = self.snapshots.get(key)
         if not self._differs(snapshot, live, swept=True):
             return replace(total, late=total.late + late)
+        if under_way:
+            return replace(total, late=total.late + late, suspected=total.suspected + 1)
         if late and (snapshot is None or snapshot.rules is None):
             # Without snapshots being made of records, the late alert has told all there is to tell.
             self._observe(key, live)
@@ -134,14 +143,15 @@ class Reconciliation:
         self._observe(key, live)
         return replace(total, late=total.late + late, drifts=total.drifts + 1)
 
-    def _records(self, key: GroupKey) -> tuple[list[Mapping[str, Any]], str | None]:
-        """What was done to the group, the oldest first; and why that is not known."""
+    def _records(self, key: GroupKey) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+        """What was done to the group, the oldest first; and why that is not known, or not all of it."""
         history = EventHistory(lambda: self.client("cloudtrail", key.region), key.region, sleep=self.sleep)
         try:
-            return history.of_resource(key.group_id, self.now() - LOOK_BACK), None
+            found = history.of_resource(key.group_id, self.now() - LOOK_BACK)
         except NoHistory as error:
             self.log.warning("event history could not be read", group=key.group_id, reason=str(error))
             return [], str(error)
+        return found.records, None if found.complete else "CloudTrail names more calls on this group than are read"
 
     def _drift(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, records: Iterable[Any]) -> Drift:
         known = live.info if live else snapshot
@@ -157,18 +167,46 @@ class Reconciliation:
             revision=snapshot.revision if snapshot else 0,
         )
 
-    def _has_lasted(self, key: GroupKey, live: Live | None) -> bool:
+    def _has_lasted(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None) -> bool:
         """Whether the same difference was there a while ago; if not, it is taken down from now on."""
-        now = self.now()
-        pk, digest = f"suspect#{key.account_id}#{key.region}", _digest(live)
-        item = self.table.get(pk, key.group_id)
+        digest = _digest(snapshot, live)
+        item = self.table.get(_suspects(key.account_id, key.region), key.group_id)
         if item is not None and item["digest"] == digest:
-            return now.timestamp() - float(item["first_at"]) >= GRACE.total_seconds()
-        expires = int((now + KEPT).timestamp())
-        self.table.put(
-            {"pk": pk, "sk": key.group_id, "digest": digest, "first_at": now.timestamp(), "expires_at": expires}
-        )
+            return self.now().timestamp() - float(item["first_at"]) >= GRACE.total_seconds()
+        self._suspect(key, digest)
         return False
+
+    def _suspect(self, key: GroupKey, digest: str | None) -> None:
+        """Take down that a group differs by this from now on, or that it does no more."""
+        now = self.now()
+        self.table.put(
+            {
+                "pk": _suspects(key.account_id, key.region),
+                "sk": key.group_id,
+                "digest": digest or NO_DIFFERENCE,
+                "first_at": now.timestamp(),
+                "expires_at": int((now + KEPT).timestamp()),
+            }
+        )
+
+    def _suspected(self, region: str) -> set[str]:
+        """The groups that differed when last looked at."""
+        items = self.table.query(_suspects(self.account_id, region))
+        return {str(item["sk"]) for item in items if item["digest"] != NO_DIFFERENCE}
+
+    def _is_under_way(self, raw: Mapping[str, Any]) -> bool:
+        """Whether the record's event may still come: it is fresh, and nobody was told."""
+        happened_at = parse_time(raw.get("eventTime"))
+        if happened_at is None or self.now() - happened_at >= GRACE or not self._is_watched(raw):
+            return False
+        try:
+            return not self.seen(judgement.alert_of(raw))
+        except NotWatched:
+            return False
+
+    def _is_watched(self, raw: Mapping[str, Any]) -> bool:
+        event = lookup(text(raw.get("eventSource")), text(raw.get("eventName")))
+        return event is not None and event.group in self.watch
 
     def _owed(self, region: str) -> Owed:
         return Owed(self.table, f"owed#{self.account_id}#{region}", self.now)
@@ -177,6 +215,10 @@ class Reconciliation:
         try:
             plain = judgement.alert_of(raw)
         except NotWatched:
+            return 0
+        if not self._is_watched(raw):
+            # Nobody is to be told of it; that the snapshots know of it is all.
+            self.alert_of(raw)
             return 0
         if self.seen(plain):
             return 0
@@ -225,9 +267,23 @@ def live_groups(ec2: Any) -> dict[str, Live]:
     return {key: Live(info, with_tags(read_rule_set(items.get(key, [])).rules)) for key, info in groups.items()}
 
 
-def _digest(live: Live | None) -> str:
-    rules = sorted(json.dumps(encode_rule(rule), sort_keys=True) for rule in live.rules) if live else ["gone"]
-    return hashlib.sha256("\n".join(rules).encode("utf-8", "surrogatepass")).hexdigest()
+def _digest(snapshot: Snapshot | None, live: Live | None) -> str:
+    """The same for the same difference, whatever else is in the group."""
+    known = snapshot.rules if snapshot is not None and snapshot.deleted_at is None else None
+    if live is None:
+        return _hashed(["gone"])
+    found = diff(known or (), live.rules)
+    sides = {"+": found.added, "-": found.removed, "=": [item.after for item in found.modified]}
+    rules = [f"{sign}{json.dumps(encode_rule(rule), sort_keys=True)}" for sign, each in sides.items() for rule in each]
+    return _hashed(["new" if known is None else "other", *sorted(rules)])
+
+
+def _hashed(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _suspects(account_id: str, region: str) -> str:
+    return f"suspect#{account_id}#{region}"
 
 
 def _call(raw: Mapping[str, Any]) -> str:

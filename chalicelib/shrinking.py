@@ -26,6 +26,11 @@ def shrink(alert: Alert, room: int, place: str) -> Alert:
 def _ever_smaller(alert: Alert, place: str) -> Iterator[Alert]:
     yield alert
     total = rule_count(alert.changes)
+    if not total:
+        # The alert of a burst names its groups in its exposures: they are worth more than how to undo it.
+        alert = _without_undo(alert, place)
+        yield alert
+        total = len(alert.exposures)
     for most in (1_000, 300, 100, 30, 10):
         if total > most:
             yield _with_fewer_rules(alert, most, place)

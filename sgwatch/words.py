@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.alerts import Alert, Undo
+from chalicelib.alerts import Alert
 from chalicelib.message_parts import (
     Fact,
     alarm_path_sentence,
@@ -42,7 +42,7 @@ class Words:
 
 def words_of(alert: Alert) -> Words:
     """The words of an alert; whatever others chose in them is visible."""
-    undo, commands = _undo(alert.undo)
+    undo, commands = _undo(alert)
     return Words(
         outcome=outcome_sentence(alert.event) or "",
         changes_title=changes_title(alert),
@@ -65,11 +65,12 @@ def _facts(alert: Alert) -> tuple[Fact, ...]:
     )
 
 
-def _undo(undo: Undo) -> tuple[str, tuple[str, ...]]:
+def _undo(alert: Alert) -> tuple[str, tuple[str, ...]]:
+    undo = alert.undo
     reason = visible(undo.reason) if undo.reason else ""
     if undo.commands is None:
         return f"Undo is not known: {reason or 'no reason given'}", ()
     if not undo.commands:
         return f"Nothing to undo: {reason}" if reason else "", ()
     hidden = unshowable(undo, {})
-    return (undo_elsewhere(undo, hidden), ()) if hidden else (reason, tuple(undo.commands))
+    return (undo_elsewhere(alert, hidden), ()) if hidden else (reason, tuple(undo.commands))

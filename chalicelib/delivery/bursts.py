@@ -23,6 +23,8 @@ KEPT = timedelta(days=30)
 # Two functions that meet at the same burst make one of them look again.
 ROUNDS = 10
 SENT, FOLDED, SUPPRESSED = "sent", "folded", "suppressed"
+# How many groups one alert names: Slack has room for some 300.
+NAMED = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +154,27 @@ class Bursts:
         return int((self.now() + KEPT).timestamp())
 
 
-def follow_up(folded: Sequence[Alert], window: str) -> Alert:
-    """One alert for what was folded: counts the changes, and names every group once, the worst first."""
+def follow_ups(folded: Sequence[Alert], window: str) -> list[Alert]:
+    """The alerts for what was folded: they count the changes and name every group once, the worst first.
+
+    Nearly always it is one; what a message of any destination has no room to name goes into another.
+    """
     if len(folded) == 1:
-        return folded[0]
-    groups = _by_group(folded)
-    exposures = sorted((_of_group(name, alerts) for name, alerts in groups.items()), key=lambda e: -e.severity.rank)
+        return list(folded)
+    groups = sorted(_by_group(folded).items(), key=lambda item: -_worst(item[1]).severity.rank)
+    return [_follow_up(groups[at : at + NAMED], window) for at in range(0, len(groups), NAMED)]
+
+
+def _follow_up(groups: Sequence[tuple[str, list[Alert]]], window: str) -> Alert:
+    folded = [alert for _, alerts in groups for alert in alerts]
+    exposures = tuple(_of_group(name, alerts) for name, alerts in groups)
     last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))
     who = last.principal.name if last.principal else "somebody"
     count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
+    # Destinations with other filters get other changes, and so another alert.
+    told = hashlib.sha256("\n".join([window, *sorted(map(delivery_id, folded))]).encode()).hexdigest()[:32]
     return Alert(
-        id=f"burst-{window}",
+        id=f"burst-{told}",
         kind=AlertKind.SECURITY_GROUP_CHANGE,
         severity=exposures[0].severity,
         title=f"{count} by {who}",
@@ -171,23 +183,36 @@ def follow_up(folded: Sequence[Alert], window: str) -> Alert:
         account=last.account if len({alert.account for alert in folded}) == 1 else Account(None),
         region=last.region if len({alert.region for alert in folded}) == 1 else None,
         principal=last.principal,
-        exposures=tuple(exposures),
+        exposures=exposures,
         undo=_undo(folded),
         unknowns=tuple(dict.fromkeys(sentence for alert in folded for sentence in alert.unknowns))[:50],
     )
 
 
 def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
-    groups: dict[str, list[Alert]] = {}
+    """What was done to each group, under what the group is called: its id first, which no list cuts off."""
+    groups: dict[str | None, list[Alert]] = {}
     for alert in folded:
         group = alert.security_group
-        named = [part for part in (group.name, group.id and f"({group.id})") if part] if group else []
-        groups.setdefault(" ".join(named) or "an unnamed group", []).append(alert)
-    return groups
+        groups.setdefault((group.id or group.name) if group else None, []).append(alert)
+    return {_called(key, alerts): alerts for key, alerts in groups.items()}
+
+
+def _called(key: str | None, alerts: Iterable[Alert]) -> str:
+    if key is None:
+        return "an unnamed group"
+    names = (alert.security_group.name for alert in alerts if alert.security_group and alert.security_group.name)
+    name = next(names, key)
+    # What stands before the first colon is the group, whatever it is called (see message_parts.in_brief).
+    return (key if name == key else f"{key} ({name})").replace(": ", ":")
+
+
+def _worst(alerts: Iterable[Alert]) -> Alert:
+    return max(alerts, key=lambda alert: alert.severity.rank)
 
 
 def _of_group(name: str, alerts: Sequence[Alert]) -> Exposure:
-    worst = max(alerts, key=lambda alert: alert.severity.rank)
+    worst = _worst(alerts)
     controls = dict.fromkeys(control for alert in alerts for each in alert.exposures for control in each.controls)
     reason = worst.exposures[0].reason if worst.exposures else str(worst.event.name or "changed")
     return Exposure(worst.severity, f"{name}: {number_of(len(alerts), 'change')}; {reason}", tuple(controls))

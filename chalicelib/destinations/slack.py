@@ -16,6 +16,7 @@ from chalicelib.alerts import Alert, Severity
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http import HttpDoor, HttpResponse, error_for, is_success
 from chalicelib.destinations.slack_markup import (
+    MAX_TEXT,
     Block,
     button,
     code,
@@ -38,6 +39,7 @@ from chalicelib.message_parts import (
     diff_entries,
     facts,
     headline,
+    in_brief,
     is_closing,
     outcome_sentence,
     reasons,
@@ -83,20 +85,23 @@ def payload(alert: Alert) -> dict[str, Any]:
     left = MAX_WEIGHT - len(json.dumps(message))
     parts: dict[str, list[Block]] = {}
     # What is written first has the first claim on the room that is left.
+    reasons_given = ("why", _why, 1_100) if rule_count(alert.changes) else ("why alone", _why_alone, MAX_WEIGHT)
     for name, build, most in (
         ("unknowns", _unknowns, 600),
-        ("why", _why, 1_100),
+        reasons_given,
         ("diff", _diff, 2_900),
         ("undo", _undo, 2_900),
     ):
         parts[name] = list(build(alert, min(most, left - _RESERVED[name])))
         left -= sum(len(json.dumps(block)) + 2 for block in parts[name])
-    middle = [*parts["diff"], *parts["why"], *parts["undo"], *parts["unknowns"]]
+    middle = [*parts["diff"], *parts[reasons_given[0]], *parts["undo"], *parts["unknowns"]]
     return {**message, "blocks": [*opening, *middle, *closing]}
 
 
 # What has to stay free for the parts that come later, and for the frame of the part itself.
-_RESERVED = {"unknowns": 2_400, "why": 1_800, "diff": 700, "undo": 150}
+_RESERVED = {"unknowns": 2_400, "why": 1_800, "why alone": 700, "diff": 700, "undo": 150}
+# What one line of the rest takes where there are many: a group's id, a comma, and part of its name.
+_BRIEF = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,54 @@ def _diff(alert: Alert, room: int) -> Iterator[Block]:
 
 
 def _why(alert: Alert, room: int) -> Iterator[Block]:
-    yield from _list(f"Why {alert.severity}:", list(reasons(alert)), room)
+    yield from _list(_why_title(alert), list(reasons(alert)), room)
+
+
+def _why_title(alert: Alert) -> str:
+    return f"Why {alert.severity}:"
+
+
+def _why_alone(alert: Alert, room: int) -> Iterator[Block]:
+    """Without a diff beside it: as many sentences as there is room for, and what the others are about.
+
+    In the alert of a burst that is every group, with its id at least.
+    """
+    sentences = [mute(item) for item in reasons(alert)]
+    if not sentences:
+        return
+    room -= 400
+    each = min(100, max(_BRIEF, room // len(sentences))) - 2
+    names = [_brief(sentence, each) for sentence in sentences]
+    lines = [f"• {clip(sentence, 1_000, weight)[0]}" for sentence in sentences]
+    spare = room - sum(weight(name) + 2 for name in names)
+    whole = 0
+    while whole < len(lines) and (spare := spare - weight(lines[whole]) + weight(names[whole])) >= 0:
+        whole += 1
+    shown = fit(names[whole:], room, weight)
+    yield from _sections([_why_title(alert), *lines[:whole]], "\n")
+    if shown:
+        yield from _sections(["And " + shown[0], *shown[1:]], ", ")
+    left = len(names) - whole - len(shown)
+    if left:
+        yield section(plain(f"… and {left:,} more", 100))
+
+
+def _brief(sentence: str, limit: int) -> str:
+    """What the sentence is about, where there is room for it, else the first word of that: a group's id."""
+    about = in_brief(sentence)
+    return about if weight(about) <= limit else clip(about.partition(" ")[0], limit, weight)[0]
+
+
+def _sections(pieces: list[str], joint: str) -> Iterator[Block]:
+    """The pieces one after the other, in as many paragraphs as Slack's limit asks for."""
+    text = ""
+    for piece in pieces:
+        longer = f"{text}{joint}{piece}" if text else piece
+        if weight(longer) > MAX_TEXT - 100:
+            yield section(plain(text, MAX_TEXT))
+            longer = piece
+        text = longer
+    yield section(plain(text, MAX_TEXT))
 
 
 def _unknowns(alert: Alert, room: int) -> Iterator[Block]:
@@ -209,7 +261,7 @@ def _undo(alert: Alert, room: int) -> Iterator[Block]:
     if not hidden and size > room - 260:
         hidden = f"too long for Slack ({size:,} characters)"
     if hidden:
-        yield section(plain(f"Undo: {undo_elsewhere(undo, hidden)}", max(room, 200)))
+        yield section(plain(f"Undo: {undo_elsewhere(alert, hidden)}", max(room, 200)))
         return
     yield section(mrkdwn("\n".join(["*Undo*", *note, code_block(undo.commands)])))
 

@@ -28,6 +28,7 @@ def alert_function(durable: World, *routes: Route) -> AlertFunction:
         metrics=Metrics("test", write=lambda _: None),
         now=durable.clock.now,
         gate=Gate(durable.made.silences, durable.made.bursts),
+        kept=durable.made.kept,
     )
 
 
@@ -50,7 +51,7 @@ def test_a_burst_of_two_hundred_is_one_alert_and_then_one_more_with_every_group_
     durable.run(function)
     named = [alert.security_group.id for alert in slack.sent if alert.security_group]
     (told,) = [alert for alert in slack.sent if alert.id.startswith("burst-")]
-    named += [exposure.reason.split("(")[1].split(")")[0] for exposure in told.exposures]
+    named += [exposure.reason.split()[0] for exposure in told.exposures]
     assert sorted(named, key=str) == [f"sg-{number:05d}" for number in range(200)]
     assert sum(alert.severity is Severity.CRITICAL for alert in slack.sent) == 4
 
@@ -69,3 +70,5 @@ def test_each_destination_gets_of_a_burst_what_its_filter_lets_through(durable: 
         durable.run(function)
     assert sns.sent == [high]
     assert [alert.title for alert in slack.sent[1:]] == ["3 more changes of 3 security groups by alice@example.com"]
+    (told,) = slack.sent[1:]
+    assert durable.made.kept.of_event(told.id) == (told,), "what is too long for a message is undone by the alert's id"

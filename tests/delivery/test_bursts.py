@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Alert, AlertKind, Severity
-from chalicelib.delivery.bursts import follow_up
+from chalicelib.alerts import Alert, AlertKind, SecurityGroup, Severity
+from chalicelib.delivery.bursts import follow_ups
 from chalicelib.delivery.envelope import BurstEnd, read
 from chalicelib.delivery.queue import Queue, QueueError
+from chalicelib.destinations.slack import payload as slack_payload
+from chalicelib.destinations.sns import MAX_BYTES
+from chalicelib.messages import plain_text
+from chalicelib.shrinking import shrink
 from tests.support.alerts import ALICE, critical_open_ssh, revoke, trial
 from tests.support.durable import World, numbered
 
 
-def change(number: int, group: str | None = None, **fields: Any) -> Alert:
-    """A change of low severity by Alice."""
-    return replace(numbered(number, group or f"sg-{number:05d}", revoke()), **fields)
+def change(number: int, group: str | None = None, like: Alert | None = None, **fields: Any) -> Alert:
+    """A change by Alice, of low severity if not like another."""
+    return replace(numbered(number, group or f"sg-{number:05d}", like or revoke()), **fields)
 
 
 def ends(durable: World) -> list[BurstEnd]:
@@ -42,11 +46,60 @@ def test_two_hundred_changes_are_told_with_every_group_named_exactly_once(durabl
             at_once.append(change(number))
         durable.clock.forward(0.1)
     (end,) = ends(durable)
-    told = follow_up(bursts.end(end.burst, end.window), end.window)
+    (told,) = follow_ups(bursts.end(end.burst, end.window), end.window)
     assert at_once == [change(0)]
     assert told.title == "199 more changes of 199 security groups by alice@example.com"
-    named = [exposure.reason.split("(")[1].split(")")[0] for exposure in told.exposures]
+    named = [exposure.reason.split()[0] for exposure in told.exposures]
     assert sorted(named) == [f"sg-{number:05d}" for number in range(1, 200)]
+
+
+GROUPS = [f"sg-0{number:016x}" for number in range(199)]
+
+
+def two_hundred(like: Alert) -> Alert:
+    """The alert of a burst of that many, the first left out."""
+    named = [(number, SecurityGroup(id=group, name=f"service-{number}")) for number, group in enumerate(GROUPS)]
+    (told,) = follow_ups([change(number, like=like, security_group=group) for number, group in named], "w" * 32)
+    return told
+
+
+@pytest.mark.parametrize("like", [revoke(), critical_open_ssh()])
+def test_a_message_of_two_hundred_changes_names_every_group_once(like: Alert) -> None:
+    told = two_hundred(like)
+    blocks = slack_payload(told)["blocks"]
+    in_slack = " ".join(block["text"]["text"] for block in blocks if "text" in block)
+    lines = plain_text(told, MAX_BYTES).splitlines()
+    for group in GROUPS:
+        assert in_slack.count(group) == 1
+        assert sum(line.startswith(f"  - {group} ") for line in lines) == 1
+
+
+def test_more_groups_than_one_message_can_name_are_told_in_several() -> None:
+    ids = [f"sg-{number:017x}" for number in range(600)]
+    told = follow_ups([change(number, group) for number, group in enumerate(ids)], "w")
+    assert [alert.title.split(" of ")[1].split(" by ")[0] for alert in told] == [
+        "250 security groups",
+        "250 security groups",
+        "100 security groups",
+    ]
+    assert [exposure.reason.split()[0] for alert in told for exposure in alert.exposures] == ids
+    assert len({alert.id for alert in told}) == 3
+    assert all(
+        "more" not in block["text"]["text"][-20:] for block in slack_payload(told[0])["blocks"] if "text" in block
+    )
+
+
+def test_a_group_whose_name_was_not_always_known_is_named_once() -> None:
+    nameless = SecurityGroup(id="sg-00001", name=None)
+    (told,) = follow_ups([change(1, security_group=nameless), change(1, id="another")], "w")
+    assert [exposure.reason.split(":")[0] for exposure in told.exposures] == ["sg-00001 (name-of-sg-00001)"]
+
+
+def test_a_follow_up_that_has_to_be_cut_loses_the_way_back_before_any_group() -> None:
+    told = two_hundred(revoke())
+    cut = shrink(told, 60_000, "an SNS message")
+    assert len(cut.exposures) == len(GROUPS)
+    assert cut.undo.commands is None
 
 
 def test_critical_alerts_are_never_folded(durable: World) -> None:
@@ -102,7 +155,7 @@ def test_the_same_end_twice_tells_the_same(durable: World) -> None:
     for number in range(3):
         bursts.admit(change(number))
     (end,) = ends(durable)
-    once, again = (follow_up(bursts.end(end.burst, end.window), end.window) for _ in range(2))
+    once, again = (follow_ups(bursts.end(end.burst, end.window), end.window) for _ in range(2))
     assert once == again
 
 
@@ -111,14 +164,14 @@ def test_one_folded_change_is_told_as_itself(durable: World) -> None:
     bursts.admit(change(0))
     bursts.admit(change(1))
     (end,) = ends(durable)
-    assert follow_up(bursts.end(end.burst, end.window), end.window) == change(1)
+    assert follow_ups(bursts.end(end.burst, end.window), end.window) == [change(1)]
 
 
 def test_a_follow_up_has_the_worst_severity_first_and_undoes_the_last_change_first() -> None:
     high = change(2, severity=Severity.HIGH)
-    told = follow_up([change(1), high], "w")
+    (told,) = follow_ups([change(1), high], "w")
     assert told.severity is Severity.HIGH
-    assert told.exposures[0].reason.startswith("name-of-sg-00002")
+    assert told.exposures[0].reason.startswith("sg-00002 (name-of-sg-00002): 1 change; ")
     assert told.undo.commands is not None
     assert len(told.undo.commands) == 2
 

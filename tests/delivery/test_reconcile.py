@@ -12,14 +12,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.alerts import Alert, AlertKind, Severity
+from chalicelib.bootstrap_durable import reconcile, sweep_regions
+from chalicelib.catalog import DEFAULT_WATCH
 from chalicelib.enrichment.dynamo_table import DynamoTable
 from chalicelib.enrichment.snapshot_store import Snapshots
 from chalicelib.enrichment.snapshots import GroupKey, PastChange, fold
+from chalicelib.handling import Invocation
 from chalicelib.judgement import alert_of
 from chalicelib.logs import Log, Redactor
 from chalicelib.reconcile import GRACE, Reconciliation, Sweep
 from chalicelib.records import parse_time
-from tests.support.durable import REGION, TABLE, World
+from chalicelib.settings_model import SettingsError
+from tests.support.durable import QUEUE, REGION, TABLE, World
 
 ACCOUNT = "123456789012"
 
@@ -58,6 +62,7 @@ class Region:
             snapshots=self.snapshots,
             table=self.durable.made.table,
             client=lambda service, region: self.ec2 if service == "ec2" else self.trail,
+            watch=DEFAULT_WATCH,
             alert_of=self.alert_of,
             seen=self.durable.made.bursts.seen,
             tell=self.tell,
@@ -245,6 +250,14 @@ def test_that_cloudtrail_could_not_be_asked_is_said_in_the_drift(region: Region,
     assert region.told[0].unknowns == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
 
 
+def test_that_not_all_calls_were_read_is_said_in_the_drift(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
+    region.trail.records = [{**looked, "readOnly": True}] * 50
+    assert region.later() == Sweep(groups=2, drifts=1)
+    assert region.told[0].unknowns == ("who did it: CloudTrail names more calls on this group than are read",)
+
+
 def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
     region.open_ssh(group)
     looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
@@ -287,3 +300,83 @@ def test_a_drift_that_could_not_be_told_is_told_by_the_next_sweep(region: Region
     with pytest.raises(RuntimeError):
         failing.sweep()
     assert region.sweep().drifts == 1
+
+
+def closing(region: Region, group: str, number: int) -> dict[str, Any]:
+    """SSH closed again; the record of the call."""
+    permissions = region.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+    region.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=permissions)
+    item = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}
+    return {
+        **call_record(region, "RevokeSecurityGroupIngress"),
+        "eventID": f"5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9{number:03d}",
+        "requestParameters": {"groupId": group, "ipPermissions": {"items": [item]}},
+        "responseElements": {"_return": True},
+    }
+
+
+def test_a_difference_that_explained_itself_is_not_remembered_against_the_next_one(region: Region, group: str) -> None:
+    for number in range(3):
+        opened = {**region.open_ssh(group), "eventID": f"5f0e2a34-6f4b-4c39-9a51-0c1b7a2f8{number:03d}"}
+        region.tell(region.alert_of(opened))
+        closed = closing(region, group, number)
+        swept = region.sweep()
+        assert (swept.suspected, swept.drifts, swept.late) == (1, 0, 0), "its event is still under way"
+        region.tell(region.alert_of(closed))
+        region.durable.clock.forward(3600)
+    assert region.sweep() == Sweep(groups=2)
+
+
+def test_a_call_whose_event_may_still_come_is_not_told_late(region: Region, group: str) -> None:
+    """The same difference as an hour ago, which its event explained; now it is there again, made by a fresh call."""
+    region.open_ssh(group)
+    region.sweep()
+    region.durable.clock.forward(GRACE.total_seconds())
+    described = call_record(region, "UpdateSecurityGroupRuleDescriptionsIngress")
+    fresh = {**described, "requestParameters": {"groupId": group}}
+    region.trail.records = [fresh]
+    assert region.sweep() == Sweep(groups=2, suspected=1)
+    assert region.told == []
+    region.durable.clock.forward(GRACE.total_seconds())
+    assert region.sweep() == Sweep(groups=2, late=1, drifts=1)
+
+
+def test_a_call_that_is_not_watched_is_not_told_late(region: Region, group: str) -> None:
+    attached = {
+        **call_record(region, "ModifyNetworkInterfaceAttribute"),
+        "requestParameters": {
+            "networkInterfaceId": "eni-0a1b2c3d4e5f60718",
+            "groupSet": {"items": [{"groupId": group}]},
+        },
+        "responseElements": {"_return": True},
+    }
+    region.trail.records = [attached]
+    region.open_ssh(group)
+    assert region.later() == Sweep(groups=2, drifts=1), "WATCH has no attachments"
+    assert [alert.kind for alert in region.told] == [AlertKind.DRIFT]
+
+
+def test_a_region_that_cannot_be_swept_keeps_no_other_from_it() -> None:
+    lines: list[str] = []
+    swept: list[str] = []
+
+    def sweep_one(name: str) -> None:
+        if name == "me-south-1":
+            raise ClientError({"Error": {"Code": "AuthFailure"}}, "DescribeSecurityGroups")
+        swept.append(name)
+
+    with pytest.raises(ExceptionGroup, match="some regions could not be reconciled"):
+        sweep_regions(["eu-west-1", "me-south-1", "us-east-1"], sweep_one, Log(Redactor(), write=lines.append))
+    assert swept == ["eu-west-1", "us-east-1"]
+    assert [json.loads(line)["region"] for line in lines] == ["me-south-1"]
+
+
+def test_a_destination_with_faulty_settings_keeps_nothing_from_being_reconciled(
+    durable: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"DELIVERY_QUEUE": QUEUE, "STATE_TABLE": TABLE, "ENRICH": "true", "RECONCILE_REGIONS": REGION}
+    for name, value in {**settings, "WEBHOOK_URL": "https://hooks.example.com/x", "SLACK_WEBHOOK_URL": "no"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match="SLACK_WEBHOOK_URL"):
+        reconcile(Invocation("request-1", lambda: 60_000.0))
+    assert durable.made.table.get(f"reconcile#{ACCOUNT}#{REGION}", "swept") is not None

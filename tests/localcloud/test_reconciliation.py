@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.enrichment.dynamo_table import DynamoTable
+from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.enrichment.snapshots import Snapshot
 from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
@@ -22,7 +26,7 @@ STAGE = ("--stage", "dev")
 RULE = "sgwatch-dev-alert_on_change-event"
 TABLE = "sgwatch-dev-state"
 # More than a difference has to last (chalicelib/reconcile.py).
-LONG_ENOUGH_SECONDS = 21 * 60
+LONG_ENOUGH = timedelta(minutes=21)
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
@@ -52,7 +56,7 @@ class Unheard:
         return [alert for alert in alerts if alert["kind"] != "alarm_path"]
 
     def let_time_pass(self) -> None:
-        """Date every difference that is under suspicion back."""
+        """Date everything back: suspicions, what is known of the groups, and what CloudTrail has seen."""
         table = self.cloud.client("dynamodb")
         items = table.scan(TableName=TABLE, ConsistentRead=True)["Items"]
         for item in (each for each in items if each["pk"]["S"].startswith("suspect#")):
@@ -60,14 +64,28 @@ class Unheard:
                 TableName=TABLE,
                 Key={name: item[name] for name in ("pk", "sk")},
                 UpdateExpression="ADD first_at :seconds",
-                ExpressionAttributeValues={":seconds": {"N": str(-LONG_ENOUGH_SECONDS)}},
+                ExpressionAttributeValues={":seconds": {"N": str(-LONG_ENOUGH.total_seconds())}},
             )
+        snapshots = Snapshots(DynamoTable(TABLE, lambda: table))
+        for snapshot in snapshots.of_region(self.cloud.account_id, self.cloud.region):
+            snapshots.update(snapshot.key, lambda known: known and earlier(known))
+        for record in self.cloud.records:
+            moment = datetime.fromisoformat(record["eventTime"]) - LONG_ENOUGH
+            record["eventTime"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def found_later(self) -> list[Alert]:
         """What a sweep tells once the differences have lasted."""
         assert self.sweep() == [], "a difference has to last"
         self.let_time_pass()
         return self.sweep()
+
+
+def earlier(snapshot: Snapshot) -> Snapshot:
+    """The snapshot as if everything had happened long enough ago."""
+    past = [replace(each, event_time=each.event_time - LONG_ENOUGH) for each in snapshot.history]
+    times = {name: getattr(snapshot, name) for name in ("base_time", "known_since", "deleted_at")}
+    moved = {name: moment and moment - LONG_ENOUGH for name, moment in times.items()}
+    return replace(snapshot, history=tuple(past), **moved)
 
 
 @pytest.fixture(scope="module")
