@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chalicelib.alerts import Alert
+from chalicelib.message_facts import facts
 from chalicelib.message_parts import (
     alarm_path_sentence,
     call,
     changes_title,
     diff_entries,
-    facts,
     headline,
     outcome_sentence,
     reasons,

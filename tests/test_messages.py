@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from chalicelib.alerts import AlarmPath, Changes, Undo
 from chalicelib.judgement import alert_of
-from chalicelib.message_parts import diff_entries, facts, outcome_sentence, reasons, rule_line
+from chalicelib.message_facts import facts
+from chalicelib.message_parts import diff_entries, outcome_sentence, reasons, rule_line
 from chalicelib.messages import plain_text
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.text import clip, fit, is_plain, number_of, visible, wrap
