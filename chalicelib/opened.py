@@ -63,7 +63,8 @@ def _some(severity: Severity, reason: str, found: Opening) -> Exposure:
 
 def _size(source: AddressRange) -> str:
     if source.version == 6:
-        return "public in part" if holds_private(source) else "public addresses"
+        whole = "a public address" if source.first == source.last else "public addresses"
+        return "public in part" if holds_private(source) else whole
     addresses = source.last - source.first + 1
     count = f"{addresses:,}" if holds_private(source) else f"{addresses:,} public"
     return f"{count} address{'' if addresses == 1 else 'es'}{', not all public' if holds_private(source) else ''}"
