@@ -9,6 +9,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Wheels of what is bundled, so that `chalice package` needs no network once `make setup` has run.
 WHEELS := $(VENV)/wheels
+STAGE ?= prod
+# Chalice wants to know a region, and makes the same package for all of them.
+PACKAGING := PYTHONDONTWRITEBYTECODE=1 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),$(AWS_REGION),us-east-1)
+# What makes app.py register the functions of durable delivery.
+WIRED = DELIVERY_QUEUE=sgwatch-$(STAGE)-deliveries.fifo STATE_TABLE=sgwatch-$(STAGE)-state
 OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(abspath $(WHEELS))
 
 .PHONY: setup demo test test-slow chaos check fix package bench docs clean help
@@ -51,10 +56,11 @@ fix: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-package: setup ## build the deployment package and the CloudFormation template into build/package
+package: setup ## build the deployment package and the CloudFormation template into build/package; DURABLE=1 STAGE=dev
 	@find app.py chalicelib -name __pycache__ -prune -exec rm -r {} +  # Chalice zips whatever is under chalicelib/
-	@mkdir -p build && $(BIN)/python -m sgwatch.durable_template $(or $(STAGE),prod) > build/durable.json
-	@PYTHONDONTWRITEBYTECODE=1 $(BIN)/chalice package --stage $(or $(STAGE),prod) $(if $(DURABLE),--merge-template build/durable.json) build/package
+	@mkdir -p build
+	@$(if $(DURABLE),$(BIN)/python -m sgwatch.durable_template $(STAGE) > build/durable.json)
+	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) $(if $(DURABLE),--merge-template build/durable.json) build/package
 
 bench: setup ## measure speed and memory as ratios
 	@$(OFFLINE) $(BIN)/python -m benchmarks

@@ -10,11 +10,15 @@ from chalicelib.rules import SecurityGroupRule
 
 @dataclass(frozen=True, slots=True)
 class PrefixList:
-    """What was looked up about a prefix list: its name, whether AWS manages it, its CIDR texts."""
+    """What was looked up about a prefix list: its name, whether AWS manages it, its CIDR texts.
+
+    Where not ``is_whole`` it holds more than these.
+    """
 
     name: str | None
     aws_managed: bool
     cidrs: tuple[str, ...]
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,11 @@ def _from_prefix_list(found: Opening, facts: Facts) -> Iterator[Exposure]:
     if known is None:
         reason = f"The addresses in {peer_phrase(rule.peer)} are not known; they can {_use(found)}."
         yield _some(Severity.MEDIUM, reason, found)
+    elif not known.is_whole and not known.aws_managed:
+        name = printable(known.name or rule.peer.value, 80)
+        rest = f"Not all addresses in prefix list {name} are known; they can {_use(found)}."
+        exposures = (*_from_entries(found, known), _some(Severity.MEDIUM, rest, found))
+        yield max(exposures, key=lambda item: item.severity.rank)
     elif known.aws_managed:
         name = printable(known.name or rule.peer.value, 80)
         reason = f"{name}, a prefix list managed by AWS, can {_use(found)}."

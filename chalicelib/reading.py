@@ -166,6 +166,10 @@ def _attached(change: Change, attachment: Attachment, unknowns: tuple[str, ...])
     )
 
 
+# How the doubt begins that only a look-up can take away.
+LIST_USERS = "which security groups use"
+
+
 def _read_prefix_list(change: Change, request: Parameters, _response: Parameters) -> Change:
     prefix_list_id = text(field(request, "prefixListId")) or "unknown"
 
@@ -178,7 +182,7 @@ def _read_prefix_list(change: Change, request: Parameters, _response: Parameters
         prefix_list=PrefixListChange(
             prefix_list_id, cidrs("addEntries", "addEntry"), cidrs("removeEntries", "removeEntry")
         ),
-        unknowns=(*change.unknowns, f"which security groups use {prefix_list_id}: the record does not say"),
+        unknowns=(*change.unknowns, f"{LIST_USERS} {prefix_list_id}: the record does not say"),
     )
 
 

@@ -23,9 +23,10 @@ from chalicelib.delivery.owed import Owed
 from chalicelib.delivery.state import StateTable
 from chalicelib.destinations.ids import delivery_id
 from chalicelib.drift import Drift, drift_alert
+from chalicelib.enrichment.history import same_rules
 from chalicelib.enrichment.known import GroupInfo, Rules
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, same_rules, with_rule_tags
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, with_rule_tags
 from chalicelib.enrichment.wire import read_groups, with_tags
 from chalicelib.event_history import EventHistory, NoHistory
 from chalicelib.logs import Log

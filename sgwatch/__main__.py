@@ -16,6 +16,7 @@ from importlib.util import find_spec
 import typer
 
 from sgwatch.aws_refusals import sdk_errors, sentence
+from sgwatch.terminal import read_in_part, write_what_can_be_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,8 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 def _register(app: typer.Typer, command: Command) -> None:
     target = command.load()
     if isinstance(target, typer.Typer):
+        for each in target.registered_commands:
+            each.callback = _ends_cleanly(each.callback) if each.callback else None
         app.add_typer(target, name=command.name)
     else:
         app.command(command.name)(_ends_cleanly(target))
@@ -92,17 +95,10 @@ def _no_options() -> None:
 
 
 def _ends_cleanly(function: Callable[..., None]) -> Callable[..., None]:
-    """The command, ending quietly where whoever read its output has stopped: ``sgwatch … | head``."""
-
     @functools.wraps(function)
     def run(*args: object, **options: object) -> None:
-        try:
+        with read_in_part():
             function(*args, **options)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # Python flushes again on its way out and would complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from None
 
     return run
 
@@ -110,6 +106,7 @@ def _ends_cleanly(function: Callable[..., None]) -> Callable[..., None]:
 def main() -> None:
     """Run the command line of this process."""
     share_region(os.environ)
+    write_what_can_be_written()
     try:
         build(sys.argv[1:])(prog_name="sgwatch")
     except KeyboardInterrupt:  # before the command itself began

@@ -23,6 +23,8 @@ vertical-align:top;overflow-wrap:anywhere}th,.findings td:nth-child(-n+2){white-
 .pass{color:#116329}.fail{color:#b31d28}.unknown{color:#7a5200}.none{color:#8a9099}.answer{font-weight:600}
 @media(prefers-color-scheme:dark){body{background:#14171a;color:#e4e7ea}pre{background:#20252a}td,th{border-color:#333a41}
 .pass{color:#6fd38a}.fail{color:#ff8b8b}.unknown{color:#e8c268}}
+.events th{white-space:normal}.events code{overflow-wrap:normal}
+@media(max-width:36rem){td,th{padding:.35rem .3rem}code,pre{font-size:11px}}
 @media print{details{display:block}}
 """
 
@@ -34,7 +36,7 @@ def page(report: Report, document: Mapping[str, Any]) -> str:
     facts = json.dumps(document, indent=2, ensure_ascii=False, default=str)
     body = [
         head,
-        f"<p>Account <b>{escape(report.account_id)}</b>, as of <b>{stamp}</b>.</p>",
+        f"<p>Account <b>{escape(report.account_id) or 'not known'}</b>, as of <b>{stamp}</b>.</p>",
         _standards(report),
         "<h2>Events</h2>",
         _coverage(report),
@@ -71,7 +73,8 @@ def _coverage(report: Report) -> str:
         f"<td>{'' if answer.seconds is None else f'{answer.seconds} s'}</td></tr>"
         for event, answer in report.coverage.items()
     )
-    return f"<table><tr><th>Event</th><th>Reaches somebody</th><th>At worst after</th></tr>{''.join(rows)}</table>"
+    head = "<tr><th>Event</th><th>Reaches somebody</th><th>At worst after</th></tr>"
+    return f"<table class=events>{head}{''.join(rows)}</table>"
 
 
 def _path(path: PathReport) -> str:

@@ -33,7 +33,9 @@ def show(console: Console, report: Report) -> None:
     """Print the report for people."""
     title = Text(f"{MARKS[report.status]} {HEADLINES[report.status]}", style=f"bold {STYLES[report.status]}")
     console.print(title)
-    console.print(Text(f"Account {report.account_id}, as of {report.checked_at:%F %T} UTC\n", style="dim"))
+    console.print(
+        Text(f"Account {report.account_id or 'not known'}, as of {report.checked_at:%F %T} UTC\n", style="dim")
+    )
     for path in report.paths:
         _show_path(console, path)
     _show_findings(console, "Beside the paths", report.findings)
@@ -89,6 +91,8 @@ def _show_findings(console: Console, title: str, findings: tuple[Finding, ...] |
         console.print(Text(title, style="bold"))
     for finding in findings:
         line = Table.grid(padding=(0, 1))
+        for _ in range(3):
+            line.add_column(overflow="fold")  # an ARN that is cut does not say which function it is
         line.add_row("  ", Text(MARKS[finding.status], style=STYLES[finding.status]), Text(printable(finding.reason)))
         console.print(line)
         if finding.fix and finding.status is not Status.PASS:

@@ -1,4 +1,4 @@
-"""``make docs``: what is made from code: the tables of commands, and the picture of an alert as Slack gets it."""
+"""``make docs``: what is made from code: the tables of commands and events, and the picture of an alert in Slack."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from chalicelib.catalog import EVENTS
 from chalicelib.destinations.slack import payload
 from chalicelib.judgement import alert_of
 from sgwatch.__main__ import COMMANDS
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS.parent / "README.md", DOCS / "cli.md")
+PAGES = (DOCS.parent / "README.md", DOCS / "cli.md", DOCS / "settings.md")
 _WIDTH, _LEFT, _LINE = 720, 32, 20
 _PLAIN, _CODE = 92, 80  # characters in a line
 _DOTS = {"🔴": "#d1242f", "🟠": "#e16f24", "🟡": "#d4a72c", "🔵": "#218bff", "⚪": "#8c959f", "🟢": "#2da44e"}
@@ -33,18 +35,29 @@ class Line:
 
 
 def main() -> None:
-    """Draw the picture and write the tables of commands again."""
+    """Draw the picture and write the tables again."""
     record = json.loads((DOCS / "example-record.json").read_text(encoding="utf-8"))
     (DOCS / "alert.svg").write_text(draw(payload(alert_of(record))), encoding="utf-8")
     for page in PAGES:
-        page.write_text(with_commands(page.read_text(encoding="utf-8")), encoding="utf-8")
+        page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def with_commands(text: str) -> str:
-    """A page with the table of the commands that exist."""
-    rows = "\n".join(f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists)
-    table = f"<!-- commands -->\n| command | what it does |\n|---|---|\n{rows}\n<!-- /commands -->"
-    return re.sub(r"<!-- commands -->.*<!-- /commands -->", lambda _: table, text, flags=re.DOTALL)
+def with_tables(text: str) -> str:
+    """A page with the tables that it has a place for: of the commands that exist, and of the watched events."""
+    commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
+    text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
+    return _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
+
+
+def _with_table(text: str, name: str, lines: list[str]) -> str:
+    table = "\n".join([f"<!-- {name} -->", *lines, f"<!-- /{name} -->"])
+    return re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _: table, text, flags=re.DOTALL)
+
+
+def _rows_of_events() -> Iterator[str]:
+    for (group, source), events in groupby(EVENTS, lambda event: (event.group, event.source)):
+        names = ", ".join(f"{event.name} (with a {event.needs[0]})" if event.needs else event.name for event in events)
+        yield f"| `{group}` | {source} | {names} |"
 
 
 def draw(message: Mapping[str, Any]) -> str:

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from chalicelib.destinations.http import encode_json
-from chalicelib.functions import WITH_EVENTS
-from sgwatch.stages import deployed_stage
+from chalicelib.functions import DELIVER, HANDLERS, RECONCILE, WITH_EVENTS
+from sgwatch.stages import StageError, deployed_stage
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "durable.yaml"
 # Chalice's names of the functions' resources in its SAM template.
@@ -97,26 +97,36 @@ def resources(place: Place) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def package_template(stage: str = "prod", handlers: Iterable[str] = WITH_EVENTS) -> bytes:
+def package_template(stage: str = "prod", handlers: Iterable[str] = HANDLERS) -> bytes:
     """What ``chalice package --merge-template`` is given: the same resources, and the functions' wiring to them.
 
-    ``handlers`` are those of the stage that EventBridge gives events: one that is not in the package has no place here.
+    ``handlers`` are those of the stage: one that is not in the package has no place here.
     """
     document = template()
     document["Parameters"]["Stage"]["Default"] = stage
-    on_failure = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
-    invoke = {"MaximumRetryAttempts": 2, "DestinationConfig": {"OnFailure": on_failure}}
     for handler in handlers:
-        document["Resources"][_resource_of(handler)] = {"Properties": {"EventInvokeConfig": invoke}}
-    document["Resources"][DELIVER_RESOURCE] = {
-        "Properties": {
-            "Events": {DELIVER_SOURCE: {"Properties": {"FunctionResponseTypes": ["ReportBatchItemFailures"]}}}
-        }
-    }
+        document["Resources"][_resource_of(handler)] = {"Properties": _wiring(stage, handler)}
     errors = document["Resources"]["DeliverErrorsAlarm"]["Properties"]
     # SAM names the functions of a package itself.
     errors["Dimensions"] = [{"Name": "FunctionName", "Value": {"Ref": DELIVER_RESOURCE}}]
     return encode_json(document)
+
+
+def _wiring(stage: str, handler: str) -> dict[str, Any]:
+    """What a function's properties have to say of the durable resources."""
+    place = Place(stage, "", "", "")
+    variables = {"DELIVERY_QUEUE": place.queue, "STATE_TABLE": place.table}
+    properties: dict[str, Any] = {"Environment": {"Variables": variables}}
+    if handler in WITH_EVENTS:
+        on_failure = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
+        properties["EventInvokeConfig"] = {
+            "MaximumRetryAttempts": 2,
+            "DestinationConfig": {"OnFailure": on_failure},
+        }
+    if handler == DELIVER:
+        source = {"Properties": {"FunctionResponseTypes": ["ReportBatchItemFailures"]}}
+        properties["Events"] = {DELIVER_SOURCE: source}
+    return properties
 
 
 def _resource_of(handler: str) -> str:
@@ -153,9 +163,12 @@ def _name_of(resource: Mapping[str, Any], place: Place) -> str:
 
 def main(stage: str, project: Path) -> None:
     """Write the package's template of the project's stage to stdout."""
-    functions = deployed_stage(stage, project).functions
-    handlers = [handler for handler in WITH_EVENTS if any(name.endswith(f"-{handler}") for name in functions)]
-    sys.stdout.buffer.write(package_template(stage, handlers))
+    try:
+        deployed = deployed_stage(stage, project)
+    except StageError as error:
+        sys.exit(f"sgwatch: {error}")
+    there = {DELIVER, RECONCILE} | {name.rpartition("-")[2] for name in deployed.functions}
+    sys.stdout.buffer.write(package_template(stage, [handler for handler in HANDLERS if handler in there]))
 
 
 if __name__ == "__main__":

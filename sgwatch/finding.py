@@ -14,6 +14,7 @@ from chalicelib.bootstrap import aws_client
 from chalicelib.delivery.kept import KeptAlerts
 from chalicelib.delivery.state import StateError, StateTable
 from chalicelib.enrichment.clients import Call, LookupFailed, Reader
+from sgwatch.aws_refusals import WAYS_OUT
 
 # Somebody is waiting: the table is tried again as often as ever, but not for as long.
 _LONGEST_WAIT_SECONDS = 0.2
@@ -63,7 +64,7 @@ class Finder:
         try:
             alerts = KeptAlerts(state, lambda: datetime.now(UTC)).of_event(event_id)
         except StateError as error:
-            return None, f"the state table did not tell: {error}"
+            return None, f"the state table did not tell: {WAYS_OUT.get(str(error).rpartition(': ')[2], error)}"
         if not alerts:
             return None, f"the state table {self.table} keeps no alert of it with something to undo"
         return alerts[0], ""

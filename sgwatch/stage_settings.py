@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+CONFIG = Path(".chalice", "config.json")
+
 
 class StageError(Exception):
     """The file or the stage is not there, or cannot be read; the text says which."""

@@ -66,8 +66,10 @@ def _region(path: Path) -> str | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StageError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise StageError(f"{path} cannot be read: run this where app.py is") from error
+    except ValueError as error:
+        raise StageError(f"{path} is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise StageError(f"{path} is not a JSON object")
     return document

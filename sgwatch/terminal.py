@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +27,25 @@ def refuse(*complaints: str) -> NoReturn:
     for complaint in complaints:
         note(f"sgwatch: {complaint}")
     raise typer.Exit(2)
+
+
+def write_what_can_be_written() -> None:
+    """Let no character that the terminal's encoding lacks end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def read_in_part() -> Iterator[None]:
+    """Whoever reads standard output may stop early (``sgwatch … | head``): the rest goes nowhere, and nothing fails."""
+    try:
+        yield
+        if sys.stdout is not None:  # as after ``>&-``
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes again on its way out and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console() -> Console:

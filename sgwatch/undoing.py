@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.alerts import Alert, AlertKind, Attachment
-from chalicelib.catalog import lookup
+from chalicelib.catalog import EventGroup, lookup
 from chalicelib.changes import Change, Changes, Outcome
 from chalicelib.enrichment.before import shows
 from chalicelib.enrichment.clients import Call, Reader
+from chalicelib.enrichment.history import find
 from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.snapshots import find
 from chalicelib.enrichment.wire import read_endpoint_groups, read_groups, read_interfaces, read_live_rules
 from chalicelib.rules import SecurityGroupRule
 from chalicelib.text import number_of
@@ -81,6 +81,8 @@ def check_unchanged(alert: Alert, read: Reader) -> None:
         _check_association(group_id, _associated_vpc(alert), event.name, ask)
     elif group_id is not None:
         _check_rules(Change(event, Outcome.SUCCEEDED, group_id, changes=alert.changes), ask)
+    elif event.group is not EventGroup.PREFIX_LISTS:  # of a list AWS itself compares the version
+        raise CannotUndo("the alert does not tell the group's id, so whether it changed again cannot be seen")
 
 
 Ask = Callable[[Call], Mapping[str, Any]]

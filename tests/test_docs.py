@@ -13,7 +13,7 @@ from typer import Typer
 from typer.models import OptionInfo
 
 from chalicelib.alerts import Severity
-from chalicelib.catalog import EventGroup
+from chalicelib.catalog import EVENTS, MENDING, EventGroup, WatchedEvent
 from chalicelib.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, world_controls
 from chalicelib.destinations.slack import payload
 from chalicelib.judgement import alert_of
@@ -21,7 +21,7 @@ from chalicelib.rules import ALL_PROTOCOLS
 from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS
 from sgwatch.__main__ import COMMANDS, Command
 from sgwatch.commands.explain import WHEN
-from sgwatch.docs import DOCS, PAGES, draw, with_commands
+from sgwatch.docs import DOCS, PAGES, draw, with_tables
 
 ROOT = DOCS.parent
 SETTINGS = [
@@ -32,9 +32,9 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_tables_of_commands_are_up_to_date(page: Path) -> None:
+def test_the_tables_are_up_to_date(page: Path) -> None:
     text = page.read_text()
-    assert with_commands(text) == text, "run `make docs`"
+    assert with_tables(text) == text, "run `make docs`"
 
 
 @pytest.mark.parametrize("command", [item for item in COMMANDS if item.exists], ids=lambda item: item.name)
@@ -67,6 +67,31 @@ def test_every_setting_is_in_the_page_of_settings(setting: str) -> None:
     assert f"| `{setting}` |" in (DOCS / "settings.md").read_text()
 
 
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+def test_every_event_is_in_the_page_of_settings_beside_its_group(event: WatchedEvent) -> None:
+    rows = [line for line in (DOCS / "settings.md").read_text().splitlines() if line.startswith(f"| `{event.group}` |")]
+    assert any(re.search(rf"\b{event.name}\b", row) and event.source in row for row in rows)
+
+
+@pytest.mark.parametrize("name", [name for names in MENDING.values() for name in names])
+def test_every_event_that_mends_is_in_the_page_of_the_alarm_path(name: str) -> None:
+    assert re.search(rf"\b{name}\b", (DOCS / "alarm-path.md").read_text())
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_every_permission_is_in_the_page_of_deploying(stage: str) -> None:
+    page = (DOCS / "deploy.md").read_text()
+    statements = json.loads((ROOT / ".chalice" / f"policy-{stage}.json").read_text())["Statement"]
+    for statement in statements:
+        told = f"`{statement['Sid']}`" in page or "AutoRepair" in statement["Sid"]
+        assert told or [action for action in statement["Action"] if action not in page] == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_the_readme_leads_to_every_page(page: Path) -> None:
+    assert f"](docs/{page.name})" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize("group", EventGroup)
 def test_every_group_of_events_is_told_where_one_chooses(group: EventGroup) -> None:
     assert f"`{group}`" in (DOCS / "cli.md").read_text()
@@ -94,9 +119,8 @@ def test_the_page_of_severities_lists_the_ports_and_the_controls() -> None:
         assert re.search(rf"^\|.*\b{re.escape(control)}\b.*\|.*\|$", page, re.MULTILINE), control
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/cli.md"])
-def test_every_link_into_the_repository_leads_somewhere(name: str) -> None:
-    page = ROOT / name
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.name)
+def test_every_link_into_the_repository_leads_somewhere(page: Path) -> None:
     targets = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link]
     assert [target for target in targets if not (page.parent / target).exists()] == []
 

@@ -18,6 +18,7 @@ from chalicelib.alarm_path.own_runs import CALL, judge_runs
 from chalicelib.alarm_path.policies import ServiceCall, allows
 from chalicelib.alarm_path.snapshot import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
+from chalicelib.functions import stage_of
 
 EVENTS_SERVICE = "events.amazonaws.com"
 Json = Mapping[str, Any]
@@ -146,9 +147,10 @@ def _function(arn: str, function: Json) -> Iterable[Finding]:
     if "EventInvokeConfig" in function:
         config = function["EventInvokeConfig"] or {}
         there = bool(((config.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination"))
-        words = "has" if there else "has no"
-        reason = f"Function {arn} {words} on-failure destination."
-        yield Finding("own-on-failure", status_of(there), arn, reason, None if there else "sgwatch setup")
+        reason = f"Function {arn} has {'an' if there else 'no'} on-failure destination."
+        stage = stage_of(arn.rpartition(":")[2])
+        fix = "sgwatch setup" + (f" --stage {stage.name}" if stage else "")
+        yield Finding("own-on-failure", status_of(there), arn, reason, None if there else fix)
 
 
 def _queue(queue: Json) -> Finding:

@@ -7,14 +7,14 @@ would have to touch it is refused with the steps for a human. Making the same li
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
 from chalicelib.alarm_path.arns import Arn, log_group_name, parse_arn
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Trail
+from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Subscription, Trail
 from chalicelib.alarm_path.snapshot_alarms import MetricAlarm
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for
 from chalicelib.alarm_path.topic_checks import publish_statement
@@ -231,6 +231,13 @@ def _alarm_step(name: str, topic_arn: str) -> Step:
     return Step("cloudwatch", "PutMetricAlarm", parameters, "Go to ALARM on one matching record within a minute.", undo)
 
 
+def _missing(there: Iterable[Subscription]) -> str:
+    asked = ", ".join(item.endpoint for item in there if item.arn == "PendingConfirmation" and item.endpoint)
+    if asked:
+        return f"Nobody is told before the subscription is confirmed: AWS sent a message with a link to {asked}."
+    return f"Nobody is subscribed to {TOPIC}: run sgwatch repair --apply --email ADDRESS (or --https URL)."
+
+
 def _subscribe_steps(
     snapshot: Snapshot, topic_arn: str, subscriber: Subscriber | None
 ) -> tuple[list[Step], tuple[str, ...]]:
@@ -239,8 +246,7 @@ def _subscribe_steps(
     there = (topic.subscriptions if topic else None) or ()
     confirmed = [item for item in there if item.arn.startswith("arn:")]
     if subscriber is None:
-        missing = f"Nobody is subscribed to {TOPIC}: run sgwatch repair --apply --email ADDRESS (or --https URL)."
-        return [], (() if confirmed else (missing,))
+        return [], (() if confirmed else (_missing(there),))
     wait = f"Confirm the subscription: AWS sends a message to {subscriber.endpoint} with a link to follow."
     mine = [item for item in there if (item.protocol, item.endpoint) == (subscriber.protocol, subscriber.endpoint)]
     if any(item in confirmed for item in mine):

@@ -46,4 +46,9 @@ def _named(event_name: str, parameters: Mapping[str, Any]) -> set[str]:
         value = parameters.get(key)
         values = value if isinstance(value, list) else [value]
         found |= {part_name(item) for item in values if isinstance(item, str) and item}
+    # Confirming by the link in a mail leaves no record, so a subscription may be younger than the last audit; its ARN
+    # names the topic too. https://docs.aws.amazon.com/sns/latest/dg/logging-using-cloudtrail.html
+    subscription = parameters.get("subscriptionArn")
+    if isinstance(subscription, str) and ":" in subscription:
+        found.add(part_name(subscription.rpartition(":")[0]))
     return found

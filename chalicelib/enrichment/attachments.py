@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.changes import Attachment, Change
+from chalicelib.enrichment.known import World
+from chalicelib.enrichment.questions import removed_from_endpoint
+from chalicelib.records import CloudTrailRecord
+
 _ENTRIES_KEPT = 50
 
 
@@ -38,3 +43,42 @@ class AttachmentLog:
         # The sort is stable: of two events in one second the one that came later stands later.
         entries = sorted((*self.entries, (event_id, at, groups)), key=lambda entry: entry[1])
         return replace(self, entries=tuple(entries[-_ENTRIES_KEPT:]))
+
+
+def resource_of(attachment: Attachment, looked_up: World) -> str | None:
+    """Under which id the groups are remembered; None where that is not known.
+
+    An instance's groups are those of its one interface, and either call may change them.
+    """
+    if attachment.resource_type != "instance":
+        return attachment.resource_id
+    found = looked_up.interfaces or ()
+    return found[0].id if len(found) == 1 else None
+
+
+def of_endpoint(
+    record: CloudTrailRecord, change: Change, world: World, before: tuple[str, ...] | None
+) -> tuple[Change, tuple[str, ...] | None]:
+    """ModifyVpcEndpoint with all groups, which its record does not list: those now, and those with it undone."""
+    attachment, now = change.attachment, world.endpoint_groups
+    if attachment is None or change.event.name != "ModifyVpcEndpoint" or now is None:
+        return change, before
+    added, removed = attachment.groups_after, removed_from_endpoint(record)
+    if not set(added) <= set(now) or set(removed) & set(now):
+        return change, None
+    changed = replace(change, attachment=replace(attachment, groups_after=now))
+    return changed, (*(item for item in now if item not in added), *removed)
+
+
+def with_groups_before(change: Change, before: tuple[str, ...] | None) -> Change:
+    """The change of an attachment with the groups before it, where they are known."""
+    attachment = change.attachment
+    if attachment is None or before is None:
+        return change
+    beginnings = (f"the groups of {attachment.resource_id} before", f"all groups of {attachment.resource_id}")
+    return replace(
+        change,
+        attachment=replace(attachment, groups_before=before),
+        changes=replace(change.changes, before_known=True),
+        unknowns=tuple(item for item in change.unknowns if not item.startswith(beginnings)),
+    )

@@ -6,12 +6,13 @@ The live rules count only where they show the change; where they contradict it t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.changes import Change, Changes
+from chalicelib.enrichment.history import find, same_rule, same_rules
 from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.snapshots import find, same_rule, same_rules
+from chalicelib.enrichment.snapshots import is_default
 from chalicelib.rules import ModifiedRule, SecurityGroupRule
 
 
@@ -33,14 +34,15 @@ class Evidence:
 class Known:
     """The change with what was found, and the group's rules before it.
 
-    ``before`` holds rules that certainly were there; all of them only where ``is_whole``.
-    ``after`` are all rules after it, None where not known.
+    ``before`` holds rules that were there; all of them only where ``is_whole``. ``is_guessed`` where only
+    the live rules tell them, which may hold a later change. ``after`` are all rules after it, None where not known.
     """
 
     change: Change
     before: Rules | None = None
     is_whole: bool = False
     after: Rules | None = None
+    is_guessed: bool = False
 
 
 def work_out(change: Change, evidence: Evidence) -> Known:
@@ -56,18 +58,19 @@ def work_out(change: Change, evidence: Evidence) -> Known:
     unknowns = _still_unknown(filled, evidence)
     if evidence.live is not None and live is None:
         unknowns += ("the rules right after the change: the live rules show a later state",)
-    after = live if live is not None else known.after
     changes = replace(
         filled.changes,
         before_known=not _has_gaps(filled),
-        rules_after=None if after is None else len(after),
+        rules_after=None if known.after is None else len(known.after),
     )
-    return replace(known, after=after, change=replace(filled, changes=changes, unknowns=unknowns))
+    return replace(known, change=replace(filled, changes=changes, unknowns=unknowns))
 
 
 def shows(change: Change, live: Rules) -> bool:
     """Whether the live rules can be those right after the change."""
     changes = change.changes
+    if change.event.name == "CreateSecurityGroup":
+        return bool(live) and all(map(is_default, live))
     there = (*changes.added, *(item.after for item in changes.modified))
     if change.event.name.startswith("Revoke") and any(rule.id in change.rule_ids for rule in live):
         return False
@@ -107,15 +110,12 @@ def _with_described(change: Change, evidence: Evidence) -> Change:
     """Rules that were described by id, added to the modified ones where some source knows them."""
     modified = list(change.changes.modified)
     for rule_id, description in (evidence.described or {}).items():
-        rule = next((rule for rule in _every(evidence) if rule.id == rule_id), None)
+        # Of a rule that was described again since, the live one shows a later self.
+        live = (rule for rule in evidence.live or () if rule.description == description)
+        rule = next((rule for rule in (*(evidence.snapshot or ()), *live) if rule.id == rule_id), None)
         if rule is not None:
             modified.append(ModifiedRule(None, replace(rule, description=description)))
     return replace(change, changes=replace(change.changes, modified=tuple(modified)))
-
-
-def _every(evidence: Evidence) -> Iterable[SecurityGroupRule]:
-    # The snapshot first: of a rule that was changed again since, the live one shows too much.
-    return (*(evidence.snapshot or ()), *(evidence.live or ()))
 
 
 def _with_former(change: Change, evidence: Evidence) -> Change:
@@ -144,6 +144,12 @@ def _told_fully(rule: SecurityGroupRule, evidence: Evidence) -> SecurityGroupRul
             described = rule.description or same.description
             return replace(rule, id=rule.id or same.id, description=described, tags=rule.tags or same.tags)
     return rule
+
+
+def _is_told(rule: SecurityGroupRule, evidence: Evidence) -> bool:
+    return any(
+        rules is not None and find(rules, rule, None) is not None for rules in (evidence.snapshot, evidence.config)
+    )
 
 
 def _former(after: SecurityGroupRule, change: Change, evidence: Evidence) -> SecurityGroupRule | None:
@@ -200,7 +206,7 @@ def _before(change: Change, live: Rules | None, snapshot: Rules | None) -> Known
         return Known(change, snapshot, is_whole=snapshot is not None, after=after)
     undone, is_whole = _undone(change, live)
     if snapshot is None:
-        return Known(change, undone, is_whole=is_whole)
+        return Known(change, undone, is_whole=is_whole, after=live, is_guessed=True)
     if is_whole and same_rules(undone, snapshot):
         return Known(change, snapshot, is_whole=True, after=live)
     # Something else changed at about the same time: only what both know was certainly there.
@@ -221,6 +227,12 @@ def _undone(change: Change, live: Rules) -> tuple[Rules, bool]:
         if place is not None:
             rules[place : place + 1] = [item.before] if item.before is not None else []
     return (*rules, *changes.removed), is_whole
+
+
+def taken_back(change: Change, live: Rules) -> Rules:
+    """The live rules with the change undone; modified rules of unknown former selves stay as they are."""
+    formless = (item.after for item in change.changes.modified if item.before is None)
+    return (*_undone(change, live)[0], *formless)
 
 
 def _applied(change: Change, before: Rules) -> Rules:
@@ -256,7 +268,7 @@ def _deleted(change: Change, evidence: Evidence) -> Known:
 # How the readers of records begin the sentences about what only look-ups can tell.
 _FORMER = (
     "the former values of",
-    "the former descriptions",
+    "the former descriptions:",
     "the removed rules",
     "the rule sgr-",
 )
@@ -269,7 +281,7 @@ def _still_unknown(change: Change, evidence: Evidence) -> tuple[str, ...]:
         unknowns = _without(unknowns, ("the direction of",))
     if not _has_gaps(change):
         unknowns = _without(unknowns, _FORMER)
-    if change.changes.removed and (evidence.snapshot is not None or evidence.config is not None):
+    if change.changes.removed and all(_is_told(rule, evidence) for rule in change.changes.removed):
         unknowns = _without(unknowns, ("the former descriptions of the removed rules",))
     return unknowns
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from chalicelib.enrichment.snapshots import PastChange
+from chalicelib.enrichment.history import DRIFT, PastChange
 from chalicelib.rules import RuleIdentity, SecurityGroupRule
 from chalicelib.text import number_of
 from chalicelib.wording import printable
@@ -16,7 +16,7 @@ Contents = frozenset[tuple[RuleIdentity, str | None]]
 
 def remarks(change: PastChange, earlier: Iterable[PastChange]) -> tuple[str, ...]:
     """Sentences on the changes of the same group before this one, oldest first in ``earlier``."""
-    past = [item for item in earlier if item.event_id != change.event_id and item.event_name != "drift"]
+    past = [item for item in earlier if item.event_id != change.event_id and item.event_name != DRIFT]
     undone = next((item for item in reversed(past) if undoes(change, item)), None)
     if undone is not None:
         return (f"This undoes {_whose(undone, change)} change of {_at(undone, change)}.",)
@@ -33,13 +33,19 @@ def remarks(change: PastChange, earlier: Iterable[PastChange]) -> tuple[str, ...
 def undoes(change: PastChange, past: PastChange) -> bool:
     """Whether the change is exactly the opposite of an earlier one."""
     told = (*change.added, *change.removed, *change.modified)
-    if not told or change.gone or past.gone:
+    if not told or not (_is_whole(change) and _is_whole(past)):
         return False
     return _effect(change) == tuple(reversed(_effect(past)))
 
 
+def _is_whole(change: PastChange) -> bool:
+    """Whether all that it did is known, the former selves of modified rules included."""
+    formless = any(item.before is None for item in change.modified)
+    return not (change.gone or change.described or change.is_partial or formless)
+
+
 def _effect(change: PastChange) -> tuple[Contents, Contents]:
-    """What stands less and what stands more after it; a modified rule of unknown former self never compares."""
+    """What stands less and what stands more after it."""
     former = [item.before for item in change.modified if item.before is not None]
     less = (*change.removed, *former)
     more = (*change.added, *(item.after for item in change.modified))

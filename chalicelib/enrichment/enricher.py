@@ -6,32 +6,33 @@ Whatever goes wrong with a look-up or the state table is a sentence in the alert
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib import judgement
 from chalicelib.alerts import Account, Alert, AlertKind, Attached, SecurityGroup
 from chalicelib.catalog import EventGroup
 from chalicelib.changes import Change
-from chalicelib.enrichment.attachments import AttachmentKey
+from chalicelib.enrichment.attachments import AttachmentKey, of_endpoint, resource_of, with_groups_before
 from chalicelib.enrichment.before import Evidence, Known, work_out
 from chalicelib.enrichment.clients import LookupFailed
 from chalicelib.enrichment.correlation import remarks
+from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.known import GroupInfo, Interface, Rules, World
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.memory import Memory, described_by_id, group_of, key_of, past_of, remembered
-from chalicelib.enrichment.questions import LABELS, list_versions, removed_from_endpoint
+from chalicelib.enrichment.questions import INTERFACES_OF, LABELS, list_versions
 from chalicelib.enrichment.reach import sharpen
 from chalicelib.enrichment.restore import restore
 from chalicelib.enrichment.snapshot_store import Outrun, Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, fold
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, fold
 from chalicelib.facts import Facts
 from chalicelib.headline import summary, title
 from chalicelib.principals import read_principal
-from chalicelib.reading import read_change
+from chalicelib.reading import LIST_USERS, read_change
 from chalicelib.records import CloudTrailRecord, read_record
 from chalicelib.severity import severity_of
 
@@ -87,9 +88,16 @@ class Enricher:
         key = key_of(record, change.group_id) if change.succeeded and self.snapshots is not None else None
         world, snapshot, unknowns = self._look(record, change, key)
         live, doubts = _live(change, world)
+        if doubts:
+            # Where the group is not, no interface of it is seen either, and that tells nothing.
+            world = replace(world, interfaces=None)
         principal = read_principal(record).name
         before = _snapshot_before(snapshot, record, change, principal, live)
-        known = work_out(change, Evidence(live, before, world.config_rules, described_by_id(record)))
+        known = work_out(
+            _with_users(change, world), Evidence(live, before, world.config_rules, described_by_id(record))
+        )
+        if before is None and world.config_rules is not None and known.change.changes.before_known:
+            unknowns += (_since_config(world),)
         group = _group(known.change, world, snapshot)
         if any(rule.tags is None for rule in known.change.changes.removed):
             unknowns += (TAGS_NOT_SEEN,)
@@ -109,24 +117,27 @@ class Enricher:
         self, record: CloudTrailRecord, change: Change, key: GroupKey | None
     ) -> tuple[World, Snapshot | None, tuple[str, ...]]:
         """The world and the snapshot, asked for at the same time."""
-        if key is None or self.snapshots is None:
+        snapshots = self.snapshots
+        if key is None or snapshots is None:
             return self.lookups.look(record, change), None, ()
-        pool = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
-        reading = pool.submit(self.snapshots.get, key)
-        pool.shutdown(wait=False)
+        started = self.lookups.now()
+        reading = _in_background(lambda: snapshots.get(key))
         world = self.lookups.look(record, change)
+        left = self.lookups.timeout - (self.lookups.now() - started)
         try:
-            return world, reading.result(timeout=self.lookups.timeout), ()
+            return world, _in_time(reading, max(left, 0.0), "dynamodb:GetItem"), ()
         except LookupFailed as error:
             return world, None, (f"what was known of the group before: {error}",)
-        except TooLate:
-            return world, None, ("what was known of the group before: timed out on dynamodb:GetItem",)
 
     def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[str, ...]:
-        if self.snapshots is None:
+        snapshots = self.snapshots
+        if snapshots is None:
             return ()
+        writing = _in_background(
+            lambda: snapshots.update(key, lambda current: remembered(current, memory, key), snapshot)
+        )
         try:
-            self.snapshots.update(key, lambda current: remembered(current, memory, key), snapshot)
+            _in_time(writing, self.lookups.timeout, "dynamodb:PutItem")
         except (LookupFailed, Outrun) as error:
             return (f"whether the next alert will know this change: {error}",)
         return ()
@@ -137,27 +148,35 @@ class Enricher:
         attachment = change.attachment
         before: tuple[str, ...] | None = world.config_group_ids
         if attachment is not None and change.succeeded and not change.changes.before_known:
-            change, before = _endpoint(record, change, world, before)
+            change, before = of_endpoint(record, change, world, before)
             attachment = change.attachment or attachment
-            key = AttachmentKey(record.account_id or "", record.region or "", attachment.resource_id)
-            remembered_groups, unknowns = self._attached_before(key, record, attachment.groups_after)
-            change = _with_groups_before(change, remembered_groups if remembered_groups is not None else before)
+            remembered_groups, unknowns = self._attached_before(
+                resource_of(attachment, world), record, attachment.groups_after
+            )
+            if remembered_groups is None and before is not None and before is world.config_group_ids:
+                unknowns += (_since_config(world),)
+            change = with_groups_before(change, remembered_groups if remembered_groups is not None else before)
+            if world.interfaces == ():
+                if attachment.resource_type in INTERFACES_OF:
+                    unknowns += (f"attached interfaces: none of {attachment.resource_id} is to be seen",)
+                world = replace(world, interfaces=None)
         group = (world.groups or {}).get(change.group_id or "")
         world = replace(world, unknowns=(*world.unknowns, *unknowns))
         return self._alert(record, Known(change), world, group, ())
 
     def _attached_before(
-        self, key: AttachmentKey, record: CloudTrailRecord, after: tuple[str, ...]
+        self, resource_id: str | None, record: CloudTrailRecord, after: tuple[str, ...]
     ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-        if self.snapshots is None or record.event_time is None:
+        snapshots, at = self.snapshots, record.event_time
+        if snapshots is None or at is None or resource_id is None:
             return None, ()
+        key = AttachmentKey(record.account_id or "", record.region or "", resource_id)
+        noting = _in_background(lambda: snapshots.note_attachment(key, record.event_id, at, after))
         try:
-            log = self.snapshots.attachment(key)
-            before = log.before(record.event_id, record.event_time) if log else None
-            self.snapshots.note_attachment(key, record.event_id, record.event_time, after)
+            log = _in_time(noting, self.lookups.timeout, "dynamodb:GetItem or dynamodb:PutItem")
         except (LookupFailed, Outrun) as error:
-            return None, (f"what was known of {key.resource_id} before: {error}",)
-        return before, ()
+            return None, (f"what was known of {resource_id} before: {error}",)
+        return log.before(record.event_id, at), ()
 
     def _alert(
         self, record: CloudTrailRecord, known: Known, world: World, group: GroupInfo | None, said: tuple[str, ...]
@@ -214,6 +233,23 @@ def attached_of(interfaces: tuple[Interface, ...]) -> Attached:
     )
 
 
+_Result = TypeVar("_Result")
+
+
+def _in_background(call: Callable[[], _Result]) -> Future[_Result]:
+    pool = ThreadPoolExecutor(1, thread_name_prefix="state")
+    future = pool.submit(call)
+    pool.shutdown(wait=False)
+    return future
+
+
+def _in_time(future: Future[_Result], seconds: float, action: str) -> _Result:
+    try:
+        return future.result(timeout=seconds)
+    except TooLate as error:
+        raise LookupFailed(action, "timed out") from error
+
+
 def _live(change: Change, world: World) -> tuple[Rules | None, tuple[str, ...]]:
     """The live rules, where it is certain that they are this group's."""
     if world.groups is not None and change.group_id is not None and change.group_id not in world.groups:
@@ -221,7 +257,11 @@ def _live(change: Change, world: World) -> tuple[Rules | None, tuple[str, ...]]:
             return None, ()
         return None, ("the live group: it is not in this account and region, perhaps deleted since",)
     if not world.rules and world.groups is None:
-        return None, ()  # no rule at all, or no group at all
+        nothing_seen = world.rules == () and world.interfaces == ()
+        unseen = (
+            "the live group: neither rules nor interfaces were shown, so perhaps it is not in this account and region"
+        )
+        return None, (unseen,) if nothing_seen else ()
     return world.rules, ()
 
 
@@ -234,6 +274,19 @@ def _snapshot_before(
     return fold(snapshot, past, live).rules_before(past.event_id, past.event_time)
 
 
+def _since_config(world: World) -> str:
+    # It looks some minutes after a change.
+    when = f", at {world.config_seen_at}" if world.config_seen_at else ""
+    return f"what changed between the call and AWS Config's look before it{when}: what was before is told as of then"
+
+
+def _with_users(change: Change, world: World) -> Change:
+    """A change of a prefix list without the doubt who uses it, where that was looked up."""
+    if change.prefix_list is None or world.groups is None:
+        return change
+    return replace(change, unknowns=tuple(item for item in change.unknowns if not item.startswith(LIST_USERS)))
+
+
 def _group(change: Change, world: World, snapshot: Snapshot | None) -> GroupInfo | None:
     """The group, from what was looked up, else as it was last seen."""
     if change.prefix_list is not None:
@@ -243,30 +296,3 @@ def _group(change: Change, world: World, snapshot: Snapshot | None) -> GroupInfo
         return groups.get(change.group_id) or world.config_group or group_of(snapshot)
     # By name alone: the name is unique in a VPC only.
     return next(iter(groups.values())) if len(groups) == 1 else None
-
-
-def _endpoint(
-    record: CloudTrailRecord, change: Change, world: World, before: tuple[str, ...] | None
-) -> tuple[Change, tuple[str, ...] | None]:
-    """ModifyVpcEndpoint with all groups, which its record does not list: those now, and those with it undone."""
-    attachment, now = change.attachment, world.endpoint_groups
-    if attachment is None or change.event.name != "ModifyVpcEndpoint" or now is None:
-        return change, before
-    added, removed = attachment.groups_after, removed_from_endpoint(record)
-    if not set(added) <= set(now) or set(removed) & set(now):
-        return change, None
-    changed = replace(change, attachment=replace(attachment, groups_after=now))
-    return changed, (*(item for item in now if item not in added), *removed)
-
-
-def _with_groups_before(change: Change, before: tuple[str, ...] | None) -> Change:
-    attachment = change.attachment
-    if attachment is None or before is None:
-        return change
-    beginnings = (f"the groups of {attachment.resource_id} before", f"all groups of {attachment.resource_id}")
-    return replace(
-        change,
-        attachment=replace(attachment, groups_before=before),
-        changes=replace(change.changes, before_known=True),
-        unknowns=tuple(item for item in change.unknowns if not item.startswith(beginnings)),
-    )

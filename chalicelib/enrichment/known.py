@@ -39,7 +39,8 @@ class World:
     """What the look-ups of one alert brought; ``unknowns`` says of each that failed what is missing and why.
 
     ``rules`` are the live rules of the group, ``config_rules`` those that AWS Config recorded last
-    before the change, ``entries_before`` and ``entries_after`` the CIDRs of a prefix list around it.
+    before the change, at ``config_seen_at``. ``entries_before`` and ``entries_after`` are the CIDRs of a prefix
+    list around it.
     """
 
     groups: Mapping[str, GroupInfo] | None = None
@@ -49,6 +50,7 @@ class World:
     config_rules: Rules | None = None
     config_group: GroupInfo | None = None
     config_group_ids: tuple[str, ...] | None = None
+    config_seen_at: str | None = None
     entries_before: tuple[str, ...] | None = None
     entries_after: tuple[str, ...] | None = None
     endpoint_groups: tuple[str, ...] | None = None

@@ -6,16 +6,17 @@ A look-up that fails or is late is a sentence in ``World.unknowns``; nothing her
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.changes import Change
 from chalicelib.enrichment import wire
 from chalicelib.enrichment.clients import LookupFailed, Reader
 from chalicelib.enrichment.known import World
-from chalicelib.enrichment.questions import MAX_CALLS, Plan, Question, alias, plan
+from chalicelib.enrichment.questions import ENTRIES, MAX_CALLS, Plan, Question, alias, plan
 from chalicelib.facts import PrefixList
 from chalicelib.records import CloudTrailRecord
 
@@ -25,6 +26,23 @@ ALIAS_SECONDS = 3600.0
 
 Answers = dict[str, Mapping[str, Any]]
 Place = tuple[str | None, str | None]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptList:
+    """A prefix list as it was at a moment; it says nothing of a change that came later."""
+
+    found: PrefixList
+    seen_at: datetime
+    until: float
+
+    def tells_of(self, event_time: datetime | None, now: float) -> bool:
+        # CloudTrail's times are whole seconds.
+        return event_time is not None and event_time + timedelta(seconds=1) <= self.seen_at and now < self.until
 
 
 @dataclass(slots=True)
@@ -40,16 +58,20 @@ class Lookups:
     timeout: float = 3.0
     with_config: bool = False
     now: Callable[[], float] = time.monotonic
-    _lists: dict[tuple[Place, str], tuple[PrefixList, float]] = field(default_factory=dict)
+    clock: Callable[[], datetime] = _utc_now
+    _lists: dict[tuple[Place, str], _KeptList] = field(default_factory=dict)
     _aliases: dict[str | None, tuple[str | None, float]] = field(default_factory=dict)
 
     def look(self, record: CloudTrailRecord, change: Change) -> World:
         """What AWS says about the change's surroundings."""
-        place = (record.account_id, record.region)
-        asked = plan(record, change, with_config=self.with_config, is_cached=lambda item: self._cached(place, item))
+        place, started_at = (record.account_id, record.region), self.clock()
+        kept = self._kept(place, record.event_time)
+        asked = plan(record, change, with_config=self.with_config, is_cached=kept.__contains__)
         asked = self._with_alias(asked, record.account_id)
         answers, unknowns = self._ask(asked, place)
-        world = replace(self._world(answers, place, unknowns), account_name=self._name(record.account_id, answers))
+        lists = {**kept, **self._prefix_lists(answers, place, started_at)}
+        world = replace(self._world(answers, unknowns), prefix_lists=lists)
+        world = replace(world, account_name=self._name(record.account_id, answers))
         return replace(world, unknowns=(*asked.given_up, *unknowns))
 
     def name_of(self, account_id: str | None) -> str | None:
@@ -57,9 +79,14 @@ class Lookups:
         known = self._aliases.get(account_id)
         return self.account_names.get(account_id or "") or (known[0] if known else None)
 
-    def _cached(self, place: Place, prefix_list_id: str) -> bool:
-        known = self._lists.get((place, prefix_list_id))
-        return known is not None and self.now() < known[1]
+    def _kept(self, place: Place, event_time: datetime | None) -> dict[str, PrefixList]:
+        """The prefix lists that are remembered well enough to tell of an event."""
+        now = self.now()
+        return {
+            prefix_list_id: kept.found
+            for (where, prefix_list_id), kept in self._lists.items()
+            if where == place and kept.tells_of(event_time, now)
+        }
 
     def _with_alias(self, asked: Plan, account_id: str | None) -> Plan:
         known = self._aliases.get(account_id)
@@ -84,46 +111,42 @@ class Lookups:
                 unknowns.append(f"{question.lacks}: {error}")
         return answers, unknowns
 
-    def _world(self, answers: Answers, place: Place, unknowns: list[str]) -> World:
+    def _world(self, answers: Answers, unknowns: list[str]) -> World:
         def read(key: str, reader: Callable[[Mapping[str, Any]], Any]) -> Any:
             try:
                 return reader(answers[key]) if key in answers else None
             except wire.CutShort as error:
-                unknowns.append(f"{_CUT.get(key, key)}: {error}")
+                unknowns.append(f"live rules: {error}")
                 return None
 
-        interfaces = read("interfaces", wire.read_interfaces)
-        if answers.get("interfaces", {}).get("NextToken"):
-            unknowns.append(f"attached interfaces: more than the {len(interfaces):,} that are listed")
+        unknowns += _cut_short(answers)
         config = read("config", wire.read_config_group)
         return World(
             groups=read("groups", wire.read_groups),
             rules=read("rules", wire.read_live_rules),
-            interfaces=interfaces,
-            prefix_lists=self._prefix_lists(answers, place, read),
+            interfaces=read("interfaces", wire.read_interfaces),
             config_rules=config.rules if config else None,
             config_group=config,
             config_group_ids=read("config", wire.read_config_group_ids),
+            config_seen_at=read("config", wire.read_config_time),
             entries_before=read("entries_before", wire.read_entries),
             entries_after=read("entries_after", wire.read_entries),
             endpoint_groups=read("endpoint", wire.read_endpoint_groups),
         )
 
-    def _prefix_lists(self, answers: Answers, place: Place, read: Callable[..., Any]) -> dict[str, PrefixList]:
-        named = read("lists", wire.read_prefix_lists) or {}
-        for key in answers:
-            prefix_list_id = key.removeprefix("entries:")
-            if prefix_list_id == key:
-                continue
-            cidrs = read(key, wire.read_entries)
-            if cidrs is not None:
+    def _prefix_lists(self, answers: Answers, place: Place, seen_at: datetime) -> dict[str, PrefixList]:
+        """The prefix lists that were looked into; of the others the name, where AWS manages them."""
+        named = wire.read_prefix_lists(answers["lists"]) if "lists" in answers else {}
+        found = {key: PrefixList(name, True, ()) for key, (name, by_aws) in named.items() if by_aws}
+        for key, answer in answers.items():
+            prefix_list_id = key.removeprefix(ENTRIES)
+            if prefix_list_id != key:
                 name, aws_managed = named.get(prefix_list_id, (None, False))
-                found = PrefixList(name, aws_managed, cidrs)
-                self._lists[place, prefix_list_id] = (found, self.now() + PREFIX_LIST_SECONDS)
-        fresh = {key[1]: known for key, (known, until) in self._lists.items() if key[0] == place and self.now() < until}
-        # Of the others the name alone is known: one that AWS manages needs no look into it.
-        managed = {key: PrefixList(name, True, ()) for key, (name, by_aws) in named.items() if by_aws}
-        return {**managed, **fresh}
+                is_whole = not answer.get("NextToken")
+                found[prefix_list_id] = PrefixList(name, aws_managed, wire.read_entries(answer), is_whole)
+                until = self.now() + PREFIX_LIST_SECONDS
+                self._lists[place, prefix_list_id] = _KeptList(found[prefix_list_id], seen_at, until)
+        return found
 
     def _name(self, account_id: str | None, answers: Answers) -> str | None:
         if "alias" in answers:
@@ -133,7 +156,20 @@ class Lookups:
         return self.name_of(account_id)
 
 
-_CUT = {"rules": "live rules", "entries_before": "the former entries", "entries_after": "the restored entries"}
+_PAGED = {
+    "groups": ("SecurityGroups", "the security groups"),
+    "interfaces": ("NetworkInterfaces", "attached interfaces"),
+    "entries_before": ("Entries", "the former entries"),
+    "entries_after": ("Entries", "the restored entries"),
+}
+
+
+def _cut_short(answers: Answers) -> Iterator[str]:
+    """A sentence for each answer that is one page of several."""
+    for key, answer in answers.items():
+        listed, what = _PAGED.get(key, ("Entries", f"what is in prefix list {key.removeprefix(ENTRIES)}"))
+        if answer.get("NextToken") and key != "rules":
+            yield f"{what}: more than the {len(answer.get(listed, ())):,} that are listed"
 
 
 def _result(question: Question, future: Future[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.changes import Change
-from chalicelib.enrichment.before import Known, shows
+from chalicelib.enrichment.before import Known, shows, taken_back
+from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.known import GroupInfo, Rules
 from chalicelib.enrichment.snapshots import (
     GroupKey,
-    PastChange,
     Snapshot,
     created,
     first_seen,
     fold,
+    rebased,
     resolved,
     trimmed,
     with_rule_tags,
@@ -46,6 +47,7 @@ def key_of(record: CloudTrailRecord, group_id: str | None) -> GroupKey | None:
 def past_of(record: CloudTrailRecord, change: Change, principal: str, event_time: datetime) -> PastChange:
     """The change as history keeps it."""
     changes = change.changes
+    told = {item.after.id for item in changes.modified}
     return PastChange(
         event_id=record.event_id,
         event_time=event_time,
@@ -53,9 +55,10 @@ def past_of(record: CloudTrailRecord, change: Change, principal: str, event_time
         principal=principal,
         added=changes.added,
         removed=changes.removed,
-        # Without a direction it could be any rule: what it is cannot be played.
-        modified=tuple(item for item in changes.modified if item.after.direction is not None),
+        modified=changes.modified,
         gone=change.rule_ids if change.event.name.startswith("Revoke") else (),
+        described=tuple(item for item in described_by_id(record).items() if item[0] not in told),
+        is_partial=bool(change.unread),
     )
 
 
@@ -76,10 +79,18 @@ def remembered(current: Snapshot | None, memory: Memory, key: GroupKey) -> Snaps
     if current is None:
         begun = _begun(memory, key)
         return None if begun is None else _labelled(_with_tags_seen(begun, memory), memory)
-    updated = _with_tags_seen(resolved(fold(current, past, memory.live), past), memory)
+    updated = _on_track(resolved(fold(current, past, memory.live), past), memory)
+    updated = _with_tags_seen(updated, memory)
     if past.event_name == "DeleteSecurityGroup":
         return replace(updated, deleted_at=past.event_time)
     return trimmed(_labelled(updated, memory), memory.now)
+
+
+def _on_track(snapshot: Snapshot, memory: Memory) -> Snapshot:
+    """The snapshot, begun anew where it had lost track of the rules and the live ones show this change."""
+    if snapshot.is_certain or memory.live is None or not shows(memory.known.change, memory.live):
+        return snapshot
+    return rebased(snapshot, memory.past, taken_back(memory.known.change, memory.live), memory.now)
 
 
 def _with_tags_seen(snapshot: Snapshot, memory: Memory) -> Snapshot:
@@ -95,7 +106,7 @@ def _begun(memory: Memory, key: GroupKey) -> Snapshot | None:
     if live is None:
         return None
     if shows(memory.known.change, live):
-        return first_seen(key, past, memory.known.before or (), memory.now)
+        return first_seen(key, past, taken_back(memory.known.change, live), memory.now)
     # The live rules are of a later moment: they are the beginning, and this change is only remembered.
     at = memory.now
     return Snapshot(key, base=live, base_time=at.replace(microsecond=0), known_since=at, history=(past,))

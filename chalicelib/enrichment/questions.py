@@ -26,6 +26,9 @@ _PAGE = 1000
 # What the alert lacks where nobody describes the group.
 LABELS = "the group's name, description and tags"
 
+# How the key of a question for a prefix list's present entries begins.
+ENTRIES = "entries:"
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -105,7 +108,7 @@ def _for_group(record: CloudTrailRecord, change: Change, *, with_config: bool) -
 
 
 # How DescribeNetworkInterfaces finds the interfaces of a resource, and what AWS Config calls its kind.
-_INTERFACES_OF = {
+INTERFACES_OF = {
     "network interface": ("network-interface-id", "AWS::EC2::NetworkInterface"),
     "instance": ("attachment.instance-id", "AWS::EC2::Instance"),
 }
@@ -118,8 +121,8 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
         return Plan()
     named = (*attachment.groups_after, *removed_from_endpoint(record))
     questions = [_groups_by_id(named, "what the groups are")] if named else []
-    if attachment.resource_type in _INTERFACES_OF:
-        by, kind = _INTERFACES_OF[attachment.resource_type]
+    if attachment.resource_type in INTERFACES_OF:
+        by, kind = INTERFACES_OF[attachment.resource_type]
         questions.append(_interfaces(by, attachment.resource_id))
         if with_config:
             questions.append(_config(attachment.resource_id, kind, record))
@@ -227,7 +230,7 @@ def _entries(prefix_list_id: str, version: int | None = None, key: str | None = 
         parameters["TargetVersion"] = version
         lacks = f"what was in version {version} of prefix list {prefix_list_id}"
     call = Call("ec2:GetManagedPrefixListEntries", "get_managed_prefix_list_entries", parameters)
-    return Question(key or f"entries:{prefix_list_id}", lacks, call)
+    return Question(key or f"{ENTRIES}{prefix_list_id}", lacks, call)
 
 
 def _config(resource_id: str, kind: str, record: CloudTrailRecord) -> Question:

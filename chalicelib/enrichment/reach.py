@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.catalog import EventGroup
-from chalicelib.changes import Change
+from chalicelib.changes import Change, PrefixListChange
 from chalicelib.enrichment.before import Known
 from chalicelib.enrichment.known import GroupInfo, Interface, World
 from chalicelib.facts import Facts, PrefixList
-from chalicelib.networks import is_public, parse_range
+from chalicelib.networks import is_public, parse_range, union_covers
+from chalicelib.networks import world as everywhere
 from chalicelib.opened import judge_opening
 from chalicelib.openings import address_range, is_ingress, opening
 from chalicelib.rules import ALL_PROTOCOLS, WITH_PORTS, PeerType, SecurityGroupRule
@@ -49,10 +50,21 @@ def _sharpened(exposure: Exposure, known: Known, world: World) -> Exposure:
         return exposure
     exposure = _named(exposure, rule, world.groups or {})
     if known.before is not None and known.is_whole:
-        if exposure.opens in (Opens.WORLD, Opens.SOME) and opening(rule, known.before) is None:
+        if exposure.opens in (Opens.WORLD, Opens.SOME) and _opens_nothing(rule, known.before, known):
             return _nothing_new(exposure, rule)
-        exposure = _with_former(exposure, rule, known.before) if is_ingress(rule) else exposure
+        exposure = _with_former(exposure, rule, known) if is_ingress(rule) else exposure
     return _with_public_addresses(exposure, rule, world.interfaces or ())
+
+
+def _opens_nothing(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule], known: Known) -> bool:
+    """Whether what the rule allows was allowed before.
+
+    Live rules may be newer than the change. Of new rules that allow the same between them each would then be
+    taken for the former of the others, and none be told in full; so there one rule has to allow more by itself.
+    """
+    if not known.is_guessed:
+        return opening(rule, before) is None
+    return any(opening(rule, (other,)) is None and opening(other, (rule,)) is not None for other in before)
 
 
 def _of_removed(exposure: Exposure, rule: SecurityGroupRule, known: Known) -> Exposure:
@@ -76,10 +88,11 @@ def _nothing_new(exposure: Exposure, rule: SecurityGroupRule) -> Exposure:
     return replace(exposure, severity=severity, reason=reason[0].upper() + reason[1:], opens=Opens.NOTHING)
 
 
-def _with_former(exposure: Exposure, rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Exposure:
+def _with_former(exposure: Exposure, rule: SecurityGroupRule, known: Known) -> Exposure:
     """With who could use the same ports before."""
     if exposure.severity.rank < Severity.MEDIUM.rank:
         return exposure
+    before = known.before or ()
     peers = [peer_phrase(other.peer) for other in before if is_ingress(other) and _share_ports(other, rule)]
     peers = list(dict.fromkeys(peers))
     who = _few(peers) if peers else "nobody"
@@ -156,9 +169,7 @@ def _of_prefix_list(change: Change, world: World, facts: Facts) -> Iterator[Expo
         return
     list_id = change.prefix_list.prefix_list_id
     known = world.prefix_lists.get(list_id)
-    had = set(world.entries_before or ())
-    entries = world.entries_after if world.entries_after is not None else change.prefix_list.added
-    new = tuple(cidr for cidr in entries if cidr not in had)
+    new = _new_entries(change.prefix_list, world)
     facts = replace(facts, prefix_lists={list_id: PrefixList(known.name if known else None, False, new)})
     users = [group for group in world.groups.values() if _names(group, list_id)]
     for group in users[:_GROUPS_SHOWN] if new else ():
@@ -168,6 +179,23 @@ def _of_prefix_list(change: Change, world: World, facts: Facts) -> Iterator[Expo
                 where = group_phrase(group.name, group.id)
                 yield replace(exposure, reason=f"On {where}: {exposure.reason}")
     yield Exposure(Severity.LOW, _used_by(users))
+
+
+def _new_entries(change: PrefixListChange, looked_up: World) -> tuple[str, ...]:
+    """The entries that the list did not have; all addresses, where it has come to hold these in several."""
+    had = looked_up.entries_before or ()
+    gone = {*change.removed, *change.added}
+    entries = looked_up.entries_after
+    if entries is None:
+        entries = (*(cidr for cidr in had if cidr not in gone), *change.added)
+    ranges = {cidr: found for cidr in (*had, *entries) if (found := parse_range(cidr))}
+    all_of_it = [
+        everything.text
+        for everything in map(everywhere, (4, 6))
+        if union_covers([ranges[cidr] for cidr in entries if cidr in ranges], everything)
+        and not union_covers([ranges[cidr] for cidr in had if cidr in ranges], everything)
+    ]
+    return tuple(dict.fromkeys((*(cidr for cidr in entries if cidr not in had), *all_of_it)))
 
 
 def _names(group: GroupInfo, list_id: str) -> bool:

@@ -17,7 +17,7 @@ from chalicelib.changes import Attachment, Change
 from chalicelib.enrichment.known import GroupInfo
 from chalicelib.ip_permissions import to_ip_permissions
 from chalicelib.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
-from chalicelib.undo import NOTHING_TO_UNDO, REGION, Undo, authorization, command, portions, undo
+from chalicelib.undo import NOTHING_TO_UNDO, REGION, Undo, authorization, command, given_tags, portions, undo
 
 # Linux takes no single argument over 128 KiB: https://man7.org/linux/man-pages/man2/execve.2.html
 _RULES_PER_COMMAND = 50
@@ -145,6 +145,9 @@ def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str
 def _prefix_list(change: Change, region: str, version: int | None) -> Undo:
     if change.prefix_list is None or version is None:
         return Undo(None, "the record does not say which version of the list was in force before")
+    entries = (*change.prefix_list.added, *change.prefix_list.removed)
+    if change.event.name == "ModifyManagedPrefixList" and not entries:
+        return Undo(None, "no entry changed, and what the list was called or could hold before is not in the record")
     # AWS counts one up with every change of the entries, and refuses where the list has changed again.
     # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RestoreManagedPrefixListVersion.html
     parameters = {
@@ -163,7 +166,7 @@ def _deleted(change: Change, region: str, group: GroupInfo | None) -> Undo:
         return undo(change, region)
     if group is None or not (group.name and group.description and group.vpc_id):
         return Undo(None, "the name, the description or the VPC of the deleted group is not known")
-    tags = [{"Key": key, "Value": value} for key, value in group.tags.items() if not key.startswith("aws:")]
+    tags = given_tags(tuple(group.tags.items()))
     parameters: dict[str, Any] = {
         "GroupName": group.name,
         "Description": group.description,

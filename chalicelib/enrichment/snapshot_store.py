@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 from chalicelib.alerts import decode_rule, encode_rule, format_time
 from chalicelib.enrichment.attachments import AttachmentKey, AttachmentLog
+from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot, shortened
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, shortened
 from chalicelib.records import parse_time
 from chalicelib.rules import ModifiedRule, Tags
 
@@ -100,8 +101,10 @@ class Snapshots:
         item = self._table.get(_attachment_partition(key), key.resource_id)
         return None if item is None else _decode_attachment(key, item)
 
-    def note_attachment(self, key: AttachmentKey, event_id: str, at: datetime, groups: tuple[str, ...]) -> None:
-        """Remember the groups that a resource has since an event.
+    def note_attachment(
+        self, key: AttachmentKey, event_id: str, at: datetime, groups: tuple[str, ...]
+    ) -> AttachmentLog:
+        """Remember the groups that a resource has since an event; gives all that is remembered of it.
 
         Raises:
             Outrun: others were faster every time.
@@ -110,12 +113,12 @@ class Snapshots:
             current = self.attachment(key) or AttachmentLog(key)
             wanted = current.noting(event_id, at, groups)
             if wanted == current:
-                return
+                return current
             try:
                 self._table.put(_encode_attachment(replace(wanted, revision=current.revision + 1)), current.revision)
             except Outrun:
                 continue
-            return
+            return wanted
         raise Outrun(f"{key.resource_id} was written by others {_ATTEMPTS} times in a row")
 
 
@@ -213,6 +216,8 @@ def _encode_past(past: PastChange) -> dict[str, Any]:
         "removed": _encode_rules(past.removed),
         "modified": [[item.before and encode_rule(item.before), encode_rule(item.after)] for item in past.modified],
         "gone": list(past.gone),
+        "described": list(map(list, past.described)),
+        "is_partial": past.is_partial,
     }
 
 
@@ -229,6 +234,8 @@ def _decode_past(document: Mapping[str, Any]) -> PastChange:
         removed=_decode_rules(document["removed"]) or (),
         modified=tuple(ModifiedRule(old and decode_rule(old), decode_rule(new)) for old, new in document["modified"]),
         gone=tuple(document["gone"]),
+        described=tuple((rule_id, description) for rule_id, description in document.get("described", ())),
+        is_partial=document.get("is_partial", False),
     )
 
 

@@ -10,24 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
+from chalicelib.enrichment.history import DRIFT, PastChange, is_certain, play, play_surely, same_rules
 from chalicelib.enrichment.known import Rules
-from chalicelib.rules import (
-    ALL_PROTOCOLS,
-    Direction,
-    ModifiedRule,
-    Peer,
-    PeerType,
-    RuleIdentity,
-    SecurityGroupRule,
-    Tags,
-    diff,
-)
+from chalicelib.rules import ALL_PROTOCOLS, Direction, Peer, PeerType, SecurityGroupRule, Tags, diff
 
 # EventBridge retries an event for a day and Lambda for six hours: what is older than this comes no more.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 HISTORY_KEPT = timedelta(hours=25)
 MAX_HISTORY = 200
+_PAIRS_TRIED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +30,6 @@ class GroupKey:
     account_id: str
     region: str
     group_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class PastChange:
-    """One change of a group as its alert told it; ``gone`` are ids of removed rules of which no more is known."""
-
-    event_id: str
-    event_time: datetime
-    event_name: str
-    principal: str
-    added: Rules = ()
-    removed: Rules = ()
-    modified: tuple[ModifiedRule, ...] = ()
-    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +66,13 @@ class Snapshot:
         """The rules just before a change; None where the snapshot does not reach back so far."""
         if self.base is None or self.known_since is None or event_time < self.known_since:
             return None
-        return self._tagged(play(self.base, self._to_play(self.earlier(event_id, event_time))))
+        rules, certain = play_surely(self.base, self._to_play(self.earlier(event_id, event_time)))
+        return self._tagged(rules) if certain else None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the rules after all that happened are known for sure."""
+        return self.base is not None and is_certain(self.base, self._to_play(self.history))
 
     def _tagged(self, rules: Rules) -> Rules:
         return tuple(replace(rule, tags=self.rule_tags.get(rule.id or "", rule.tags)) for rule in rules)
@@ -104,78 +89,6 @@ class Snapshot:
         return (past for past in history if self.base_time is None or past.event_time >= self.base_time)
 
 
-def play(base: Rules, history: Iterable[PastChange]) -> Rules:
-    """The rules after these changes; one whose effect is there already changes nothing."""
-    rules = list(base)
-    for past in history:
-        _play_one(rules, past)
-    return tuple(rules)
-
-
-def _play_one(rules: list[SecurityGroupRule], past: PastChange) -> None:
-    if past.removed or past.gone:
-        rules[:] = [
-            rule
-            for rule in rules
-            if rule.id not in past.gone and not any(same_rule(rule, item) for item in past.removed)
-        ]
-    for item in past.modified:
-        place = find(rules, item.after, item.before)
-        if place is None and item.after.id is not None:
-            rules.append(item.after)
-        elif place is not None:
-            rules[place] = item.after if item.after.id else replace(item.after, id=rules[place].id)
-    if past.added:
-        rules += list(_missing(rules, past.added))
-
-
-def _missing(rules: Iterable[SecurityGroupRule], added: Rules) -> Iterator[SecurityGroupRule]:
-    """Those of the added rules that are not there: by id where both have one, else by what they allow."""
-    ids: set[object] = set()
-    nameless: set[object] = set()
-    every: set[RuleIdentity] = set()
-    for rule in rules:
-        every.add(rule.identity)
-        (ids if rule.id is not None else nameless).add(rule.id or rule.identity)
-    for rule in added:
-        known = rule.id in ids or rule.identity in nameless if rule.id is not None else rule.identity in every
-        if not known:
-            yield rule
-
-
-def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
-    """Whether both are the same rule: by id where both have one, else by what they allow."""
-    if rule.id is not None and other.id is not None:
-        return rule.id == other.id
-    return rule.identity == other.identity
-
-
-def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, former: SecurityGroupRule | None) -> int | None:
-    """Where the rule stands: by its id, else by what it allows or used to allow."""
-    wanted: set[RuleIdentity] = {rule.identity} if former is None else {former.identity}
-    by_identity = None
-    for place, other in enumerate(rules):
-        if rule.id is not None and other.id == rule.id:
-            return place
-        if by_identity is None and other.identity in wanted and (rule.id is None or other.id is None):
-            by_identity = place
-    return by_identity
-
-
-def same_rules(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> bool:
-    """Whether two lists hold the same rules with the same descriptions, whatever their order."""
-    return _contents(one) == _contents(other)
-
-
-def differences(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> int:
-    """How many rules stand in one list only."""
-    return len(_contents(one) ^ _contents(other))
-
-
-def _contents(rules: Iterable[SecurityGroupRule]) -> frozenset[tuple[RuleIdentity, str | None]]:
-    return frozenset((rule.identity, rule.description) for rule in rules)
-
-
 def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: datetime) -> Snapshot:
     """The snapshot of a group of which nothing was known until this change.
 
@@ -186,8 +99,13 @@ def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: date
 
 
 def created(key: GroupKey, past: PastChange, live: Rules | None) -> Snapshot:
-    """The snapshot of a new group: all egress is allowed, whatever was done to it in the meantime."""
-    default = tuple(rule for rule in live or () if _is_default(rule)) or (DEFAULT_EGRESS,)
+    """The snapshot of a new group: all egress is allowed, whatever was done to it in the meantime.
+
+    What was done to the default rules since is told by the events of that.
+    """
+    default = tuple(replace(rule, description=None) for rule in live or () if is_default(rule))
+    if all(rule.identity != DEFAULT_EGRESS.identity for rule in default):
+        default = (DEFAULT_EGRESS,)
     return Snapshot(key, base=default, base_time=past.event_time, known_since=past.event_time, history=(past,))
 
 
@@ -195,7 +113,7 @@ def created(key: GroupKey, past: PastChange, live: Rules | None) -> Snapshot:
 DEFAULT_EGRESS = SecurityGroupRule(Direction.EGRESS, ALL_PROTOCOLS, None, None, Peer(PeerType.IPV4, "0.0.0.0/0"))
 
 
-def _is_default(rule: SecurityGroupRule) -> bool:
+def is_default(rule: SecurityGroupRule) -> bool:
     """Whether a new group may have been given this rule by AWS; a VPC with IPv6 adds one for ``::/0``."""
     same = replace(rule, peer=DEFAULT_EGRESS.peer) if rule.peer.value == "::/0" else rule
     return same.identity == DEFAULT_EGRESS.identity
@@ -205,7 +123,7 @@ def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Sna
     """The snapshot with one more change in its place; a change that is in it already changes nothing.
 
     CloudTrail's times are whole seconds. Among changes of one second the order of arrival counts,
-    unless the live rules say otherwise.
+    unless another one gives exactly the live rules.
     """
     if any(known.event_id == past.event_id for known in snapshot.history):
         return snapshot
@@ -216,19 +134,36 @@ def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Sna
     same = tuple(known for known in snapshot.history if known.event_time == past.event_time)
     after = snapshot.history[len(before) + len(same) :]
     candidates = [
-        (*before, *same[:place], past, *same[place:], *after) for place in range(len(same), _first(same, past) - 1, -1)
+        (*before, *same[:place], past, *same[place:], *after)
+        for place in range(_last(same, past), _first(same, past) - 1, -1)
     ]
     base = snapshot.base
-    if live is None or base is None or len(candidates) == 1:
+    if live is None or base is None:
         return replace(snapshot, history=candidates[0])
-    return replace(snapshot, history=min(candidates, key=lambda each: differences(play(base, each), live)))
+    orders = chain(candidates, _swapped(candidates[0]))
+    fitting = (each for each in orders if same_rules(play(base, each), live))
+    return replace(snapshot, history=next(fitting, candidates[0]))
+
+
+def _swapped(history: tuple[PastChange, ...]) -> Iterator[tuple[PastChange, ...]]:
+    """The history with one of its latest pairs of a second the other way round."""
+    pairs = [i for i in range(1, len(history)) if history[i - 1].event_time == history[i].event_time]
+    for i in reversed(pairs[-_PAIRS_TRIED:]):
+        yield (*history[: i - 1], history[i], history[i - 1], *history[i + 1 :])
 
 
 def _first(same: tuple[PastChange, ...], past: PastChange) -> int:
     """The first place that a change may take: not before one that made a rule which it takes or changes."""
-    touched = {rule.id for rule in past.removed} | {item.after.id for item in past.modified} | set(past.gone)
+    touched = past.touched_ids
     made = (i + 1 for i, known in enumerate(same) if touched & {rule.id for rule in known.added if rule.id})
     return max(made, default=0)
+
+
+def _last(same: tuple[PastChange, ...], past: PastChange) -> int:
+    """The last place that a change may take: not after one that took a rule which it makes or changes."""
+    ids = past.touched_ids | {rule.id for rule in past.added}
+    taken = (i for i, known in enumerate(same) if ids & {*known.gone, *(rule.id for rule in known.removed if rule.id)})
+    return max(min(taken, default=len(same)), _first(same, past))
 
 
 def _by_time(history: Iterable[PastChange]) -> tuple[PastChange, ...]:
@@ -247,7 +182,8 @@ def shortened(snapshot: Snapshot, length: int) -> Snapshot:
     if cut <= 0:
         return snapshot
     old, kept = snapshot.history[:cut], snapshot.history[cut:]
-    base = None if snapshot.base is None else play(snapshot.base, old)
+    rules, certain = play_surely(snapshot.base or (), old)
+    base = rules if certain and snapshot.base is not None else None
     since = max(filter(None, (snapshot.base_time, old[-1].event_time)))
     known = max(filter(None, (snapshot.known_since, since)))
     cut_short = replace(snapshot, base=base, base_time=since, known_since=known, history=kept)
@@ -262,15 +198,15 @@ def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
     """
     rules = snapshot.rules
     snapshot = with_rule_tags(snapshot, live)
-    if rules is None:
+    found = diff(rules or (), live)
+    if rules is None or not (found or snapshot.is_certain):
         return replace(snapshot, base=live, base_time=at, known_since=at)
-    found = diff(rules, live)
     if not found:
         return snapshot
     drift = PastChange(
         f"drift-{at.isoformat()}",
         at,
-        "drift",
+        DRIFT,
         "unknown",
         added=found.added,
         removed=found.removed,
@@ -289,9 +225,13 @@ def _without_forgotten(snapshot: Snapshot) -> Snapshot:
     """Without the tags of rules that are neither there nor in the history."""
     past = (rule for each in snapshot.history for rule in (*each.added, *each.removed))
     ids = {rule.id for rule in (*(snapshot.base or ()), *past)}
-    ids |= {rule_id for each in snapshot.history for rule_id in each.gone}
-    ids |= {item.after.id for each in snapshot.history for item in each.modified}
+    ids |= {rule_id for each in snapshot.history for rule_id in each.touched_ids}
     return replace(snapshot, rule_tags={key: tags for key, tags in snapshot.rule_tags.items() if key in ids})
+
+
+def rebased(snapshot: Snapshot, past: PastChange, before: Rules, observed_at: datetime) -> Snapshot:
+    """The snapshot begun anew with what was before a change, where it had lost track of the rules."""
+    return replace(snapshot, base=before, base_time=past.event_time, known_since=observed_at)
 
 
 def resolved(snapshot: Snapshot, past: PastChange) -> Snapshot:

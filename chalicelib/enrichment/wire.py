@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.enrichment.known import GroupInfo, Interface, Rules
@@ -133,15 +134,8 @@ def read_prefix_lists(answer: Answer) -> dict[str, tuple[str | None, bool]]:
 
 
 def read_entries(answer: Answer) -> tuple[str, ...]:
-    """The CIDRs of a GetManagedPrefixListEntries answer.
-
-    Raises:
-        CutShort: there are more.
-    """
-    cidrs = tuple(item["Cidr"] for item in answer.get("Entries", ()))
-    if answer.get("NextToken"):
-        raise CutShort(f"more than the {len(cidrs):,} entries of one page")
-    return cidrs
+    """The CIDRs of a GetManagedPrefixListEntries answer, which may be one page of several."""
+    return tuple(item["Cidr"] for item in answer.get("Entries", ()))
 
 
 def read_endpoint_groups(answer: Answer) -> tuple[str, ...]:
@@ -181,6 +175,13 @@ def read_config_group_ids(answer: Answer) -> tuple[str, ...] | None:
     if not isinstance(groups, list):
         return None
     return tuple(filter(None, (text(mapping(group).get("groupId")) for group in groups)))
+
+
+def read_config_time(answer: Answer) -> str | None:
+    """When AWS Config looked last, in words."""
+    items = answer.get("configurationItems") or [{}]
+    seen_at = items[0].get("configurationItemCaptureTime")
+    return f"{seen_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(seen_at, datetime) else None
 
 
 def _configuration(answer: Answer) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from chalicelib.alarm_path.audit import audit as judge
 from chalicelib.alarm_path.pattern_coverage import coverage_of
@@ -24,6 +23,7 @@ from sgwatch.audit_html import page
 from sgwatch.audit_text import show
 from sgwatch.aws_refusals import sentence
 from sgwatch.stages import Deployed, StageError, deployed_stage
+from sgwatch.terminal import console, read_in_part
 
 EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
 Collect = Callable[[], dict[str, Any]]
@@ -69,12 +69,13 @@ def audit(
         typer.echo(f"sgwatch: {error}", err=True)
         raise typer.Exit(2) from None
     report = judge_snapshot(snapshot, standard)
-    if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
-    elif output is Format.HTML:
-        typer.echo(page(report, document), nl=False)
-    else:
-        show(Console(highlight=False), report)
+    with read_in_part():
+        if as_json:
+            typer.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+        elif output is Format.HTML:
+            typer.echo(page(report, document), nl=False)
+        else:
+            show(console(), report)
     raise typer.Exit(EXIT_STATUS[report.status])
 
 
@@ -119,7 +120,7 @@ def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
 
     region = default_region() or (deployed.region if deployed else None)
     if region is None:
-        raise UsageError("no region: set AWS_REGION or AWS_DEFAULT_REGION, or judge a file with --from")
+        raise UsageError("no region: set AWS_REGION or AWS_DEFAULT_REGION")
     auditor = Auditor(
         clients=client_factory(),
         region=region,
@@ -141,8 +142,10 @@ def _read(source: Path) -> Mapping[str, Any]:
     try:
         raw = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
         document = json.loads(raw.decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{source}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{source}: a snapshot is a JSON object, this is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise UsageError(f"{source}: a snapshot is a JSON object, this is {type(document).__name__}")
     return document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.settings_model import Row
+from chalicelib.settings_model import Row, Settings
 from chalicelib.text import visible
 from sgwatch.sending import sound_settings
-from sgwatch.terminal import console, note
+from sgwatch.terminal import console, note, read_in_part
 
 
 def config(
@@ -26,6 +26,12 @@ def config(
     """
     settings, faults = sound_settings()
     rows = settings.describe()
+    with read_in_part():
+        _print(rows, settings, faults, as_json=as_json)
+    raise typer.Exit(2 if faults else 0)
+
+
+def _print(rows: Sequence[Row], settings: Settings, faults: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         listed = [{"variable": row.variable, "value": row.shown, "source": row.source} for row in rows]
         names = [item.name for item in settings.destinations]
@@ -34,7 +40,6 @@ def config(
         _show(console(), rows)
         for fault in faults:
             note(f"fault: {fault}")
-    raise typer.Exit(2 if faults else 0)
 
 
 def _show(out: Console, rows: Iterable[Row]) -> None:

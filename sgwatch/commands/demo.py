@@ -31,6 +31,8 @@ from sgwatch.commands import setup
 from sgwatch.commands.local import COLORS
 from sgwatch.durable_template import Place
 from sgwatch.render import show
+from sgwatch.stage_settings import CONFIG, StageError, check
+from sgwatch.terminal import refuse
 
 DEPLOY = """\
 To deploy sgwatch into an AWS account (docs/deploy.md):
@@ -48,6 +50,7 @@ def demo(
     console = Console(highlight=False)
     began = time.monotonic()
     try:
+        check(CONFIG, stage)
         with ended_by_signals(), ExitStack() as stack:
             cloud = _start(console, stack, stage)
             console.print(
@@ -60,8 +63,10 @@ def demo(
             if keep:
                 console.print(f"\nThe inbox page stays at {cloud.inbox_url} until Ctrl-C.", soft_wrap=True)
                 _wait()
+    except StageError as error:
+        refuse(str(error))
     except Interrupted:
-        raise typer.Exit(0 if keep else 2) from None
+        raise typer.Exit(0 if keep else 130) from None
     except (DeployError, StoryError) as error:
         console.print(Text(f"The story ended early: {error}", style="red"), soft_wrap=True)
         raise typer.Exit(1) from error

@@ -69,7 +69,7 @@ def _records(file: str) -> list[dict[str, Any]]:
 def _choose(records: Sequence[dict[str, Any]], event_id: str | None, file: str) -> dict[str, Any]:
     """The record asked for; else the first that is watched; else the first."""
     if not records:
-        refuse(f"{file} holds no CloudTrail record")
+        refuse(f"{'standard input' if file == STANDARD_INPUT else file} holds no CloudTrail record")
     if event_id is not None:
         chosen = next((record for record in records if record.get("eventID") == event_id), None)
         if chosen is None:

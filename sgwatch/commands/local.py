@@ -20,6 +20,8 @@ from rich.text import Text
 from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running
+from sgwatch.stage_settings import CONFIG, StageError, check
+from sgwatch.terminal import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +44,9 @@ LOG_GROUPS = "/aws/lambda/"
 @app.callback()
 def local(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port of the AWS endpoint; the page has the next one.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_534, help="Port of the AWS endpoint; the page has the next one.")
+    ] = DEFAULT_PORT,
     stage: Annotated[str, typer.Option(help="The stage of .chalice/config.json to deploy.")] = "dev",
     record: Annotated[Path | None, typer.Option(help="Write CloudTrail records to this file, as JSON Lines.")] = None,
     *,
@@ -53,10 +57,13 @@ def local(
         return
     console = Console(stderr=True)
     try:
+        check(CONFIG, stage)
         with ended_by_signals():
             _run(console, port, stage, record, open_page=open_page)
     except Interrupted:
         console.print("Stopped; nothing is left behind.")
+    except StageError as error:
+        refuse(str(error))
     except DeployError as error:
         console.print(f"chalice deploy failed:\n{error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error

@@ -17,6 +17,7 @@ from rich.text import Text
 from chalicelib.alarm_path.coverage import CIS_5_EVENTS, Coverage, Status, also_counts, coverage
 from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse
 from chalicelib.records import RecordError, unwrap
+from sgwatch.terminal import console, read_in_part
 
 ReadRecords: TypeAlias = Callable[[Path], Iterator[Mapping[str, Any]]]
 
@@ -44,13 +45,14 @@ def pattern(
     if test is not None:
         try:
             tested = run_on(filter_pattern, test)
-        except (OSError, RecordError, RecursionError) as error:
+        except (RecordError, RecursionError) as error:
             typer.echo(f"sgwatch: {error}", err=True)
             raise typer.Exit(2) from None
-    if as_json:
-        typer.echo(json.dumps(answer(judged, tested)))
-    else:
-        show(Console(), judged, also_counts(filter_pattern), tested)
+    with read_in_part():
+        if as_json:
+            typer.echo(json.dumps(answer(judged, tested)))
+        else:
+            show(console(), judged, also_counts(filter_pattern), tested)
     raise typer.Exit(0 if judged.cis_1_to_4 else 1)
 
 
@@ -74,11 +76,14 @@ def run_on(
 
 def read_records(path: Path) -> Iterator[Mapping[str, Any]]:
     """The CloudTrail records of a file or folder, in any envelope: one JSON document, or one in each line."""
-    if path.is_dir():
-        for inside in sorted(path.iterdir()):
-            yield from read_records(inside)
-        return
-    raw = path.read_bytes()
+    try:
+        if path.is_dir():
+            for inside in sorted(path.iterdir()):
+                yield from read_records(inside)
+            return
+        raw = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
         text = (gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw).decode("utf-8-sig")
         for document in _documents(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,8 +16,10 @@ from chalicelib.alarm_path.clients import client_factory
 from chalicelib.alarm_path.repair import COST_NOTE, Plan, Subscriber, apply, plan
 from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.text import visible
 from sgwatch.audit_text import show
 from sgwatch.commands.audit import EXIT_STATUS, UsageError, gather_from_aws, judge_snapshot
+from sgwatch.terminal import console, read_in_part
 
 
 def repair(
@@ -28,9 +31,8 @@ def repair(
 
     Exit status: 0 nothing is missing, 1 something is (or was refused), 2 AWS could not be read.
     """
-    console = Console(highlight=False)
     try:
-        status = run(console, do_apply=do_apply, subscriber=subscriber_of(email, https))
+        status = run(console(), do_apply=do_apply, subscriber=subscriber_of(email, https))
     except (UsageError, SnapshotError) as error:
         typer.echo(f"sgwatch: {error}", err=True)
         raise typer.Exit(2) from None
@@ -43,45 +45,49 @@ def subscriber_of(email: str | None, https: str | None) -> Subscriber | None:
         raise UsageError("--email and --https: one at a time; run repair again for the other")
     if https and not https.startswith("https://"):
         raise UsageError("--https: the URL does not start with https://")
+    if email and not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise UsageError(f'--email: "{visible(email)}" is not an e-mail address')
     if email:
         return Subscriber("email", email)
     return Subscriber("https", https) if https else None
 
 
-def run(console: Console, *, do_apply: bool, subscriber: Subscriber | None) -> int:
+def run(out: Console, *, do_apply: bool, subscriber: Subscriber | None) -> int:
     """Plan, show, and apply where asked; then audit again."""
     snapshot = read_snapshot(gather_from_aws())
     planned = plan(snapshot, judge_snapshot(snapshot), subscriber)
-    show_plan(console, planned)
+    with read_in_part():
+        show_plan(out, planned)
     if not do_apply or planned.refusals:
         return 1 if planned.steps or planned.refusals or planned.human else 0
     try:
         apply(planned.steps, planned.region, client_factory())
     except (BotoCoreError, ClientError) as error:
         raise UsageError(f"AWS refused a step, and what was done before it stays: {error}") from error
-    console.print(Text(f"Done at {datetime.now(UTC):%F %T} UTC. The audit now says:\n", style="bold"))
     report = judge_snapshot(read_snapshot(gather_from_aws()))
-    show(console, report)
+    with read_in_part():
+        out.print(Text(f"Done at {datetime.now(UTC):%F %T} UTC. The audit now says:\n", style="bold"))
+        show(out, report)
     return EXIT_STATUS[report.status] if report.status is not Status.PASS else 0
 
 
-def show_plan(console: Console, planned: Plan) -> None:
+def show_plan(out: Console, planned: Plan) -> None:
     """Every call with its parameters, what it costs and how to take it back."""
     for refusal in planned.refusals:
-        console.print(Text(f"✘ {refusal}", style="red"))
+        out.print(Text(f"✘ {refusal}", style="red"))
     if planned.next_steps:
-        console.print(Text("Do this first:", style="bold"))
+        out.print(Text("Do this first:", style="bold"))
     for step in planned.next_steps:
-        console.print(Text(f"  {step}"), soft_wrap=True)
+        out.print(Text(f"  {step}"), soft_wrap=True)
     if not (planned.steps or planned.refusals or planned.human):
-        console.print(Text("✔ Nothing is missing.", style="green"))
+        out.print(Text("✔ Nothing is missing.", style="green"))
     for number, item in enumerate(planned.steps, 1):
-        console.print(
+        out.print(
             Text(f"{number}. {item.service}:{item.action}", style="bold").append(f"  {item.why}", style="default")
         )
-        console.print(Text(json.dumps(dict(item.parameters), indent=2)), soft_wrap=True)
-        console.print(Text(f"   undo: {item.undo}", style="dim"), soft_wrap=True)
+        out.print(Text(json.dumps(dict(item.parameters), indent=2)), soft_wrap=True)
+        out.print(Text(f"   undo: {item.undo}", style="dim"), soft_wrap=True)
     if planned.steps:
-        console.print(Text(COST_NOTE, style="dim"))
+        out.print(Text(COST_NOTE, style="dim"))
     for left in planned.human:
-        console.print(Text(f"☞ {left}", style="yellow"))
+        out.print(Text(f"☞ {left}", style="yellow"))

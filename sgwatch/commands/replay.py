@@ -71,7 +71,10 @@ def _files(paths: list[str]) -> tuple[str, ...]:
     if found.missing:
         refuse(*(f"{path}: there is no such file or folder" for path in found.missing))
     if found.passed_over:
-        note(f"{found.passed_over:,} files in the folders are not named like records (.json, .gz, .log …): not read")
+        are = "file in the folders is" if found.passed_over == 1 else "files in the folders are"
+        note(f"{found.passed_over:,} {are} not named like records (.json, .gz, .log …): not read")
+    if not found.files:
+        note("there is no file to read in " + ", ".join(paths))
     return found.files
 
 

@@ -16,7 +16,7 @@ from chalicelib.alerts import Account, Alert, AlertKind, Severity, Undo
 from chalicelib.delivery.direct import Delivered, Direct, Outcome
 from chalicelib.text import visible
 from sgwatch.sending import configured_routes, deliver, sound_settings
-from sgwatch.terminal import console, note
+from sgwatch.terminal import console, note, read_in_part
 
 # Somebody is waiting; a passing fault is over by then, and a lasting one need not be waited for.
 _PATIENCE_SECONDS = 12.0
@@ -35,12 +35,12 @@ def send_test(
     alert = test_alert(str(uuid.uuid4()), datetime.now(UTC))
     destinations = [route.destination for route in configured_routes(settings)]
     outcomes = deliver(Direct(), alert, destinations, _PATIENCE_SECONDS)
-    if as_json:
-        typer.echo(
-            json.dumps({"alert_id": alert.id, "faults": faults, "results": [_result(item) for item in outcomes]})
-        )
-    elif outcomes:
-        _show(console(), outcomes)
+    with read_in_part():
+        if as_json:
+            results = [_result(item) for item in outcomes]
+            typer.echo(json.dumps({"alert_id": alert.id, "faults": faults, "results": results}))
+        elif outcomes:
+            _show(console(), outcomes)
     if faults:
         raise typer.Exit(2)
     raise typer.Exit(0 if all(isinstance(item, Delivered) for item in outcomes) else 1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,7 +18,7 @@ from chalicelib.delivery.state import StateTable
 from chalicelib.filters import compile_condition
 from chalicelib.text import visible
 from sgwatch.durable_access import Stage, caller, refusals
-from sgwatch.terminal import refuse
+from sgwatch.terminal import note, refuse
 
 app = typer.Typer(no_args_is_help=True)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -64,18 +65,35 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
     stage: Stage = "prod",
 ) -> None:
-    """List the silences with their author, reason, end and how many alerts they held back; or what one held back."""
+    """List the silences with their author, reason, end and how many alerts they held back; or what one held back.
+
+    Exit status: 0 good, also where there is nothing to list, 1 there is no silence of this id, 2 AWS refused.
+    """
     with refusals(stage):
         silences = _silences(stage)
+        found = silences.all()
         if suppressed is not None:
-            for item in silences.suppressed(suppressed):
-                fields = {"at": item.at, "severity": item.severity, "title": item.title, "alert_id": item.alert_id}
-                typer.echo(json.dumps(fields) if as_json else "  ".join(visible(text) for text in fields.values()))
+            _show_suppressed(silences, found, suppressed, as_json=as_json)
             return
         now = datetime.now(UTC)
-        for silence in silences.all():
-            if everything or silence.until > now:
-                typer.echo(_json(silence) if as_json else _line(silence, now))
+        wanted = [silence for silence in found if everything or silence.until > now]
+        for silence in wanted:
+            typer.echo(_json(silence) if as_json else _line(silence, now))
+        if not wanted:
+            note("There was no silence in the last 30 days." if everything else "No silence is in force.")
+
+
+def _show_suppressed(silences: Silences, found: Iterable[Silence], silence_id: str, *, as_json: bool) -> None:
+    if silence_id not in {silence.id for silence in found}:
+        _unknown(silence_id)
+    for item in silences.suppressed(silence_id):
+        fields = {"at": item.at, "severity": item.severity, "title": item.title, "alert_id": item.alert_id}
+        typer.echo(json.dumps(fields) if as_json else "  ".join(visible(text) for text in fields.values()))
+
+
+def _unknown(silence_id: str) -> NoReturn:
+    note(f"There is no silence {silence_id}.")
+    raise typer.Exit(1)
 
 
 @app.command()
@@ -84,8 +102,7 @@ def remove(silence_id: Annotated[str, typer.Argument(metavar="ID")], stage: Stag
     with refusals(stage):
         found = _silences(stage).remove(silence_id)
     if not found:
-        typer.echo(f"There is no silence {visible(silence_id)}.", err=True)
-        raise typer.Exit(1)
+        _unknown(silence_id)
 
 
 def _silences(stage: str) -> Silences:

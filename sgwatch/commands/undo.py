@@ -57,6 +57,8 @@ def _alert(what: str, region: str | None, stage: str | None) -> Alert:
         return _found(what, region, stage)
     try:
         document = json.loads(path.read_bytes())
+    except OSError as error:
+        refuse(f"{what}: cannot be read: {error.strerror or error}")
     except ValueError as error:
         refuse(f"{what}: not JSON: {error}")
     if isinstance(document, dict) and "exposures" in document:

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from chalicelib.alarm_path.repair import plan
 from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.verdicts import Finding, Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import LINKS, show
 from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain
 from sgwatch.commands.repair import subscriber_of
-from tests.support.alarm_paths import Account, alarm, metric_filter
+from tests.support.alarm_paths import TOPIC, Account, alarm, metric_filter, subscription, topic
 
 APP = typer.Typer()
 APP.command()(audit)
@@ -52,6 +55,50 @@ def test_a_broken_one_exits_1_and_an_unread_one_2(tmp_path: Path) -> None:
     del document["trails"]
     path.write_text(json.dumps(document))
     assert run("--from", str(path)).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("", "a snapshot is a JSON object, this is not JSON"),
+        ("[]", "a snapshot is a JSON object, this is list"),
+    ],
+)
+def test_a_file_that_is_no_snapshot_is_named_with_the_reason(tmp_path: Path, text: str | None, said: str) -> None:
+    path = tmp_path / "s.json"
+    if text is not None:
+        path.write_text(text)
+    done = run("--from", str(path))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"sgwatch: {path}: {said}")
+    assert "Errno" not in done.stderr
+
+
+def test_no_name_is_cut_in_a_narrow_terminal() -> None:
+    function = "arn:aws:lambda:eu-central-1:123456789012:function:sgwatch-production-alert_on_tampering"
+    finding = Finding("own-function", Status.FAIL, function, f"Function {function} is Failed.")
+    report = judge_snapshot(read_snapshot(Account().document()))
+    out = io.StringIO()
+    show(Console(file=out, width=60), replace(report, findings=(finding,)))
+    assert "…" not in out.getvalue()
+    assert function in "".join(line.strip() for line in out.getvalue().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "said"),
+    [
+        ([subscription(SubscriptionArn="PendingConfirmation")], "a message with a link to security@example.com"),
+        ([], "sgwatch repair --apply --email ADDRESS"),
+    ],
+)
+def test_who_has_not_confirmed_is_told_apart_from_nobody(subscriptions: list[dict[str, Any]], said: str) -> None:
+    document = Account().document()
+    ours = TOPIC.replace("security", "sgwatch-alarms")
+    document["regions"]["us-east-1"]["topics"][ours] = topic(Subscriptions=subscriptions)
+    snapshot = read_snapshot(document)
+    (human,) = plan(snapshot, judge_snapshot(snapshot)).human
+    assert said in human
 
 
 def test_the_standard_decides_the_exit_status(tmp_path: Path) -> None:
@@ -121,6 +168,8 @@ def test_who_is_to_be_told_is_one_at_a_time() -> None:
         subscriber_of("a@example.com", "https://example.com")
     with pytest.raises(UsageError):
         subscriber_of(None, "http://example.com")
+    with pytest.raises(UsageError, match='--email: "security" is not an e-mail address'):
+        subscriber_of("security", None)
 
 
 def test_judging_a_file_does_not_load_the_aws_sdk(snapshot_file: Path) -> None:

@@ -16,7 +16,7 @@ from chalicelib.alarm_path.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding
 from tests.support.alarm_paths import ACCOUNT, NOW, REGION, Account
 
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sgwatch-prod-alert"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sgwatch-prod-alert_on_change"
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/changes"
 PATTERN = {"detail": {"eventName": ["CreateSecurityGroup"]}}
 
@@ -74,7 +74,7 @@ class Canned:
 def whole(**changes: Any) -> tuple[list[Finding], list[str], list[dict[str, Any]]]:
     """What is found, noted and refused where sgwatch is as deployed but for these answers."""
     client = Canned(_deployed() | changes)
-    own, errors = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN}, ["q"], now=NOW)
+    own, errors = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert_on_change": PATTERN}, ["q"], now=NOW)
     findings, notes = judge_own_path(read_snapshot(Account().document() | {"self": own, "errors": errors}))
     return findings, notes, errors
 
@@ -121,7 +121,9 @@ def test_a_function_that_cannot_run_is_told() -> None:
 
 
 def test_a_missing_on_failure_destination_and_undelivered_alerts_are_told() -> None:
-    assert judged(get_function_event_invoke_config="ResourceNotFoundException")[0]["own-on-failure"] == "fail"
+    findings, _, _ = whole(get_function_event_invoke_config="ResourceNotFoundException")
+    (missing,) = [finding for finding in findings if finding.check == "own-on-failure"]
+    assert (missing.status.value, missing.fix) == ("fail", "sgwatch setup --stage prod")
     waiting = {"Attributes": {"QueueArn": "arn:q", "ApproximateNumberOfMessages": "3"}}
     assert judged(get_queue_attributes=waiting)[0]["own-dead-letters"] == "fail"
 
@@ -141,7 +143,7 @@ def test_a_schedule_needs_no_pattern() -> None:
 def test_a_function_that_is_gone_is_told_even_where_others_have_rules() -> None:
     client = Canned(_deployed())
     gone = {"FunctionName": "sgwatch-prod-other", "Configuration": None}
-    own, _ = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert": PATTERN}, now=NOW)
+    own, _ = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert_on_change": PATTERN}, now=NOW)
     own["functions"].append(gone)
     findings, _ = judge_own_path(read_snapshot(Account().document() | {"self": own}))
     failed = [finding.reason for finding in findings if finding.status.value == "fail"]
@@ -173,7 +175,9 @@ def test_a_function_whose_latest_runs_all_failed_is_broken() -> None:
     assert "The latest 4 runs of function" in found.reason
     assert FUNCTION in found.reason
     assert "since 2026-11-23T07:00:00Z" in found.reason
-    assert found.fix == ("aws logs tail /aws/lambda/sgwatch-prod-alert --since 2026-11-23T07:00:00Z --region us-east-1")
+    assert found.fix == (
+        "aws logs tail /aws/lambda/sgwatch-prod-alert_on_change --since 2026-11-23T07:00:00Z --region us-east-1"
+    )
 
 
 def test_a_function_that_failed_days_ago_and_was_not_run_since_is_not_called_mended() -> None:
@@ -187,7 +191,9 @@ def test_errors_that_a_later_run_made_good_are_a_note() -> None:
     assert note.startswith(
         f"Function {FUNCTION} had 3 errors in the last 24 hours (2 in the last hour), the first at 2"
     )
-    assert note.endswith("aws logs tail /aws/lambda/sgwatch-prod-alert --since 2026-11-23T05:00:00Z --region us-east-1")
+    assert note.endswith(
+        "aws logs tail /aws/lambda/sgwatch-prod-alert_on_change --since 2026-11-23T05:00:00Z --region us-east-1"
+    )
 
 
 def test_an_error_that_lambda_still_tries_again_is_a_note() -> None:

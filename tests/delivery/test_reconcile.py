@@ -15,8 +15,9 @@ from chalicelib.alerts import Alert, AlertKind, Severity
 from chalicelib.bootstrap_durable import reconcile, sweep_regions
 from chalicelib.catalog import DEFAULT_WATCH
 from chalicelib.enrichment.dynamo_table import DynamoTable
+from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, fold
+from chalicelib.enrichment.snapshots import GroupKey, fold
 from chalicelib.handling import Invocation
 from chalicelib.judgement import alert_of
 from chalicelib.logs import Log, Redactor

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 from chalicelib.alerts import Alert
 from chalicelib.enrichment.before import Evidence, work_out
+from chalicelib.enrichment.dynamo_table import MemoryTable
 from chalicelib.enrichment.enricher import Enricher
 from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.snapshot_store import Item, Snapshots
 from chalicelib.enrichment.wire import read_interfaces
 from chalicelib.reading import read_change
 from chalicelib.records import read_record
@@ -120,6 +125,67 @@ def test_a_rule_revoked_by_id_without_an_answer_is_told_by_the_snapshot() -> Non
     assert known.change.unknowns == ()
 
 
+def revoked(described: str | None, evidence: Evidence) -> tuple[str, ...]:
+    ranges = {"items": [{"cidrIp": "203.0.113.0/24", **({"description": described} if described else {})}]}
+    permission = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": ranges}
+    raw = record("RevokeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
+    return work_out(read_change(read_record(raw)), evidence).change.unknowns
+
+
+def test_the_former_description_of_a_rule_that_the_snapshot_lacks_stays_unknown() -> None:
+    assert revoked(None, Evidence(snapshot=(OTHER,)))[0].startswith("the former descriptions of the removed rules")
+    assert revoked(None, Evidence(snapshot=(RULE,))) == ()
+
+
+def test_a_rule_described_by_id_is_not_told_from_a_later_self() -> None:
+    described = {"SecurityGroupRuleId": "sgr-1", "Description": "x", "tag": 1}
+    name = "UpdateSecurityGroupRuleDescriptionsIngress"
+    raw = record(name, {f"{name}Request": {"GroupId": "sg-1", "SecurityGroupRuleDescription": described}})
+    change = read_change(read_record(raw))
+    later = Evidence(live=(replace(AFTER, description="y"),), described={"sgr-1": "x"})
+    assert work_out(change, later).change.changes.modified == ()
+    live = replace(RULE, description="x")
+    assert [item.after for item in work_out(change, replace(later, live=(live,))).change.changes.modified] == [live]
+
+
+def test_a_new_group_with_more_than_the_default_rule_has_changed_since() -> None:
+    created = read_change(
+        read_record(record("CreateSecurityGroup", {"groupName": "web"}) | {"responseElements": {"groupId": "sg-1"}})
+    )
+    everywhere = Peer(PeerType.IPV4, "0.0.0.0/0")
+    default = SecurityGroupRule(Direction.EGRESS, "-1", None, None, everywhere, None, "sgr-e")
+    assert work_out(created, Evidence(live=(default,))).change.changes.rules_after == 1
+    later = work_out(created, Evidence(live=(default, OTHER)))
+    assert later.change.changes.rules_after is None
+    assert later.change.unknowns == ("the rules right after the change: the live rules show a later state",)
+
+
+def live(rule_id: str, cidr: str) -> dict[str, Any]:
+    return {
+        "SecurityGroupRuleId": rule_id,
+        "IsEgress": False,
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "CidrIpv4": cidr,
+    }
+
+
+def opened(*cidrs: str) -> dict[str, Any]:
+    ranges = {"items": [{"cidrIp": cidr} for cidr in cidrs]}
+    permission = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": ranges}
+    return record("AuthorizeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
+
+
+def test_of_changes_in_quick_succession_that_open_the_same_one_is_told_in_full() -> None:
+    rules = [live("sgr-1", "0.0.0.0/0"), live("sgr-2", "0.0.0.0/1"), live("sgr-3", "128.0.0.0/1")]
+    groups = {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web"}]}
+    answers = {"ec2:DescribeSecurityGroupRules": {"SecurityGroupRules": rules}, "ec2:DescribeSecurityGroups": groups}
+    whole, halves = alert_of(opened("0.0.0.0/0"), answers), alert_of(opened("0.0.0.0/1", "128.0.0.0/1"), answers)
+    assert whole.severity == "critical"
+    assert all("opens nothing new" in item.reason for item in halves.exposures)
+
+
 def test_a_deleted_groups_rules_are_told_by_config() -> None:
     delete = record("DeleteSecurityGroup", {"groupId": "sg-1"})
     known = work_out(read_change(read_record(delete)), Evidence(config=without_ids(RULE, OTHER)))
@@ -164,6 +230,14 @@ def test_a_deleted_group_is_described_and_recreated_from_config() -> None:
     assert alert.undo.commands is not None
     assert alert.undo.commands[0].startswith("new_group=$(aws ec2 create-security-group ")
     assert "new id" in str(alert.undo.reason)
+
+
+def test_when_config_looked_is_said_for_it_may_have_missed_a_change_in_between() -> None:
+    looked = {"configurationItemCaptureTime": datetime(2026, 11, 23, 9, 58, tzinfo=UTC)}
+    answer = {"configurationItems": [{**looked, "configuration": json.dumps(CONFIG_GROUP)}]}
+    alert = alert_of(record("DeleteSecurityGroup", {"groupId": "sg-1"}), {"config:GetResourceConfigHistory": answer})
+    look = "AWS Config's look before it, at 2026-11-23 09:58:00 UTC"
+    assert f"what changed between the call and {look}: what was before is told as of then" in alert.unknowns
 
 
 def test_an_endpoints_groups_are_told_whole_with_the_change_undone() -> None:
@@ -226,6 +300,134 @@ def test_aws_managed_lists_are_named_and_low() -> None:
     alert = alert_of(raw, {"ec2:DescribeManagedPrefixLists": lists, "ec2:GetManagedPrefixListEntries": {"Entries": []}})
     assert alert.severity == "low"
     assert "com.amazonaws.eu-west-1.s3" in alert.exposures[0].reason
+
+
+WORLD_SSH_THROUGH_LIST = record(
+    "AuthorizeSecurityGroupIngress",
+    {
+        "groupId": "sg-1",
+        "ipPermissions": {
+            "items": [
+                {
+                    "ipProtocol": "tcp",
+                    "fromPort": 22,
+                    "toPort": 22,
+                    "prefixListIds": {"items": [{"prefixListId": "pl-1"}]},
+                }
+            ]
+        },
+    },
+)
+
+
+def test_a_prefix_list_with_more_entries_than_one_page_is_judged_by_those_that_came() -> None:
+    page = {"Entries": [{"Cidr": "0.0.0.0/0"}], "NextToken": "more"}
+    alert = alert_of(WORLD_SSH_THROUGH_LIST, {"ec2:GetManagedPrefixListEntries": page})
+    assert alert.severity == "critical"
+    assert "what is in prefix list pl-1: more than the 1 that are listed" in alert.unknowns
+    page = {"Entries": [{"Cidr": "10.0.0.0/8"}], "NextToken": "more"}
+    alert = alert_of(WORLD_SSH_THROUGH_LIST, {"ec2:GetManagedPrefixListEntries": page})
+    assert alert.severity == "medium"
+    assert alert.exposures[0].reason.startswith("Not all addresses in prefix list pl-1 are known")
+
+
+def test_a_kept_prefix_list_tells_nothing_of_a_later_event() -> None:
+    answers = {"ec2:GetManagedPrefixListEntries": {"Entries": [{"Cidr": "10.0.0.0/8"}]}}
+    reader, moment = Stubbed(answers), datetime(2026, 11, 23, 10, 0, 10, tzinfo=UTC)
+    enricher = Enricher(Lookups(reader, {"123456789012": "production"}, timeout=20, clock=lambda: moment))
+    assert enricher.alert_of(WORLD_SSH_THROUGH_LIST).severity == "low"
+    answers["ec2:GetManagedPrefixListEntries"] = {"Entries": [{"Cidr": "0.0.0.0/0"}]}
+    earlier = WORLD_SSH_THROUGH_LIST | {"eventTime": "2026-11-23T10:00:09Z"}
+    assert enricher.alert_of(earlier).severity == "low"
+    later = WORLD_SSH_THROUGH_LIST | {"eventTime": "2026-11-23T10:00:10Z"}
+    assert enricher.alert_of(later).severity == "critical"
+
+
+def listed(*cidrs: str) -> dict[str, Any]:
+    return {"Entries": [{"Cidr": cidr} for cidr in cidrs]}
+
+
+def list_change(name: str, **request: Any) -> dict[str, Any]:
+    return record(name, {f"{name}Request": {"PrefixListId": "pl-1", "CurrentVersion": 1, **request}})
+
+
+USERS = {
+    "SecurityGroups": [
+        {
+            "GroupId": "sg-1",
+            "GroupName": "web",
+            "IpPermissions": [
+                {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "PrefixListIds": [{"PrefixListId": "pl-1"}]}
+            ],
+        }
+    ]
+}
+
+
+def test_an_entry_that_makes_the_list_hold_every_address_opens_the_world() -> None:
+    answers = {"ec2:DescribeSecurityGroups": USERS, "ec2:GetManagedPrefixListEntries": listed("0.0.0.0/1")}
+    alert = alert_of(list_change("ModifyManagedPrefixList", AddEntry={"Cidr": "128.0.0.0/1"}), answers)
+    assert alert.severity == "critical"
+    assert alert.exposures[0].reason.startswith("On web (sg-1): Through prefix list pl-1: Anyone on the internet")
+    assert alert.unknowns == (), "who uses the list was looked up"
+    other = alert_of(list_change("ModifyManagedPrefixList", AddEntry={"Cidr": "192.0.0.0/2"}), answers)
+    assert other.severity == "high"
+
+
+def test_a_list_whose_entries_stay_has_no_version_to_restore() -> None:
+    alert = alert_of(list_change("ModifyManagedPrefixList", PrefixListName="offices"), {})
+    assert alert.undo.commands is None
+    assert str(alert.undo.reason).startswith("no entry changed")
+
+
+def test_where_the_group_is_not_its_interfaces_are_not_known() -> None:
+    alert = alert_of(opened("0.0.0.0/0"), {})
+    assert alert.security_group is not None
+    assert alert.security_group.attached is None
+    assert alert.unknowns == ("the live group: it is not in this account and region, perhaps deleted since",)
+
+
+def test_either_call_that_changes_the_groups_of_an_instance_knows_those_before() -> None:
+    seen = {"NetworkInterfaces": [interface(Attachment={"InstanceId": "i-1"})]}
+    lookups = Lookups(Stubbed({"ec2:DescribeNetworkInterfaces": seen}), {"123456789012": "production"}, timeout=20)
+    enricher, before = Enricher(lookups, Snapshots(MemoryTable())), []
+    calls = [
+        ("ModifyInstanceAttribute", "instanceId", "i-1"),
+        ("ModifyNetworkInterfaceAttribute", "networkInterfaceId", "eni-1"),
+    ]
+    for second, (name, key, resource_id) in enumerate((*calls, *calls)):
+        request = {key: resource_id, "groupSet": {"items": [{"groupId": f"sg-{second}"}]}}
+        raw = record(name, request) | {"eventID": str(second), "eventTime": f"2026-11-23T10:00:0{second}Z"}
+        attachment = enricher.alert_of(raw).attachment
+        before.append(attachment and attachment.groups_before)
+    assert before == [None, ("sg-0",), ("sg-1",), ("sg-2",)]
+
+
+class Hanging(MemoryTable):
+    """A state table that answers when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = Event()
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        self.let_go.wait(60)
+        return super().get(pk, sk)
+
+
+def test_a_state_table_that_hangs_delays_no_alert() -> None:
+    table, started = Hanging(), time.monotonic()
+    enricher = Enricher(Lookups(Stubbed(), {"123456789012": "production"}, timeout=0.2), Snapshots(table))
+    request = {"networkInterfaceId": "eni-1", "groupSet": {"items": [{"groupId": "sg-1"}]}}
+    rules, groups = map(enricher.alert_of, (opened("0.0.0.0/0"), record("ModifyNetworkInterfaceAttribute", request)))
+    taken = time.monotonic() - started
+    table.let_go.set()
+    assert taken < 20
+    assert "what was known of the group before: timed out on dynamodb:GetItem" in rules.unknowns
+    assert "whether the next alert will know this change: timed out on dynamodb:PutItem" in rules.unknowns
+    assert any(
+        item.startswith("what was known of eni-1 before: timed out on dynamodb:GetItem") for item in groups.unknowns
+    )
 
 
 def test_more_rules_than_one_page_are_not_taken_for_all() -> None:

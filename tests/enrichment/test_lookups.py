@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,12 @@ def test_an_alert_costs_at_most_three_calls_at_once(faulty: tuple[FaultyEndpoint
 
 def test_a_prefix_list_is_asked_about_once_a_minute(lookups: Lookups, world: World) -> None:
     counting, clock = Counting(lookups.reader), [0.0]
-    enricher = Enricher(Lookups(counting, {world.cloud.account_id: "x"}, timeout=10, now=lambda: clock[0]))
+
+    def later() -> datetime:
+        return datetime.now(UTC) + timedelta(minutes=1)
+
+    names = {world.cloud.account_id: "x"}
+    enricher = Enricher(Lookups(counting, names, timeout=10, now=lambda: clock[0], clock=later))
     group_id = world.new_group((), {})
     peer = [{"PrefixListId": world.prefix_list}]
     permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "PrefixListIds": peer}

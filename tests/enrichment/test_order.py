@@ -11,18 +11,10 @@ from hypothesis import strategies as st
 
 from chalicelib.enrichment.dynamo_table import MemoryTable
 from chalicelib.enrichment.enricher import Enricher
+from chalicelib.enrichment.history import PastChange, play
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import (
-    GroupKey,
-    PastChange,
-    Snapshot,
-    fold,
-    observed,
-    play,
-    trimmed,
-    with_rule_tags,
-)
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, created, fold, observed, trimmed, with_rule_tags
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.enrichment.world import Step, World, contents, request_of, rules, steps, unique
 
@@ -35,8 +27,8 @@ def rule(rule_id: str, port: int, description: str | None = None) -> SecurityGro
     return SecurityGroupRule(Direction.INGRESS, "tcp", port, port, peer, description, rule_id)
 
 
-def past(event_id: str, seconds: int, **effect: Any) -> PastChange:
-    return PastChange(event_id, NOON + timedelta(seconds=seconds), "X", "alice", **effect)
+def past(event_id: str, seconds: int, event_name: str = "X", **effect: Any) -> PastChange:
+    return PastChange(event_id, NOON + timedelta(seconds=seconds), event_name, "alice", **effect)
 
 
 SNAPSHOT = Snapshot(KEY, base=(rule("sgr-1", 22),), base_time=NOON, known_since=NOON)
@@ -67,12 +59,62 @@ def test_live_rules_decide_between_events_of_one_second() -> None:
     assert fold(fold(SNAPSHOT, one, live), two, live).rules == live
 
 
+def test_live_rules_that_fit_no_order_decide_nothing_until_they_fit() -> None:
+    one = past("1", 10, modified=(ModifiedRule(None, rule("sgr-1", 80)),))
+    two = past("2", 10, modified=(ModifiedRule(None, rule("sgr-1", 443)),))
+    ahead = (rule("sgr-1", 80), rule("sgr-2", 8080))
+    in_order = fold(fold(SNAPSHOT, one, ahead), two, ahead)
+    assert [each.event_id for each in in_order.history] == ["1", "2"]
+    settled = fold(in_order, past("3", 20, added=(rule("sgr-2", 8080),)), ahead)
+    assert [each.event_id for each in settled.history] == ["2", "1", "3"]
+
+
 def test_a_rule_is_not_removed_before_it_was_added_in_the_same_second() -> None:
     added = past("1", 10, added=(rule("sgr-2", 80),))
     removed = past("2", 10, gone=("sgr-2",))
     assert fold(fold(SNAPSHOT, added), removed).rules == SNAPSHOT.base
     live = SNAPSHOT.base
     assert fold(fold(SNAPSHOT, removed, live), added, live).rules == SNAPSHOT.base
+
+
+def test_a_rule_is_not_changed_after_it_was_removed_in_the_same_second() -> None:
+    described = past("1", 10, event_name="UpdateSecurityGroupRuleDescriptionsIngress", described=(("sgr-1", "x"),))
+    removed = past("2", 10, removed=(rule("sgr-1", 22),))
+    done = fold(fold(SNAPSHOT, removed), described)
+    assert (done.rules, done.is_certain) == ((), True)
+
+
+def test_a_description_says_nothing_of_what_else_the_rule_allows() -> None:
+    described = past(
+        "2",
+        20,
+        event_name="UpdateSecurityGroupRuleDescriptionsIngress",
+        modified=(ModifiedRule(rule("sgr-1", 22), rule("sgr-1", 22, "mine")),),
+    )
+    opened = past("1", 10, modified=(ModifiedRule(None, rule("sgr-1", 443)),))
+    assert fold(fold(SNAPSHOT, described), opened).rules == (rule("sgr-1", 443, "mine"),)
+
+
+def test_after_a_change_of_a_rule_that_nobody_knows_it_is_not_known_what_was_before() -> None:
+    nobody_knows = past("1", 10, modified=(ModifiedRule(None, replace(rule("sgr-9", 80), direction=None)),))
+    lost = fold(SNAPSHOT, nobody_knows)
+    assert not lost.is_certain
+    assert lost.rules_before("2", NOON + timedelta(seconds=20)) is None
+    found_again = observed(lost, (rule("sgr-1", 22), rule("sgr-9", 80)), NOON + timedelta(seconds=30))
+    assert found_again.is_certain
+    assert found_again.rules_before("3", NOON + timedelta(seconds=40)) == (rule("sgr-1", 22), rule("sgr-9", 80))
+
+
+def test_what_is_uncertain_is_not_played_into_the_base() -> None:
+    lost = fold(SNAPSHOT, past("1", 10, described=(("sgr-9", "x"),)))
+    assert trimmed(lost, NOON + timedelta(days=3)).base is None
+
+
+def test_a_new_groups_default_rule_has_no_description_whatever_it_is_described_as_since() -> None:
+    everywhere = Peer(PeerType.IPV4, "0.0.0.0/0")
+    default = SecurityGroupRule(Direction.EGRESS, "-1", None, None, everywhere, None, "sgr-e")
+    begun = created(KEY, past("1", 0), (replace(default, description="described since"),))
+    assert begun.rules == (default,)
 
 
 def test_what_the_base_holds_already_is_only_remembered() -> None:

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.enrichment.attachments import AttachmentKey
 from chalicelib.enrichment.clients import LookupFailed
 from chalicelib.enrichment.dynamo_table import DynamoTable, MemoryTable
+from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.snapshot_store import (
     MAX_BODY,
     Outrun,
@@ -20,7 +21,7 @@ from chalicelib.enrichment.snapshot_store import (
     decode_snapshot,
     encode_snapshot,
 )
-from chalicelib.enrichment.snapshots import GroupKey, PastChange, Snapshot
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from localcloud.cloud import LocalCloud
 

@@ -28,7 +28,10 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "DeleteAlarms": ({"alarmNames": ["other", "sg-changes"]}, {"alarmNames": ["other"]}),
     "DisableAlarmActions": ({"alarmNames": ["sg-changes"]}, {"alarmNames": ["other"]}),
     "PutMetricAlarm": ({"alarmName": "sg-changes"}, {"alarmName": "TargetTracking-x"}),
-    "Unsubscribe": ({"subscriptionArn": SUBSCRIPTION}, {"subscriptionArn": f"{TOPIC}:99999999-2222-4333-8444-5"}),
+    "Unsubscribe": (
+        {"subscriptionArn": SUBSCRIPTION},
+        {"subscriptionArn": SUBSCRIPTION.replace("security", "orders")},
+    ),
     "DeleteTopic": ({"topicArn": TOPIC}, {"topicArn": TOPIC.replace("security", "orders")}),
     "SetTopicAttributes": ({"topicArn": TOPIC}, {"topicArn": TOPIC.replace("security", "orders")}),
     "StopLogging": ({"name": TRAIL}, {"name": "other"}),
@@ -54,6 +57,11 @@ def test_every_event_of_the_group_is_told_apart(name: str) -> None:
 def test_a_function_of_sgwatch_is_known_by_its_name() -> None:
     for name in ("sgwatch-dev-deliver", "arn:aws:lambda:us-east-1:123456789012:function:sgwatch-dev-deliver"):
         assert touches("UpdateFunctionCode20150331v2", {"functionName": name}, PARTS, PARTS) is True
+
+
+def test_a_subscription_that_no_audit_has_seen_is_known_by_its_topic() -> None:
+    young = f"{TOPIC}:99999999-2222-4333-8444-555555555555"
+    assert touches("Unsubscribe", {"subscriptionArn": young}, PARTS, PARTS) is True
 
 
 def test_what_is_gone_is_known_from_before() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,18 +11,25 @@ from typing import Any
 
 import pytest
 
-from sgwatch.durable_template import main, package_template, template
-from tests.support.deployment import chalice, copy_project
+from chalicelib.functions import HANDLERS
+from sgwatch.durable_template import main, template
+from tests.support.deployment import ROOT, copy_project
 
 
 @pytest.fixture(scope="module")
 def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("package")
-    names = {"DELIVERY_QUEUE": "sgwatch-prod-deliveries.fifo", "STATE_TABLE": "sgwatch-prod-state"}
-    project = copy_project(folder, names, stage="prod")
-    (project / "durable.json").write_bytes(package_template("prod"))
-    chalice(project, "package", "--stage", "prod", "--merge-template", "durable.json", str(folder / "out"))
-    return folder / "out" / "sam.json"
+    """A stage as it is checked out, packaged by the command that docs/delivery.md tells of."""
+    project = copy_project(tmp_path_factory.mktemp("package"))
+    make(project, "DURABLE=1")
+    return project / "build" / "package" / "sam.json"
+
+
+def make(project: Path, *words: str) -> None:
+    """``make package`` there, with this virtual environment and without a region."""
+    # --old-file: the environment is there; it must not be made anew in the project's folder.
+    command = ["make", "--file", str(ROOT / "Makefile"), "--old-file", "setup", f"BIN={Path(sys.executable).parent}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    subprocess.run([*command, "package", *words], cwd=project, env=environment, check=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +57,26 @@ def test_the_functions_are_wired_to_them(resources: dict[str, Any]) -> None:
     assert resources["DeliverErrorsAlarm"]["Properties"]["Dimensions"][0]["Value"] == {"Ref": "Deliver"}
 
 
+def test_every_function_is_told_of_the_queue_and_the_table(resources: dict[str, Any]) -> None:
+    functions = {
+        name: item["Properties"]["Environment"]["Variables"]
+        for name, item in resources.items()
+        if item["Type"] == "AWS::Serverless::Function"
+    }
+    assert len(functions) == len(HANDLERS)
+    names = (resources["Deliveries"]["Properties"]["QueueName"], resources["State"]["Properties"]["TableName"])
+    assert names == ({"Fn::Sub": "sgwatch-${Stage}-deliveries.fifo"}, {"Fn::Sub": "sgwatch-${Stage}-state"})
+    for variables in functions.values():
+        assert variables["DELIVERY_QUEUE"] == "sgwatch-prod-deliveries.fifo"
+        assert variables["STATE_TABLE"] == "sgwatch-prod-state"
+        assert variables["WATCH"]
+
+
+def test_a_stage_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r'"nope" is not a stage of .*; it has dev, prod'):
+        main("nope", copy_project(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("watch", "handlers"),
     [("", {"AlertOnChange", "AlertOnTampering", "AuditOnMending"}), ("rules,groups", {"AlertOnChange"})],
@@ -60,6 +88,8 @@ def test_only_functions_that_the_stage_has_are_wired(
     main("prod", project)
     found = json.loads(capfdbinary.readouterr().out)["Resources"]
     assert {name for name in found if "EventInvokeConfig" in found[name]["Properties"]} == handlers
+    wired = {name for name in found if "Environment" in found[name]["Properties"]}
+    assert wired == handlers | {"AuditOnSchedule", "Deliver", "Reconcile"}
 
 
 def test_the_queue_waits_six_times_as_long_as_the_function_may_run(resources: dict[str, Any]) -> None:

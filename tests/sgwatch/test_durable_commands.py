@@ -374,8 +374,11 @@ def test_silences_are_added_listed_and_removed(client: Client, config: Path) -> 
     assert listed["id"] == made.stdout.strip()
     assert (listed["reason"], listed["critical_too"], listed["held_back"]) == ("load test", False, 0)
     assert listed["author"].startswith("arn:aws:")
+    assert sgwatch("list", "--suppressed", listed["id"]).exit_code == 0
+    assert sgwatch("list", "--suppressed", "nobody").exit_code == 1
     assert sgwatch("remove", listed["id"]).exit_code == 0
-    assert sgwatch("list").stdout == ""
+    ended = sgwatch("list")
+    assert (ended.stdout, ended.stderr) == ("", "No silence is in force.\n")
     assert "ended" in sgwatch("list", "--all").stdout
     assert sgwatch("remove", "nobody").exit_code == 1
 

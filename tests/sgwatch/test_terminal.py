@@ -1,0 +1,101 @@
+"""What all commands share: output that nobody reads, terminals that lack characters, folders without the app."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RECORD = str(ROOT / "docs" / "example-record.json")
+BASE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
+SOUND = {"WEBHOOK_URL": "https://example.com/hook"}
+COMMANDS: list[tuple[list[str], dict[str, str], int]] = [
+    (["replay", RECORD], {}, 0),
+    (["replay", "--format", "json", RECORD], {}, 0),
+    (["explain", RECORD], {}, 0),
+    (["config"], SOUND, 0),
+    (["config"], {}, 2),
+    (["config", "--json"], {}, 2),
+    (["pattern", ""], {}, 0),
+    (["pattern", "nothing"], {}, 1),
+    (["pattern", "--json", "nothing"], {}, 1),
+    (["audit", "--from", RECORD], {}, 2),
+    (["audit", "--json", "--from", RECORD], {}, 2),
+]
+
+
+def sgwatch(words: list[str], stdout: int = subprocess.PIPE, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "sgwatch", *words]
+    return subprocess.run(
+        command, stdout=stdout, stderr=subprocess.PIPE, env=BASE | environ, cwd=ROOT, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(("words", "environ", "status"), COMMANDS)
+def test_a_reader_that_is_gone_changes_no_exit_status(words: list[str], environ: dict[str, str], status: int) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = sgwatch(words, stdout=writing, **environ)
+    finally:
+        os.close(writing)
+    assert done.returncode == status, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Broken" not in done.stderr
+
+
+@pytest.mark.parametrize(("words", "environ", "status"), COMMANDS)
+def test_a_terminal_that_lacks_characters_gets_the_rest(words: list[str], environ: dict[str, str], status: int) -> None:
+    done = sgwatch(words, subprocess.PIPE, **environ, PYTHONIOENCODING="ascii")
+    assert done.returncode == status, done.stderr
+    assert done.stdout.isascii()
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_command_without_standard_output_ends_as_it_would_with_it() -> None:
+    command = f"{sys.executable} -m sgwatch replay {RECORD} >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, env=BASE, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["local", "demo", "setup"])
+def test_what_needs_the_app_says_where_to_run_it(command: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "sgwatch", command]
+    done = subprocess.run(words, capture_output=True, env=BASE, cwd=tmp_path, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"sgwatch: .chalice/config.json cannot be read: run this where app.py is\n"
+
+
+@pytest.mark.parametrize("command", ["local", "demo", "setup"])
+def test_a_stage_that_is_not_there_is_named_with_those_that_are(command: str) -> None:
+    done = sgwatch([command, "--stage", "nope"])
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b'sgwatch: "nope" is not a stage of .chalice/config.json; it has dev, prod\n'
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no file here that root may not read")
+@pytest.mark.parametrize("words", [["undo"], ["explain"], ["pattern", "", "--test"], ["audit", "--from"]])
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(words: list[str]) -> None:
+    path = "/proc/self/mem"  # there, and no user may read its beginning
+    done = sgwatch([*words, path])
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert f"{path}: cannot be read: ".encode() in done.stderr
+    assert b"Errno" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_port_that_no_server_can_have_is_a_usage_error() -> None:
+    done = sgwatch(["local", "--port", "65535"])  # the page has the next one
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"'--port'" in done.stderr
+
+
+def test_an_event_that_cannot_be_looked_for_says_what_to_set() -> None:
+    done = sgwatch(["undo", "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10"])
+    assert done.returncode == 2
+    assert b"the state table did not tell: no region: set AWS_REGION or AWS_DEFAULT_REGION\n" in done.stderr
