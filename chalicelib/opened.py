@@ -211,10 +211,13 @@ def _everywhere(found: Opening, facts: Facts) -> str | None:
     known = facts.prefix_lists.get(peer.value)
     if known is None:
         return f"{peer_phrase(peer)}, whose addresses are not known"
-    world_range = next((item for item in _ranges(known) if item.is_world), None)
-    if world_range is None or known.aws_managed:
+    if known.aws_managed:
         return None
-    return f"the internet ({world_range.text}) through prefix list {printable(known.name or peer.value, 80)}"
+    name = printable(known.name or peer.value, 80)
+    world_range = next((item for item in _ranges(known) if item.is_world), None)
+    if world_range is not None:
+        return f"the internet ({world_range.text}) through prefix list {name}"
+    return None if known.is_whole else f"prefix list {name}, of which not all addresses are known"
 
 
 def together_exposure(found: Opening, facts: Facts) -> Exposure:

@@ -363,6 +363,7 @@ def egress_to_list(protocol: str) -> Change:
         ("-1", None, "medium"),
         ("-1", PrefixList("everywhere", aws_managed=False, cidrs=("0.0.0.0/1", "128.0.0.0/1")), "medium"),
         ("-1", PrefixList("office", aws_managed=False, cidrs=("203.0.113.0/24",)), "low"),
+        ("-1", PrefixList("office", aws_managed=False, cidrs=("203.0.113.0/24",), is_whole=False), "medium"),
         ("-1", PrefixList("com.amazonaws.eu-west-1.s3", aws_managed=True, cidrs=("0.0.0.0/0",)), "low"),
         ("tcp", None, "low"),
         ("tcp", PrefixList("everywhere", aws_managed=False, cidrs=("0.0.0.0/0",)), "low"),
