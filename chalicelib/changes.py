@@ -46,9 +46,15 @@ class Changes:
     rules_after: int | None = None
 
 
+VPC_ENDPOINT = "VPC endpoint"
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """The groups of one resource before and after; None where not known."""
+    """The groups of one resource before and after; before is None where not known.
+
+    After are all its groups, but of a VPC endpoint whose groups before are not known only those added.
+    """
 
     resource_type: str
     resource_id: str

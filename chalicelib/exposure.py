@@ -37,9 +37,9 @@ def judge(change: Change, *, by_root: bool, facts: Facts) -> tuple[Exposure, ...
 
 def _attempt(change: Change, *, by_root: bool) -> Exposure:
     rules = change.changes.attempted
-    asked = f": {rule_phrase(rules[0])}" if len(rules) == 1 else f": {number_of(len(rules), 'rule')}"
-    what = change.event.name + (asked if rules else "")
     rule = rules[0] if len(rules) == 1 else None
+    asked = f" ({rule_phrase(rule) if rule else number_of(len(rules), 'rule')})" if rules else ""
+    what = change.event.name + (asked or _entries(change))
     if change.outcome is Outcome.DENIED:
         return Exposure(Severity.MEDIUM, f"{what} was denied; nothing changed.", rule=rule)
     if change.outcome is Outcome.DRY_RUN:
@@ -68,9 +68,8 @@ def _judge_rules(change: Change, facts: Facts) -> Iterator[Exposure]:
         elif item is not None:
             yield _narrowed(item)
     yield from _together(changes, facts)
-    if any(_is_default_group(change, facts) and opened and is_ingress(opened.rule) for _, opened in found):
-        reason = "Ingress was added to a VPC's default group, which should allow none."
-        yield Exposure(Severity.HIGH, reason, DEFAULT_GROUP)
+    if _is_default_group(change, facts):
+        yield from _in_default_group([opened.rule for _, opened in found if opened])
     yield from (_removed(rule) for rule in changes.removed)
     if not (found or changes.removed or change.unread):
         yield Exposure(Severity.LOW, _nothing_listed(change))
@@ -78,6 +77,16 @@ def _judge_rules(change: Change, facts: Facts) -> Iterator[Exposure]:
 
 def _is_default_group(change: Change, facts: Facts) -> bool:
     return "default" in (change.group_name, facts.group_name)
+
+
+def _in_default_group(opening_rules: list[SecurityGroupRule]) -> Iterator[Exposure]:
+    ways = {is_ingress(rule) for rule in opening_rules}
+    if True in ways:
+        reason = "Ingress was added to a VPC's default group, which should allow none."
+        yield Exposure(Severity.HIGH, reason, DEFAULT_GROUP)
+    if False in ways:
+        reason = "Egress was added to a VPC's default group, which should allow none."
+        yield Exposure(Severity.LOW, reason, DEFAULT_GROUP)
 
 
 def _together(changes: Changes, facts: Facts) -> Iterator[Exposure]:
@@ -89,7 +98,7 @@ def _together(changes: Changes, facts: Facts) -> Iterator[Exposure]:
     kept = [rule for rule in before if rule.identity not in replaced]
     gone = [rule for rule in before if rule.identity in replaced]
     for found in openings_together(new, kept, gone):
-        yield together_exposure(found)
+        yield together_exposure(found, facts)
 
 
 def _nothing_listed(change: Change) -> str:
@@ -141,10 +150,20 @@ def _judge_prefix_list(change: Change, _facts: Facts) -> Iterator[Exposure]:
         reason = "An earlier version of the list is in force again; its entries are not in the record."
         yield Exposure(Severity.MEDIUM, reason)
     elif public:
-        reason = f"Rules that name this list now also mean {printable(', '.join(public), 200)}."
+        reason = f"Rules that name this list now also mean {printable(', '.join(public), 200)}{_entries(change)}."
         yield Exposure(Severity.MEDIUM, reason)
     else:
-        yield Exposure(Severity.LOW, "The list's change adds no public range to the rules that name it.")
+        reason = f"The list's change adds no public range to the rules that name it{_entries(change)}."
+        yield Exposure(Severity.LOW, reason)
+
+
+def _entries(change: Change) -> str:
+    """What the call adds to a prefix list and takes from it, in brackets."""
+    if change.prefix_list is None:
+        return ""
+    entries = (("adds", change.prefix_list.added), ("removes", change.prefix_list.removed))
+    said = [f"{verb} {printable(', '.join(cidrs), 200)}" for verb, cidrs in entries if cidrs]
+    return f" (the call {' and '.join(said)})" if said else ""
 
 
 _JUDGES: dict[EventGroup, Callable[[Change, Facts], Iterator[Exposure]]] = {

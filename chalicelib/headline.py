@@ -163,7 +163,8 @@ def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str) ->
     if rule.direction is Direction.EGRESS:
         return f"{service} {'now ' if changed else ''}allowed out to {peer}{was}"
     if changed:
-        return f"{service} now open to {peer}{was}"
+        # Which way it goes may not be known.
+        return f"{service} {'may now be' if rule.direction is None else 'now'} open to {peer}{was}"
     return f"{service} opened to {peer}"
 
 

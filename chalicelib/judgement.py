@@ -15,7 +15,8 @@ from chalicelib.headline import call_sentence, not_understood_title, summary, ti
 from chalicelib.principals import read_principal
 from chalicelib.reading import named_group, read_change
 from chalicelib.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
-from chalicelib.undo import Undo, undo
+from chalicelib.rule_wire import items
+from chalicelib.undo import NOTHING_TO_UNDO, Undo, undo
 from chalicelib.wording import printable
 
 
@@ -165,12 +166,27 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent) -> Alert:
         kind=AlertKind.ALARM_PATH,
         severity=severity,
         title=f"Alarm path at risk: {watched.name}{tried} by {printable(principal.name, 60)}",
-        summary=f"{call_sentence(record, principal)} {reason}",
+        summary=" ".join([call_sentence(record, principal), *_named_in(record), reason]),
         principal=principal,
         exposures=(Exposure(severity, reason),),
-        undo=Undo(None, "the settings before are not in the record"),
+        undo=Undo(None, "the settings before are not in the record") if not tried else NOTHING_TO_UNDO,
         unknowns=_unknowns(record),
     )
+
+
+# The request parameters that say which trail, filter, alarm, topic, rule or function a call is about.
+_NAMING = (
+    *("trailName", "name", "filterName", "logGroupName", "alarmName", "alarmNames"),
+    *("topicArn", "subscriptionArn", "attributeName", "rule", "functionName"),
+)
+
+
+def _named_in(record: CloudTrailRecord) -> tuple[str, ...]:
+    """A sentence with what the request names, none where it names nothing."""
+    request = record.request_parameters
+    names = filter(None, (text(item) for key in _NAMING for item in items(request.get(key))))
+    said = printable(", ".join(names), 200)
+    return (f"The request names {said}.",) if said else ()
 
 
 def _is_own_function(record: CloudTrailRecord) -> bool:

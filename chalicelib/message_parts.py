@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.alerts import Alert, Attached, Changes, Event, Outcome, Principal, SecurityGroup, Severity, Undo
+from chalicelib.alerts import (
+    Alert,
+    Changes,
+    Event,
+    Outcome,
+    Severity,
+    Undo,
+)
 from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.text import clip, is_plain, number_of, visible
 
@@ -22,16 +28,7 @@ LONGEST_VALUE = 255
 _ID = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+){1,8}")
 
 _OUTCOMES = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
-_MFA = {True: "MFA", False: "no MFA", None: "MFA not recorded"}
 _PEERS = {PeerType.PREFIX_LIST: "prefix list ", PeerType.SECURITY_GROUP: "group "}
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing to know: a label of ours and lines of values."""
-
-    label: str
-    lines: tuple[str, ...]
 
 
 def value(text: str, limit: int = LONGEST_VALUE) -> str:
@@ -154,29 +151,6 @@ def in_brief(sentence: str) -> str:
     return sentence.partition(": ")[0]
 
 
-def facts(alert: Alert) -> Iterator[Fact]:
-    """Who, from where, in which account, which group; only what is known."""
-    if alert.principal:
-        yield Fact("Who", tuple(_who(alert.principal)))
-        yield Fact("From", tuple(_from(alert.principal)))
-    where = [*_account(alert), *(value(item) for item in (alert.region, _vpc(alert.security_group)) if item)]
-    if where:
-        yield Fact("Where", (where[0], *([", ".join(where[1:])] if where[1:] else [])))
-    if alert.security_group:
-        group = tuple(_group(alert.security_group))
-        yield from [Fact("Group", group)] if group else []
-        if alert.security_group.attached:
-            yield Fact("Attached to", tuple(_attached(alert.security_group.attached)))
-    if alert.attachment:
-        item = alert.attachment
-        before = "not known" if item.groups_before is None else ", ".join(item.groups_before) or "none"
-        resource = f"{value(item.resource_type)} {value(item.resource_id)}"
-        now = ", ".join(item.groups_after) or "none"
-        yield Fact("Groups of", (resource, f"before: {value(before)}", f"now: {value(now)}"))
-    if alert.changes.rules_after is not None:
-        yield Fact("Rules now", (f"{alert.changes.rules_after:,}",))
-
-
 def call(event: Event) -> str | None:
     """``AuthorizeSecurityGroupIngress, event 1f0c…``."""
     name = [value(event.name)] if event.name else []
@@ -230,55 +204,3 @@ def _peer(peer: Peer) -> str:
     network = [value(peer.vpc_id, 40)] if peer.vpc_id else []
     inside = ", ".join([*owner, *network])
     return f"{_PEERS.get(peer.type, '')}{value(peer.value)}" + (f" ({inside})" if inside else "")
-
-
-def _who(principal: Principal) -> Iterator[str]:
-    yield value(principal.name)
-    details = [principal.type]
-    if principal.permission_set:
-        details.append(f"permission set {principal.permission_set}")
-    elif principal.role:
-        details.append(f"role {principal.role}")
-    if principal.session_name and principal.session_name not in principal.name:
-        details.append(f"session {principal.session_name}")
-    yield value(", ".join(details))
-    if principal.cross_account:
-        yield f"from another account: {value(principal.account_id or 'not known')}"
-    if principal.on_behalf_of:
-        yield f"on behalf of {value(principal.on_behalf_of)}"
-
-
-def _from(principal: Principal) -> Iterator[str]:
-    yield value(principal.source_ip or "address not recorded")
-    invoked = [f"through {principal.invoked_by}"] if principal.invoked_by else []
-    yield value(", ".join([principal.client, *invoked, _MFA[principal.mfa]]))
-    if principal.access_key_id:
-        yield f"key {value(principal.access_key_id)}"
-
-
-def _account(alert: Alert) -> list[str]:
-    account = alert.account
-    if account.id is None:
-        return []
-    return [value(f"{account.name} ({account.id})" if account.name else account.id)]
-
-
-def _vpc(group: SecurityGroup | None) -> str | None:
-    return group.vpc_id if group else None
-
-
-def _group(group: SecurityGroup) -> Iterator[str]:
-    known = [value(item) for item in (group.name, group.id) if item]
-    if known:
-        yield " ".join([known[0], *(f"({item})" for item in known[1:])])
-    if group.description:
-        yield quoted(group.description)
-    if group.owner:
-        yield f"owner {value(group.owner)}"
-
-
-def _attached(attached: Attached) -> Iterator[str]:
-    if attached.public_addresses:
-        yield f"public address {value(', '.join(attached.public_addresses))}"
-    named = [*attached.instances, *attached.services] or list(attached.interfaces)
-    yield value(", ".join(named)) if named else "nothing"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chalicelib.alerts import Alert
+from chalicelib.message_facts import facts
 from chalicelib.message_parts import (
     alarm_path_sentence,
     call,
     changes_title,
     diff_entries,
-    facts,
     headline,
     outcome_sentence,
     reasons,
@@ -31,12 +31,12 @@ def plain_text(alert: Alert, limit: int | None = None) -> str:
     A limit under 16,384 is taken as that: below it there is no room for what always stands there.
     """
     room = _UNLIMITED if limit is None else max(limit, 16_384)
-    opening = [wrap(clip(headline(alert), room // 32, _size)[0])]
+    opening = [_paragraph(clip(headline(alert), room // 32, _size)[0])]
     if alert.summary and alert.summary != alert.title:
-        opening.append(wrap(clip(visible(alert.summary), room // 32, _size)[0]))
+        opening.append(_paragraph(clip(visible(alert.summary), room // 32, _size)[0]))
     outcome = outcome_sentence(alert.event)
     if outcome:
-        opening.append(wrap(outcome))
+        opening.append(_paragraph(outcome))
     # The alert of a burst has no diff, and a reason for each of its groups.
     why = list(
         _bullets(f"Why {alert.severity}", list(reasons(alert)), room // 8 if rule_count(alert.changes) else room // 3)
@@ -44,6 +44,11 @@ def plain_text(alert: Alert, limit: int | None = None) -> str:
     closing = [*_facts(alert), *_undo(alert, room // 4), *_unknowns(alert, room // 8), *_links(alert)]
     used = _size("\n\n".join([*opening, *why, *closing]))
     return "\n\n".join([*opening, *_diff(alert, room - used - 200), *why, *closing]) + "\n"
+
+
+def _paragraph(text: str) -> str:
+    # Indented, so that no name with spaces in it can begin a line that looks like one of ours.
+    return wrap(text, indent="  ", first="")
 
 
 def _size(text: str) -> int:

@@ -17,9 +17,13 @@ from chalicelib.wording import peer_phrase, printable, service_phrase
 
 def judge_opening(found: Opening, facts: Facts) -> Iterator[Exposure]:
     """The exposures of what one rule opens."""
+    return map(_if_ingress, _judged(found, facts))
+
+
+def _judged(found: Opening, facts: Facts) -> Iterator[Exposure]:
     rule = found.rule
     if not is_ingress(rule):
-        yield _egress(found)
+        yield _egress(found, facts)
     elif rule.peer.type is PeerType.SECURITY_GROUP:
         yield _from_group(found, facts)
     elif rule.peer.type is PeerType.PREFIX_LIST:
@@ -29,6 +33,14 @@ def judge_opening(found: Opening, facts: Facts) -> Iterator[Exposure]:
         yield Exposure(Severity.HIGH, reason, rule=rule, opens=Opens.SOME)
     else:
         yield _from_range(found, found.range)
+
+
+def _if_ingress(exposure: Exposure) -> Exposure:
+    """The same, with the doubt said where nobody knows which way the rule goes."""
+    if exposure.rule is None or exposure.rule.direction is not None:
+        return exposure
+    doubt = "That is so if the rule is one of ingress, which the record does not say."
+    return replace(exposure, reason=f"{exposure.reason} {doubt}")
 
 
 def _from_range(found: Opening, source: AddressRange) -> Exposure:
@@ -51,7 +63,8 @@ def _some(severity: Severity, reason: str, found: Opening) -> Exposure:
 
 def _size(source: AddressRange) -> str:
     if source.version == 6:
-        return "public in part" if holds_private(source) else "public addresses"
+        whole = "a public address" if source.first == source.last else "public addresses"
+        return "public in part" if holds_private(source) else whole
     addresses = source.last - source.first + 1
     count = f"{addresses:,}" if holds_private(source) else f"{addresses:,} public"
     return f"{count} address{'' if addresses == 1 else 'es'}{', not all public' if holds_private(source) else ''}"
@@ -156,9 +169,9 @@ def _from_prefix_list(found: Opening, facts: Facts) -> Iterator[Exposure]:
 
 def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
     """The worst of a list's entries speaks for it; entries that together cover the internet are the internet."""
-    ranges = [item for item in map(parse_range, known.cidrs) if item]
-    ranges += [everything for everything in map(world, (4, 6)) if union_covers(ranges, everything)]
-    judged = [_from_range(replace(found, ports=found.ports or _all_ports(found), range=item), item) for item in ranges]
+    judged = [
+        _from_range(replace(found, ports=found.ports or _all_ports(found), range=item), item) for item in _ranges(known)
+    ]
     worst = max(judged, key=lambda item: (item.severity.rank, item.opens is Opens.WORLD), default=None)
     name = printable(known.name or found.rule.peer.value, 80)
     if worst is None:
@@ -168,18 +181,45 @@ def _from_entries(found: Opening, known: PrefixList) -> Iterator[Exposure]:
         yield replace(worst, reason=f"Through prefix list {name}: {worst.reason}", rule=found.rule)
 
 
+def _ranges(known: PrefixList) -> list[AddressRange]:
+    """What is in the list, and the whole internet where its entries together are that."""
+    ranges = [item for item in map(parse_range, known.cidrs) if item]
+    return ranges + [everything for everything in map(world, (4, 6)) if union_covers(ranges, everything)]
+
+
 def _all_ports(found: Opening) -> tuple[Ports, ...]:
     return ((0, 65535),) if found.protocol in WITH_PORTS else ()
 
 
-def _egress(found: Opening) -> Exposure:
+def _egress(found: Opening, facts: Facts) -> Exposure:
     rule = found.rule
-    if found.protocol == ALL_PROTOCOLS and found.range is not None and found.range.is_world:
-        reason = f"All traffic may leave to the internet ({found.range.text}).{_how(found)}"
-        return _some(Severity.MEDIUM, reason, found)
+    everywhere = _everywhere(found, facts) if found.protocol == ALL_PROTOCOLS else None
+    if everywhere is not None:
+        return _some(Severity.MEDIUM, f"All traffic may leave to {everywhere}.{_how(found)}", found)
     return _some(Severity.LOW, f"Traffic may leave to {peer_phrase(rule.peer)}: {service_phrase(rule)}.", found)
 
 
-def together_exposure(found: Opening) -> Exposure:
+def _everywhere(found: Opening, facts: Facts) -> str | None:
+    """The peer in words where it is the whole internet, or may be for all that is known; None where it is not."""
+    if found.range is not None:
+        return f"the internet ({found.range.text})" if found.range.is_world else None
+    peer = found.rule.peer
+    if peer.type in (PeerType.IPV4, PeerType.IPV6):
+        return f"{printable(peer.value, 60)}, which cannot be read and may be anywhere"
+    if peer.type is not PeerType.PREFIX_LIST:
+        return None
+    known = facts.prefix_lists.get(peer.value)
+    if known is None:
+        return f"{peer_phrase(peer)}, whose addresses are not known"
+    if known.aws_managed:
+        return None
+    name = printable(known.name or peer.value, 80)
+    world_range = next((item for item in _ranges(known) if item.is_world), None)
+    if world_range is not None:
+        return f"the internet ({world_range.text}) through prefix list {name}"
+    return None if known.is_whole else f"prefix list {name}, of which not all addresses are known"
+
+
+def together_exposure(found: Opening, facts: Facts) -> Exposure:
     """The exposure of an opening that needs several rules."""
-    return _world(found) if is_ingress(found.rule) else _egress(found)
+    return _if_ingress(_world(found) if is_ingress(found.rule) else _egress(found, facts))

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib.catalog import EventGroup, WatchedEvent, lookup
 from chalicelib.changes import (
+    VPC_ENDPOINT,
     Attachment,
     Change,
     Changes,
@@ -163,7 +164,7 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
     if added or removed:
         told = ", ".join(f"{verb} {', '.join(ids)}" for verb, ids in (("added", added), ("removed", removed)) if ids)
         unknowns = (f"all groups of {resource_id}, before and after: the record tells only {told}",)
-    return _attached(change, Attachment("VPC endpoint", resource_id, None, added), unknowns)
+    return _attached(change, Attachment(VPC_ENDPOINT, resource_id, None, added), unknowns)
 
 
 _VERBS = ("add", "remove")

@@ -142,7 +142,7 @@ class Reader:
         try:
             value = item.read(text)
         except ValueError as error:
-            self.faults.append(f"{variable}: {error}")
+            self.faults.append(f"{variable}: {_without_secret(str(error), text)}")
             return None
         if item.secret and parse_reference(text) is None:
             self._secrets.append(text)
@@ -154,7 +154,9 @@ class Reader:
         for variable in sorted(self._environ):
             if any(variable.startswith(kind.prefix + "_") for kind in KINDS) or variable in known:
                 continue
-            if variable in {item.name for item in EVERY_DESTINATION}:
+            if variable.upper() in known or variable.upper().startswith(tuple(f"{kind.prefix}__" for kind in KINDS)):
+                self.faults.append(f"{variable} is not a setting: settings are in capital letters")
+            elif variable in {item.name for item in EVERY_DESTINATION}:
                 self.faults.append(f"{variable} belongs to a destination: write SLACK_{variable}, for example")
             elif near := _near(variable, known):
                 self.faults.append(f'{variable} is not a setting; did you mean "{near}"?')
@@ -215,8 +217,16 @@ def _near(variable: str, known: Iterable[str]) -> str | None:
     return near[0] if near else None
 
 
+# A secret may have been put into the wrong variable.
+_LIKE_A_SECRET = re.compile(r"hooks\.slack|whsec_|xox[a-z]-", re.IGNORECASE)
+
+
+def _without_secret(fault: str, text: str) -> str:
+    return fault.replace(text, "(not shown, it looks like a secret)") if _LIKE_A_SECRET.search(text) else fault
+
+
 def _shown(text: str, item: Field) -> str:
-    if not item.secret or not text:
+    if not text or not (item.secret or _LIKE_A_SECRET.search(text)):
         return text
     try:
         reference = parse_reference(text)

@@ -49,7 +49,7 @@ def peer_phrase(peer: Peer) -> str:
 def rule_phrase(rule: SecurityGroupRule) -> str:
     """The whole rule: ``ingress tcp/22 from 0.0.0.0/0``."""
     direction = rule.direction or "rule"
-    preposition = "to" if rule.direction is Direction.EGRESS else "from"
+    preposition = {Direction.INGRESS: "from", Direction.EGRESS: "to", None: "from/to"}[rule.direction]
     peer = peer_phrase(rule.peer) if rule.peer.type not in (PeerType.IPV4, PeerType.IPV6) else None
     return f"{direction} {service_phrase(rule)} {preposition} {peer or printable(rule.peer.value, 120)}"
 

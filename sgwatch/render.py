@@ -1,7 +1,7 @@
 """An alert on a terminal, for somebody who was just woken by it.
 
-All text goes through ``chalicelib.message_parts``, which makes visible what others chose, and into
-``Text`` objects, in which nothing is markup.
+All text goes through ``chalicelib.message_parts`` and ``message_facts``, which make visible what
+others chose, and into ``Text`` objects, in which nothing is markup.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from chalicelib.alerts import Alert, Severity
-from chalicelib.message_parts import Fact
+from chalicelib.message_facts import Fact
 from chalicelib.text import visible, wrap
 from sgwatch.words import Words, words_of
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chalicelib.alerts import Alert
+from chalicelib.message_facts import Fact, facts
 from chalicelib.message_parts import (
-    Fact,
     alarm_path_sentence,
     call,
     changes_title,
     diff_entries,
-    facts,
     outcome_sentence,
     reasons,
     undo_elsewhere,

@@ -12,9 +12,12 @@ import pytest
 from typer import Typer
 from typer.models import OptionInfo
 
+from chalicelib.alerts import Severity
 from chalicelib.catalog import EVENTS, MENDING, EventGroup, WatchedEvent
+from chalicelib.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, world_controls
 from chalicelib.destinations.slack import payload
 from chalicelib.judgement import alert_of
+from chalicelib.rules import ALL_PROTOCOLS
 from chalicelib.settings_fields import Field
 from chalicelib.settings_table import EVERY_DESTINATION, GLOBALS, KINDS
 from sgwatch.__main__ import COMMANDS, Command
@@ -110,6 +113,19 @@ def test_the_picture_is_drawn_from_what_slack_gets_today() -> None:
 
 def test_every_severity_is_explained() -> None:
     assert len(WHEN) == 5
+    page = (DOCS / "severity.md").read_text()
+    assert [severity for severity in Severity if f"| `{severity}` |" not in page] == []
+
+
+def test_the_page_of_severities_lists_the_ports_and_the_controls() -> None:
+    page = (DOCS / "severity.md").read_text()
+    high_risk = page.split("those of EC2.19 (")[1].split(")")[0]
+    assert list(map(int, high_risk.split(","))) == sorted(HIGH_RISK_PORTS)
+    for port in ADMINISTRATION_PORTS:
+        assert f"{port}" in page
+    everywhere = {control for version in (4, 6) for control in world_controls(ALL_PROTOCOLS, (), version)}
+    for control in everywhere.union(DEFAULT_GROUP):
+        assert re.search(rf"^\|.*\b{re.escape(control)}\b.*\|.*\|$", page, re.MULTILINE), control
 
 
 @pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.name)

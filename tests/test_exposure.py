@@ -160,6 +160,7 @@ def test_added_ingress(permissions: tuple[Json, ...], severity: str, controls: s
         ((permission("-1", None, v6=("::/0",)),), "medium"),
         ((other("-1", "0.0.0.0/1"), other("-1", "128.0.0.0/1")), "medium"),
         ((other("-1", "0.0.0.0/1"),), "low"),
+        ((other("-1", "everywhere"),), "medium"),
         ((tcp(0, 65535),), "low"),
         ((tcp(22),), "low"),
         ((other("-1", "10.0.0.0/8"),), "low"),
@@ -245,6 +246,11 @@ def test_other_events(record: Json, severity: str) -> None:
 def test_the_default_group_breaks_its_controls() -> None:
     alert = alert_of(authorize(tcp(22, v4="10.0.0.0/8"), group={"groupName": "default"}))
     assert seen(alert)[1] == {"EC2.2", "CIS v5.0.0/5.5"}
+
+
+def test_egress_breaks_the_default_groups_controls_too() -> None:
+    alert = alert_of(authorize(other("-1"), group={"groupName": "default"}, direction="Egress"))
+    assert seen(alert) == ("medium", {"EC2.2", "CIS v5.0.0/5.5"})
 
 
 def rule(cidr: str, low: int | None = 22, high: int | None = None, protocol: str = "tcp") -> SecurityGroupRule:
@@ -342,6 +348,34 @@ def test_a_prefix_list_is_worth_what_is_in_it(known: PrefixList, severity: str) 
     assert severity_of(judge(change, by_root=False, facts=Facts(prefix_lists={r.LIST_ID: known}))) == severity
 
 
+def egress_to_list(protocol: str) -> Change:
+    event = lookup(EC2, "AuthorizeSecurityGroupEgress")
+    assert event is not None
+    port = 443 if protocol == "tcp" else None
+    peer = Peer(PeerType.PREFIX_LIST, r.LIST_ID)
+    new = SecurityGroupRule(Direction.EGRESS, protocol, port, port, peer)
+    return Change(event, Outcome.SUCCEEDED, group_id=r.GROUP_ID, changes=Changes(added=(new,)))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "known", "severity"),
+    [
+        ("-1", None, "medium"),
+        ("-1", PrefixList("everywhere", aws_managed=False, cidrs=("0.0.0.0/1", "128.0.0.0/1")), "medium"),
+        ("-1", PrefixList("office", aws_managed=False, cidrs=("203.0.113.0/24",)), "low"),
+        ("-1", PrefixList("office", aws_managed=False, cidrs=("203.0.113.0/24",), is_whole=False), "medium"),
+        ("-1", PrefixList("com.amazonaws.eu-west-1.s3", aws_managed=True, cidrs=("0.0.0.0/0",)), "low"),
+        ("tcp", None, "low"),
+        ("tcp", PrefixList("everywhere", aws_managed=False, cidrs=("0.0.0.0/0",)), "low"),
+    ],
+)
+def test_all_egress_to_a_prefix_list_counts_as_to_the_world_where_the_list_may_be_that(
+    protocol: str, known: PrefixList | None, severity: str
+) -> None:
+    facts = Facts(prefix_lists={r.LIST_ID: known} if known else {})
+    assert severity_of(judge(egress_to_list(protocol), by_root=False, facts=facts)) == severity
+
+
 def test_every_exposure_of_a_rule_names_it_and_is_a_sentence() -> None:
     change = read_change(
         read_record(authorize(tcp(22), permission(lists=(r.LIST_ID,)), permission(groups=(r.PEER_ID,))))
@@ -360,6 +394,17 @@ def test_an_attempt_has_one_reason_and_breaks_no_control() -> None:
     alert = alert_of(authorize(tcp(22), tcp(3389), errorCode=r.DENIED))
     assert [(item.severity, item.controls) for item in alert.exposures] == [("medium", ())]
     assert "nothing changed" in alert.exposures[0].reason
+
+
+@pytest.mark.parametrize(
+    ("opened", "sentence"),
+    [
+        ((tcp(22),), "AuthorizeSecurityGroupIngress (ingress tcp/22 from 0.0.0.0/0) was denied; nothing changed."),
+        ((tcp(22), tcp(23)), "AuthorizeSecurityGroupIngress (2 rules) was denied; nothing changed."),
+    ],
+)
+def test_an_attempt_is_a_sentence_however_many_rules_it_had(opened: tuple[Json, ...], sentence: str) -> None:
+    assert alert_of(authorize(*opened, errorCode=r.DENIED)).exposures[0].reason == sentence
 
 
 @pytest.mark.parametrize(
@@ -387,6 +432,9 @@ def test_an_attempt_has_one_reason_and_breaks_no_control() -> None:
         ),
         (tcp(22, v4="10.0.0.0/8"), "10.0.0.0/8 (private addresses) can reach tcp/22."),
         (tcp(22, v4="10.0.0.5/32"), "10.0.0.5/32 (a private address) can reach tcp/22."),
+        (tcp6(8443, v6="2001:db8::1/128"), "2001:db8::1/128 (a public address) can reach tcp/8443."),
+        (tcp6(8443, v6="2001:db8::/64"), "2001:db8::/64 (public addresses) can reach tcp/8443."),
+        (tcp6(8443, v6="fc00::/6"), "fc00::/6 (public in part) can reach tcp/8443."),
         (
             tcp(22, v4="203.0.113.0/24"),
             "203.0.113.0/24 (256 public addresses) can reach tcp/22 (SSH), a high-risk port.",
@@ -395,6 +443,19 @@ def test_an_attempt_has_one_reason_and_breaks_no_control() -> None:
 )
 def test_an_exposure_says_at_a_glance_who_reaches_what(opened: Json, sentence: str) -> None:
     assert alert_of(authorize(opened)).exposures[0].reason == sentence
+
+
+@pytest.mark.parametrize(
+    "updates",
+    [
+        (r.new_values(CidrIpv4="0.0.0.0/0"),),
+        (r.new_values(CidrIpv4="0.0.0.0/1"), r.new_values("sgr-2", 2, CidrIpv4="128.0.0.0/1")),
+    ],
+)
+def test_a_rule_of_unknown_direction_is_judged_as_ingress_and_the_doubt_is_said(updates: tuple[Json, ...]) -> None:
+    worst, *_ = alert_of(r.modify(*updates)).exposures
+    assert worst.severity == "critical"
+    assert worst.reason.endswith("That is so if the rule is one of ingress, which the record does not say.")
 
 
 def test_that_it_takes_several_ranges_is_a_sentence_of_its_own() -> None:

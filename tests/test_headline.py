@@ -65,7 +65,7 @@ TITLES: list[tuple[Json, str]] = [
         f"Nothing removed from {G}, which had no such rules",
     ),
     (r.revoke_by_ids(r.RULE_ID), f"Rules removed from {G} that the record does not list"),
-    (r.modify(r.new_values(CidrIpv4="0.0.0.0/0")), f"tcp/22 now open to the internet by a changed rule on {G}"),
+    (r.modify(r.new_values(CidrIpv4="0.0.0.0/0")), f"tcp/22 may now be open to the internet by a changed rule on {G}"),
     (r.describe_by_values(), f"Description changed of tcp/22, 203.0.113.0/24 on {G}"),
     (r.describe_by_ids(), f"Rule descriptions changed on {G}"),
     (r.create(), f"Security group web ({G}) created"),
@@ -102,6 +102,54 @@ TITLES: list[tuple[Json, str]] = [
         "Alarm path at risk: StopLogging by alice",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "request_parameters", "said"),
+    [
+        ("cloudtrail", "StopLogging", {"name": "main"}, "The request names main."),
+        (
+            "logs",
+            "DeleteMetricFilter",
+            {"filterName": "sg-changes", "logGroupName": "trail"},
+            "The request names sg-changes, trail.",
+        ),
+        ("monitoring", "DeleteAlarms", {"alarmNames": ["one", "two"]}, "The request names one, two."),
+        ("sns", "Unsubscribe", {}, "eu-west-1. Unsubscribe can weaken"),
+    ],
+)
+def test_the_summary_of_tampering_says_with_what(source: str, name: str, request_parameters: Json, said: str) -> None:
+    record = r.record(name, request_parameters, eventSource=f"{source}.amazonaws.com")
+    assert said in alert_of(record).summary
+
+
+def test_a_denied_tampering_leaves_nothing_to_undo() -> None:
+    record = r.record("StopLogging", {"name": "t"}, eventSource="cloudtrail.amazonaws.com", errorCode="AccessDenied")
+    assert alert_of(record).undo.commands == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        (
+            {},
+            (
+                "Rules that name this list now also mean 203.0.113.0/24 "
+                "(the call adds 203.0.113.0/24 and removes 10.0.0.0/8)."
+            ),
+        ),
+        (
+            {"errorCode": r.DENIED},
+            (
+                "ModifyManagedPrefixList (the call adds 203.0.113.0/24 and removes 10.0.0.0/8) "
+                "was denied; nothing changed."
+            ),
+        ),
+    ],
+)
+def test_the_entries_of_a_prefix_list_are_told(fields: Json, reason: str) -> None:
+    request = {"PrefixListId": r.LIST_ID, "AddEntry": {"Cidr": "203.0.113.0/24"}, "RemoveEntry": {"Cidr": "10.0.0.0/8"}}
+    assert alert_of(r.wrapped("ModifyManagedPrefixList", request, **fields)).exposures[0].reason == reason
 
 
 @pytest.mark.parametrize(("record", "title"), TITLES, ids=[title for _, title in TITLES])

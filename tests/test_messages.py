@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.alerts import AlarmPath, Changes, Undo
-from chalicelib.message_parts import diff_entries, facts, outcome_sentence, reasons, rule_line
+from chalicelib.judgement import alert_of
+from chalicelib.message_facts import facts
+from chalicelib.message_parts import diff_entries, outcome_sentence, reasons, rule_line
 from chalicelib.messages import plain_text
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.text import clip, fit, is_plain, number_of, visible, wrap
+from tests.support import records as r
 from tests.support.alerts import (
     SAMPLES,
     critical_open_ssh,
@@ -23,6 +27,12 @@ from tests.support.alerts import (
     rule,
     thousand_rules,
 )
+from tests.support.records import Json, items
+
+
+def set_groups(**fields: Any) -> Json:
+    request = {"instanceId": "i-1", "groupSet": items({"groupId": "sg-1"}, {"groupId": "sg-2"})}
+    return r.record("ModifyInstanceAttribute", request, **fields)
 
 
 def group_peer(account: str | None = None, vpc: str | None = None) -> SecurityGroupRule:
@@ -52,6 +62,40 @@ def group_peer(account: str | None = None, vpc: str | None = None) -> SecurityGr
 )
 def test_a_rule_is_one_line(given_rule: SecurityGroupRule, line: str) -> None:
     assert rule_line(given_rule) == line
+
+
+def endpoint_call(**request: str) -> Json:
+    return r.wrapped("ModifyVpcEndpoint", {"VpcEndpointId": "vpce-1", **request})
+
+
+@pytest.mark.parametrize(
+    ("record", "lines"),
+    [
+        (set_groups(), ("instance i-1", "before: not known", "now: sg-1, sg-2")),
+        (set_groups(errorCode=r.DENIED), ("instance i-1", "asked for: sg-1, sg-2")),
+        (
+            endpoint_call(AddSecurityGroupId="sg-1"),
+            ("VPC endpoint vpce-1", "before: not known", "now: sg-1 among them"),
+        ),
+        (
+            endpoint_call(RemoveSecurityGroupId="sg-1"),
+            ("VPC endpoint vpce-1", "before: not known", "now: not known"),
+        ),
+        (endpoint_call(PolicyDocument="{}"), ("VPC endpoint vpce-1", "not changed")),
+    ],
+)
+def test_the_groups_of_a_resource_are_told_as_far_as_they_are_known(record: Json, lines: tuple[str, ...]) -> None:
+    assert [fact.lines for fact in facts(alert_of(record)) if fact.label == "Groups of"] == [lines]
+
+
+def test_no_name_can_begin_a_line_as_a_heading_does() -> None:
+    name = "web" + " x" * 100 + " Undo"
+    alert = replace(
+        denied_attempt(), title=name, summary=name + ".", event=replace(denied_attempt().event, error_message=name)
+    )
+    lines = plain_text(alert).splitlines()
+    opening = lines[: lines.index("What was attempted")]
+    assert [line for line in opening if line and not line.startswith((" ", "MEDIUM: web", "web", "Denied"))] == []
 
 
 def test_signs_tell_what_became_of_a_rule() -> None:

@@ -135,7 +135,7 @@ EXPECTED: dict[int, tuple[str, str, str, dict[str, list[Rule]]]] = {
     42: (
         "low",
         "succeeded",
-        "tcp/443 now open to 127.0.0.1/32 by a changed rule on sg-ef6e8186",
+        "tcp/443 may now be open to 127.0.0.1/32 by a changed rule on sg-ef6e8186",
         {"modified": [(None, "tcp", 443, 443, "127.0.0.1/32")]},
     ),
     45: (

@@ -78,7 +78,6 @@ def test_no_destination_at_all_is_a_fault() -> None:
         ("PAGERDUTY_ROUTING_KEY", "not available in this version"),
         ("EVENT_BUS_ARN", "not available in this version"),
         ("SLACK_BOT_TOKEN", "not available in this version"),
-        ("WEBHOOK_FORMAT", "not available in this version"),
         ("SLACK_WEBHOK_URL", 'did you mean "WEBHOOK_URL"'),
         ("SLACK_SECOPS_WEBHOOK_URL", 'did you mean "SLACK__SECOPS__WEBHOOK_URL"'),
         ("SLACK__SECOPS_WEBHOOK_URL", "written SLACK__<NAME>__<FIELD>"),
@@ -87,12 +86,32 @@ def test_no_destination_at_all_is_a_fault() -> None:
         ("SLAK_WEBHOOK_URL", 'did you mean "SLACK_WEBHOOK_URL"'),
         ("IGNORE_WEN", 'did you mean "IGNORE_WHEN"'),
         ("MIN_SEVERITY", "belongs to a destination"),
+        ("slack_webhook_url", "settings are in capital letters"),
+        ("Webhook__Ops__URL", "settings are in capital letters"),
+        ("ignore_when", "settings are in capital letters"),
     ],
 )
 def test_a_variable_that_would_be_ignored_is_a_fault(variable: str, said: str) -> None:
     (fault,) = faults_of(**{"SNS_TOPIC_ARN": TOPIC, variable: "x"})
     assert fault.startswith(variable)
     assert said in fault
+
+
+def test_the_one_format_of_a_webhook_may_be_said() -> None:
+    url = "https://example.com/hook"
+    (webhook,) = read_settings({"WEBHOOK_URL": url, "WEBHOOK_FORMAT": "alert"}).destinations
+    assert webhook.values == {"URL": url, "FORMAT": "alert"}
+    assert faults_of(WEBHOOK_URL=url, WEBHOOK_FORMAT="ocsf") == ('WEBHOOK_FORMAT: "ocsf" is not one of alert',)
+
+
+@pytest.mark.parametrize("secret", [URL, "whsec_" + "a" * 32, "xoxb-1234-abcd"])
+@pytest.mark.parametrize("variable", ["SNS_TOPIC_ARN", "SLACK__OPS__MIN_SEVERITY", "LOG_LEVEL", "STATE_TABLE"])
+def test_a_secret_in_the_wrong_variable_is_not_shown_either(variable: str, secret: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"WEBHOOK_URL": "https://example.com/hook", variable: secret})
+    rows = caught.value.sound.describe()
+    assert secret not in str(caught.value)
+    assert secret not in str([row.shown for row in rows])
 
 
 def test_variables_of_the_runtime_are_no_business_of_ours() -> None:
@@ -226,9 +245,11 @@ def test_the_documentation_has_every_setting_and_no_other() -> None:
 
 def test_the_documentation_gives_each_settings_meaning_and_default() -> None:
     page = DOCS.read_text()
-    for item in (*GLOBALS, *EVERY_DESTINATION, *(item for kind in KINDS for item in kind.fields)):
-        row = next(line for line in page.splitlines() if re.match(rf"\| `(\S+_)?{item.name}` \|", line))
-        assert item.meaning in page
+    own = [("", item) for item in GLOBALS] + [("…_", item) for item in EVERY_DESTINATION]
+    own += [(f"{kind.prefix}_", item) for kind in KINDS for item in kind.fields]
+    for prefix, item in own:
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{prefix}{item.name}` |"))
+        assert item.meaning in row
         assert item.default is None or f"`{item.default}`" in row
 
 

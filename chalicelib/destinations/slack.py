@@ -32,12 +32,12 @@ from chalicelib.destinations.slack_markup import (
     shortened,
     weight,
 )
+from chalicelib.message_facts import facts
 from chalicelib.message_parts import (
     alarm_path_sentence,
     call,
     changes_title,
     diff_entries,
-    facts,
     headline,
     in_brief,
     is_closing,

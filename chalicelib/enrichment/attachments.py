@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.changes import Attachment, Change
+from chalicelib.changes import VPC_ENDPOINT, Attachment, Change
 from chalicelib.enrichment.known import World
 from chalicelib.enrichment.questions import removed_from_endpoint
 from chalicelib.records import CloudTrailRecord
@@ -48,8 +48,11 @@ class AttachmentLog:
 def resource_of(attachment: Attachment, looked_up: World) -> str | None:
     """Under which id the groups are remembered; None where that is not known.
 
-    An instance's groups are those of its one interface, and either call may change them.
+    An instance's groups are those of its one interface, and either call may change them. Of an endpoint whose
+    groups could not be looked up only those added are known, and a list of those is nothing to remember.
     """
+    if attachment.resource_type == VPC_ENDPOINT and attachment.groups_after != looked_up.endpoint_groups:
+        return None
     if attachment.resource_type != "instance":
         return attachment.resource_id
     found = looked_up.interfaces or ()
@@ -68,6 +71,19 @@ def of_endpoint(
         return change, None
     changed = replace(change, attachment=replace(attachment, groups_after=now))
     return changed, (*(item for item in now if item not in added), *removed)
+
+
+def likelier(
+    attachment: Attachment, remembered: tuple[str, ...] | None, worked_out: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """The groups before: as remembered, else as worked out; None for an endpoint of which the two differ.
+
+    An event whose groups could not be looked up is missing in what is remembered of an endpoint.
+    """
+    if remembered is None or worked_out is None:
+        return worked_out if remembered is None else remembered
+    differ = attachment.resource_type == VPC_ENDPOINT and set(remembered) != set(worked_out)
+    return None if differ else remembered
 
 
 def with_groups_before(change: Change, before: tuple[str, ...] | None) -> Change:

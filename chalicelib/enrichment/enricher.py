@@ -16,7 +16,7 @@ from chalicelib import judgement
 from chalicelib.alerts import Account, Alert, AlertKind, Attached, SecurityGroup
 from chalicelib.catalog import EventGroup
 from chalicelib.changes import Change
-from chalicelib.enrichment.attachments import AttachmentKey, of_endpoint, resource_of, with_groups_before
+from chalicelib.enrichment.attachments import AttachmentKey, likelier, of_endpoint, resource_of, with_groups_before
 from chalicelib.enrichment.before import Evidence, Known, work_out
 from chalicelib.enrichment.clients import LookupFailed
 from chalicelib.enrichment.correlation import remarks
@@ -155,7 +155,7 @@ class Enricher:
             )
             if remembered_groups is None and before is not None and before is world.config_group_ids:
                 unknowns += (_since_config(world),)
-            change = with_groups_before(change, remembered_groups if remembered_groups is not None else before)
+            change = with_groups_before(change, likelier(attachment, remembered_groups, before))
             if world.interfaces == ():
                 if attachment.resource_type in INTERFACES_OF:
                     unknowns += (f"attached interfaces: none of {attachment.resource_id} is to be seen",)

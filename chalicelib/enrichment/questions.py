@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.catalog import EventGroup
-from chalicelib.changes import Change
+from chalicelib.changes import VPC_ENDPOINT, Change
 from chalicelib.enrichment.clients import Call
 from chalicelib.records import CloudTrailRecord, mapping, text
 from chalicelib.rule_calls import texts
@@ -126,7 +126,7 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
         questions.append(_interfaces(by, attachment.resource_id))
         if with_config:
             questions.append(_config(attachment.resource_id, kind, record))
-    elif attachment.resource_type == "VPC endpoint":
+    elif attachment.resource_type == VPC_ENDPOINT:
         call = Call("ec2:DescribeVpcEndpoints", "describe_vpc_endpoints", {"VpcEndpointIds": [attachment.resource_id]})
         questions.append(Question("endpoint", f"the groups of {attachment.resource_id}", call))
     elif found := _LOAD_BALANCER.fullmatch(attachment.resource_id):

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.alerts import Alert, Severity
-from chalicelib.message_parts import Fact, utc
+from chalicelib.message_facts import Fact
+from chalicelib.message_parts import utc
 from chalicelib.text import visible
 from sgwatch.report.assets import POLICY, SCRIPT, STYLE
 from sgwatch.report.chart import timeline

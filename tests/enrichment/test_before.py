@@ -255,6 +255,36 @@ def test_an_endpoints_groups_are_told_whole_with_the_change_undone() -> None:
     )
 
 
+def endpoint_alerts(*events: tuple[dict[str, Any], list[str] | None]) -> list[Alert]:
+    """Alerts on changes of one endpoint, with its groups as they are looked up after each, None where they are not."""
+    snapshots, alerts = Snapshots(MemoryTable()), []
+    for number, (request, groups) in enumerate(events):
+        listed = {"VpcEndpoints": [{"Groups": [{"GroupId": each} for each in groups]}]} if groups is not None else {}
+        lookups = Lookups(Stubbed({"ec2:DescribeVpcEndpoints": listed}), {"123456789012": "production"}, timeout=20)
+        raw = record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", **request})
+        raw |= {"eventID": str(number), "eventTime": f"2026-11-23T10:00:0{number}Z"}
+        alerts.append(Enricher(lookups, snapshots).alert_of(raw))
+    return alerts
+
+
+def before_last(*events: tuple[dict[str, Any], list[str] | None]) -> tuple[str, ...] | None:
+    attachment = endpoint_alerts(*events)[-1].attachment
+    assert attachment is not None
+    return attachment.groups_before
+
+
+def test_groups_added_to_an_endpoint_are_not_remembered_as_all_it_has() -> None:
+    assert before_last(({"addSecurityGroupIds": ["sg-2"]}, None), ({"addSecurityGroupIds": ["sg-3"]}, None)) is None
+
+
+def test_what_is_remembered_of_an_endpoint_counts_only_where_its_live_groups_agree() -> None:
+    first = ({"addSecurityGroupIds": ["sg-1"]}, ["sg-1"])
+    missed = ({"addSecurityGroupIds": ["sg-2"]}, None)
+    last = ({"addSecurityGroupIds": ["sg-3"]}, ["sg-1", "sg-2", "sg-3"])
+    assert before_last(first, missed, last) is None
+    assert before_last(first, ({"addSecurityGroupIds": ["sg-2"]}, ["sg-1", "sg-2"]), last) == ("sg-1", "sg-2")
+
+
 def test_an_instances_groups_before_are_told_by_config() -> None:
     recorded = {"configurationItems": [{"configuration": json.dumps({"securityGroups": [{"groupId": "sg-1"}]})}]}
     request = {"instanceId": "i-1", "groupSet": {"items": [{"groupId": "sg-2"}]}}
