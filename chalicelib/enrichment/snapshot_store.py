@@ -72,9 +72,11 @@ class Snapshots:
         """The group's snapshot."""
         item = self._table.get(_partition(key), key.group_id)
         snapshot = None if item is None else decode_snapshot(item)
+        stands = snapshot.revision if snapshot else 0
         for change in self._unwritten.get(key, ()):
             snapshot = change(snapshot) or snapshot
-        return snapshot
+        # The next write goes by what stands in the table, whatever was added to it here.
+        return snapshot and replace(snapshot, revision=stands)
 
     def of_region(self, account_id: str, region: str) -> Iterator[Snapshot]:
         """The snapshots of a region's groups, deleted ones included."""
