@@ -8,7 +8,8 @@ from functools import partial
 from shlex import quote
 from typing import Any
 
-from chalicelib.alarm_path.alarm_model import Outcome, State, simulate
+from chalicelib.alarm_path.alarm_evaluation import State
+from chalicelib.alarm_path.alarm_model import Outcome, simulate
 from chalicelib.alarm_path.arns import parse_arn
 from chalicelib.alarm_path.composites import Composites, Parent
 from chalicelib.alarm_path.datapoints import Emission

@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
+from chalicelib.alarm_path.alarm_evaluation import Run, Seen, State, next_state
 from chalicelib.alarm_path.datapoints import (
     COMPARISONS,
     FILTER_INTERVAL,
@@ -36,14 +36,6 @@ _WORDS = {
     "LessThanThreshold": "<",
     "LessThanOrEqualToThreshold": "≤",
 }
-
-
-class State(Enum):
-    """An alarm's state."""
-
-    OK = "OK"
-    ALARM = "ALARM"
-    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,43 +92,13 @@ def _outcome(
     return Outcome(Status.FAIL, None, _why_not(alarm, sources, quiet, busy), leaves, leaves_reason)
 
 
-def next_state(points: Sequence[Point], alarm: MetricAlarm, current: State) -> State:
-    """The state after an evaluation that sees ``points``, oldest first, of the alarm's evaluation range."""
-    needed, periods = alarm.datapoints_to_alarm, alarm.evaluation_periods
-    real = [point for point in points if point is not Point.MISSING][-periods:]
-    breaching = real.count(Point.BREACHING)
-    if len(real) == periods or breaching >= needed:
-        return State.ALARM if breaching >= needed else State.OK
-    filled = periods - len(real)
-    match alarm.treat_missing:
-        case "breaching":
-            return State.ALARM if breaching + filled >= needed else State.OK
-        case "notBreaching":
-            return State.OK
-        case "ignore":
-            return State.OK if real and breaching + filled < needed else current
-        case _:
-            return _without_enough_data(points[-periods:], real, needed, current)
-
-
-def _without_enough_data(recent: Sequence[Point], real: Sequence[Point], needed: int, current: State) -> State:
-    """Missing data treated as missing: an old enough breach followed by nothing is an alarm too."""
-    if not real:
-        return State.INSUFFICIENT_DATA
-    if Point.OK in real:
-        return State.OK
-    age = len(recent) - recent.index(Point.BREACHING) if Point.BREACHING in recent else 0
-    return State.ALARM if age >= needed else current
-
-
 def _fires(alarm: MetricAlarm, points: Sequence[Point], *, hopeful: bool) -> int | None:
     """The number of whole periods after the record's own until ALARM, or None where it never comes."""
     swap = {Point.EITHER: Point.OK, Point.UNKNOWN: Point.BREACHING if hopeful else Point.OK}
-    seen = [swap.get(point, point) for point in points]
-    reach, state = alarm.evaluation_periods + 2, State.OK
-    start = alarm.evaluation_periods + 1
-    for end in range(start, len(seen)):
-        state = next_state(seen[max(0, end + 1 - reach) : end + 1], alarm, state)
+    run = Run([swap.get(point, point) for point in points], alarm.evaluation_periods)
+    start, state = alarm.evaluation_periods + 1, State.OK
+    for end in range(start, run.length):
+        state = next_state(run.at(end), alarm, state)
         if state is State.ALARM:
             return end - start
     return None
@@ -147,7 +109,7 @@ def _leaves(alarm: MetricAlarm, resting: Sequence[Point]) -> tuple[Status, str]:
     if Point.UNKNOWN in resting:
         reason = f"Whether alarm {alarm.name} ever leaves ALARM depends on metrics that were not collected."
         return Status.UNKNOWN, reason
-    if Point.EITHER in resting or next_state(resting, alarm, State.ALARM) is not State.ALARM:
+    if _rests(alarm, resting) is not State.ALARM:
         return Status.PASS, ""
     stuck = f"Alarm {alarm.name} never leaves ALARM by itself, and actions run only on a change of state"
     if set(resting) != {Point.MISSING}:
@@ -158,7 +120,12 @@ def _leaves(alarm: MetricAlarm, resting: Sequence[Point]) -> tuple[Status, str]:
 def _rests(alarm: MetricAlarm, resting: Sequence[Point]) -> State | None:
     """The state after ALARM when no further record matches."""
     unclear = {Point.UNKNOWN, Point.EITHER} & set(resting)
-    return None if unclear else next_state(resting, alarm, State.ALARM)
+    return None if unclear else next_state(_last(resting, alarm), alarm, State.ALARM)
+
+
+def _last(points: Sequence[Point], alarm: MetricAlarm) -> Seen:
+    run = Run(points, alarm.evaluation_periods)
+    return run.at(run.length - 1)
 
 
 def _needs_more_samples(alarm: MetricAlarm) -> bool:

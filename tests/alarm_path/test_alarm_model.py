@@ -54,6 +54,15 @@ def test_a_breach_followed_by_nothing_is_an_alarm_once_it_is_old_enough() -> Non
     assert run(Period=60, EvaluationPeriods=3, TreatMissingData="ignore").fires == "fail"
 
 
+# EvaluationPeriods times Period may be a week:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+def test_an_alarm_that_looks_back_a_week_of_minutes_is_judged_like_any_other() -> None:
+    week = 7 * 24 * 60
+    outcome = run(Period=60, EvaluationPeriods=week, DatapointsToAlarm=week, TreatMissingData="missing")
+    assert (outcome.fires, outcome.seconds) == ("pass", week * 60)
+    assert run(Period=60, EvaluationPeriods=week, DatapointsToAlarm=2, TreatMissingData="notBreaching").fires == "fail"
+
+
 def test_a_default_value_takes_that_away_because_other_events_are_then_not_missing() -> None:
     assert run(default=0.0, Period=60, EvaluationPeriods=3, TreatMissingData="missing").fires == "fail"
 
