@@ -143,7 +143,8 @@ def _first_line(alert: Alert) -> str:
 
 def _notification(alert: Alert) -> str:
     """What a phone's lock screen and a screen reader get: the fallback ``text``."""
-    who = [f"by {visible(alert.principal.name)}"] if alert.principal else []
+    name = alert.principal.name if alert.principal else None
+    who = [f"by {visible(name)}"] if name and f" by {name}" not in alert.title else []
     where = [visible(item) for item in (alert.account.name or alert.account.id, alert.region) if item]
     line = " · ".join([clip(_first_line(alert), 200, weight)[0], *who, *where])
     # The fallback text is mrkdwn too, and has nothing to hide code in.

@@ -115,6 +115,14 @@ def test_the_message_of_hostile_text_is_the_golden_one() -> None:
     check_golden(Path("slack") / "hostile.json", json.dumps(message, indent=2, ensure_ascii=False) + "\n")
 
 
+def test_who_did_it_is_said_once_where_a_phone_shows_one_line() -> None:
+    alert = critical_open_ssh()
+    assert alert.principal is not None
+    assert payload(alert)["text"].count(alert.principal.name) == 1
+    told = replace(alert, title=f"Alarm path at risk: StopLogging by {alert.principal.name}")
+    assert payload(told)["text"].count(alert.principal.name) == 1
+
+
 nasty = st.text(
     alphabet=st.one_of(st.characters(), st.sampled_from("<>&`*_~@|!#\n\r\u202e\u200b\ud800\U0001f600")), max_size=400
 ) | st.builds(lambda a, b, n: a + b * n, st.sampled_from(["", HOSTILE]), st.characters(), st.integers(0, 20_000))
