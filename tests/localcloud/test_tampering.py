@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -48,7 +47,6 @@ class Watched:
 
     cloud: LocalCloud
     mallory: Credentials
-    seconds: list[float] = field(default_factory=list)
 
     @property
     def topic(self) -> str:
@@ -58,16 +56,14 @@ class Watched:
         return self.cloud.client(service, credentials=self.mallory, source_ip="203.0.113.66")
 
     def alert_after(self, act: Callable[[], object], wanted: Callable[[Alert], bool]) -> Alert:
-        """The first alert of this kind that an act leads to, in the webhook's inbox."""
+        """The first alert of this kind that an act leads to within seconds, in the webhook's inbox."""
         latest = max((item.number for item in self.cloud.inbox.messages(accepted=None)), default=0)
-        began = time.monotonic()
         act()
         found = self.cloud.inbox.wait_for(
             lambda item: item.service == "webhook" and wanted(alert_in(item.payload)), SECONDS, after=latest
         )
         said = [item.title for item in self.cloud.inbox.messages(accepted=None) if item.number > latest]
         assert found is not None, said
-        self.seconds.append(time.monotonic() - began)
         return alert_in(found.payload)
 
     def broken_by(self, event_name: str, act: Callable[[], object]) -> Alert:
@@ -220,8 +216,3 @@ def test_errors_of_a_function_are_noted_by_the_audit_of_the_stage(watched: Watch
     report = json.loads(sgwatch(watched.cloud, "audit", "--json", "--stage", "dev").stdout)
     (note,) = (note for note in report["notes"] if f"function:{name} had 1 error in the last 24 hours" in note)
     assert f"aws logs tail /aws/lambda/{name} --since " in note
-
-
-def test_every_alert_came_within_seconds(watched: Watched) -> None:
-    assert watched.seconds
-    assert max(watched.seconds) < SECONDS
