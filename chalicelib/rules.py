@@ -7,7 +7,7 @@ description and the id, and is the same whichever of AWS's spellings the rule wa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 ALL_PROTOCOLS = "-1"
@@ -141,11 +141,6 @@ def invert(change: RuleDiff) -> RuleDiff:
     """The change that takes this one back; a modified rule whose former self is unknown is left out."""
     known = tuple(ModifiedRule(item.after, item.before) for item in change.modified if item.before is not None)
     return RuleDiff(added=change.removed, removed=change.added, modified=known)
-
-
-def in_direction(rule: SecurityGroupRule, direction: Direction | None) -> SecurityGroupRule:
-    """The same rule in another direction."""
-    return replace(rule, direction=direction)
 
 
 def _pairs(old: list[SecurityGroupRule], new: list[SecurityGroupRule]) -> list[tuple[int, int]]:

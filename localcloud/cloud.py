@@ -10,7 +10,6 @@ Only one runs in a process at a time: moto's state is the process's own.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -280,8 +279,3 @@ def _reset_moto() -> None:
     """Forget everything in the backends that were loaded."""
     BackendDict.reset()
     reset_model_data()
-
-
-def to_json_line(record: Mapping[str, Any]) -> str:
-    """A record as a line of JSON Lines."""
-    return json.dumps(record, separators=(",", ":"))

@@ -7,7 +7,7 @@ what it would do. It never outweighs a link that is known to be broken.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -60,10 +60,6 @@ class Finding:
     subject: str
     reason: str
     fix: str | None = None
-
-    def but(self, status: Status, reason: str) -> Finding:
-        """The same finding with another answer."""
-        return replace(self, status=status, reason=reason)
 
 
 def worst(findings: Iterable[Finding]) -> Status:

@@ -19,7 +19,7 @@ from chalicelib.delivery.direct import place
 from chalicelib.delivery.envelope import BurstEnd, Delivery, PoisonError, read
 from chalicelib.delivery.kept import KeptAlerts
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
-from chalicelib.delivery.queue import Buried, Queue, QueueError
+from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, Buried, Queue, QueueError
 from chalicelib.delivery.state import StateError
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.logs import Log
@@ -27,9 +27,6 @@ from chalicelib.metrics import Metrics
 
 # A later delivery says so.
 LATE_SECONDS = 60
-# A message can be invisible for twelve hours from when it was received; the rest is the function's own time.
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
-LONGEST_POSTPONED = 43_100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Patience:
             return min(self.longest_wait, self.first_wait * 2.0 ** min(attempts - 1, 20)) * spread
         asked = max(retry_after + self.first_wait * jitter, min(self.longest_turn, attempts / 2) * spread)
         # What is beyond SQS cannot be obeyed: then it is asked again every hour or so.
-        return asked if asked <= LONGEST_POSTPONED else 4 * self.longest_wait
+        return asked if asked <= MAX_VISIBILITY_SECONDS else 4 * self.longest_wait
 
 
 class Invocation(Protocol):
