@@ -90,7 +90,8 @@ def _on_track(snapshot: Snapshot, memory: Memory) -> Snapshot:
     """The snapshot, begun anew where it had lost track of the rules and the live ones show this change."""
     if snapshot.is_certain or memory.live is None or not shows(memory.known.change, memory.live):
         return snapshot
-    return rebased(snapshot, memory.past, taken_back(memory.known.change, memory.live), memory.now)
+    before = taken_back(memory.known.change, memory.live)
+    return rebased(snapshot, memory.past, before, memory.live, memory.now)
 
 
 def _with_tags_seen(snapshot: Snapshot, memory: Memory) -> Snapshot:

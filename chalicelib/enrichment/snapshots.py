@@ -7,20 +7,19 @@ the wrong order; each takes the place that its time gives it, and the rules are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import chain
 
-from chalicelib.enrichment.history import DRIFT, PastChange, is_certain, play, play_surely, same_rules
+from chalicelib.enrichment.history import DRIFT, PastChange, is_certain, play, play_surely
 from chalicelib.enrichment.known import Rules
+from chalicelib.enrichment.ordering import fitting, placed
 from chalicelib.rules import ALL_PROTOCOLS, Direction, Peer, PeerType, SecurityGroupRule, Tags, diff
 
 # EventBridge retries an event for a day and Lambda for six hours: what is older than this comes no more.
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html
 HISTORY_KEPT = timedelta(hours=25)
 MAX_HISTORY = 200
-_PAIRS_TRIED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,15 @@ class Snapshot:
         """Without those that the base holds already and that are only remembered."""
         return (past for past in history if self.base_time is None or past.event_time >= self.base_time)
 
+    def settled(self, live: Rules | None) -> Snapshot:
+        """The snapshot with the changes of each second in an order that gives the live rules, where there is one."""
+        if live is None or self.base is None:
+            return self
+        to_play = tuple(self._to_play(self.history))
+        order = fitting(self.base, to_play, live)
+        remembered = self.history[: len(self.history) - len(to_play)]
+        return self if order is None else replace(self, history=(*remembered, *order))
+
 
 def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: datetime) -> Snapshot:
     """The snapshot of a group of which nothing was known until this change.
@@ -127,47 +135,7 @@ def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Sna
     """
     if any(known.event_id == past.event_id for known in snapshot.history):
         return snapshot
-    if snapshot.base_time is not None and past.event_time < snapshot.base_time:
-        # The base holds it already: it is only remembered.
-        return replace(snapshot, history=_by_time((past, *snapshot.history)))
-    before = tuple(known for known in snapshot.history if known.event_time < past.event_time)
-    same = tuple(known for known in snapshot.history if known.event_time == past.event_time)
-    after = snapshot.history[len(before) + len(same) :]
-    candidates = [
-        (*before, *same[:place], past, *same[place:], *after)
-        for place in range(_last(same, past), _first(same, past) - 1, -1)
-    ]
-    base = snapshot.base
-    if live is None or base is None:
-        return replace(snapshot, history=candidates[0])
-    orders = chain(candidates, _swapped(candidates[0]))
-    fitting = (each for each in orders if same_rules(play(base, each), live))
-    return replace(snapshot, history=next(fitting, candidates[0]))
-
-
-def _swapped(history: tuple[PastChange, ...]) -> Iterator[tuple[PastChange, ...]]:
-    """The history with one of its latest pairs of a second the other way round."""
-    pairs = [i for i in range(1, len(history)) if history[i - 1].event_time == history[i].event_time]
-    for i in reversed(pairs[-_PAIRS_TRIED:]):
-        yield (*history[: i - 1], history[i], history[i - 1], *history[i + 1 :])
-
-
-def _first(same: tuple[PastChange, ...], past: PastChange) -> int:
-    """The first place that a change may take: not before one that made a rule which it takes or changes."""
-    touched = past.touched_ids
-    made = (i + 1 for i, known in enumerate(same) if touched & {rule.id for rule in known.added if rule.id})
-    return max(made, default=0)
-
-
-def _last(same: tuple[PastChange, ...], past: PastChange) -> int:
-    """The last place that a change may take: not after one that took a rule which it makes or changes."""
-    ids = past.touched_ids | {rule.id for rule in past.added}
-    taken = (i for i, known in enumerate(same) if ids & {*known.gone, *(rule.id for rule in known.removed if rule.id)})
-    return max(min(taken, default=len(same)), _first(same, past))
-
-
-def _by_time(history: Iterable[PastChange]) -> tuple[PastChange, ...]:
-    return tuple(sorted(history, key=lambda past: past.event_time))
+    return replace(snapshot, history=placed(snapshot.history, past)).settled(live)
 
 
 def trimmed(snapshot: Snapshot, now: datetime) -> Snapshot:
@@ -229,9 +197,10 @@ def _without_forgotten(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, rule_tags={key: tags for key, tags in snapshot.rule_tags.items() if key in ids})
 
 
-def rebased(snapshot: Snapshot, past: PastChange, before: Rules, observed_at: datetime) -> Snapshot:
+def rebased(snapshot: Snapshot, past: PastChange, before: Rules, live: Rules, observed_at: datetime) -> Snapshot:
     """The snapshot begun anew with what was before a change, where it had lost track of the rules."""
-    return replace(snapshot, base=before, base_time=past.event_time, known_since=observed_at)
+    begun = replace(snapshot, base=before, base_time=past.event_time, known_since=observed_at)
+    return begun.settled(live)
 
 
 def resolved(snapshot: Snapshot, past: PastChange) -> Snapshot:
