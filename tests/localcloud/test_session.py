@@ -141,6 +141,15 @@ def test_the_callers_own_account_and_proxy_are_left_alone() -> None:
     assert stand_apart({"PATH": "/bin"}) == ()
 
 
+def test_a_profile_that_is_not_there_keeps_nobody_from_the_local_cloud() -> None:
+    script = "import os, localcloud; print(os.environ['AWS_PROFILE'])"
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "AWS_PROFILE": "nosuch"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("nosuch\n", "")
+
+
 def test_logs_without_a_local_cloud_say_what_to_do(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # nobody listens on it
