@@ -81,9 +81,10 @@ class Silences:
         )
 
     def remove(self, silence_id: str) -> bool:
-        """End a silence now; False where there is none of this id. What it held back stays listable."""
+        """End a silence now, if it has not ended; False where there is none of this id. What it held back is kept."""
         now = int(self._now().timestamp())
-        return self._table.update(PK, silence_id, "SET ends_at = :now", "attribute_exists(pk)", now=now) is not None
+        ended = self._table.update(PK, silence_id, "SET ends_at = :now", "ends_at > :now", now=now) is not None
+        return ended or any(silence.id == silence_id for silence in self.all())
 
     def all(self) -> list[Silence]:
         """Every silence of the last weeks, ended ones too, the oldest first; an item that makes no sense is none."""

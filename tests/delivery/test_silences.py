@@ -65,6 +65,13 @@ def test_a_removed_silence_holds_nothing_back_and_stays_in_the_list(durable: Wor
     assert [each.id for each in durable.made.silences.all()] == ["s-1"]
 
 
+def test_removing_a_silence_that_has_ended_leaves_its_end_as_it_was(durable: World) -> None:
+    until = silence(durable).until
+    durable.clock.forward(3 * 3600)
+    assert durable.made.silences.remove("s-1")
+    assert [each.until for each in durable.made.silences.all()] == [until]
+
+
 def test_removing_what_is_not_there_says_so(durable: World) -> None:
     assert not durable.made.silences.remove("s-2")
     assert durable.made.silences.all() == []
