@@ -26,7 +26,7 @@ from chalicelib.drift import Drift, drift_alert
 from chalicelib.enrichment.history import same_rules
 from chalicelib.enrichment.known import GroupInfo, Rules
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, with_rule_tags
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed
 from chalicelib.enrichment.wire import read_groups, with_tags
 from chalicelib.event_history import EventHistory, NoHistory
 from chalicelib.logs import Log
@@ -116,13 +116,13 @@ class Reconciliation:
             return not unknown
         if snapshot is None or unknown:
             return swept
-        return snapshot.rules is not None and not same_rules(snapshot.rules, live.rules)
+        return snapshot.rules is not None and not same_rules(snapshot.settled(live.rules).rules or (), live.rules)
 
     def _take_down(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None) -> None:
-        """Begin the snapshot of a group of which nothing is known yet, or learn its rules' own tags."""
+        """Begin the snapshot of a group of which nothing is known yet, or learn what the live rules say beside it."""
         if live is None:
             return
-        if snapshot is None or snapshot.rules is None or with_rule_tags(snapshot, live.rules) != snapshot:
+        if snapshot is None or snapshot.rules is None or observed(snapshot, live.rules, self.now()) != snapshot:
             self._observe(key, live)
 
     def _explain(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, total: Sweep) -> Sweep:

@@ -164,8 +164,8 @@ def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
     The difference becomes a change of its own: what was before it can still be told, and an event
     of it that comes late after all changes nothing.
     """
+    snapshot = with_rule_tags(snapshot.settled(live), live)
     rules = snapshot.rules
-    snapshot = with_rule_tags(snapshot, live)
     found = diff(rules or (), live)
     if rules is None or not (found or snapshot.is_certain):
         return replace(snapshot, base=live, base_time=at, known_since=at)

@@ -328,6 +328,19 @@ def test_a_difference_that_explained_itself_is_not_remembered_against_the_next_o
     assert region.sweep() == Sweep(groups=2)
 
 
+def test_two_calls_of_one_second_heard_the_wrong_way_round_are_no_drift(region: Region, group: str) -> None:
+    region.tell(region.alert_of(region.open_ssh(group)))
+    region.durable.clock.forward(3600)
+    closed = closing(region, group, 0)
+    opened = {**region.open_ssh(group), "eventID": "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f8001"}
+    for heard in (opened, closed):
+        region.tell(region.alert_of(heard))
+    assert region.sweep() == Sweep(groups=2)
+    snapshot = region.snapshots.get(GroupKey(ACCOUNT, REGION, group))
+    assert snapshot is not None
+    assert [rule.from_port for rule in snapshot.rules or () if rule.direction == "ingress"] == [22]
+
+
 def test_a_call_whose_event_may_still_come_is_not_told_late(region: Region, group: str) -> None:
     """The same difference as an hour ago, which its event explained; now it is there again, made by a fresh call."""
     region.open_ssh(group)
