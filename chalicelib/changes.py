@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chalicelib.catalog import WatchedEvent
-from chalicelib.rules import ModifiedRule, SecurityGroupRule
+from chalicelib.rules import Direction, ModifiedRule, SecurityGroupRule
 
 
 class Outcome(StrEnum):
@@ -97,6 +97,11 @@ class Change:
     def succeeded(self) -> bool:
         """Whether the call did what it was asked."""
         return self.outcome is Outcome.SUCCEEDED
+
+    @property
+    def direction(self) -> Direction:
+        """Of which rules the call's name speaks; ingress where it names neither."""
+        return Direction.EGRESS if self.event.name.endswith("Egress") else Direction.INGRESS
 
 
 def read_outcome(error_code: str | None) -> Outcome:

@@ -22,7 +22,7 @@ from chalicelib.rule_wire import (
     read_rule_set,
     read_tags,
 )
-from chalicelib.rules import Direction, ModifiedRule, Peer, SecurityGroupRule, Tags
+from chalicelib.rules import ModifiedRule, Peer, SecurityGroupRule, Tags
 
 Parameters = Mapping[str, Any]
 Reader = Callable[[Change, Parameters, Parameters], Change]
@@ -34,12 +34,8 @@ def texts(parameters: Parameters, keys: Iterable[str], name: str) -> tuple[str, 
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def _direction_of(change: Change) -> Direction:
-    return Direction.EGRESS if change.event.name.endswith("Egress") else Direction.INGRESS
-
-
 def _requested(change: Change, request: Parameters) -> Reading:
-    direction = _direction_of(change)
+    direction = change.direction
     listed = read_ip_permissions(field(request, "ipPermissions"), direction)
     return listed + read_flat_permission(request, direction)
 
@@ -78,7 +74,7 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
     requested = _requested(change, request)
     if not change.succeeded:
         return _attempted(change, requested)
-    answered = read_rule_set(field(response, "securityGroupRuleSet"), _direction_of(change))
+    answered = read_rule_set(field(response, "securityGroupRuleSet"), change.direction)
     tags = _given_tags(request)
     added = _completed(answered.rules, requested.rules, tags)
     if len(added) < len(requested.rules):
@@ -129,7 +125,7 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
     requested, rule_ids = _requested(change, request), _rule_ids(request)
     if not change.succeeded:
         return _attempted(change, requested, rule_ids)
-    direction = _direction_of(change)
+    direction = change.direction
     revoked = read_rule_set(field(response, "revokedSecurityGroupRuleSet"), direction)
     absent = read_ip_permissions(field(response, "unknownIpPermissionSet"), direction)
     if revoked.rules:

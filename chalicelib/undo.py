@@ -16,7 +16,7 @@ from typing import Any
 
 from chalicelib.changes import Change
 from chalicelib.ip_permissions import to_ip_permissions
-from chalicelib.rules import Direction, SecurityGroupRule, Tags
+from chalicelib.rules import SecurityGroupRule, Tags
 
 _ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")
 REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
@@ -117,8 +117,7 @@ _NEW_VALUES_ONLY = (
 
 def _calls(change: Change) -> Iterator[tuple[str, dict[str, Any]]]:
     group = {"GroupId": change.group_id} if change.group_id else {"GroupName": change.group_name}
-    name, changes = change.event.name, change.changes
-    direction = Direction.EGRESS if name.endswith("Egress") else Direction.INGRESS
+    name, changes, direction = change.event.name, change.changes, change.direction
     match name:
         case "CreateSecurityGroup":
             yield "delete-security-group", group

@@ -179,7 +179,8 @@ def _left_over(former: Rules, change: Change, live: Rules | None) -> SecurityGro
         return None
     after = change.changes.modified[0].after
     others = [rule for rule in live if rule.id != after.id]
-    left = [rule for rule in former if rule.id is None and not any(same_rule(rule, other) for other in others)]
+    nameless = [rule for rule in former if rule.id is None and after.direction in (None, rule.direction)]
+    left = [rule for rule in nameless if not any(same_rule(rule, other) for other in others)]
     # The very values that it has now: whoever recorded them did so after the change.
     is_new = len(left) == 1 and (left[0].identity, left[0].description) == (after.identity, after.description)
     return left[0] if len(left) == 1 and not is_new else None
@@ -197,7 +198,8 @@ def _removed_by_id(change: Change, evidence: Evidence) -> Rules:
             return tuple(by_id[rule_id] for rule_id in change.rule_ids)
         known_gone = {rule.identity for rule in change.changes.removed}
         live = evidence.live or ()
-        left = [rule for rule in rules if rule.id is None and rule.identity not in known_gone]
+        nameless = [rule for rule in rules if rule.id is None and rule.direction is change.direction]
+        left = [rule for rule in nameless if rule.identity not in known_gone]
         left = [rule for rule in left if not any(same_rule(rule, other) for other in live)]
         if evidence.live is not None and len(left) == len(change.rule_ids) == 1:
             return (replace(left[0], id=change.rule_ids[0]),)

@@ -89,8 +89,7 @@ def _modified(change: Change, region: str) -> Undo:
 
 
 def _described(change: Change, region: str) -> Undo:
-    direction = Direction.EGRESS if change.event.name.endswith("Egress") else Direction.INGRESS
-    name = f"update-security-group-rule-descriptions-{direction}"
+    name = f"update-security-group-rule-descriptions-{change.direction}"
     commands = []
     for portion in _portions(change.changes.modified):
         parameters = {"GroupId": change.group_id, **_descriptions(portion)}

@@ -99,6 +99,17 @@ def test_config_that_differs_in_more_than_one_rule_tells_nothing() -> None:
     assert item.before is None
 
 
+def test_another_rule_that_went_meanwhile_is_not_taken_for_the_former_one() -> None:
+    gone = replace(OTHER, id="sgr-3")
+    outward = replace(without_ids(OTHER)[0], direction=Direction.EGRESS)
+    for former in (gone, outward):
+        (item,) = modified(Evidence(live=(AFTER,), snapshot=(former,))).change.changes.modified
+        assert item.before is None
+        request = {"groupId": "sg-1", "securityGroupRuleIds": {"items": [{"securityGroupRuleId": "sgr-1"}]}}
+        change = read_change(read_record(record("RevokeSecurityGroupIngress", request)))
+        assert work_out(change, Evidence(live=(), snapshot=(former,))).change.changes.removed == ()
+
+
 def test_live_rules_that_contradict_the_change_are_a_later_state() -> None:
     later = replace(AFTER, from_port=80, to_port=80)
     known = modified(Evidence(live=(later, OTHER)))
