@@ -114,6 +114,7 @@ def read_outcome(error_code: str | None) -> Outcome:
     code = error_code.removeprefix("Client.").removeprefix("Server.")
     if code == "DryRunOperation":
         return Outcome.DRY_RUN
-    if code.startswith(("UnauthorizedOperation", "AccessDenied")):
+    # The last is that of a VPC endpoint's policy, in CloudTrail's network activity events.
+    if code.startswith(("UnauthorizedOperation", "AccessDenied", "VpceAccessDenied")):
         return Outcome.DENIED
     return Outcome.FAILED

@@ -34,6 +34,7 @@ def said(change: Change, *words: str) -> bool:
         ("UnauthorizedOperation", Outcome.DENIED),
         ("AccessDenied", Outcome.DENIED),
         ("AccessDeniedException", Outcome.DENIED),
+        ("VpceAccessDenied", Outcome.DENIED),
         ("Client.DryRunOperation", Outcome.DRY_RUN),
         ("Client.InvalidPermission.Duplicate", Outcome.FAILED),
         ("Client.InvalidGroup.NotFound", Outcome.FAILED),
