@@ -129,7 +129,7 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
     rule = opening_ones[0].rule or after[0]
     told = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
     opened = _to_world(opening_ones)
-    if opened is not None and opening_ones[0].opens is not Opens.WORLD:
+    if opened is not None and opened != rule and opening_ones[0].opens is not Opens.WORLD:
         told.append(f"{service_phrase(opened)} opened to {_through(opened, opening_ones)}")
     return f"{', '.join(told)}{_and_more(after, len(told))} on {group}"
 

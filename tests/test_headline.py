@@ -265,6 +265,11 @@ INNER = "10.0.0.0/8"
             f"tcp/8443 opened to the internet through 0.0.0.0/1 and 1 more rule on {G}",
         ),
         (
+            added(ssh("0.0.0.0/1", 443, 443), ssh("128.0.0.0/1", 443, 443)),
+            (),
+            f"tcp/443 opened to the internet through 0.0.0.0/1 and 1 more rule on {G}",
+        ),
+        (
             modified(ssh(WORLD4), ssh(INNER)),
             (ssh(WORLD4),),
             f"Rule narrowed to tcp/22 from 10.0.0.0/8 (was the internet) on {G}",
