@@ -294,5 +294,6 @@ def _group(change: Change, world: World, snapshot: Snapshot | None) -> GroupInfo
     groups = world.groups or {}
     if change.group_id is not None:
         return groups.get(change.group_id) or world.config_group or group_of(snapshot)
-    # By name alone: the name is unique in a VPC only.
-    return next(iter(groups.values())) if len(groups) == 1 else None
+    # By name alone: it is unique in a VPC only.
+    named = [group for group in groups.values() if group.name == change.group_name]
+    return named[0] if len(named) == 1 else None

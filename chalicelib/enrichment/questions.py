@@ -186,7 +186,9 @@ def _referenced(change: Change) -> tuple[str, ...]:
 def _groups(change: Change, others: Iterable[str]) -> Question:
     lacks = LABELS
     if change.group_id is None:
-        return _describe_groups([{"Name": "group-name", "Values": [change.group_name]}], lacks)
+        # A filter takes * and ? for any characters, and whoever made the call chose the name.
+        literal = re.sub(r"[*?\\]", r"\\\g<0>", change.group_name or "")
+        return _describe_groups([{"Name": "group-name", "Values": [literal]}], lacks)
     return _groups_by_id((change.group_id, *others), lacks)
 
 

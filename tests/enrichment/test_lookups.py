@@ -28,7 +28,9 @@ from chalicelib.records import read_record
 from localcloud.cloud import LocalCloud
 from localcloud.servers import HttpServer
 from tests.enrichment.world import World
+from tests.support import records as r
 from tests.support.faulty import BROKEN, DENIED, NOT_FOUND, THROTTLED, FaultyEndpoint, Refusal
+from tests.support.stubbed import Stubbed
 
 ROOT = Path(__file__).parent.parent.parent
 LOOKED_UP = ("DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces")
@@ -223,6 +225,29 @@ def test_our_own_accounts_alias_is_not_taken_for_another_accounts(
     foreign = {**created, "recipientAccountId": "444455556666", "responseElements": {"groupId": "sg-0123456789abcdef0"}}
     alert = Enricher(Lookups(lookups.reader, timeout=10)).alert_of(foreign)
     assert (alert.account.id, alert.account.name) == ("444455556666", None)
+
+
+@pytest.mark.parametrize("error", [None, r.FAILED, r.DENIED])
+@pytest.mark.parametrize("name", ["prod*", "pro?", "*"])
+def test_a_name_with_wildcards_in_it_is_no_other_group(name: str, error: str | None) -> None:
+    shown = {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "prod"}]}
+    reader = Stubbed({"ec2:DescribeSecurityGroups": shown})
+    record = r.authorize(r.world(), group={"groupName": name}, errorCode=error)
+    alert = Enricher(Lookups(reader, {r.ACCOUNT: "local"}, timeout=20)).alert_of(record)
+    assert alert.security_group is not None
+    assert (alert.security_group.id, alert.security_group.name) == (None, name)
+    assert alert.title.endswith(f" on {name}")
+    assert not any("sg-1" in command for command in alert.undo.commands or ())
+
+
+def test_a_name_is_asked_for_to_the_letter() -> None:
+    shown = {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "*a?"}]}
+    reader = Stubbed({"ec2:DescribeSecurityGroups": shown})
+    record = r.authorize(r.world(), group={"groupName": "*a?"})
+    alert = Enricher(Lookups(reader, {r.ACCOUNT: "local"}, timeout=20)).alert_of(record)
+    (asked,) = reader.asked
+    assert asked.parameters["Filters"] == [{"Name": "group-name", "Values": [r"\*a\?"]}]
+    assert alert.title.endswith(" on *a? (sg-1)")
 
 
 def records_of_all_events() -> Iterator[Any]:
