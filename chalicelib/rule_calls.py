@@ -22,7 +22,7 @@ from chalicelib.rule_wire import (
     read_rule_set,
     read_tags,
 )
-from chalicelib.rules import ModifiedRule, Peer, SecurityGroupRule, Tags
+from chalicelib.rules import ModifiedRule, PeerType, SecurityGroupRule, Tags
 
 Parameters = Mapping[str, Any]
 Reader = Callable[[Change, Parameters, Parameters], Change]
@@ -109,12 +109,7 @@ def _completed(
         own = tags if rule.tags is None else rule.tags
         if same is None:
             return rule if own is None else replace(rule, tags=own)
-        peer = Peer(
-            rule.peer.type,
-            rule.peer.value,
-            rule.peer.account_id or same.peer.account_id,
-            rule.peer.vpc_id or same.peer.vpc_id,
-        )
+        peer = rule.peer.completed(same.peer)
         return replace(rule, peer=peer, description=rule.description or same.description, tags=own)
 
     return tuple(complete(rule) for rule in answered)
@@ -172,6 +167,7 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     unknowns = (
         f"the former values of {named}: the record carries new values only",
         f"{direction}, judged as ingress",
+        *_owners_not_told(reading.rules),
     )
     changed = replace(
         change,
@@ -180,6 +176,14 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
         unknowns=change.unknowns + unknowns,
     )
     return _with_unread(changed, reading.problems)
+
+
+def _owners_not_told(rules: Iterable[SecurityGroupRule]) -> Iterable[str]:
+    """The call names a group by its id alone, also one of another account."""
+    groups = [rule.peer.value for rule in rules if rule.peer.type is PeerType.SECURITY_GROUP]
+    if groups:
+        named = ", ".join(dict.fromkeys(groups))
+        yield f"the account of group {named}: the record does not say it, judged as the same account's"
 
 
 def _new_values(update: Parameters) -> dict[str, Any]:

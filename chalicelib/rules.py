@@ -7,7 +7,7 @@ description and the id, and is the same whichever of AWS's spellings the rule wa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 ALL_PROTOCOLS = "-1"
@@ -39,6 +39,12 @@ class Peer:
     value: str
     account_id: str | None = None
     vpc_id: str | None = None
+
+    def completed(self, other: Peer) -> Peer:
+        """The peer with the account and the VPC that only another source of the same peer names."""
+        if (self.type, self.value) != (other.type, other.value):
+            return self
+        return replace(self, account_id=self.account_id or other.account_id, vpc_id=self.vpc_id or other.vpc_id)
 
 
 # Keys and values in AWS's order.

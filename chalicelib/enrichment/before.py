@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.changes import Change, Changes
-from chalicelib.enrichment.history import find, same_rule, same_rules
+from chalicelib.enrichment.history import completed, find, same_rule, same_rules
 from chalicelib.enrichment.known import Rules
 from chalicelib.enrichment.snapshots import is_default
-from chalicelib.rules import ModifiedRule, SecurityGroupRule
+from chalicelib.rules import ModifiedRule, PeerType, SecurityGroupRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +88,14 @@ def _stands(rule: SecurityGroupRule, live: Rules) -> bool:
 
 
 def _with_ids(change: Change, evidence: Evidence) -> Change:
-    """The change's new rules with the id and the direction that the record left out."""
+    """The change's new rules with the id, the direction and the peer's account that the record left out."""
     sources = [rules for rules in (evidence.live, evidence.snapshot) if rules is not None]
 
     def complete(rule: SecurityGroupRule) -> SecurityGroupRule:
         for rules in sources:
             place = find(rules, rule, None)
             if place is not None:
-                same = rules[place]
-                tags = same.tags if rule.tags is None else rule.tags
-                return replace(rule, id=rule.id or same.id, direction=rule.direction or same.direction, tags=tags)
+                return completed(rule, rules[place])
         return rule
 
     changes = change.changes
@@ -140,13 +138,12 @@ def _modified(item: ModifiedRule, change: Change, evidence: Evidence) -> Modifie
 
 
 def _told_fully(rule: SecurityGroupRule, evidence: Evidence) -> SecurityGroupRule:
-    """A removed rule with the description and the id that a record without an answer lacks, and its tags."""
+    """A removed rule with what its record lacks: without an answer description and id, its tags, its peer's account."""
     for rules in (evidence.snapshot, evidence.config):
         place = find(rules, rule, None) if rules is not None else None
         if rules is not None and place is not None:
             same = rules[place]
-            described = rule.description or same.description
-            return replace(rule, id=rule.id or same.id, description=described, tags=rule.tags or same.tags)
+            return replace(completed(rule, same), description=rule.description or same.description)
     return rule
 
 
@@ -285,6 +282,8 @@ def _still_unknown(change: Change, evidence: Evidence) -> tuple[str, ...]:
     modified = change.changes.modified
     if modified and all(item.after.direction is not None for item in modified):
         unknowns = _without(unknowns, ("the direction of",))
+    if all(item.after.peer.account_id for item in modified if item.after.peer.type is PeerType.SECURITY_GROUP):
+        unknowns = _without(unknowns, ("the account of group",))
     if not _has_gaps(change):
         unknowns = _without(unknowns, _FORMER)
     if change.changes.removed and all(_is_told(rule, evidence) for rule in change.changes.removed):

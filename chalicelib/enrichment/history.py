@@ -144,6 +144,17 @@ def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
     return rule.identity == other.identity
 
 
+def completed(rule: SecurityGroupRule, same: SecurityGroupRule) -> SecurityGroupRule:
+    """The rule with what else another source tells of it: id, direction, tags, the account and VPC of its peer."""
+    return replace(
+        rule,
+        direction=rule.direction or same.direction,
+        peer=rule.peer.completed(same.peer),
+        id=rule.id or same.id,
+        tags=same.tags if rule.tags is None else rule.tags,
+    )
+
+
 def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, former: SecurityGroupRule | None) -> int | None:
     """Where the rule stands: by its id, else by what it allows or used to allow."""
     wanted: set[RuleIdentity] = {rule.identity} if former is None else {former.identity}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
+from chalicelib import judgement
 from chalicelib.alerts import Alert
 from chalicelib.enrichment.before import Evidence, work_out
 from chalicelib.enrichment.dynamo_table import MemoryTable
@@ -20,6 +21,7 @@ from chalicelib.enrichment.wire import read_interfaces
 from chalicelib.reading import read_change
 from chalicelib.records import read_record
 from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.undo import undo
 from tests.support.stubbed import Stubbed
 
 RULE = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.IPV4, "203.0.113.0/24"), "old", "sgr-1")
@@ -134,6 +136,36 @@ def test_a_rule_revoked_by_id_without_an_answer_is_told_by_the_snapshot() -> Non
     assert known.change.changes.removed == (RULE,)
     assert known.change.changes.before_known
     assert known.change.unknowns == ()
+
+
+FOREIGN = replace(RULE, peer=Peer(PeerType.SECURITY_GROUP, "sg-9", "444455556666", "vpc-9"))
+
+
+def test_a_group_revoked_by_id_comes_back_with_the_account_that_the_answer_does_not_tell() -> None:
+    answer = {"securityGroupRuleId": "sgr-1", "ipProtocol": "tcp", "fromPort": 22, "toPort": 22}
+    answer |= {"referencedGroupId": "sg-9", "description": "old", "isEgress": False}
+    request = {"groupId": "sg-1", "securityGroupRuleIds": [{"securityGroupRuleId": "sgr-1"}]}
+    raw = record("RevokeSecurityGroupIngress", request)
+    raw["responseElements"] = {"revokedSecurityGroupRuleSet": {"items": [answer]}}
+    known = work_out(read_change(read_record(raw)), Evidence(live=(OTHER,), snapshot=(FOREIGN, OTHER)))
+    assert known.change.changes.removed == (FOREIGN,)
+    (command,) = undo(known.change, "eu-west-1").commands or ()
+    assert '{"GroupId": "sg-9", "UserId": "444455556666", "VpcId": "vpc-9", "Description": "old"}' in command
+
+
+def test_live_rules_tell_that_a_modified_rule_lets_a_group_of_another_account_in() -> None:
+    values = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "ReferencedGroupId": "sg-9"}
+    changed = {"GroupId": "sg-1", "SecurityGroupRule": {"SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": values}}
+    raw = record("ModifySecurityGroupRules", {"ModifySecurityGroupRulesRequest": changed})
+    groups = {"ec2:DescribeSecurityGroups": {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web"}]}}
+    untold = "the account of group sg-9: the record does not say it, judged as the same account's"
+    (owner, alone) = ({"GroupId": "sg-9", "UserId": "444455556666"}, {"GroupId": "sg-9"})
+    for peer, severity, is_told in ((owner, "medium", True), (alone, "low", False)):
+        rule = {key: value for key, value in live("sgr-1", "").items() if key != "CidrIpv4"}
+        rules = {"SecurityGroupRules": [rule | {"ReferencedGroupInfo": peer}]}
+        alert = alert_of(raw, {"ec2:DescribeSecurityGroupRules": rules, **groups})
+        assert (alert.severity, untold not in alert.unknowns) == (severity, is_told)
+    assert untold in judgement.alert_of(raw).unknowns
 
 
 def revoked(described: str | None, evidence: Evidence) -> tuple[str, ...]:
