@@ -64,11 +64,12 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class PrefixListChange:
-    """Entries that a change added to a prefix list and removed from it, as CIDR texts."""
+    """Entries that a change added to a prefix list and removed from it, as CIDR texts; and whether it named it anew."""
 
     prefix_list_id: str
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    is_renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

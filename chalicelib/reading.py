@@ -207,7 +207,12 @@ def _read_prefix_list(change: Change, request: Parameters, _response: Parameters
     unknowns += [f"part of the request: {problem}" for problem in unread]
     return replace(
         change,
-        prefix_list=PrefixListChange(prefix_list_id, tuple(filter(None, added)), tuple(filter(None, removed))),
+        prefix_list=PrefixListChange(
+            prefix_list_id,
+            tuple(filter(None, added)),
+            tuple(filter(None, removed)),
+            is_renamed=text(field(request, "prefixListName")) is not None,
+        ),
         unknowns=(*change.unknowns, *unknowns),
         unread=unread,
     )

@@ -154,7 +154,11 @@ def _prefix_list(change: Change, region: str, version: int | None) -> Undo:
         "PreviousVersion": version,
         "CurrentVersion": version + 1,
     }
-    return Undo((command("restore-managed-prefix-list-version", parameters, region),))
+    renamed = "what the list was called before is not in the record, and stays as it is now"
+    return Undo(
+        (command("restore-managed-prefix-list-version", parameters, region),),
+        renamed if change.prefix_list.is_renamed else None,
+    )
 
 
 _GROUP_ID = re.compile(r"sg-[0-9A-Za-z]{1,64}")

@@ -453,6 +453,16 @@ def test_a_list_whose_entries_stay_has_no_version_to_restore() -> None:
     assert str(alert.undo.reason).startswith("no entry changed")
 
 
+def test_that_the_former_version_of_a_list_has_not_its_former_name_is_said() -> None:
+    entry = {"Cidr": "10.0.0.0/8"}
+    renamed = alert_of(list_change("ModifyManagedPrefixList", PrefixListName="offices", AddEntry=entry), {})
+    kept = alert_of(list_change("ModifyManagedPrefixList", AddEntry=entry), {})
+    assert kept.undo.commands
+    assert renamed.undo.commands == kept.undo.commands
+    assert str(renamed.undo.reason).startswith("what the list was called before is not in the record")
+    assert kept.undo.reason is None
+
+
 def test_where_the_group_is_not_its_interfaces_are_not_known() -> None:
     alert = alert_of(opened("0.0.0.0/0"), {})
     assert alert.security_group is not None
