@@ -128,7 +128,7 @@ def _read_identity(raw: Mapping[str, Any]) -> _Identity:
     principal_id = _word(raw, "principalId")
     type_ = _field(raw, "type")
     return _Identity(
-        type=type_ if isinstance(type_, str) and _is_visible(type_) else UNKNOWN_TYPE,
+        type=(text(type_) if isinstance(type_, str) and _is_visible(type_) else None) or UNKNOWN_TYPE,
         arn_text=arn_text,
         arn=arn,
         user_name=_word(raw, "userName"),

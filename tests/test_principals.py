@@ -142,6 +142,10 @@ def test_a_type_that_the_record_does_not_give_is_unknown(identity: object) -> No
     assert principal(identity).type == "Unknown"
 
 
+def test_half_a_surrogate_pair_in_a_type_keeps_no_alert_from_being_encoded() -> None:
+    assert principal({"type": "IAMUser\ud800"}).type == "IAMUser\N{REPLACEMENT CHARACTER}"
+
+
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
 def test_arns_of_every_partition_are_read(partition: str) -> None:
     found = principal({"type": "AssumedRole", "arn": f"arn:{partition}:sts::123456789012:assumed-role/Deploy/ci"})
