@@ -13,7 +13,7 @@ from chalicelib.changes import Change, Changes, Outcome
 from chalicelib.controls import DEFAULT_GROUP
 from chalicelib.facts import Facts, PrefixList
 from chalicelib.networks import is_public, parse_range
-from chalicelib.opened import judge_opening, together_exposure
+from chalicelib.opened import judge_opening, known_ranges, together_exposure
 from chalicelib.openings import Opening, is_ingress, opening, openings_together
 from chalicelib.rules import ModifiedRule, SecurityGroupRule
 from chalicelib.severity import Exposure, Opens, Severity, severity_of
@@ -97,7 +97,7 @@ def _together(changes: Changes, facts: Facts) -> Iterator[Exposure]:
     replaced = {rule.identity for rule in (*changes.removed, *known)}
     kept = [rule for rule in before if rule.identity not in replaced]
     gone = [rule for rule in before if rule.identity in replaced]
-    for found in openings_together(new, kept, gone):
+    for found in openings_together(new, kept, gone, lambda rule: known_ranges(rule, facts)):
         yield together_exposure(found, facts)
 
 

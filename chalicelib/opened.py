@@ -9,8 +9,8 @@ from dataclasses import replace
 from chalicelib.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS, WEB_PORTS, world_controls
 from chalicelib.facts import Facts, PrefixList
 from chalicelib.networks import AddressRange, holds_private, is_public, parse_range, union_covers, world
-from chalicelib.openings import Opening, Ports, is_ingress
-from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType
+from chalicelib.openings import Opening, Ports, address_range, is_ingress
+from chalicelib.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, PeerType, SecurityGroupRule
 from chalicelib.severity import Exposure, Opens, Severity
 from chalicelib.wording import peer_phrase, printable, service_phrase
 
@@ -185,6 +185,15 @@ def _ranges(known: PrefixList) -> list[AddressRange]:
     """What is in the list, and the whole internet where its entries together are that."""
     ranges = [item for item in map(parse_range, known.cidrs) if item]
     return ranges + [everything for everything in map(world, (4, 6)) if union_covers(ranges, everything)]
+
+
+def known_ranges(rule: SecurityGroupRule, facts: Facts) -> list[AddressRange]:
+    """The addresses of the rule's peer as far as they are known, those in a prefix list included."""
+    if rule.peer.type is PeerType.PREFIX_LIST:
+        known = facts.prefix_lists.get(rule.peer.value)
+        return [] if known is None or known.aws_managed else _ranges(known)
+    found = address_range(rule)
+    return [] if found is None else [found]
 
 
 def _all_ports(found: Opening) -> tuple[Ports, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -54,14 +54,21 @@ def opening(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Ope
     return Opening(rule, rule.protocol, _joined(closed), own_range) if closed else None
 
 
+def _own_range(rule: SecurityGroupRule) -> tuple[AddressRange, ...]:
+    found = address_range(rule)
+    return () if found is None else (found,)
+
+
 def openings_together(
     new: Sequence[SecurityGroupRule],
     kept: Sequence[SecurityGroupRule] = (),
     gone: Sequence[SecurityGroupRule] = (),
+    ranges_of: Callable[[SecurityGroupRule], Iterable[AddressRange]] = _own_range,
 ) -> list[Opening]:
     """Where several ranges, at least one of them new, cover the whole of IPv4 or IPv6 though none does alone.
 
-    ``kept`` are the rules that the group had before and still has, ``gone`` those that it has no more.
+    ``kept`` are the rules that the group had before and still has, ``gone`` those that it has no more;
+    ``ranges_of`` tells the addresses of a rule's peer.
     """
     found = []
     for ingress in (True, False):
@@ -70,7 +77,9 @@ def openings_together(
                 _Ranged(rule, span, is_new=is_new, is_gone=is_gone)
                 for rules, is_new, is_gone in ((new, True, False), (kept, False, False), (gone, False, True))
                 for rule in rules
-                if is_ingress(rule) is ingress and (span := address_range(rule)) is not None and span.version == version
+                if is_ingress(rule) is ingress
+                for span in ranges_of(rule)
+                if span.version == version
             ]
             found += _openings_of_version(ranged, world(version))
     return found

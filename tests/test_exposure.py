@@ -348,6 +348,29 @@ def test_a_prefix_list_is_worth_what_is_in_it(known: PrefixList, severity: str) 
     assert severity_of(judge(change, by_root=False, facts=Facts(prefix_lists={r.LIST_ID: known}))) == severity
 
 
+@pytest.mark.parametrize(
+    ("cidrs", "is_whole", "severity"),
+    [
+        (("128.0.0.0/1",), True, "critical"),
+        (("192.0.0.0/2", "128.0.0.0/2"), False, "critical"),
+        (("128.0.0.0/2",), True, "high"),
+        (("8000::/1",), True, "high"),
+    ],
+)
+def test_a_range_and_a_prefix_list_that_together_cover_every_address_are_the_world(
+    cidrs: tuple[str, ...], is_whole: bool, severity: str
+) -> None:
+    through_list = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.PREFIX_LIST, r.LIST_ID))
+    known = {r.LIST_ID: PrefixList("office", aws_managed=False, cidrs=cidrs, is_whole=is_whole)}
+    half, facts = rule("0.0.0.0/1"), Facts(prefix_lists=known)
+    for change in (added(half, through_list), added(through_list, half)):
+        assert severity_of(judge(change, by_root=False, facts=facts)) == severity
+    later = replace(facts, before=(half,))
+    assert severity_of(judge(added(through_list), by_root=False, facts=later)) == severity
+    by_aws = Facts(prefix_lists={r.LIST_ID: PrefixList("com.amazonaws.s3", aws_managed=True, cidrs=cidrs)})
+    assert severity_of(judge(added(half, through_list), by_root=False, facts=by_aws)) == "high"
+
+
 def egress_to_list(protocol: str) -> Change:
     event = lookup(EC2, "AuthorizeSecurityGroupEgress")
     assert event is not None
