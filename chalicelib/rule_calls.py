@@ -127,7 +127,9 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
         removed, problems = _completed(revoked.rules, requested.rules), revoked.problems
     else:
         not_there = {rule.identity for rule in absent.rules}
-        removed = tuple(rule for rule in requested.rules if rule.identity not in not_there)
+        # Where none was there, AWS may name them otherwise: a group by its id that was asked for by its name.
+        none_there = len(absent.rules) >= len(requested.rules) + len(requested.unread)
+        removed = tuple(rule for rule in requested.rules if not none_there and rule.identity not in not_there)
         problems = requested.unread + revoked.problems + absent.unread
     if not (removed or rule_ids or absent.rules or requested.gaps):
         raise _nothing_read(problems)

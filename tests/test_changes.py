@@ -201,6 +201,15 @@ def test_a_revoke_of_nothing_that_was_there_removes_nothing_and_leaves_nothing_u
     assert (change.changes.removed, change.unknowns, change.changes.before_known) == ((), (), True)
 
 
+def test_a_peer_group_that_was_asked_for_by_name_and_was_not_there_is_not_removed() -> None:
+    asked, told = {"groupName": "peer"}, {"groupId": r.PEER_ID, "groupName": "peer"}
+    absent = {UNKNOWN: items(permission(groups=(told,)))}
+    change = change_of(r.revoke(permission(groups=(asked,)), answer=absent))
+    assert (change.changes.removed, change.unknowns, change.changes.before_known) == ((), (), True)
+    with_more = change_of(r.revoke(permission(groups=(asked,)), "text", answer=absent))
+    assert not with_more.changes.before_known
+
+
 def test_an_unreadable_unknown_set_is_said() -> None:
     assert said(change_of(r.revoke(world(), answer={UNKNOWN: items("text")})), "a removed rule", "'text'")
 
