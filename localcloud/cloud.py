@@ -100,6 +100,7 @@ class LocalCloud:
             raise RuntimeError("a local cloud is running in this process already; stop it first")
         self._undo.callback(_RUNNING.release)
         self._undo.callback(_reset_moto)
+        _reset_moto()  # whatever else used moto in this process may have left something
         try:
             self._build(Path(tempfile.mkdtemp(prefix="sgwatch-local-")))
             self._listen()

@@ -17,7 +17,9 @@ from typing import IO, Any
 
 import boto3
 import pytest
+from moto import mock_aws
 
+from localcloud import LocalCloud
 from localcloud.session import stand_apart
 
 ROOT = Path.cwd()
@@ -148,6 +150,18 @@ def test_a_profile_that_is_not_there_keeps_nobody_from_the_local_cloud() -> None
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.stdout, done.stderr) == ("nosuch\n", "")
+
+
+def test_a_local_cloud_begins_empty_whatever_used_moto_before() -> None:
+    """A group keeps the filters that moto knew when it was made; the local cloud adds one."""
+    by_list = [{"Name": "ip-permission.prefix-list-id", "Values": ["pl-0123456789abcdef0"]}]
+    with mock_aws():
+        before = boto3.session.Session("testing", "testing", region_name="eu-west-1")
+        before.client("sqs").create_queue(QueueName="left")
+        before.client("ec2").describe_security_groups()
+        with LocalCloud() as cloud:
+            assert cloud.client("sqs").list_queues().get("QueueUrls") is None
+            assert cloud.client("ec2").describe_security_groups(Filters=by_list)["SecurityGroups"] == []
 
 
 def test_logs_without_a_local_cloud_say_what_to_do(tmp_path: Path) -> None:
