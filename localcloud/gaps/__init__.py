@@ -12,7 +12,7 @@ from typing import Any
 from moto.ec2.models.security_groups import SecurityGroup
 
 from localcloud.calls import ApiCall
-from localcloud.gaps import alarm_path, cloudtrail, groups, metrics, prefix_lists, security_groups
+from localcloud.gaps import alarm_path, cloudtrail, event_sources, groups, metrics, prefix_lists, security_groups
 from localcloud.gaps.group_store import names_prefix_list
 
 Answer = Callable[[ApiCall, str], Mapping[str, Any]]
@@ -26,6 +26,7 @@ def answers() -> dict[tuple[str, str], Answer]:
         "cloudtrail": (cloudtrail.ANSWERS, alarm_path.CLOUDTRAIL),
         "logs": (alarm_path.LOGS,),
         "cloudwatch": (alarm_path.CLOUDWATCH, metrics.ANSWERS),
+        "lambda": (event_sources.ANSWERS,),
     }
     return {
         (service, operation): answer

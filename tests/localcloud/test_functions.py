@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from chalicelib.alarm_path.own_collect import collect_own
 from localcloud import LocalCloud
 
@@ -212,3 +214,12 @@ def test_a_message_that_fails_comes_back_after_the_visibility_timeout(small: Loc
     ]
     assert counts[:2] == ["1", "2"]
     sqs.purge_queue(QueueUrl=url)
+
+
+@pytest.mark.parametrize("named", ["small-dev-worker", "123456789012:function:small-dev-worker", "ARN"])
+def test_the_queue_that_chalice_mapped_is_found_by_any_name_of_its_function(small: LocalCloud, named: str) -> None:
+    client = small.client("lambda")
+    arn = client.get_function_configuration(FunctionName="small-dev-worker")["FunctionArn"]
+    found = client.list_event_source_mappings(FunctionName=arn if named == "ARN" else named)["EventSourceMappings"]
+    assert [(item["FunctionArn"], item["State"]) for item in found] == [(arn, "Enabled")]
+    assert client.list_event_source_mappings(FunctionName="small-dev-doing")["EventSourceMappings"] == []
