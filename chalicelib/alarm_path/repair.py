@@ -29,7 +29,6 @@ FILTERS: Mapping[str, tuple[str, ...]] = {
     "sgwatch-security-group-changes-cis-1-to-4": CLASSIC_EVENTS,
 }
 MAX_FILTERS = 100  # per log group: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
-COST_NOTE = "Two custom metrics and two standard alarms cost about 0.80 USD a month; mail by SNS is free up to 1,000."
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,11 +15,11 @@ from rich.console import Console
 from rich.text import Text
 
 from chalicelib.alarm_path.clients import client_factory
-from chalicelib.alarm_path.repair import COST_NOTE, Plan, Subscriber, apply, plan
+from chalicelib.alarm_path.repair import Plan, Step, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.text import visible
+from chalicelib.text import number_of, visible
 from sgwatch.audit_text import show
 from sgwatch.commands.audit import EXIT_STATUS, UsageError, gather_from_aws, judge_snapshot
 from sgwatch.terminal import console, read_in_part
@@ -58,7 +60,7 @@ def run(out: Console, *, do_apply: bool, subscriber: Subscriber | None) -> int:
     snapshot = read_snapshot(gather_from_aws())
     planned = plan(snapshot, judge_snapshot(snapshot), subscriber)
     with read_in_part():
-        show_plan(out, planned)
+        show_plan(out, planned, do_apply=do_apply)
     if not do_apply or planned.refusals:
         return 1 if something_left(planned) else 0
     try:
@@ -85,7 +87,16 @@ def something_left(planned: Plan) -> bool:
     return bool(planned.steps or planned.refusals or planned.human)
 
 
-def show_plan(out: Console, planned: Plan) -> None:
+def cost_of(steps: Iterable[Step]) -> str:
+    """What the steps make, and its price: https://aws.amazon.com/cloudwatch/pricing/."""
+    counts = Counter(step.action for step in steps)
+    metrics, alarms = counts["PutMetricFilter"], counts["PutMetricAlarm"]
+    made = [number_of(count, what) for count, what in ((metrics, "custom metric"), (alarms, "standard alarm")) if count]
+    priced = f"{' and '.join(made)}: about {0.3 * metrics + 0.1 * alarms:.2f} USD a month; " if made else ""
+    return f"{priced}mail by SNS is free up to 1,000 a month."
+
+
+def show_plan(out: Console, planned: Plan, *, do_apply: bool) -> None:
     """Every call with its parameters, what it costs and how to take it back."""
     for refusal in planned.refusals:
         out.print(Text(f"✘ {refusal}", style="red"))
@@ -102,6 +113,8 @@ def show_plan(out: Console, planned: Plan) -> None:
         out.print(Text(json.dumps(dict(item.parameters), indent=2)), soft_wrap=True)
         out.print(Text(f"   undo: {item.undo}", style="dim"), soft_wrap=True)
     if planned.steps:
-        out.print(Text(COST_NOTE, style="dim"))
+        out.print(Text(f"Cost: {cost_of(planned.steps)}", style="dim"))
     for left in planned.human:
         out.print(Text(f"☞ {left}", style="yellow"))
+    if planned.steps and not do_apply:
+        out.print(Text("Nothing was done: --apply makes these calls.", style="bold"))

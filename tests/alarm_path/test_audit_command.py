@@ -15,13 +15,13 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from chalicelib.alarm_path.repair import Plan, plan
+from chalicelib.alarm_path.repair import Plan, Subscriber, plan
 from chalicelib.alarm_path.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import LINKS, show
 from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain
-from sgwatch.commands.repair import exit_status, subscriber_of
+from sgwatch.commands.repair import exit_status, show_plan, subscriber_of
 from tests.support.alarm_paths import TOPIC, Account, alarm, metric_filter, subscription, topic
 
 APP = typer.Typer()
@@ -207,3 +207,23 @@ def test_repair_exits_1_while_the_audit_passes_and_another_text_still_lacks_some
     unread = Account().document()
     del unread["trails"]
     assert exit_status(judge_snapshot(read_snapshot(unread)), Plan("", ())) == 2
+
+
+def shown_plan(account: Account, *, do_apply: bool) -> str:
+    snapshot, out = read_snapshot(account.document()), io.StringIO()
+    planned = plan(snapshot, judge_snapshot(snapshot), Subscriber("email", "security@example.com"))
+    show_plan(Console(file=out, width=200), planned, do_apply=do_apply)
+    return out.getvalue()
+
+
+def test_a_plan_that_is_only_shown_says_that_nothing_was_done() -> None:
+    said = "Nothing was done: --apply makes these calls.\n"
+    assert shown_plan(Account(), do_apply=False).endswith(said)
+    assert said not in shown_plan(Account(), do_apply=True)
+
+
+def test_a_plan_costs_what_it_makes() -> None:
+    bare = Account()
+    bare.filters = []
+    assert "\nCost: 1 custom metric and 1 standard alarm: about 0.40 USD" in shown_plan(Account(), do_apply=True)
+    assert "\nCost: 2 custom metrics and 2 standard alarms: about 0.80 USD" in shown_plan(bare, do_apply=True)
