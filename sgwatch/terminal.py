@@ -29,6 +29,17 @@ def refuse(*complaints: str) -> NoReturn:
     raise typer.Exit(2)
 
 
+def agreed(question: str, *, err: bool = False) -> bool:
+    """Ask for a yes. Without an answer the command ends: with status 1, and with 130 where it was Ctrl-C."""
+    try:
+        return typer.confirm(question, err=err)
+    except typer.Abort as abort:
+        if not isinstance(abort.__context__, KeyboardInterrupt):
+            raise
+        note("")
+        raise typer.Exit(130) from None
+
+
 def write_what_can_be_written() -> None:
     """Let no character that the terminal's encoding lacks end a command."""
     for stream in (sys.stdout, sys.stderr):

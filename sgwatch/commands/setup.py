@@ -16,7 +16,7 @@ from sgwatch.durable_mending import deployed, differences
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import Place
 from sgwatch.stage_settings import StageError, check, wire
-from sgwatch.terminal import note, refuse
+from sgwatch.terminal import agreed, note, refuse
 
 # What was made anew has settings of its own to be mended.
 ROUNDS = 3
@@ -121,4 +121,4 @@ def _mend(place: Place, client: Callable[[str], Any], *, yes: bool) -> bool:
 
 
 def _agreed(question: str, *, yes: bool) -> bool:
-    return yes or typer.confirm(question)
+    return yes or agreed(question)

@@ -16,7 +16,7 @@ from sgwatch.durable_mending import deployed, let_go
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import Place
 from sgwatch.stage_settings import StageError, wire
-from sgwatch.terminal import note, refuse
+from sgwatch.terminal import agreed, note, refuse
 
 
 def teardown(
@@ -54,7 +54,7 @@ def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) 
         return 0
     waiting = _show(place, client("sqs"))
     question = f"Lose {number_of(waiting, 'message')} and the state table for good?" if waiting else "Remove all of it?"
-    if not (yes or typer.confirm(question)):
+    if not (yes or agreed(question)):
         note("Nothing was removed.")
         return 1
     let_go(place, client("lambda"))

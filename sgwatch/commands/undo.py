@@ -14,7 +14,7 @@ import typer
 from chalicelib.alerts import Alert, from_json
 from chalicelib.changes import NotWatched
 from chalicelib.records import RecordError, unwrap
-from sgwatch.terminal import note, refuse
+from sgwatch.terminal import agreed, note, refuse
 
 if TYPE_CHECKING:
     from chalicelib.enrichment.clients import Reader
@@ -129,8 +129,8 @@ def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
         refuse(f"not undone, because what is live could not be looked up: {error}")
     for line in live_difference(alert):
         note(line)
-    if ask:
-        typer.confirm("Run these commands?", abort=True, err=True)
+    if ask and not agreed("Run these commands?", err=True):
+        raise typer.Abort
     # The commands were made to be safe in a shell, whatever text is in them; a deleted group needs its variable.
     ended = subprocess.run(["/bin/sh", "-c", "\n".join(["set -e", *commands])], check=False)  # noqa: S603
     if ended.returncode:

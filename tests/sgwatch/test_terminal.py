@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,17 @@ def test_an_event_that_cannot_be_looked_for_says_what_to_set() -> None:
     done = sgwatch(["undo", "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10"])
     assert done.returncode == 2
     assert b"the state table did not tell: no region: set AWS_REGION or AWS_DEFAULT_REGION\n" in done.stderr
+
+
+@pytest.mark.parametrize(("interrupted", "status"), [(True, 130), (False, 1)])
+def test_an_interrupt_at_a_question_is_told_apart_from_no_answer(interrupted: bool, status: int) -> None:
+    asking = "import typer; from sgwatch.terminal import agreed; typer.run(lambda: print(agreed('Go?')))"
+    command = [sys.executable, "-c", asking]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=BASE) as process:
+        assert process.stdout is not None
+        assert process.stdout.read(3) == b"Go?"
+        if interrupted:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+        process.communicate(timeout=20)
+    assert process.returncode == status
