@@ -247,5 +247,5 @@ def _reason(error: Exception) -> str:
         return "nested too deeply to read"
     if isinstance(error, json.JSONDecodeError):
         where = f"line {error.lineno} column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
-        return f"not JSON: {error.msg} at {where}"
+        return f"not JSON: {error.msg.removesuffix(' at')} at {where}"
     return str(error)

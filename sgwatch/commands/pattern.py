@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ from sgwatch.terminal import console, read_in_part
 
 _STYLES = {Status.ALWAYS: "green", Status.SOMETIMES: "yellow", Status.NEVER: "red", Status.UNKNOWN: "magenta"}
 _MARKS = {Status.ALWAYS: "✔", Status.SOMETIMES: "◐", Status.NEVER: "✘", Status.UNKNOWN: "?"}
+_DECODER = json.JSONDecoder()
+_NO_BLANK = re.compile(r"\S")
 _WORDS = {Verdict.MATCH: "match", Verdict.NO_MATCH: "no match", Verdict.UNKNOWN: "unknown"}
 
 
@@ -73,7 +76,7 @@ def run_on(filter_pattern: str, paths: list[Path]) -> list[tuple[Mapping[str, An
 
 
 def read_records(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The records of a file or folder, in any envelope: one JSON document, or one in each line.
+    """The records of a file or folder, in any envelope: JSON documents, one or many, on one line each or over several.
 
     A metric filter is run on whatever is logged, so any JSON object will do.
     """
@@ -94,16 +97,13 @@ def read_records(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _documents(text: str) -> Iterator[object]:
-    try:
-        yield json.loads(text)
-        return
-    except json.JSONDecodeError:
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    for number, line in lines:
+    end = 0
+    while begin := _NO_BLANK.search(text, end):
         try:
-            yield json.loads(line)
-        except ValueError as error:
-            raise RecordError(f"line {number} is not JSON: {error}") from error
+            document, end = _DECODER.raw_decode(text, begin.start())
+        except json.JSONDecodeError as error:
+            raise RecordError(f"not JSON: {error}") from error
+        yield document
 
 
 def answer(judged: Coverage, tested: list[tuple[Mapping[str, Any], Verdict]] | None = None) -> dict[str, Any]:

@@ -94,6 +94,14 @@ def test_records_in_any_envelope_are_tried_in_file_order(tmp_path: Path, wrap: A
     assert "2 of 3 records counted" in run(SIX, "--test", str(path))[1]
 
 
+def test_documents_over_several_lines_are_read_and_a_fault_in_one_is_told_by_its_own_line(tmp_path: Path) -> None:
+    path, sound = tmp_path / "records.json", json.dumps(record("CreateSecurityGroup"), indent=2)
+    path.write_text(f"{sound}\n{sound}\n")
+    assert json.loads(run(SIX, "--test", str(path), "--json")[1])["matches"] == [True, True]
+    path.write_text(sound.replace(",\n", "\n"))
+    assert f"{path}: not JSON: Expecting ',' delimiter: line 3 column 3" in run(SIX, "--test", str(path), "--json")[1]
+
+
 @pytest.mark.parametrize("wrap", [lambda event: event, lambda event: {"record": event}], ids=["bare", "record key"])
 def test_any_logged_object_is_tried(tmp_path: Path, wrap: Any) -> None:
     events = [{"latency": 60, "records": []}, {"latency": 40}, {}]
