@@ -5,8 +5,10 @@ A signal at any moment ends it the same way: the work is inside ``with``, and si
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
+import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shlex import quote
@@ -88,6 +90,19 @@ def signals_held() -> Iterator[None]:
 
 
 @contextmanager
+def moto_unheard() -> Iterator[None]:
+    """Keep off the terminal what moto says to programmers: which kinds of resource it does not make, say."""
+    log, nobody = logging.getLogger("moto"), logging.NullHandler()
+    log.addHandler(nobody)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="moto")
+            yield
+    finally:
+        log.removeHandler(nobody)
+
+
+@contextmanager
 def running(
     project: Path,
     *,
@@ -102,6 +117,7 @@ def running(
     """A local cloud with the project's app deployed in it. ``on_started`` is told before the deployment."""
     cloud = LocalCloud(port=port, inbox_port=inbox_port, on_record=on_record, aws_managed_policies=aws_managed_policies)
     with ExitStack() as stack:
+        stack.enter_context(moto_unheard())
         with signals_held():
             folder = stack.enter_context(TemporaryDirectory(prefix="sgwatch-deploy-"))
             stack.enter_context(cloud)

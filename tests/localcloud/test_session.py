@@ -26,6 +26,15 @@ ROOT = Path.cwd()
 COMMAND = (sys.executable, "-m", "sgwatch", "local")
 
 
+# One that moto makes, and one of which it says that it does not.
+STACK = {
+    "Resources": {
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": {"Queues": [{"Ref": "Queue"}]}},
+    }
+}
+
+
 class Running:
     """A local cloud in a process of its own, with a temporary folder of its own."""
 
@@ -97,14 +106,13 @@ def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Pat
     lines = running.read_until("Ctrl-C ends it")
     exports = {match[1]: match[2] for line in lines if (match := re.fullmatch(r"export (\w+)=(.*)", line))}
     port = exports["AWS_ENDPOINT_URL"].rpartition(":")[2]
-    session: Any = boto3.session.Session()
-    ec2 = session.client(
-        "ec2",
-        endpoint_url=exports["AWS_ENDPOINT_URL"],
+    session: Any = boto3.session.Session(
         region_name=exports["AWS_DEFAULT_REGION"],
         aws_access_key_id=exports["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
     )
+    ec2, stacks = (session.client(name, endpoint_url=exports["AWS_ENDPOINT_URL"]) for name in ("ec2", "cloudformation"))
+    stacks.create_stack(StackName="pasted", TemplateBody=json.dumps(STACK))
     ec2.create_security_group(GroupName="pasted", Description="d")
     logs, said = "", "sgwatch-dev-alert_on_change  REPORT RequestId"
     deadline = time.monotonic() + 15
@@ -116,6 +124,7 @@ def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Pat
     _, said = running.end()
     assert "low" in said
     assert "Security group pasted" in said
+    assert "moto" not in said.lower()
     assert running.process.returncode == 0
     records = [json.loads(line) for line in (tmp_path / "records.jsonl").read_text().splitlines()]
     assert "CreateSecurityGroup" in [record["eventName"] for record in records]
