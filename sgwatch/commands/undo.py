@@ -60,6 +60,8 @@ def _alert(what: str, region: str | None, stage: str | None) -> Alert:
     except OSError as error:
         refuse(f"{what}: cannot be read: {error.strerror or error}")
     except ValueError as error:
+        if getattr(error, "msg", None) == "Extra data":
+            refuse(f"{what}: more follows its first JSON document: give undo a file with one alert or record")
         refuse(f"{what}: not JSON: {error}")
     if isinstance(document, dict) and "exposures" in document:
         try:

@@ -114,3 +114,12 @@ def test_an_interrupt_at_a_question_is_told_apart_from_no_answer(interrupted: bo
             process.wait(20)
         process.communicate(timeout=20)
     assert process.returncode == status
+
+
+def test_a_file_of_several_alerts_says_that_undo_takes_one(tmp_path: Path) -> None:
+    alert = sgwatch(["replay", "--format", "json", RECORD]).stdout
+    path = tmp_path / "alerts.jsonl"
+    path.write_bytes(alert * 2)
+    done = sgwatch(["undo", str(path)])
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"give undo a file with one alert or record\n" in done.stderr
