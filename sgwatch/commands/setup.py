@@ -79,11 +79,16 @@ def _update_stack(stack: Stack, *, yes: bool) -> bool:
     typer.echo(f"Stack {stack.place.stack} would {'be made' if plan.creates else 'change'}:")
     for line in plan.lines:
         typer.echo(f"  {line}")
-    if not _agreed("Make these changes?", yes=yes):
-        stack.discard()
-        if plan.creates:
-            stack.delete()
-        note("Nothing was changed.")
+    wanted = False
+    try:
+        wanted = _agreed("Make these changes?", yes=yes)
+    finally:  # no answer leaves nothing behind either
+        if not wanted:
+            stack.discard()
+            if plan.creates:
+                stack.delete()
+            note("Nothing was changed.")
+    if not wanted:
         return False
     stack.execute()
     typer.echo("Done.")

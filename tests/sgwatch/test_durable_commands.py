@@ -217,6 +217,16 @@ def test_setup_that_is_not_agreed_to_changes_nothing(
     assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
 
 
+def test_setup_that_nobody_answers_leaves_no_plan_behind(
+    client: Client, config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(typer.Abort):
+        setup.run(PLACE, client, config, yes=False)
+    assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
+    assert "Nothing was changed." in capsys.readouterr().err
+
+
 def test_a_change_set_that_somebody_left_behind_is_no_obstacle(client: Client) -> None:
     Stack(client("cloudformation"), PLACE).plan()
     client("cloudformation").delete_change_set(StackName=PLACE.stack, ChangeSetName="sgwatch-setup")
