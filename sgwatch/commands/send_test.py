@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from rich.text import Text
 from chalicelib.alerts import Account, Alert, AlertKind, Severity, Undo
 from chalicelib.delivery.direct import Delivered, Direct, Outcome
 from chalicelib.text import visible
+from sgwatch.aws_refusals import WAYS_OUT
 from sgwatch.sending import configured_routes, deliver, sound_settings
 from sgwatch.terminal import console, note, read_in_part
 
@@ -41,6 +43,8 @@ def send_test(
             typer.echo(json.dumps({"alert_id": alert.id, "faults": faults, "results": results}))
         elif outcomes:
             _show(console(), outcomes)
+    for way_out in _ways_out(outcomes):
+        note(f"sgwatch: {way_out}")
     if faults:
         raise typer.Exit(2)
     raise typer.Exit(0 if all(isinstance(item, Delivered) for item in outcomes) else 1)
@@ -70,6 +74,12 @@ def _result(outcome: Outcome) -> dict[str, object]:
         "attempts": outcome.attempts,
         "reason": reason,
     }
+
+
+def _ways_out(outcomes: Iterable[Outcome]) -> set[str]:
+    """What to set where the SDK could not call AWS at all: the reason ends with its name for that."""
+    reasons = (item.reason for item in outcomes if not isinstance(item, Delivered))
+    return {WAYS_OUT[name] for reason in reasons if (name := reason.rpartition(": ")[2]) in WAYS_OUT}
 
 
 def _show(out: Console, outcomes: tuple[Outcome, ...]) -> None:

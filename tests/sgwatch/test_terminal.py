@@ -116,6 +116,12 @@ def test_an_interrupt_at_a_question_is_told_apart_from_no_answer(interrupted: bo
     assert process.returncode == status
 
 
+def test_a_test_alert_that_aws_could_not_be_asked_for_says_what_to_set() -> None:
+    done = sgwatch(["send-test"], SLACK_WEBHOOK_URL="ssm:/sgwatch/slack")
+    assert done.returncode == 1
+    assert done.stderr.endswith(b"sgwatch: no region: set AWS_REGION or AWS_DEFAULT_REGION\n")
+
+
 def test_a_file_of_several_alerts_says_that_undo_takes_one(tmp_path: Path) -> None:
     alert = sgwatch(["replay", "--format", "json", RECORD]).stdout
     path = tmp_path / "alerts.jsonl"
