@@ -59,19 +59,19 @@ class Snapshot:
     @property
     def rules(self) -> Rules | None:
         """The group's rules after all that is known to have happened."""
-        return None if self.base is None else self._tagged(play(self.base, self._to_play(self.history)))
+        return None if self.base is None else self._tagged(play(self.base, self.to_play(self.history)))
 
     def rules_before(self, event_id: str, event_time: datetime) -> Rules | None:
         """The rules just before a change; None where the snapshot does not reach back so far."""
         if self.base is None or self.known_since is None or event_time < self.known_since:
             return None
-        rules, certain = play_surely(self.base, self._to_play(self.earlier(event_id, event_time)))
+        rules, certain = play_surely(self.base, self.to_play(self.earlier(event_id, event_time)))
         return self._tagged(rules) if certain else None
 
     @property
     def is_certain(self) -> bool:
         """Whether the rules after all that happened are known for sure."""
-        return self.base is not None and is_certain(self.base, self._to_play(self.history))
+        return self.base is not None and is_certain(self.base, self.to_play(self.history))
 
     def _tagged(self, rules: Rules) -> Rules:
         return tuple(replace(rule, tags=self.rule_tags.get(rule.id or "", rule.tags)) for rule in rules)
@@ -83,7 +83,7 @@ class Snapshot:
             return self.history[:place]
         return tuple(past for past in self.history if past.event_time <= event_time)
 
-    def _to_play(self, history: Iterable[PastChange]) -> Iterable[PastChange]:
+    def to_play(self, history: Iterable[PastChange]) -> Iterable[PastChange]:
         """Without those that the base holds already and that are only remembered."""
         return (past for past in history if self.base_time is None or past.event_time >= self.base_time)
 
@@ -91,7 +91,7 @@ class Snapshot:
         """The snapshot with the changes of each second in an order that gives the live rules, where there is one."""
         if live is None or self.base is None:
             return self
-        to_play = tuple(self._to_play(self.history))
+        to_play = tuple(self.to_play(self.history))
         order = fitting(self.base, to_play, live)
         remembered = self.history[: len(self.history) - len(to_play)]
         return self if order is None else replace(self, history=(*remembered, *order))
@@ -150,7 +150,7 @@ def shortened(snapshot: Snapshot, length: int) -> Snapshot:
     if cut <= 0:
         return snapshot
     old, kept = snapshot.history[:cut], snapshot.history[cut:]
-    rules, certain = play_surely(snapshot.base or (), old)
+    rules, certain = play_surely(snapshot.base or (), snapshot.to_play(old))
     base = rules if certain and snapshot.base is not None else None
     since = max(filter(None, (snapshot.base_time, old[-1].event_time)))
     known = max(filter(None, (snapshot.known_since, since)))

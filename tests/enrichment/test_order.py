@@ -124,6 +124,11 @@ def test_what_the_base_holds_already_is_only_remembered() -> None:
     assert fold(SNAPSHOT, early).rules_before("0", early.event_time) is None
 
 
+def test_what_is_only_remembered_is_not_played_into_the_base_when_it_is_old() -> None:
+    early = past("0", -10, added=(rule("sgr-7", 443),))
+    assert trimmed(fold(SNAPSHOT, early), NOON + timedelta(days=3)).rules == SNAPSHOT.base
+
+
 def test_old_history_is_played_into_the_base() -> None:
     added = past("1", 10, added=(rule("sgr-2", 80),))
     later = trimmed(fold(SNAPSHOT, added), NOON + timedelta(days=3))
