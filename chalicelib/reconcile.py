@@ -7,8 +7,6 @@ before it counts, because events may still be under way.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,41 +14,36 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import judgement
-from chalicelib.alerts import Alert, encode_rule
+from chalicelib.alerts import Alert
 from chalicelib.catalog import EventGroup, lookup
 from chalicelib.changes import NotWatched
 from chalicelib.delivery.owed import Owed
-from chalicelib.delivery.state import StateTable
+from chalicelib.delivery.state import Item, StateTable
 from chalicelib.destinations.ids import delivery_id
 from chalicelib.drift import Drift, drift_alert
 from chalicelib.enrichment.history import same_rules
 from chalicelib.enrichment.known import GroupInfo, Rules
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, observed, overtaken
 from chalicelib.enrichment.wire import read_groups, with_tags
 from chalicelib.event_history import EventHistory, NoHistory
 from chalicelib.logs import Log
 from chalicelib.principals import read_principal
 from chalicelib.records import parse_time, read_record, text
 from chalicelib.rule_wire import read_rule_set
-from chalicelib.rules import diff
+from chalicelib.suspicion import GRACE, Suspicions, difference
 
-# CloudTrail shows an event in LookupEvents within 15 minutes or so.
-# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
-GRACE = timedelta(minutes=20)
 # How far back a call is looked for that explains a difference.
 LOOK_BACK = timedelta(hours=26)
-KEPT = timedelta(days=30)
-# In the place of a digest: the group is as it should be.
-NO_DIFFERENCE = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A group as it is now."""
+    """A group as it was when it was looked at; no change after ``looked_at`` is certain to be in its rules."""
 
     info: GroupInfo
     rules: Rules
+    looked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +85,11 @@ class Reconciliation:
         owed = self._owed(region)
         # Whether these were seen says nothing: the sweep that failed had noted them as sent.
         late = sum(self._tell(owed, key, self.alert_of(raw)) for key, raw in owed.all().items())
-        live = live_groups(self.client("ec2", region))
+        swept = self._was_swept(region)
+        live = live_groups(self.client("ec2", region), self.now())
         known = {each.key.group_id: each for each in self.snapshots.of_region(self.account_id, region)}
-        swept = self.table.get(f"reconcile#{self.account_id}#{region}", "swept") is not None
-        suspected = self._suspected(region)
+        suspicions = self._suspicions(region)
+        suspected = suspicions.groups()
         total = Sweep(groups=len(live), late=late)
         for group_id in sorted({*live, *(key for key, each in known.items() if each.deleted_at is None)}):
             key = GroupKey(self.account_id, region, group_id)
@@ -103,7 +97,7 @@ class Reconciliation:
             if not self._differs(snapshot, live.get(group_id), swept=swept):
                 self._take_down(key, snapshot, live.get(group_id))
                 if group_id in suspected:
-                    self._suspect(key, None)
+                    suspicions.drop(group_id)
                 continue
             total = self._explain(key, snapshot, live.get(group_id), total)
         self._note_sweep(region)
@@ -122,27 +116,29 @@ class Reconciliation:
         """Begin the snapshot of a group of which nothing is known yet, or learn what the live rules say beside it."""
         if live is None:
             return
-        if snapshot is None or snapshot.rules is None or observed(snapshot, live.rules, self.now()) != snapshot:
-            self._observe(key, live)
+        if snapshot is None or snapshot.rules is None or self._as_observed(snapshot, live) != snapshot:
+            self._observe(key, live, snapshot)
 
     def _explain(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, total: Sweep) -> Sweep:
-        if not self._has_lasted(key, snapshot, live):
+        suspicion = self._suspicions(key.region).look(key.group_id, _difference(snapshot, live))
+        if not suspicion.has_lasted:
             return replace(total, suspected=total.suspected + 1)
         records, unasked = self._records(key)
         under_way = [raw for raw in records if self._is_under_way(raw)]
-        late = sum(self._tell_late(self._owed(key.region), raw) for raw in records if raw not in under_way)
-        snapshot = self.snapshots.get(key)
+        heard = {past.event_id for past in snapshot.history} if snapshot else set()
+        late = sum(self._tell_late(key.region, raw, heard) for raw in records if raw not in under_way)
+        snapshot, total = self.snapshots.get(key), replace(total, late=total.late + late)
         if not self._differs(snapshot, live, swept=True):
-            return replace(total, late=total.late + late)
-        if under_way:
-            return replace(total, late=total.late + late, suspected=total.suspected + 1)
-        if late and (snapshot is None or snapshot.rules is None):
+            return total
+        if late and (snapshot is None or snapshot.rules is None) and not under_way:
             # Without snapshots being made of records, the late alert has told all there is to tell.
-            self._observe(key, live)
-            return replace(total, late=total.late + late)
+            self._observe(key, live, snapshot)
+            return total
+        if not suspicion.may_be_told(_difference(snapshot, live), under_way=bool(under_way)):
+            return replace(total, suspected=total.suspected + 1)
         self.tell(drift_alert(replace(self._drift(key, snapshot, live, records), unasked=unasked)))
-        self._observe(key, live)
-        return replace(total, late=total.late + late, drifts=total.drifts + 1)
+        self._observe(key, live, snapshot)
+        return replace(total, drifts=total.drifts + 1)
 
     def _records(self, key: GroupKey) -> tuple[Sequence[Mapping[str, Any]], str | None]:
         """What was done to the group, the oldest first; and why that is not known, or not all of it."""
@@ -168,33 +164,6 @@ class Reconciliation:
             revision=snapshot.revision if snapshot else 0,
         )
 
-    def _has_lasted(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None) -> bool:
-        """Whether the same difference was there a while ago; if not, it is taken down from now on."""
-        digest = _digest(snapshot, live)
-        item = self.table.get(_suspects(key.account_id, key.region), key.group_id)
-        if item is not None and item["digest"] == digest:
-            return self.now().timestamp() - float(item["first_at"]) >= GRACE.total_seconds()
-        self._suspect(key, digest)
-        return False
-
-    def _suspect(self, key: GroupKey, digest: str | None) -> None:
-        """Take down that a group differs by this from now on, or that it does no more."""
-        now = self.now()
-        self.table.put(
-            {
-                "pk": _suspects(key.account_id, key.region),
-                "sk": key.group_id,
-                "digest": digest or NO_DIFFERENCE,
-                "first_at": now.timestamp(),
-                "expires_at": int((now + KEPT).timestamp()),
-            }
-        )
-
-    def _suspected(self, region: str) -> set[str]:
-        """The groups that differed when last looked at."""
-        items = self.table.query(_suspects(self.account_id, region))
-        return {str(item["sk"]) for item in items if item["digest"] != NO_DIFFERENCE}
-
     def _is_under_way(self, raw: Mapping[str, Any]) -> bool:
         """Whether the record's event may still come: it is fresh, and nobody was told."""
         happened_at = parse_time(raw.get("eventTime"))
@@ -209,10 +178,13 @@ class Reconciliation:
         event = lookup(text(raw.get("eventSource")), text(raw.get("eventName")))
         return event is not None and event.group in self.watch
 
+    def _suspicions(self, region: str) -> Suspicions:
+        return Suspicions(self.table, f"suspect#{self.account_id}#{region}", self.now)
+
     def _owed(self, region: str) -> Owed:
         return Owed(self.table, f"owed#{self.account_id}#{region}", self.now)
 
-    def _tell_late(self, owed: Owed, raw: Mapping[str, Any]) -> int:
+    def _tell_late(self, region: str, raw: Mapping[str, Any], heard: Collection[str]) -> int:
         try:
             plain = judgement.alert_of(raw)
         except NotWatched:
@@ -222,8 +194,13 @@ class Reconciliation:
             self.alert_of(raw)
             return 0
         if self.seen(plain):
+            if plain.id not in heard and "errorCode" not in raw:
+                # It was told, and could not be remembered.
+                self.alert_of(raw)
             return 0
-        key = delivery_id(plain)
+        if self._is_before_all(region, plain):
+            return 0
+        owed, key = self._owed(region), delivery_id(plain)
         owed.note(key, raw)
         return self._tell(owed, key, self.alert_of(raw))
 
@@ -233,26 +210,48 @@ class Reconciliation:
         owed.settle(key)
         return 1
 
-    def _observe(self, key: GroupKey, live: Live | None) -> None:
-        """Take over how things are, now that it was told."""
+    def _observe(self, key: GroupKey, live: Live | None, compared: Snapshot | None) -> None:
+        """Take over how things were when they were compared with this snapshot, now that it was told."""
         now = self.now()
 
         def change(current: Snapshot | None) -> Snapshot | None:
             if live is None:
                 return current and replace(current, deleted_at=now)
-            begun = current or Snapshot(key)
-            revived = replace(begun, deleted_at=None, name=live.info.name, vpc_id=live.info.vpc_id)
-            return observed(revived, live.rules, now)
+            seen = self._as_observed(compared or Snapshot(key), live)
+            if (current.revision if current else 0) == (compared.revision if compared else 0):
+                return seen
+            # Something was told in the meantime, of which the live rules say nothing.
+            return current and overtaken(current, seen)
 
         self.snapshots.update(key, change)
+
+    def _as_observed(self, snapshot: Snapshot, live: Live) -> Snapshot:
+        revived = replace(snapshot, deleted_at=None, name=live.info.name, vpc_id=live.info.vpc_id)
+        return observed(revived, live.rules, live.looked_at, self.now())
+
+    def _was_swept(self, region: str) -> bool:
+        """Whether a sweep came to its end before; when the first begins, it is taken down."""
+        pk = f"reconcile#{self.account_id}#{region}"
+        swept = self.table.get(pk, "swept") is not None
+        if not swept:
+            began: Item = {"pk": pk, "sk": "first", "began_at": int(self.now().timestamp())}
+            self.table.put(began, "attribute_not_exists(pk)")
+        return swept
+
+    def _is_before_all(self, region: str, alert: Alert) -> bool:
+        """Whether the call is older than the first sweep, which took down what it had done and told nothing."""
+        first = self.table.get(f"reconcile#{self.account_id}#{region}", "first")
+        if first is None or alert.occurred_at is None:
+            return False
+        return alert.occurred_at.timestamp() < float(first["began_at"])
 
     def _note_sweep(self, region: str) -> None:
         pk = f"reconcile#{self.account_id}#{region}"
         self.table.put({"pk": pk, "sk": "swept", "swept_at": self.now().timestamp()})
 
 
-def live_groups(ec2: Any) -> dict[str, Live]:
-    """Every group of a region with its rules, ids included."""
+def live_groups(ec2: Any, now: datetime) -> dict[str, Live]:
+    """Every group of a region with its rules, ids included, looked at from now on."""
     groups: dict[str, GroupInfo] = {}
     for page in ec2.get_paginator("describe_security_groups").paginate():
         groups |= read_groups(page)
@@ -260,26 +259,12 @@ def live_groups(ec2: Any) -> dict[str, Live]:
     for page in ec2.get_paginator("describe_security_group_rules").paginate():
         for item in page["SecurityGroupRules"]:
             items.setdefault(item["GroupId"], []).append(item)
-    return {key: Live(info, with_tags(read_rule_set(items.get(key, [])).rules)) for key, info in groups.items()}
+    return {key: Live(info, with_tags(read_rule_set(items.get(key, [])).rules), now) for key, info in groups.items()}
 
 
-def _digest(snapshot: Snapshot | None, live: Live | None) -> str:
-    """The same for the same difference, whatever else is in the group."""
+def _difference(snapshot: Snapshot | None, live: Live | None) -> frozenset[str]:
     known = snapshot.rules if snapshot is not None and snapshot.deleted_at is None else None
-    if live is None:
-        return _hashed(["gone"])
-    found = diff(known or (), live.rules)
-    sides = {"+": found.added, "-": found.removed, "=": [item.after for item in found.modified]}
-    rules = [f"{sign}{json.dumps(encode_rule(rule), sort_keys=True)}" for sign, each in sides.items() for rule in each]
-    return _hashed(["new" if known is None else "other", *sorted(rules)])
-
-
-def _hashed(lines: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _suspects(account_id: str, region: str) -> str:
-    return f"suspect#{account_id}#{region}"
+    return difference(known, live.rules if live else None)
 
 
 def _call(raw: Mapping[str, Any]) -> str:

@@ -158,22 +158,24 @@ def shortened(snapshot: Snapshot, length: int) -> Snapshot:
     return _without_forgotten(cut_short)
 
 
-def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
+def observed(snapshot: Snapshot, live: Rules, at: datetime, until: datetime) -> Snapshot:
     """The snapshot brought to the live rules, as the reconcile does after telling of the difference.
 
     The difference becomes a change of its own: what was before it can still be told, and an event
-    of it that comes late after all changes nothing.
+    of it that comes late after all changes nothing. The live rules hold all changes up to ``at``, and may
+    hold some of a little later, until ``until``.
     """
+    second = at.replace(microsecond=0)
     snapshot = with_rule_tags(snapshot.settled(live), live)
     rules = snapshot.rules
     found = diff(rules or (), live)
     if rules is None or not (found or snapshot.is_certain):
-        return replace(snapshot, base=live, base_time=at, known_since=at)
+        return replace(snapshot, base=live, base_time=second, known_since=until)
     if not found:
         return snapshot
     drift = PastChange(
         f"drift-{at.isoformat()}",
-        at,
+        second,
         DRIFT,
         "unknown",
         added=found.added,
@@ -181,6 +183,15 @@ def observed(snapshot: Snapshot, live: Rules, at: datetime) -> Snapshot:
         modified=found.modified,
     )
     return fold(snapshot, drift, live)
+
+
+def overtaken(snapshot: Snapshot, seen: Snapshot) -> Snapshot:
+    """The snapshot, which was told more by now, with the drift that was found in an earlier one."""
+    known = {past.event_id for past in snapshot.history}
+    for past in seen.history:
+        if past.event_name == DRIFT and past.event_id not in known:
+            snapshot = fold(snapshot, past)
+    return snapshot
 
 
 def with_rule_tags(snapshot: Snapshot, rules: Iterable[SecurityGroupRule]) -> Snapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,13 +17,14 @@ from chalicelib.catalog import DEFAULT_WATCH
 from chalicelib.enrichment.dynamo_table import DynamoTable
 from chalicelib.enrichment.history import PastChange
 from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, fold
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, fold
 from chalicelib.handling import Invocation
 from chalicelib.judgement import alert_of
 from chalicelib.logs import Log, Redactor
-from chalicelib.reconcile import GRACE, Reconciliation, Sweep
+from chalicelib.reconcile import Reconciliation, Sweep
 from chalicelib.records import parse_time
 from chalicelib.settings_model import SettingsError
+from chalicelib.suspicion import GRACE
 from tests.support.durable import QUEUE, REGION, TABLE, World
 
 ACCOUNT = "123456789012"
@@ -35,8 +36,11 @@ class Trail:
 
     records: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
     def lookup_events(self, **arguments: Any) -> dict[str, Any]:
+        while self.meanwhile:
+            self.meanwhile.pop()()
         if self.refusals:
             raise ClientError({"Error": {"Code": self.refusals.pop()}}, "LookupEvents")
         (attribute,) = arguments["LookupAttributes"]
@@ -97,7 +101,11 @@ class Region:
 
     def open_ssh(self, group: str) -> dict[str, Any]:
         """SSH opened to the world; the record of the call."""
-        permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        return self.open_port(group, 22)
+
+    def open_port(self, group: str, port: int) -> dict[str, Any]:
+        """A port opened to the world; the record of the call."""
+        permission = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
         answer = self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
         (made,) = answer["SecurityGroupRules"]
         keys = {"SecurityGroupRuleId": "securityGroupRuleId", "IpProtocol": "ipProtocol", "FromPort": "fromPort"}
@@ -105,6 +113,7 @@ class Region:
         item = {name: made[key] for key, name in keys.items()}
         return {
             **call_record(self, "AuthorizeSecurityGroupIngress"),
+            "eventID": f"5f0e2a34-6f4b-4c39-9a51-{port:012d}",
             "requestParameters": {"groupId": group},
             "responseElements": {"_return": True, "securityGroupRuleSet": {"items": [item]}},
         }
@@ -368,6 +377,118 @@ def test_a_call_that_is_not_watched_is_not_told_late(region: Region, group: str)
     region.open_ssh(group)
     assert region.later() == Sweep(groups=2, drifts=1), "WATCH has no attachments"
     assert [alert.kind for alert in region.told] == [AlertKind.DRIFT]
+
+
+def told_at_once(region: Region, group: str, port: int) -> None:
+    """A port is opened, and its event comes."""
+    region.durable.clock.forward(5)
+    region.tell(region.alert_of(region.open_port(group, port)))
+
+
+def test_a_change_that_is_told_during_the_look_into_cloudtrail_is_no_drift(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    region.sweep()
+    region.durable.clock.forward(GRACE.total_seconds())
+    region.trail.meanwhile = [lambda: told_at_once(region, group, 3389)]
+    assert region.sweep() == Sweep(groups=2, suspected=1)
+    assert region.sweep().drifts == 1
+    assert [alert.kind for alert in region.told] == [AlertKind.SECURITY_GROUP_CHANGE, AlertKind.DRIFT]
+    assert [rule.from_port for rule in region.told[-1].changes.added] == [22]
+    assert region.later() == Sweep(groups=2)
+
+
+def test_a_change_that_is_told_just_after_a_drift_is_not_forgotten(region: Region, group: str) -> None:
+    region.open_ssh(group)
+    region.sweep()
+    region.durable.clock.forward(GRACE.total_seconds())
+    busy = replace(region)
+
+    def tell(alert: Alert) -> None:
+        region.tell(alert)
+        told_at_once(region, group, 3389)
+
+    busy.tell = tell  # type: ignore[method-assign]
+    assert busy.sweep().drifts == 1
+    assert region.later() == Sweep(groups=2)
+    assert len(region.told) == 2
+
+
+class Meanwhile(Snapshots):
+    """Snapshots of a region to which something happens when they have been read."""
+
+    def __init__(self, table: DynamoTable, happens: Callable[[], object]) -> None:
+        super().__init__(table)
+        self.happens = happens
+
+    def of_region(self, account_id: str, region: str) -> Iterator[Snapshot]:
+        yield from super().of_region(account_id, region)
+        self.happens()
+
+
+def test_a_change_that_is_told_while_tags_are_learned_is_not_forgotten(region: Region, group: str) -> None:
+    record = region.open_ssh(group)
+    region.tell(region.alert_of(record))
+    (opened,) = record["responseElements"]["securityGroupRuleSet"]["items"]
+    region.ec2.create_tags(Resources=[opened["securityGroupRuleId"]], Tags=[{"Key": "why", "Value": "audit"}])
+    table = DynamoTable(TABLE, lambda: boto3.client("dynamodb"))
+    busy = replace(region, snapshots=Meanwhile(table, lambda: told_at_once(region, group, 3389)))
+    assert busy.sweep() == Sweep(groups=2)
+    assert region.later() == Sweep(groups=2)
+
+
+def test_a_change_during_the_first_sweep_that_is_heard_after_it_is_no_drift(durable: World) -> None:
+    ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
+    group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
+    heard: list[dict[str, Any]] = []
+    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+
+    def change() -> None:
+        durable.clock.forward(5)
+        heard.append(made.open_ssh(group))
+        durable.clock.forward(5)
+
+    replace(made, snapshots=Meanwhile(DynamoTable(TABLE, lambda: dynamodb), change)).sweep()
+    made.tell(made.alert_of(heard[0]))
+    assert made.later() == Sweep(groups=2)
+
+
+def test_a_group_that_changes_unseen_between_all_sweeps_is_told_all_the_same(region: Region, group: str) -> None:
+    for port in range(8000, 8006):
+        region.open_port(group, port)
+        region.sweep()
+        region.durable.clock.forward(3600)
+    drifts = [alert for alert in region.told if alert.kind is AlertKind.DRIFT]
+    told = {rule.from_port for alert in drifts for rule in alert.changes.added}
+    assert {8000, 8001, 8002} <= told
+
+
+def test_calls_on_a_group_that_changes_all_the_time_are_told_late_all_the_same(region: Region, group: str) -> None:
+    for port in range(8000, 8004):
+        region.trail.records.append(region.open_port(group, port))
+        region.sweep()
+        region.durable.clock.forward(3600)
+    assert [alert.kind for alert in region.told] == [AlertKind.SECURITY_GROUP_CHANGE] * 3
+
+
+def test_a_told_change_that_could_not_be_remembered_is_no_drift(region: Region, group: str) -> None:
+    record = region.open_ssh(group)
+    region.tell(alert_of(record))
+    region.trail.records = [record]
+    assert region.later() == Sweep(groups=2)
+    assert [alert.kind for alert in region.told] == [AlertKind.SECURITY_GROUP_CHANGE]
+
+
+def test_what_was_done_before_the_first_sweep_is_not_told_late(durable: World) -> None:
+    ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
+    group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
+    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made.trail.records.append(made.open_port(group, 8000))
+    durable.clock.forward(3600)
+    made.sweep()
+    durable.clock.forward(3600)
+    made.trail.records.append(made.open_ssh(group))
+    assert made.later() == Sweep(groups=2, late=1)
+    assert [alert.changes.added[0].from_port for alert in made.told] == [22]
 
 
 def test_a_region_that_cannot_be_swept_keeps_no_other_from_it() -> None:

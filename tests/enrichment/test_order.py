@@ -101,7 +101,8 @@ def test_after_a_change_of_a_rule_that_nobody_knows_it_is_not_known_what_was_bef
     lost = fold(SNAPSHOT, nobody_knows)
     assert not lost.is_certain
     assert lost.rules_before("2", NOON + timedelta(seconds=20)) is None
-    found_again = observed(lost, (rule("sgr-1", 22), rule("sgr-9", 80)), NOON + timedelta(seconds=30))
+    later = NOON + timedelta(seconds=30)
+    found_again = observed(lost, (rule("sgr-1", 22), rule("sgr-9", 80)), later, later)
     assert found_again.is_certain
     assert found_again.rules_before("3", NOON + timedelta(seconds=40)) == (rule("sgr-1", 22), rule("sgr-9", 80))
 
@@ -154,9 +155,9 @@ def test_the_tags_of_a_removed_rule_are_forgotten_with_its_removal() -> None:
 
 def test_a_drift_that_was_told_is_history_like_any_change() -> None:
     live = (rule("sgr-1", 22), rule("sgr-9", 3389))
-    told = observed(SNAPSHOT, live, NOON + timedelta(minutes=5))
+    told = observed(SNAPSHOT, live, *[NOON + timedelta(minutes=5)] * 2)
     assert told.rules == live
-    assert observed(told, live, NOON + timedelta(minutes=10)) == told
+    assert observed(told, live, *[NOON + timedelta(minutes=10)] * 2) == told
     late = fold(told, past("1", 60, added=(rule("sgr-9", 3389),)))
     assert late.rules is not None
     assert contents(late.rules) == contents(live)
