@@ -86,7 +86,7 @@ class Snapshots:
     def update(self, key: GroupKey, change: SnapshotChange, seen: Snapshot | None = None) -> Snapshot | None:
         """Read, change, write, and again where another writer came in between; gives what stands there now.
 
-        ``seen`` saves the first reading; a change that gives None or the same snapshot is not written.
+        ``seen`` saves the first reading; a change that gives None or what stands there is not written.
 
         Raises:
             Outrun: others were faster every time.
@@ -102,7 +102,7 @@ class Snapshots:
         current = seen if seen is not None else self.get(key)
         for _ in range(_ATTEMPTS):
             wanted = change(current)
-            if wanted is None or wanted == current:
+            if wanted is None or (wanted == current and key not in self._unwritten):
                 return current
             revision = current.revision if current else 0
             written = replace(wanted, revision=revision + 1)

@@ -22,7 +22,7 @@ from chalicelib.enrichment.snapshot_store import (
     decode_snapshot,
     encode_snapshot,
 )
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot
+from chalicelib.enrichment.snapshots import GroupKey, Snapshot, fold
 from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from localcloud.cloud import LocalCloud
 
@@ -152,6 +152,19 @@ def test_what_could_not_be_written_is_told_all_the_same_and_written_with_the_nex
     written = Snapshots(table).get(KEY)
     assert written is not None
     assert [item.event_id for item in written.history] == ["event-1", "event-2"]
+
+
+def test_what_could_not_be_written_is_written_when_its_event_comes_again() -> None:
+    table = Failing()
+    snapshots = Snapshots(table)
+
+    def change(current: Snapshot | None) -> Snapshot:
+        return fold(current or replace(SNAPSHOT, history=()), past(1))
+
+    with pytest.raises(LookupFailed):
+        snapshots.update(KEY, change)
+    snapshots.update(KEY, change, snapshots.get(KEY))
+    assert Snapshots(table).get(KEY) is not None
 
 
 def test_a_resources_groups_before_an_event_are_known_from_the_one_before(table: StateTable) -> None:
