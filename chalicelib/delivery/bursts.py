@@ -76,6 +76,15 @@ class Bursts:
         """
         return self.table.get(_note_key(alert), "decision") is not None
 
+    def is_to_be_told(self, alert: Alert) -> bool:
+        """Whether it was decided that this alert is told, by itself or at its window's end.
+
+        Raises:
+            StateError: that could not be read.
+        """
+        noted = self.table.get(_note_key(alert), "decision")
+        return noted is not None and noted["outcome"] in (SENT, FOLDED)
+
     def end(self, burst: str, window: str) -> list[Alert]:
         """Close a window and give what was folded in it; the same again when it is asked again.
 

@@ -38,7 +38,8 @@ class Gate:
     def _silenced(self, alert: Alert, log: Log) -> str | None:
         try:
             silence = self.silences.holding(alert)
-            if silence is None:
+            # What was queued for one destination before the silence began may be missing at another.
+            if silence is None or self.bursts.is_to_be_told(alert):
                 return None
             # Not counted means not listable, and what nobody can list must not be held back.
             self.silences.count(silence, alert)

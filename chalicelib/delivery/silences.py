@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.alerts import Alert, AlertKind, Severity, format_time
-from chalicelib.delivery.state import Item, StateTable
+from chalicelib.delivery.state import Item, StateError, StateTable, one_more_write, put_write
 from chalicelib.filters import Condition, ConditionFailed, compile_condition
 
 PK = "silences"
@@ -114,22 +114,28 @@ class Silences:
         return None
 
     def count(self, silence: Silence, alert: Alert) -> None:
-        """Write down that a silence has held an alert back; the same alert again is not counted again."""
+        """Write down that a silence has held an alert back; the same alert again is not counted again.
+
+        Raises:
+            StateError: it is not written down.
+        """
         at = format_time(alert.occurred_at or self._now())
-        fresh = self._table.put(
-            {
-                "pk": _suppressed_pk(silence.id),
-                "sk": f"{at}#{alert.id}"[:900],
-                "at": at,
-                "alert_id": alert.id,
-                "severity": alert.severity.value,
-                "title": alert.title[:500],
-                "expires_at": int((self._now() + KEPT).timestamp()),
-            },
-            "attribute_not_exists(pk)",
+        pk, sk = _suppressed_pk(silence.id), f"{at}#{alert.id}"[:900]
+        item: Item = {
+            "pk": pk,
+            "sk": sk,
+            "at": at,
+            "alert_id": alert.id,
+            "severity": alert.severity.value,
+            "title": alert.title[:500],
+            "expires_at": int((self._now() + KEPT).timestamp()),
+        }
+        counted = self._table.write_all(
+            put_write(item, "attribute_not_exists(pk)"),
+            one_more_write(PK, silence.id, "held_back", "attribute_exists(pk)"),
         )
-        if fresh:
-            self._table.update(PK, silence.id, "ADD held_back :one", "attribute_exists(pk)", one=1)
+        if not counted and self._table.get(pk, sk) is None:
+            raise StateError(f"the silence {silence.id} is not there any more")
 
     def _current(self) -> list[tuple[Silence, Condition]]:
         if self._known_at is None or self._clock() - self._known_at > CACHE_SECONDS:

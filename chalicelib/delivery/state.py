@@ -97,7 +97,7 @@ class StateTable(AwsCalls):
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def write_all(self, *writes: Mapping[str, Any]) -> bool:
-        """All of these writes (see ``put_write``) or none; False where a condition does not hold.
+        """All of these writes (see ``put_write`` and those after it) or none; False where a condition does not hold.
 
         Raises:
             StateError: they could not be made.
@@ -126,6 +126,13 @@ class StateTable(AwsCalls):
 def put_write(item: Mapping[str, Value | None], condition: str = "", **values: Value) -> dict[str, Any]:
     """A put for ``StateTable.write_all``."""
     return {"Put": {"Item": encode(item), **_condition(condition, values)}}
+
+
+def one_more_write(pk: str, sk: str, name: str, condition: str) -> dict[str, Any]:
+    """One more of what an item counts, for ``StateTable.write_all``."""
+    return {
+        "Update": {"Key": _key(pk, sk), "UpdateExpression": f"ADD {name} :one", **_condition(condition, {"one": 1})}
+    }
 
 
 def check(pk: str, sk: str, condition: str, **values: Value) -> dict[str, Any]:

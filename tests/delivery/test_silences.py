@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import boto3
 import pytest
 
 from chalicelib.delivery.gate import Gate
@@ -12,7 +14,7 @@ from chalicelib.delivery.silences import Silence, Silences
 from chalicelib.delivery.state import StateTable
 from chalicelib.logs import Log, Redactor
 from tests.support.alerts import critical_open_ssh, revoke, trial
-from tests.support.durable import World, numbered
+from tests.support.durable import TABLE, World, numbered
 
 
 def silence(durable: World, when: str = "security_group.name == 'web'", **changed: object) -> Silence:
@@ -70,6 +72,49 @@ def test_removing_a_silence_that_has_ended_leaves_its_end_as_it_was(durable: Wor
     durable.clock.forward(3 * 3600)
     assert durable.made.silences.remove("s-1")
     assert [each.until for each in durable.made.silences.all()] == [until]
+
+
+def test_a_silence_does_not_hold_back_what_was_decided_on_before_it(durable: World) -> None:
+    assert gate(durable).holds_back(revoke(), log([])) is None
+    assert gate(durable).holds_back(numbered(1, like=revoke()), log([])) == "burst"
+    silence(durable, "id")
+    durable.clock.forward(20)
+    assert gate(durable).holds_back(revoke(), log([])) is None, "one destination has it, another may not"
+    assert gate(durable).holds_back(numbered(1, like=revoke()), log([])) == "burst"
+    assert [each.count for each in durable.made.silences.all()] == [0]
+
+
+class LosingAnswers:
+    """DynamoDB that does what it is asked, and whose first answer to each call is lost."""
+
+    def __init__(self) -> None:
+        self.lost: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**arguments: Any) -> Any:
+            answer = getattr(boto3.client("dynamodb"), name)(**arguments)
+            if name not in self.lost:
+                self.lost.add(name)
+                raise ConnectionError
+            return answer
+
+        return call
+
+
+def test_an_alert_is_counted_once_where_answers_are_lost(durable: World) -> None:
+    made = silence(durable)
+    answers = LosingAnswers()
+    losing = Silences(StateTable(lambda: answers, TABLE, sleep=lambda _: None), durable.clock.now)
+    losing.count(made, revoke())
+    assert [each.count for each in losing.all()] == [len(losing.suppressed(made.id))] == [1]
+
+
+def test_an_alert_is_not_held_back_by_a_silence_that_was_deleted(durable: World) -> None:
+    silence(durable, "id")
+    held_by = gate(durable)
+    assert held_by.holds_back(revoke(), log([])) == "silence s-1"
+    boto3.client("dynamodb").delete_item(TableName=TABLE, Key={"pk": {"S": "silences"}, "sk": {"S": "s-1"}})
+    assert held_by.holds_back(numbered(1, like=revoke()), log([])) is None
 
 
 def test_removing_what_is_not_there_says_so(durable: World) -> None:
