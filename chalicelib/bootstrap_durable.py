@@ -65,13 +65,17 @@ def entrance(settings: DurableSettings, client: Clients) -> tuple[Durable, Gate,
 
 
 def assemble_deliver(
-    settings: Settings, function: str = "local", client: Clients = aws_client, patience: Patience | None = None
+    settings: Settings,
+    function: str = "local",
+    client: Clients = aws_client,
+    patience: Patience | None = None,
+    faults: tuple[str, ...] = (),
 ) -> DeliverFunction:
     """The deliver function of these settings, which must be those of durable delivery."""
     if settings.durable is None:
         raise ValueError("DELIVERY_QUEUE and STATE_TABLE are not set: nothing is delivered from a queue")
     made = parts(settings.durable, client)
-    alerts = assemble(settings, (), function, client)
+    alerts = assemble(settings, faults, function, client)
     destinations = {route.destination.name: route.destination for route in alerts.routes}
     problems = Problems(made.table, made.durable, tuple(destinations.values()), _now)
 
@@ -97,7 +101,12 @@ def assemble_deliver(
 
 
 def tell_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: AlertFunction) -> None:
-    """Queue what was folded, for each destination what that destination wants of it."""
+    """Queue what was folded, for each destination what that destination wants of it.
+
+    Raises:
+        StateError: what was folded could not be read.
+        QueueError: not all of it is queued; what is will not be sent twice when it is queued again.
+    """
     folded = made.bursts.end(message.burst, message.window)
     wanting = [(alert, alerts.wanted(alert, alerts.log)) for alert in folded]
     for route in alerts.routes:
@@ -109,6 +118,8 @@ def tell_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: A
                 if isinstance(outcome, Undelivered):
                     raise QueueError(outcome.reason)
             alerts.keep(alert, alerts.log)
+    if alerts.faults:
+        raise QueueError("the settings are faulty, and a destination that they do not tell of has to wait for its part")
 
 
 @cache
@@ -120,7 +131,7 @@ def deliver_function() -> DeliverFunction:
     try:
         return assemble_deliver(from_environment(), function_name())
     except SettingsError as error:
-        return assemble_deliver(error.sound, function_name())
+        return assemble_deliver(error.sound, function_name(), faults=error.faults)
 
 
 def reconcile(invocation: HandlingInvocation) -> None:

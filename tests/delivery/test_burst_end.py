@@ -56,6 +56,24 @@ def test_a_burst_of_two_hundred_is_one_alert_and_then_one_more_with_every_group_
     assert sum(alert.severity is Severity.CRITICAL for alert in slack.sent) == 4
 
 
+def test_a_burst_waits_for_a_destination_whose_settings_are_faulty(durable: World) -> None:
+    slack, sns = Recorder("slack"), Recorder("sns")
+    whole = alert_function(durable, Route(slack, Filter()), Route(sns, Filter()))
+    faulty = replace(whole, routes=whole.routes[:1], faults=("SNS_TOPIC_ARN is no ARN",))
+    for number in range(3):
+        whole.announce(change(number), CALL)
+    durable.run(durable.function(slack, sns))
+    for alerts in (faulty, faulty, whole):
+        function = durable.function(
+            slack, sns, end_burst=lambda end, call, alerts=alerts: tell_burst(end, call, durable.made, alerts)
+        )
+        for _ in range(3):
+            durable.clock.forward(600)
+            durable.come_back()
+            durable.run(function)
+    assert [len(each.sent) for each in (slack, sns)] == [2, 2]
+
+
 def test_each_destination_gets_of_a_burst_what_its_filter_lets_through(durable: World) -> None:
     slack, sns = Recorder("slack"), Recorder("sns")
     alerts = alert_function(durable, Route(slack, Filter()), Route(sns, Filter(Severity.HIGH)))
