@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import ClientError
 
 from chalicelib.alerts import format_time
 from chalicelib.text import visible
@@ -15,6 +16,7 @@ from sgwatch import durable_access
 from sgwatch.dead_letters import Letter, failed_events, letters, release, send_again
 from sgwatch.durable_access import Stage, place_of, refusals
 from sgwatch.durable_template import Place
+from sgwatch.terminal import note
 
 
 def redrive(
@@ -50,11 +52,12 @@ def run(place: Place, client: Callable[[str], Any], destination: str | None, *, 
             typer.echo("Nothing waits.")
         return 1 if waiting or events else 0
     sent, left = _send_all(sqs, queue, dead, destination)
-    strange = [event.receipt_handle for event in events if event.function is None]
+    strange: list[str] = []
     for event in events:
-        if event.function is not None:
-            _invoke_again(client("lambda"), event.function, event.payload)
+        if event.function is not None and _invoke_again(client("lambda"), event.function, event.payload):
             sqs.delete_message(QueueUrl=failed, ReceiptHandle=event.receipt_handle)
+        else:
+            strange.append(event.receipt_handle)
     release(sqs, failed, strange)
     typer.echo(f"Sent again: {sent} alerts, {len(events) - len(strange)} events.")
     return 1 if left or strange else 0
@@ -76,19 +79,19 @@ def _look(sqs: Any, dead: str, destination: str | None) -> int:
 def _send_all(sqs: Any, queue: str, dead: str, destination: str | None) -> tuple[int, int]:
     """Send again, each as soon as it was seen; gives how many were sent and how many are left."""
     held: dict[str, Letter] = {}
-    sent = 0
+    sent: set[tuple[str, str]] = set()
     for letter in letters(sqs, dead):
         wanted = destination in (None, letter.destination)
         if wanted and letter.message_id not in held:
             _show(letter)
-        # What nobody can read would come straight back.
-        if wanted and letter.title is not None:
+        # What nobody can read would come straight back, and what was sent already has.
+        if wanted and letter.title is not None and (letter.group_id, letter.body) not in sent:
             send_again(sqs, letter, queue, dead)
-            sent += 1
+            sent.add((letter.group_id, letter.body))
         else:
             held[letter.message_id] = letter
     release(sqs, dead, (letter.receipt_handle for letter in held.values()))
-    return sent, sum(destination in (None, letter.destination) for letter in held.values())
+    return len(sent), sum(destination in (None, letter.destination) for letter in held.values())
 
 
 def _count(sqs: Any, url: str) -> int:
@@ -97,8 +100,16 @@ def _count(sqs: Any, url: str) -> int:
     return sum(int(found.get(kind, 0)) for kind in kinds)
 
 
-def _invoke_again(lambda_client: Any, function: str, payload: object) -> None:
-    lambda_client.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
+def _invoke_again(lambda_client: Any, function: str, payload: object) -> bool:
+    """Give a function its event again; False where the function is not there."""
+    try:
+        lambda_client.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(payload).encode())
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        note(f"{function} is not there: its event stays.")
+        return False
+    return True
 
 
 def _show(letter: Letter) -> None:

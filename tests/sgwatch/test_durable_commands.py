@@ -482,6 +482,55 @@ def test_events_that_the_alert_function_failed_on_are_given_to_it_again(client: 
     assert waiting(client, PLACE.failed_events) == 0
 
 
+def test_an_event_of_a_function_that_is_gone_stays_and_holds_up_no_other(client: Client, config: Path) -> None:
+    ready(client, config)
+    url = client("sqs").get_queue_url(QueueName=PLACE.failed_events)["QueueUrl"]
+    there = client("lambda").get_function_configuration(FunctionName=PLACE.function("alert_on_change"))["FunctionArn"]
+    for arn in (there.replace("alert_on_change", "alert_on_mischief"), there):
+        document = {"requestContext": {"functionArn": arn}, "requestPayload": {"detail": {}}}
+        client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(document))
+    invoked: list[str] = []
+
+    class Lambda:
+        def invoke(self, **arguments: Any) -> None:
+            client("lambda").get_function_configuration(FunctionName=arguments["FunctionName"])
+            invoked.append(arguments["FunctionName"])
+
+    def watched(service: str) -> Any:
+        return Lambda() if service == "lambda" else client(service)
+
+    assert redrive.run(PLACE, watched, None, dry_run=False) == 1
+    assert invoked == [there]
+    assert waiting(client, PLACE.failed_events) == 1
+
+
+def test_redrive_ends_where_what_it_sends_comes_straight_back(client: Client, config: Path) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    bury(client, "slack", 1)
+
+    class Refusing:
+        """SQS with a deliver function that buries at once what is sent."""
+
+        sent = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client("sqs"), name)
+
+        def send_message(self, **arguments: Any) -> None:
+            self.sent += 1
+            assert self.sent < 10, "it goes round and round"
+            client("sqs").send_message(**arguments)
+            body = arguments["MessageBody"]
+            Queue(lambda: client("sqs"), PLACE.queue).bury(
+                Buried(body, "it answered HTTP 404", "slack", "d1", f"again-{self.sent}", arguments["MessageGroupId"])
+            )
+
+    sqs = Refusing()
+    assert redrive.run(PLACE, lambda service: sqs if service == "sqs" else client(service), None, dry_run=False) == 1
+    assert sqs.sent == 1
+    assert waiting(client, PLACE.dead_letters) == 1
+
+
 def test_silences_are_added_listed_and_removed(client: Client, config: Path) -> None:
     setup.run(PLACE, client, config, yes=True)
     runner = CliRunner()
