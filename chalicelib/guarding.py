@@ -164,6 +164,10 @@ class Guard:
     ) -> None:
         """Repair, announce what nobody was told yet, remember it and ping."""
         seed = text(mapping(document).get("id")) or telling.invocation.request_id
+        if self._is_overtaken(found):
+            # Another audit came to its end since this one began, and may have seen what came after.
+            again = _Running(self._look).within(_left(telling.invocation) - DELIVERY_SECONDS)
+            found, told = again or found, told and again is None
         standing = self._standing(found)
         if may_repair:
             after = self._repaired(found, seed, telling, log)
@@ -185,6 +189,10 @@ class Guard:
             self._remember(replace(decision.memory, parts=parts), previous, telling, log)
         if found.audited is not None:
             self._ping(standing, log)
+
+    def _is_overtaken(self, found: Found) -> bool:
+        remembered, forgotten = self._remembered()
+        return found.forgotten is None and forgotten is None and remembered != found.previous
 
     def _standing(self, found: Found) -> Standing:
         if found.audited is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -68,6 +68,37 @@ def test_a_path_that_was_broken_daily_is_told_and_its_recovery(guarded: Guarded)
         (24, "The alarm path still is broken", "high"),
         (99, "The alarm path works again", "info"),
     ]
+
+
+def overtaken(guarded: Guarded, stale: Callable[[], Audited], fresh: Callable[[], Audited]) -> list[str]:
+    """The titles that two audits led to: the first is still under way when the other begins, and ends after it."""
+    audits = [stale]
+
+    def slow() -> Audited:
+        if not audits:
+            return fresh()
+        guarded.finds = fresh
+        guarded.tampered()
+        return audits.pop()()
+
+    guarded.finds = slow
+    return [alert["title"] for alert in guarded.scheduled()]
+
+
+def test_an_audit_from_before_the_tampering_does_not_end_as_if_nothing_had_been(guarded: Guarded) -> None:
+    titles = overtaken(guarded, stale=sound, fresh=without_filter)
+    assert titles == ["The alarm path is broken: DeleteMetricFilter by mallory"]
+    assert guarded.kept.memory is not None
+    assert guarded.kept.memory.status is Status.FAIL
+    guarded.finds = sound
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again"]
+
+
+def test_an_audit_from_before_the_mending_does_not_say_that_it_still_is_broken(guarded: Guarded) -> None:
+    guarded.kept.memory = Memory(Status.FAIL, NOW - timedelta(days=2), PARTS)
+    titles = overtaken(guarded, stale=without_filter, fresh=sound)
+    assert titles[-1] == "The alarm path works again"
+    assert guarded.scheduled() == []
 
 
 def test_a_call_that_mends_is_told_and_so_is_the_recovery(guarded: Guarded) -> None:
