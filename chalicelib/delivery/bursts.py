@@ -7,17 +7,19 @@ again is decided the same way. That note also says, to the reconciliation, that 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.alerts import Account, Alert, AlertKind, Exposure, Severity, Undo
+from chalicelib.alerts import Account, Alert, AlertKind, Changes, Exposure, Severity, Undo
 from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.kept import pack, unpack
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.delivery.state import Item, StateTable, check, put_write
 from chalicelib.destinations.ids import delivery_id
+from chalicelib.rules import RuleIdentity, SecurityGroupRule
 from chalicelib.text import number_of
+from chalicelib.wording import printable
 
 KEPT = timedelta(days=30)
 # Two functions that meet at the same burst make one of them look again.
@@ -189,13 +191,19 @@ def _follow_up(groups: Sequence[tuple[str, list[Alert]]], window: str) -> Alert:
         title=f"{count} by {who}",
         summary=f"{count} by {who} followed within a minute or so of the alert before; each group is named below.",
         occurred_at=last.occurred_at,
-        account=last.account if len({alert.account for alert in folded}) == 1 else Account(None),
+        account=_account(folded),
         region=last.region if len({alert.region for alert in folded}) == 1 else None,
         principal=last.principal,
         exposures=exposures,
         undo=_undo(folded),
         unknowns=tuple(dict.fromkeys(sentence for alert in folded for sentence in alert.unknowns))[:50],
     )
+
+
+def _account(folded: Iterable[Alert]) -> Account:
+    """The account of them all, with its name where one of them knows it."""
+    accounts = sorted({alert.account for alert in folded}, key=lambda account: account.name is None)
+    return accounts[0] if len({account.id for account in accounts}) == 1 else Account(None)
 
 
 def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
@@ -229,12 +237,34 @@ def _of_group(name: str, alerts: Sequence[Alert]) -> Exposure:
 
 def _undo(folded: Sequence[Alert]) -> Undo:
     """The last change is undone first."""
+    for name, alerts in _by_group(folded).items():
+        if (reason := _why_not_in_a_row(alerts)) is not None:
+            return Undo(None, reason.format(printable(name, 100)))
     commands: list[str] = []
     for alert in sorted(folded, key=lambda a: a.occurred_at or datetime.min.replace(tzinfo=UTC), reverse=True):
         if alert.undo.commands is None:
             return Undo(None, f"of one change it is not known: {alert.undo.reason}")
         commands += alert.undo.commands
     return Undo(tuple(commands))
+
+
+def _why_not_in_a_row(alerts: Sequence[Alert]) -> str | None:
+    """Why the changes of one group cannot be undone one after the other; None where they can."""
+    if len(alerts) > 1 and any(alert.event.name == "DeleteSecurityGroup" for alert in alerts):
+        return "{} was changed and deleted, and what it was changed by cannot be undone once it is back under a new id"
+    touched: set[tuple[datetime | None, RuleIdentity]] = set()
+    for alert in alerts:
+        own = {(alert.occurred_at, rule.identity) for rule in _touched(alert.changes)}
+        if touched & own:
+            return "which of the changes of {} in one second came first is not known"
+        touched |= own
+    return None
+
+
+def _touched(changes: Changes) -> Iterator[SecurityGroupRule]:
+    yield from (*changes.added, *changes.removed)
+    for item in changes.modified:
+        yield from filter(None, (item.before, item.after))
 
 
 def _pk(burst: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Alert, AlertKind, SecurityGroup, Severity
+from chalicelib.alerts import Account, Alert, AlertKind, Changes, SecurityGroup, Severity
 from chalicelib.delivery.bursts import follow_ups
 from chalicelib.delivery.envelope import BurstEnd, read
 from chalicelib.delivery.queue import Queue, QueueError
@@ -174,6 +174,32 @@ def test_a_follow_up_has_the_worst_severity_first_and_undoes_the_last_change_fir
     assert told.exposures[0].reason.startswith("sg-00002 (name-of-sg-00002): 1 change; ")
     assert told.undo.commands is not None
     assert len(told.undo.commands) == 2
+
+
+def test_a_follow_up_names_the_account_whether_or_not_its_name_was_always_known() -> None:
+    named = Account("123456789012", "production")
+    (told,) = follow_ups([change(1, account=named), change(2, account=Account("123456789012"))], "w")
+    assert told.account == named
+
+
+def test_a_follow_up_undoes_no_rule_of_two_changes_in_one_second() -> None:
+    opened = replace(critical_open_ssh(), severity=Severity.HIGH)
+    closed = change(1, GROUPS[0], changes=replace(revoke().changes, removed=opened.changes.added))
+    first = change(2, GROUPS[0], opened, occurred_at=closed.occurred_at)
+    (told,) = follow_ups([first, closed], "w")
+    assert told.undo.commands is None
+    reason = f"which of the changes of {GROUPS[0]} (name-of-{GROUPS[0]}) in one second came first is not known"
+    assert told.undo.reason == reason
+    elsewhere = change(2, GROUPS[1], opened, occurred_at=closed.occurred_at)
+    (told,) = follow_ups([elsewhere, closed], "w")
+    assert told.undo.commands is not None
+
+
+def test_a_follow_up_of_a_group_that_was_changed_and_deleted_has_no_way_back() -> None:
+    closed = change(1, GROUPS[0])
+    deleted = change(2, GROUPS[0], event=replace(closed.event, name="DeleteSecurityGroup"), changes=Changes())
+    (told,) = follow_ups([closed, deleted], "w")
+    assert told.undo.commands is None
 
 
 def test_a_window_of_no_seconds_folds_nothing(durable: World) -> None:
