@@ -217,6 +217,8 @@ class _Attempt:
         if claim.unfinished >= self.function.patience.unfinished:
             return self._give_up(f"the function ended {claim.unfinished} times in a row while sending it", claim)
         alert = self._alert()
+        if self.invocation.remaining_ms() < self.function.patience.needed * 1000:
+            return self._failed(DeliveryError("too little time was left to send it", permanent=False), claim)
         try:
             receipt = destination.send(alert)
         except DeliveryError as error:

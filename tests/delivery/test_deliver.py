@@ -7,7 +7,9 @@ import json
 import random
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
@@ -18,11 +20,12 @@ from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
-from chalicelib.delivery.state import StateError, StateTable
+from chalicelib.delivery.state import Item, StateError, StateTable
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,
     QUEUE,
+    TABLE,
     OneInvocation,
     Recorder,
     World,
@@ -320,6 +323,27 @@ def test_a_table_that_never_answers_is_not_waited_for_until_the_function_ends(du
     with pytest.raises(StateError):
         table.get("a", "b")
     assert durable.clock.now() - began == timedelta(seconds=10)
+
+
+def test_what_there_is_no_time_left_to_send_comes_back_unsent(durable: World) -> None:
+    ends_at = durable.clock.now() + timedelta(seconds=30)
+
+    class Slow(StateTable):
+        def update(self, *arguments: Any, **more: Any) -> Item | None:
+            durable.clock.forward(15)
+            return super().update(*arguments, **more)
+
+    table = Slow(lambda: boto3.client("dynamodb"), TABLE)
+    slack = Recorder("slack")
+    durable.queue_for(critical_open_ssh(), slack)
+    function = durable.function(slack, ledger=Ledger(table, durable.clock.now))
+    call = OneInvocation(remaining_ms=lambda: (ends_at - durable.clock.now()).total_seconds() * 1000)
+    answer = function.handle(sqs_event(durable.receive()), call)
+    assert slack.attempts == 0, "Lambda would end the function before it has written down what came of it"
+    assert len(answer["batchItemFailures"]) == 1
+    durable.come_back()
+    durable.run(durable.function(slack))
+    assert slack.sent == [critical_open_ssh()]
 
 
 def test_two_functions_cannot_hold_the_same_delivery(durable: World) -> None:
