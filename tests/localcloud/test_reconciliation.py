@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 STAGE = ("--stage", "dev")
 RULE = "sgwatch-dev-alert_on_change-event"
 TABLE = "sgwatch-dev-state"
-# More than a difference has to last (chalicelib/reconcile.py).
+# More than a difference has to last (chalicelib/suspicion.py).
 LONG_ENOUGH = timedelta(minutes=21)
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
@@ -56,16 +56,15 @@ class Unheard:
         return [alert for alert in alerts if alert["kind"] != "alarm_path"]
 
     def let_time_pass(self) -> None:
-        """Date everything back: suspicions, what is known of the groups, and what CloudTrail has seen."""
-        table = self.cloud.client("dynamodb")
-        items = table.scan(TableName=TABLE, ConsistentRead=True)["Items"]
-        for item in (each for each in items if each["pk"]["S"].startswith("suspect#")):
-            table.update_item(
-                TableName=TABLE,
-                Key={name: item[name] for name in ("pk", "sk")},
-                UpdateExpression="ADD first_at :seconds",
-                ExpressionAttributeValues={":seconds": {"N": str(-LONG_ENOUGH.total_seconds())}},
-            )
+        """Date everything back: sweeps, suspicions, what is known of the groups, and what CloudTrail has seen."""
+        table, seconds = self.cloud.client("dynamodb"), LONG_ENOUGH.total_seconds()
+        for item in table.scan(TableName=TABLE, ConsistentRead=True)["Items"]:
+            if item["pk"]["S"].startswith("suspect#"):
+                since = {each: at - seconds for each, at in json.loads(item["since"]["S"]).items()}
+                table.put_item(TableName=TABLE, Item={**item, "since": {"S": json.dumps(since)}})
+            if item["pk"]["S"].startswith("reconcile#") and item["sk"]["S"] == "first":
+                began_at = {"N": str(float(item["began_at"]["N"]) - seconds)}
+                table.put_item(TableName=TABLE, Item={**item, "began_at": began_at})
         snapshots = Snapshots(DynamoTable(TABLE, lambda: table))
         for snapshot in snapshots.of_region(self.cloud.account_id, self.cloud.region):
             snapshots.update(snapshot.key, lambda known: known and earlier(known))
