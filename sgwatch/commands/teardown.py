@@ -56,6 +56,12 @@ def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) 
     question = f"Lose {number_of(waiting, 'message')} and the state table for good?" if waiting else "Remove all of it?"
     if not (yes or agreed(question)):
         note("Nothing was removed.")
+        if waiting:
+            stage = f"--stage {place.stage}"
+            note(
+                f"To have what waits delivered: sgwatch setup {stage}, then chalice deploy {stage}; "
+                f"and sgwatch redrive {stage} for what could not be delivered."
+            )
         return 1
     let_go(place, client("lambda"))
     stack.delete()

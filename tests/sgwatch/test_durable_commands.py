@@ -355,6 +355,23 @@ def test_teardown_waits_for_the_function_to_go_and_shows_what_is_left(
     assert kept["FunctionEventInvokeConfigs"] == [], "its on-failure destination is gone"
 
 
+def test_who_does_not_want_to_lose_what_waits_is_told_how_to_have_it_delivered(client: Client, config: Path) -> None:
+    ready(client, config)
+    bury(client, "slack", 1)
+    client("lambda").delete_function(FunctionName=PLACE.function("deliver"))
+
+    def tear_down() -> None:
+        raise typer.Exit(teardown.run(PLACE, client, config, yes=False))
+
+    program = typer.Typer()
+    program.command()(tear_down)
+    done = CliRunner().invoke(program, input="n\n")
+    assert done.exit_code == 1
+    assert "Lose 1 message and the state table for good?" in done.stdout
+    assert "To have what waits delivered: sgwatch setup --stage dev, then chalice deploy --stage dev" in done.stderr
+    assert waiting(client, PLACE.dead_letters) == 1
+
+
 def bury(client: Client, destination: str, number: int) -> None:
     """A dead letter."""
     body = encode(Delivery(destination, numbered(number), Clock().now()))
