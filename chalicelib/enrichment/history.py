@@ -169,8 +169,10 @@ def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, former: Se
 
 def same_rules(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> bool:
     """Whether two lists hold the same rules with the same descriptions, whatever their order."""
-    return _contents(one) == _contents(other)
+    return not different(one, other)
 
 
-def _contents(rules: Iterable[SecurityGroupRule]) -> frozenset[tuple[RuleIdentity, str | None]]:
-    return frozenset((rule.identity, rule.description) for rule in rules)
+def different(one: Iterable[SecurityGroupRule], other: Iterable[SecurityGroupRule]) -> Rules:
+    """The rules of either list that the other does not hold with the same description."""
+    both = [{(rule.identity, rule.description): rule for rule in rules} for rules in (one, other)]
+    return tuple(mine[key] for mine, others in (both, both[::-1]) for key in mine if key not in others)

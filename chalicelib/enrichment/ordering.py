@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
 from itertools import groupby
 
-from chalicelib.enrichment.history import PastChange, play
+from chalicelib.enrichment.history import PastChange, different, play
 from chalicelib.enrichment.known import Rules
 from chalicelib.rules import RuleIdentity, SecurityGroupRule
 
@@ -30,7 +30,7 @@ def fitting(base: Rules, history: History, live: Rules) -> History | None:
     What decides about a rule is the last change of it. So of the rules that come out wrong, one change at a time is
     made the last of its second; where fewer come out wrong, the search goes on first.
     """
-    tried, wrong = {_ids(history)}, _different(play(base, history), live)
+    tried, wrong = {_ids(history)}, different(play(base, history), live)
     waiting = [(len(wrong), 0, wrong, history)]
     while waiting:
         _, _, wrong, best = heappop(waiting)
@@ -39,7 +39,7 @@ def fitting(base: Rules, history: History, live: Rules) -> History | None:
         for order in _with_another_last(best, _names(wrong)):
             if _ids(order) not in tried and len(tried) < _ORDERS_TRIED:
                 tried.add(_ids(order))
-                left = _different(play(base, order), live)
+                left = different(play(base, order), live)
                 heappush(waiting, (len(left), len(tried), left, order))
     return None
 
@@ -87,13 +87,6 @@ def _touched(past: PastChange) -> _Names:
 
 def _names(rules: Iterable[SecurityGroupRule]) -> _Names:
     return {name for rule in rules for name in (rule.id, rule.identity) if name is not None}
-
-
-def _different(rules: Rules, live: Rules) -> Rules:
-    """The rules of either that the other does not hold with the same description."""
-    here, there = ({(rule.identity, rule.description) for rule in listed} for listed in (rules, live))
-    one_sided = here ^ there
-    return tuple(rule for rule in (*rules, *live) if (rule.identity, rule.description) in one_sided)
 
 
 def _ids(history: History) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def rule(rule_id: str, port: int, description: str | None = None) -> SecurityGro
     return SecurityGroupRule(Direction.INGRESS, "tcp", port, port, peer, description, rule_id)
 
 
-def past(event_id: str, seconds: int, event_name: str = "X", **effect: Any) -> PastChange:
+def past(event_id: str, seconds: int = 0, event_name: str = "X", **effect: Any) -> PastChange:
     return PastChange(event_id, NOON + timedelta(seconds=seconds), event_name, "alice", **effect)
 
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from random import Random
-from typing import Any
 
 import pytest
 
-from chalicelib.enrichment.history import PastChange, play, same_rules
+from chalicelib.enrichment.history import PastChange, play
 from chalicelib.enrichment.ordering import fitting, placed
 from chalicelib.enrichment.snapshots import GroupKey, Snapshot, fold
-from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
-from tests.enrichment.simulated import KEY, SimulatedGroup
-from tests.enrichment.test_truth import listener
-
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-def rule(rule_id: str, port: int, description: str | None = None) -> SecurityGroupRule:
-    peer = Peer(PeerType.IPV4, "203.0.113.0/24")
-    return SecurityGroupRule(Direction.INGRESS, "tcp", port, port, peer, description, rule_id)
-
-
-def past(event_id: str, seconds: int = 0, **effect: Any) -> PastChange:
-    return PastChange(event_id, NOON + timedelta(seconds=seconds), "X", "alice", **effect)
+from chalicelib.rules import ModifiedRule, SecurityGroupRule
+from tests.enrichment.simulated import SimulatedGroup
+from tests.enrichment.test_order import NOON, past, rule
+from tests.enrichment.test_truth import assert_live, listener
 
 
 def to(*rules: SecurityGroupRule) -> tuple[ModifiedRule, ...]:
@@ -97,7 +86,4 @@ def test_a_script_that_does_it_all_in_one_second_leaves_the_snapshot_live(seed: 
     group.random.shuffle(group.happened)
     for happened in group.happened:
         enricher.alert_of(happened.record)
-    snapshot = snapshots.get(KEY)
-    assert snapshot is not None
-    assert snapshot.rules is not None
-    assert same_rules(snapshot.rules, group.rules)
+    assert_live(snapshots, group)
