@@ -92,7 +92,7 @@ def assemble_deliver(
         kept=made.kept,
         announce=announce,
         end_burst=end_burst,
-        reports_failures=EventSource(lambda: client("lambda"), made.queue.arn).reports_failures,
+        reports_failures=EventSource(lambda: client("lambda"), made.queue.arn, alerts.log).reports_failures,
         log=alerts.log,
         metrics=alerts.metrics,
         now=_now,

@@ -21,6 +21,7 @@ from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
 from chalicelib.delivery.state import Item, StateError, StateTable
+from chalicelib.logs import Log, Redactor
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,
@@ -385,4 +386,13 @@ class Lambda:
     ],
 )
 def test_failures_are_reported_only_where_lambda_is_known_to_read_them(answer: Lambda, reports: bool) -> None:
-    assert EventSource(lambda: answer, lambda: "arn").reports_failures() is reports
+    log = Log(Redactor(), write=lambda _: None)
+    assert EventSource(lambda: answer, lambda: "arn", log).reports_failures() is reports
+
+
+def test_why_lambda_could_not_be_asked_is_logged() -> None:
+    lines: list[str] = []
+    refusing = Lambda(RuntimeError("AccessDenied"))
+    assert not EventSource(lambda: refusing, lambda: "arn", Log(Redactor(), write=lines.append)).reports_failures()
+    (line,) = map(json.loads, lines)
+    assert (line["event"], line["reason"]) == ("event source mapping could not be read", "RuntimeError")
