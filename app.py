@@ -7,10 +7,10 @@ from typing import Any
 from chalice import Chalice, Rate
 from chalice.app import CloudWatchEvent, SQSEvent
 
-from chalicelib import bootstrap
-from chalicelib.functions import ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, rules
-from chalicelib.handling import Invocation
-from chalicelib.settings import delivery_queue, watched_groups
+from chalicelib.deployment import ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, rules
+from chalicelib.functions.alert_function import Invocation
+from chalicelib.functions.composition import alerting as bootstrap
+from chalicelib.settings.environment import delivery_queue, watched_groups
 
 app = Chalice(app_name="sgwatch")
 
@@ -49,7 +49,7 @@ if TAMPERING := RULES.get(ALERT_ON_TAMPERING):
     @app.on_cw_event(TAMPERING)  # type: ignore[untyped-decorator]
     def alert_on_tampering(event: AnyEvent) -> None:
         """Alert on what may weaken the alarm path or sgwatch itself, and say what the audit finds now."""
-        from chalicelib import bootstrap_audit  # noqa: PLC0415 - boto3, which alerting on changes does without
+        from chalicelib.functions.composition import auditing as bootstrap_audit  # noqa: PLC0415 - boto3, which alerting on changes does without
 
         bootstrap_audit.guard().on_tampering(event.to_dict(), invocation_of(event))
 
@@ -58,7 +58,7 @@ if TAMPERING := RULES.get(ALERT_ON_TAMPERING):
     @app.on_cw_event(RULES[AUDIT_ON_MENDING])  # type: ignore[untyped-decorator]
     def audit_on_mending(event: AnyEvent) -> None:
         """Audit at once after a call that may have mended the alarm path."""
-        from chalicelib import bootstrap_audit  # noqa: PLC0415
+        from chalicelib.functions.composition import auditing as bootstrap_audit  # noqa: PLC0415
 
         bootstrap_audit.guard().on_schedule(event.to_dict(), invocation_of(event))
 
@@ -68,7 +68,7 @@ if TAMPERING := RULES.get(ALERT_ON_TAMPERING):
 @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
 def audit_on_schedule(event: AnyEvent) -> None:
     """Audit the alarm path; tell when its status changes, daily while it is broken, and when it recovers."""
-    from chalicelib import bootstrap_audit  # noqa: PLC0415
+    from chalicelib.functions.composition import auditing as bootstrap_audit  # noqa: PLC0415
 
     bootstrap_audit.guard().on_schedule(event.to_dict(), invocation_of(event))
 
@@ -81,7 +81,7 @@ if QUEUE := delivery_queue():
     @app.on_sqs_message(queue=QUEUE, batch_size=1)  # type: ignore[untyped-decorator]
     def deliver(event: SQSEvent) -> object:
         """Deliver the queued alerts; the answer names those that are to be tried again."""
-        from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
+        from chalicelib.functions.composition import durable_delivery as bootstrap_durable  # noqa: PLC0415 - for this function alone
 
         # One at a time, so that a slow destination holds up nobody else's alert in the same batch.
         return bootstrap_durable.deliver_function().handle(event.to_dict(), invocation_of(event))
@@ -89,6 +89,6 @@ if QUEUE := delivery_queue():
     @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
     def reconcile(event: CloudWatchEvent) -> None:
         """Compare the live rules with what was told, and tell what was not; once a day, what silences held back."""
-        from chalicelib import bootstrap_durable  # noqa: PLC0415 - for this function alone
+        from chalicelib.functions.composition import durable_delivery as bootstrap_durable  # noqa: PLC0415 - for this function alone
 
         bootstrap_durable.reconcile(invocation_of(event))

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.pattern_coverage import coverage_of
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import EVENTS, pattern_for
 
 ALARMS, FILTERS = 5_000, 2_000

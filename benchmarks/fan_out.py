@@ -9,10 +9,10 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from benchmarks.warm_alert import record
+from chalicelib.alert.build import alert_of
 from chalicelib.delivery.direct import Delivered, Direct
-from chalicelib.destinations.http import HttpDoor
+from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.slack import Slack
-from chalicelib.judgement import alert_of
 
 LATENCY = 0.3
 DESTINATIONS = 10

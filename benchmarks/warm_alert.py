@@ -10,15 +10,15 @@ from itertools import count
 from time import process_time
 from typing import Any
 
-from chalicelib.alerts import Alert, to_json
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.filters import Filter
+from chalicelib.alert.model import Alert, to_json
 from chalicelib.delivery.direct import Direct
 from chalicelib.destinations.contract import Receipt
 from chalicelib.destinations.slack import payload
-from chalicelib.filters import Filter
-from chalicelib.handling import AlertFunction, Invocation, Route
-from chalicelib.judgement import alert_of
-from chalicelib.logs import Log, Redactor
-from chalicelib.metrics import Metrics
+from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.observability.metrics import Metrics
 
 ROUNDS = 7
 

@@ -1,1 +1,0 @@
-"""sgwatch: alerts on AWS security group changes (what is deployed)."""

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.alarm_path.filter_pattern import FilterPatternError, Pattern, Verdict, matches, parse
+from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
+from chalicelib.alarm_path.patterns.parser import parse
+from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
+from chalicelib.alarm_path.patterns.syntax import Pattern
 
 
 def pattern_matches(pattern: str, record: Mapping[str, Any]) -> bool:

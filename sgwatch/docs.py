@@ -12,9 +12,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from chalicelib.catalog import EVENTS
+from chalicelib.alert.build import alert_of
+from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.destinations.slack import payload
-from chalicelib.judgement import alert_of
 from sgwatch.__main__ import COMMANDS
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.bootstrap import aws_client
-from chalicelib.delivery.state import StateError
+from chalicelib.functions.composition.alerting import aws_client
+from chalicelib.state.table import StateError
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT, sentence
 from sgwatch.durable_stack import StackError

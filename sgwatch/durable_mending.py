@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from chalicelib.delivery.event_source import RESPONSES
-from chalicelib.functions import WITH_EVENTS
+from chalicelib.deployment import WITH_EVENTS
 from sgwatch.durable_template import Place, resources
 
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html

@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from chalicelib.destinations.http import encode_json
-from chalicelib.functions import DELIVER, HANDLERS, RECONCILE, WITH_EVENTS
+from chalicelib.deployment import DELIVER, HANDLERS, RECONCILE, WITH_EVENTS
+from chalicelib.destinations.http_door import encode_json
 from sgwatch.stages import StageError, deployed_stage
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "durable.yaml"

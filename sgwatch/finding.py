@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.alerts import Alert
-from chalicelib.bootstrap import aws_client
-from chalicelib.delivery.kept import KeptAlerts
-from chalicelib.delivery.state import StateError, StateTable
-from chalicelib.enrichment.clients import Call, LookupFailed, Reader
+from chalicelib.alert.model import Alert
+from chalicelib.aws.reader import Call, LookupFailed, Reader
+from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.functions.composition.alerting import aws_client
+from chalicelib.state.table import StateError, StateTable
 from sgwatch.aws_refusals import WAYS_OUT
 
 # Somebody is waiting: the table is tried again as often as ever, but not for as long.

@@ -11,8 +11,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from chalicelib.catalog import WatchedEvent
-from chalicelib.records import RecordError, source_of, unwrap
+from chalicelib.cloudtrail.catalog import WatchedEvent
+from chalicelib.cloudtrail.records import RecordError, source_of, unwrap
 from sgwatch.logscan import scan
 
 _GZIP = b"\x1f\x8b"

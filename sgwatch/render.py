@@ -1,6 +1,6 @@
 """An alert on a terminal, for somebody who was just woken by it.
 
-All text goes through ``chalicelib.message_parts`` and ``message_facts``, which make visible what
+All text goes through ``chalicelib.rendering.lines`` and ``message_facts``, which make visible what
 others chose, and into ``Text`` objects, in which nothing is markup.
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from chalicelib.alerts import Alert, Severity
-from chalicelib.message_facts import Fact
+from chalicelib.alert.model import Alert, Severity
+from chalicelib.rendering.facts import Fact
 from chalicelib.text import visible, wrap
 from sgwatch.words import Words, words_of
 

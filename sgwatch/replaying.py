@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.alerts import Alert, Severity
-from chalicelib.catalog import EventGroup, events_of
-from chalicelib.changes import NotWatched
-from chalicelib.judgement import alert_of
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.model import Alert, Severity
+from chalicelib.cloudtrail.catalog import EventGroup, events_of
+from chalicelib.security_groups.changes import NotWatched
 from sgwatch.reading import Contents, Fault, Wanted
 from sgwatch.sources import Spool, read_files
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from chalicelib.alerts import Alert
+from chalicelib.alert.filters import Condition, ConditionFailed
+from chalicelib.alert.model import Alert
 from chalicelib.delivery.direct import Direct, Outcome, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
-from chalicelib.filters import Condition, ConditionFailed
-from chalicelib.handling import Route
-from chalicelib.settings import from_environment
-from chalicelib.settings_model import Settings, SettingsError
+from chalicelib.functions.alert_function import Route
+from chalicelib.settings.environment import from_environment
+from chalicelib.settings.model import Settings, SettingsError
 from sgwatch.terminal import note, refuse
 
 # As long as the alert function has in the stages of .chalice/config.json.
@@ -27,8 +27,8 @@ def sound_settings() -> tuple[Settings, tuple[str, ...]]:
 
 def configured_routes(settings: Settings) -> tuple[Route, ...]:
     """The destinations of the settings, each with its filter."""
-    from chalicelib.bootstrap import routes  # noqa: PLC0415 - most commands send nothing
-    from chalicelib.logs import Redactor  # noqa: PLC0415
+    from chalicelib.functions.composition.alerting import routes  # noqa: PLC0415 - most commands send nothing
+    from chalicelib.observability.logs import Redactor  # noqa: PLC0415
 
     return routes(settings, Redactor(settings.secrets))
 

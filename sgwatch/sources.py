@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Self
 
-from chalicelib.records import parse_time
+from chalicelib.cloudtrail.records import parse_time
 from sgwatch.reading import Contents, Fault, Wanted, read_bytes
 
 STANDARD_INPUT = "-"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chalicelib.alarm_path.arns import parse_arn
-from chalicelib.functions import Stage, dead_letter_queues, own_rules
-from chalicelib.settings import delivery_queue, watched_groups
-from chalicelib.settings_model import SettingsError
+from chalicelib.aws.arns import parse_arn
+from chalicelib.deployment import Stage, dead_letter_queues, own_rules
+from chalicelib.settings.environment import delivery_queue, watched_groups
+from chalicelib.settings.model import SettingsError
 
 
 class StageError(ValueError):

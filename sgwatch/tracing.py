@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.alerts import Alert, AlertKind, to_json
-from chalicelib.changes import NotWatched
-from chalicelib.judgement import alert_of
-from chalicelib.networks import parse_range
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.model import Alert, AlertKind, to_json
+from chalicelib.security_groups.address_ranges import parse_range
+from chalicelib.security_groups.changes import NotWatched
 
 Path = tuple[str | int, ...]
 # Of a long list the first items stand for the others.

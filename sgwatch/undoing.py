@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.alerts import Alert, AlertKind, Attachment
-from chalicelib.catalog import EventGroup, lookup
-from chalicelib.changes import Change, Changes, Outcome
-from chalicelib.enrichment.before import shows
-from chalicelib.enrichment.clients import Call, Reader
-from chalicelib.enrichment.history import find
-from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.wire import read_endpoint_groups, read_groups, read_interfaces, read_live_rules
-from chalicelib.rules import SecurityGroupRule
+from chalicelib.alert.model import Alert, AlertKind, Attachment
+from chalicelib.aws.reader import Call, Reader
+from chalicelib.cloudtrail.catalog import EventGroup, lookup
+from chalicelib.enrichment.before import reflects
+from chalicelib.enrichment.parse_answers import read_endpoint_groups, read_groups, read_interfaces, read_live_rules
+from chalicelib.enrichment.replay_changes import find
+from chalicelib.security_groups.changes import Change, Changes, Outcome
+from chalicelib.security_groups.lookup_result import Rules
+from chalicelib.security_groups.phrases import printable, rule_phrase
+from chalicelib.security_groups.rules import SecurityGroupRule
 from chalicelib.text import number_of
-from chalicelib.wording import printable, rule_phrase
 
 
 class CannotUndo(Exception):  # noqa: N818 - a sentence for people, no error of the program
@@ -106,7 +106,7 @@ def _still_stands(change: Change, live: Rules) -> bool:
     if change.event.name == "CreateSecurityGroup":
         return not any(rule.direction == "ingress" for rule in live)
     expected = change.changes.rules_after
-    stands = shows(replace(change, rule_ids=()), live) and not _back(change.changes, live)
+    stands = reflects(replace(change, rule_ids=()), live) and not _back(change.changes, live)
     return stands and expected in (None, len(live))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.alerts import Alert
-from chalicelib.message_facts import Fact, facts
-from chalicelib.message_parts import (
+from chalicelib.alert.model import Alert
+from chalicelib.rendering.facts import Fact, facts
+from chalicelib.rendering.lines import (
     alarm_path_sentence,
     call,
     changes_title,

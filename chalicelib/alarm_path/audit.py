@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.alarm_path.chains import EVENT_CHECKS, Builder, Chain, about_groups, good
-from chalicelib.alarm_path.coverage_seam import CoverageOf
-from chalicelib.alarm_path.filter_checks import coverage_sentence
-from chalicelib.alarm_path.own_path import judge_own_path
+from chalicelib.alarm_path.checks.chains import EVENT_CHECKS, Builder, Chain, about_groups, good
+from chalicelib.alarm_path.checks.filter_checks import coverage_sentence
+from chalicelib.alarm_path.checks.own_path import judge_own_path
+from chalicelib.alarm_path.checks.trail_checks import NEW_TRAIL, unread
+from chalicelib.alarm_path.patterns.coverage_seam import CoverageOf
 from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
-from chalicelib.alarm_path.snapshot import Snapshot
+from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard, pattern_for
-from chalicelib.alarm_path.trail_checks import NEW_TRAIL, unread
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, status_of, worst
 
 DELAY_NOTE = (

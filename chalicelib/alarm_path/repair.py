@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from shlex import quote
 from typing import Any
 
-from chalicelib.alarm_path.arns import Arn, log_group_name
+from chalicelib.alarm_path.checks.topic_checks import publish_statement
+from chalicelib.alarm_path.checks.trail_checks import judge_trail
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot import MetricFilter, Snapshot, Trail
-from chalicelib.alarm_path.snapshot_alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for
-from chalicelib.alarm_path.topic_checks import publish_statement
-from chalicelib.alarm_path.trail_checks import judge_trail
 from chalicelib.alarm_path.verdicts import Status, all_of, worst
+from chalicelib.aws.arns import Arn, log_group_name
 
 NAMESPACE = "sgwatch"
 TOPIC = "sgwatch-alarms"

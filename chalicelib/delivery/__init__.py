@@ -1,1 +1,0 @@
-"""Getting alerts to destinations; retries live here and nowhere else."""

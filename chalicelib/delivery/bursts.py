@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.alerts import Account, Alert, AlertKind, Changes, Exposure, Severity, Undo
+from chalicelib.alert.model import Account, Alert, AlertKind, Changes, Exposure, Severity, Undo
+from chalicelib.delivery.alert_archive import pack, unpack
 from chalicelib.delivery.envelope import BurstEnd
-from chalicelib.delivery.kept import pack, unpack
 from chalicelib.delivery.queue import Queue, QueueError
-from chalicelib.delivery.state import Item, StateTable, check, put_write
-from chalicelib.destinations.ids import delivery_id
-from chalicelib.rules import RuleIdentity, SecurityGroupRule
+from chalicelib.destinations.delivery_ids import delivery_id
+from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.rules import RuleIdentity, SecurityGroupRule
+from chalicelib.state.table import Item, StateTable, check, put_write
 from chalicelib.text import number_of
-from chalicelib.wording import printable
 
 KEPT = timedelta(days=30)
 # Two functions that meet at the same burst make one of them look again.

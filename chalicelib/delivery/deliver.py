@@ -13,24 +13,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from chalicelib import metrics as names
-from chalicelib.alerts import Alert
+from chalicelib.alert.model import Alert
+from chalicelib.delivery.alert_archive import KeptAlerts
 from chalicelib.delivery.direct import place
 from chalicelib.delivery.envelope import BurstEnd, Delivery, PoisonError, read
-from chalicelib.delivery.kept import KeptAlerts
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, Buried, Queue, QueueError
-from chalicelib.delivery.state import StateError
 from chalicelib.destinations.contract import DeliveryError, Destination
-from chalicelib.logs import Log
-from chalicelib.metrics import Metrics
+from chalicelib.observability import metrics as names
+from chalicelib.observability.logs import Log
+from chalicelib.observability.metrics import Metrics
+from chalicelib.state.table import StateError
 
 # A later delivery says so.
 LATE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to wait and for how long to try, in seconds.
 
     ``unfinished`` is how many deaths in a row are enough; ``needed`` is what one attempt takes at
@@ -121,7 +121,7 @@ class DeliverFunction:
     log: Log
     metrics: Metrics
     now: Callable[[], datetime]
-    patience: Patience = Patience()
+    patience: RetryPolicy = RetryPolicy()
     jitter: Callable[[], float] = random.random
 
     def handle(self, event: Mapping[str, Any], invocation: Invocation) -> dict[str, list[dict[str, str]]]:

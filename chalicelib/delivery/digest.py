@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.alerts import Account, Alert, AlertKind, Exposure, Severity, format_time
-from chalicelib.delivery.kept import pack, unpack
+from chalicelib.alert.model import Account, Alert, AlertKind, Exposure, Severity, format_time
+from chalicelib.delivery.alert_archive import pack, unpack
 from chalicelib.delivery.silences import Silence, Silences
-from chalicelib.delivery.state import Item, StateTable
+from chalicelib.security_groups.phrases import printable
+from chalicelib.state.table import Item, StateTable
 from chalicelib.text import number_of
-from chalicelib.wording import printable
 
 KEY = ("silences-digest", "latest")
 # Those that are left out are counted; `sgwatch silence list` names them all.

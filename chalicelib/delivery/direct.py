@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import count
 from queue import Empty, SimpleQueue
 
-from chalicelib.alerts import Alert
+from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
 
 # Kept back from the function's time, for logs and for raising before Lambda ends the function.

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.alerts import Alert
+from chalicelib.alert.model import Alert
+from chalicelib.delivery.alert_archive import KeptAlerts
 from chalicelib.delivery.direct import HandedOver, OnRetry, Queued, Undelivered, unheard
 from chalicelib.delivery.envelope import Delivery, encode
-from chalicelib.delivery.kept import KeptAlerts
 from chalicelib.delivery.queue import DEAD_LETTER_BYTES, MAX_BYTES, Queue
-from chalicelib.delivery.state import StateError
 from chalicelib.destinations.contract import Destination
-from chalicelib.shrinking import shrink
+from chalicelib.rendering.shrink import shrink
+from chalicelib.state.table import StateError
 
 # Kept back from the function's time, for logs and for raising.
 RESERVE_MS = 2_000

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.alerts import Alert, format_time, from_json, to_json
-from chalicelib.destinations.ids import delivery_id, group_key
-from chalicelib.records import parse_time
+from chalicelib.alert.model import Alert, format_time, from_json, to_json
+from chalicelib.cloudtrail.records import parse_time
+from chalicelib.destinations.delivery_ids import delivery_id, group_key
 
 VERSION = "1"
 # Deduplication and group ids: at most 128 letters, digits and punctuation marks.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.logs import Log
+from chalicelib.observability.logs import Log
 
 RESPONSES = "ReportBatchItemFailures"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.alerts import Alert
+from chalicelib.alert.model import Alert
 from chalicelib.delivery.bursts import SUPPRESSED, Bursts
 from chalicelib.delivery.direct import NotDecided
 from chalicelib.delivery.queue import QueueError
 from chalicelib.delivery.silences import Silences
-from chalicelib.delivery.state import StateError
-from chalicelib.logs import Log
+from chalicelib.observability.logs import Log
+from chalicelib.state.table import StateError
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chalicelib.alerts import Alert
+from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
-from chalicelib.secrets import SecretError
+from chalicelib.settings.secrets import SecretError
 
 
 class Lazy:

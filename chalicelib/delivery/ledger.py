@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.delivery.state import Item, StateTable
+from chalicelib.state.table import Item, StateTable
 
 KEPT = timedelta(days=30)
 

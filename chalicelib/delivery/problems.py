@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chalicelib.alerts import Account, Alert, AlertKind, Exposure, Severity, Undo
+from chalicelib.alert.model import Account, Alert, AlertKind, Exposure, Severity, Undo
 from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.queue import QueueError
-from chalicelib.delivery.state import StateTable
 from chalicelib.destinations.contract import Destination
+from chalicelib.state.table import StateTable
 
 SECONDS_BETWEEN = 3_600
 

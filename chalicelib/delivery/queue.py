@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from chalicelib.delivery.aws_calls import AwsCalls, CallFailed
+from chalicelib.aws.retries import AwsCalls, CallFailed
 from chalicelib.delivery.envelope import Message, encode, fit
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html

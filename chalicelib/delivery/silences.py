@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.alerts import Alert, AlertKind, Severity, format_time
-from chalicelib.delivery.state import Item, StateError, StateTable, one_more_write, put_write
-from chalicelib.filters import Condition, ConditionFailed, compile_condition
+from chalicelib.alert.filters import Condition, ConditionFailed, compile_condition
+from chalicelib.alert.model import Alert, AlertKind, Severity, format_time
+from chalicelib.state.table import Item, StateError, StateTable, one_more_write, put_write
 
 PK = "silences"
 # A warm container takes this long to hear of a silence, or of its end.

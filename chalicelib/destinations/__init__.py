@@ -1,1 +1,0 @@
-"""Where alerts go: one module for each kind of destination."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from chalicelib.alerts import Alert
+from chalicelib.alert.model import Alert
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.alerts import Alert, Severity
+from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.destinations.http import HttpDoor, HttpResponse, error_for, is_success
+from chalicelib.destinations.http_door import HttpDoor, HttpResponse, error_for, is_success
 from chalicelib.destinations.slack_markup import (
     MAX_TEXT,
     Block,
@@ -32,8 +32,8 @@ from chalicelib.destinations.slack_markup import (
     shortened,
     weight,
 )
-from chalicelib.message_facts import facts
-from chalicelib.message_parts import (
+from chalicelib.rendering.facts import facts
+from chalicelib.rendering.lines import (
     alarm_path_sentence,
     call,
     changes_title,

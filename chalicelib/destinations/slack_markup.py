@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.message_parts import utc
+from chalicelib.rendering.lines import utc
 from chalicelib.text import clip, visible
 
 Block = dict[str, Any]

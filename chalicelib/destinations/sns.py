@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from chalicelib.alerts import Alert, to_json
+from chalicelib.alert.model import Alert, to_json
 from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.destinations.http import encode_json, is_permanent
-from chalicelib.destinations.ids import delivery_id, group_key
-from chalicelib.message_parts import headline, value
-from chalicelib.messages import plain_text
-from chalicelib.shrinking import shrink
+from chalicelib.destinations.delivery_ids import delivery_id, group_key
+from chalicelib.destinations.http_door import encode_json, is_permanent
+from chalicelib.rendering.lines import headline, value
+from chalicelib.rendering.plain_text import plain_text
+from chalicelib.rendering.shrink import shrink
 from chalicelib.text import clip
 
 Format = Literal["text", "json"]

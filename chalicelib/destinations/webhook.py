@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.alerts import Alert, to_json
+from chalicelib.alert.model import Alert, to_json
 from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.destinations.http import HttpDoor, encode_json, error_for, is_success
-from chalicelib.destinations.ids import delivery_id
+from chalicelib.destinations.delivery_ids import delivery_id
+from chalicelib.destinations.http_door import HttpDoor, encode_json, error_for, is_success
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of such secrets
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.changes import VPC_ENDPOINT, Attachment, Change
-from chalicelib.enrichment.known import World
-from chalicelib.enrichment.questions import removed_from_endpoint
-from chalicelib.records import CloudTrailRecord
+from chalicelib.cloudtrail.records import CloudTrailRecord
+from chalicelib.enrichment.plan import removed_from_endpoint
+from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
+from chalicelib.security_groups.lookup_result import LookupResult
 
 _ENTRIES_KEPT = 50
 
@@ -45,7 +45,7 @@ class AttachmentLog:
         return replace(self, entries=tuple(entries[-_ENTRIES_KEPT:]))
 
 
-def resource_of(attachment: Attachment, looked_up: World) -> str | None:
+def resource_of(attachment: Attachment, looked_up: LookupResult) -> str | None:
     """Under which id the groups are remembered; None where that is not known.
 
     An instance's groups are those of its one interface, and either call may change them. Of an endpoint whose
@@ -60,7 +60,7 @@ def resource_of(attachment: Attachment, looked_up: World) -> str | None:
 
 
 def of_endpoint(
-    record: CloudTrailRecord, change: Change, world: World, before: tuple[str, ...] | None
+    record: CloudTrailRecord, change: Change, world: LookupResult, before: tuple[str, ...] | None
 ) -> tuple[Change, tuple[str, ...] | None]:
     """ModifyVpcEndpoint with all groups, which its record does not list: those now, and those with it undone."""
     attachment, now = change.attachment, world.endpoint_groups

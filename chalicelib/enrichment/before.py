@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from chalicelib.changes import Change, Changes
-from chalicelib.enrichment.history import completed, find, same_rule, same_rules
-from chalicelib.enrichment.known import Rules
-from chalicelib.enrichment.snapshots import is_default
-from chalicelib.rules import ModifiedRule, PeerType, SecurityGroupRule
+from chalicelib.enrichment.group_snapshots import is_default
+from chalicelib.enrichment.replay_changes import completed, find, same_rule, same_rules
+from chalicelib.security_groups.changes import Change, Changes
+from chalicelib.security_groups.lookup_result import ResolvedChange, Rules
+from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RuleSources:
     """The group's rules by each source, None where it is silent.
 
     ``live`` is after the change, ``snapshot`` and ``config`` before it. ``described`` are the new
@@ -30,30 +30,15 @@ class Evidence:
     described: Mapping[str, str | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The change with what was found, and the group's rules before it.
-
-    ``before`` holds rules that were there; all of them only where ``is_whole``. ``is_guessed`` where only
-    the live rules tell them, which may hold a later change. ``after`` are all rules after it, None where not known.
-    """
-
-    change: Change
-    before: Rules | None = None
-    is_whole: bool = False
-    after: Rules | None = None
-    is_guessed: bool = False
-
-
-def work_out(change: Change, evidence: Evidence) -> Known:
+def resolve(change: Change, evidence: RuleSources) -> ResolvedChange:
     """Everything about before and after that the evidence tells."""
     if not change.succeeded:
-        return Known(change)
+        return ResolvedChange(change)
     if change.event.name == "DeleteSecurityGroup":
         return _deleted(change, evidence)
     filled = _with_described(_with_ids(change, evidence), evidence)
     filled = _with_former(filled, evidence)
-    live = evidence.live if evidence.live is not None and shows(filled, evidence.live) else None
+    live = evidence.live if evidence.live is not None and reflects(filled, evidence.live) else None
     known = _before(filled, live, evidence.snapshot)
     unknowns = _still_unknown(filled, evidence)
     if evidence.live is not None and live is None:
@@ -66,7 +51,7 @@ def work_out(change: Change, evidence: Evidence) -> Known:
     return replace(known, change=replace(filled, changes=changes, unknowns=unknowns))
 
 
-def shows(change: Change, live: Rules) -> bool:
+def reflects(change: Change, live: Rules) -> bool:
     """Whether the live rules can be those right after the change."""
     changes = change.changes
     if change.event.name == "CreateSecurityGroup":
@@ -87,7 +72,7 @@ def _stands(rule: SecurityGroupRule, live: Rules) -> bool:
     return (other.identity, other.description) == (rule.identity, rule.description)
 
 
-def _with_ids(change: Change, evidence: Evidence) -> Change:
+def _with_ids(change: Change, evidence: RuleSources) -> Change:
     """The change's new rules with the id, the direction and the peer's account that the record left out."""
     sources = [rules for rules in (evidence.live, evidence.snapshot) if rules is not None]
 
@@ -104,11 +89,11 @@ def _with_ids(change: Change, evidence: Evidence) -> Change:
     return replace(change, changes=replace(changes, added=added, modified=modified))
 
 
-def _with_described(change: Change, evidence: Evidence) -> Change:
+def _with_described(change: Change, evidence: RuleSources) -> Change:
     """Rules that were described by id, added to the modified ones where some source knows them."""
     modified = list(change.changes.modified)
     for rule_id, description in (evidence.described or {}).items():
-        # Of a rule that was described again since, the live one shows a later self.
+        # Of a rule that was described again since, the live one reflects a later self.
         live = (rule for rule in evidence.live or () if rule.description == description)
         rule = next((rule for rule in (*(evidence.snapshot or ()), *live) if rule.id == rule_id), None)
         if rule is not None:
@@ -116,7 +101,7 @@ def _with_described(change: Change, evidence: Evidence) -> Change:
     return replace(change, changes=replace(change.changes, modified=tuple(modified)))
 
 
-def _with_former(change: Change, evidence: Evidence) -> Change:
+def _with_former(change: Change, evidence: RuleSources) -> Change:
     changes = change.changes
     modified = tuple(_modified(item, change, evidence) for item in changes.modified)
     removed = tuple(_told_fully(rule, evidence) for rule in changes.removed)
@@ -130,14 +115,14 @@ def _with_former(change: Change, evidence: Evidence) -> Change:
     return replace(change, changes=changes, rule_ids=left)
 
 
-def _modified(item: ModifiedRule, change: Change, evidence: Evidence) -> ModifiedRule:
+def _modified(item: ModifiedRule, change: Change, evidence: RuleSources) -> ModifiedRule:
     """The rule with its former self, whose direction it keeps."""
     before = item.before if item.before is not None else _former(item.after, change, evidence)
     direction = item.after.direction or (before.direction if before is not None else None)
     return ModifiedRule(before, replace(item.after, direction=direction))
 
 
-def _told_fully(rule: SecurityGroupRule, evidence: Evidence) -> SecurityGroupRule:
+def _told_fully(rule: SecurityGroupRule, evidence: RuleSources) -> SecurityGroupRule:
     """A removed rule with what its record lacks: without an answer description and id, its tags, its peer's account."""
     for rules in (evidence.snapshot, evidence.config):
         place = find(rules, rule, None) if rules is not None else None
@@ -147,13 +132,13 @@ def _told_fully(rule: SecurityGroupRule, evidence: Evidence) -> SecurityGroupRul
     return rule
 
 
-def _is_told(rule: SecurityGroupRule, evidence: Evidence) -> bool:
+def _is_told(rule: SecurityGroupRule, evidence: RuleSources) -> bool:
     return any(
         rules is not None and find(rules, rule, None) is not None for rules in (evidence.snapshot, evidence.config)
     )
 
 
-def _former(after: SecurityGroupRule, change: Change, evidence: Evidence) -> SecurityGroupRule | None:
+def _former(after: SecurityGroupRule, change: Change, evidence: RuleSources) -> SecurityGroupRule | None:
     only_described = change.event.name.startswith("UpdateSecurityGroupRuleDescriptions")
     for rules in (evidence.snapshot, evidence.config):
         if rules is None:
@@ -183,7 +168,7 @@ def _left_over(former: Rules, change: Change, live: Rules | None) -> SecurityGro
     return left[0] if len(left) == 1 and not is_new else None
 
 
-def _removed_by_id(change: Change, evidence: Evidence) -> Rules:
+def _removed_by_id(change: Change, evidence: RuleSources) -> Rules:
     """The removed rules of which the record has only ids; none unless every one is found."""
     if not change.rule_ids or not change.event.name.startswith("Revoke"):
         return ()
@@ -203,18 +188,18 @@ def _removed_by_id(change: Change, evidence: Evidence) -> Rules:
     return ()
 
 
-def _before(change: Change, live: Rules | None, snapshot: Rules | None) -> Known:
+def _before(change: Change, live: Rules | None, snapshot: Rules | None) -> ResolvedChange:
     after = None if snapshot is None or _has_gaps(change) else _applied(change, snapshot)
     if live is None:
-        return Known(change, snapshot, is_whole=snapshot is not None, after=after)
+        return ResolvedChange(change, snapshot, is_whole=snapshot is not None, after=after)
     undone, is_whole = _undone(change, live)
     if snapshot is None:
-        return Known(change, undone, is_whole=is_whole, after=live, is_guessed=True)
+        return ResolvedChange(change, undone, is_whole=is_whole, after=live, is_guessed=True)
     if is_whole and same_rules(undone, snapshot):
-        return Known(change, snapshot, is_whole=True, after=live)
+        return ResolvedChange(change, snapshot, is_whole=True, after=live)
     # Something else changed at about the same time: only what both know was certainly there.
     both = tuple(rule for rule in undone if any(rule.identity == other.identity for other in snapshot))
-    return Known(change, both, is_whole=False)
+    return ResolvedChange(change, both, is_whole=False)
 
 
 def _undone(change: Change, live: Rules) -> tuple[Rules, bool]:
@@ -232,7 +217,7 @@ def _undone(change: Change, live: Rules) -> tuple[Rules, bool]:
     return (*rules, *changes.removed), is_whole
 
 
-def taken_back(change: Change, live: Rules) -> Rules:
+def with_change_reverted(change: Change, live: Rules) -> Rules:
     """The live rules with the change undone; modified rules of unknown former selves stay as they are."""
     formless = (item.after for item in change.changes.modified if item.before is None)
     return (*_undone(change, live)[0], *formless)
@@ -258,14 +243,14 @@ def _formless(changes: Changes) -> bool:
     return any(item.before is None for item in changes.modified)
 
 
-def _deleted(change: Change, evidence: Evidence) -> Known:
+def _deleted(change: Change, evidence: RuleSources) -> ResolvedChange:
     former = evidence.snapshot if evidence.snapshot is not None else evidence.config
     if former is None:
-        return Known(change)
+        return ResolvedChange(change)
     changes = replace(change.changes, removed=former, before_known=True, rules_after=0)
     filled = replace(change, changes=changes)
     unknowns = _without(filled.unknowns, ("the rules that went with the group",))
-    return Known(replace(filled, unknowns=unknowns), former, is_whole=True, after=())
+    return ResolvedChange(replace(filled, unknowns=unknowns), former, is_whole=True, after=())
 
 
 # How the readers of records begin the sentences about what only look-ups can tell.
@@ -277,7 +262,7 @@ _FORMER = (
 )
 
 
-def _still_unknown(change: Change, evidence: Evidence) -> tuple[str, ...]:
+def _still_unknown(change: Change, evidence: RuleSources) -> tuple[str, ...]:
     unknowns = change.unknowns
     modified = change.changes.modified
     if modified and all(item.after.direction is not None for item in modified):

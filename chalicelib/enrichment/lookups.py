@@ -1,6 +1,6 @@
 """Asks the questions of one alert, all at once and against a deadline, and gathers what came back.
 
-A look-up that fails or is late is a sentence in ``World.unknowns``; nothing here raises.
+A look-up that fails or is late is a sentence in ``LookupResult.unknowns``; nothing here raises.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.changes import Change
-from chalicelib.enrichment import wire
-from chalicelib.enrichment.clients import LookupFailed, Reader
-from chalicelib.enrichment.known import World
-from chalicelib.enrichment.questions import ENTRIES, MAX_CALLS, Plan, Question, alias, plan
-from chalicelib.facts import PrefixList
-from chalicelib.records import CloudTrailRecord
+from chalicelib.aws.reader import LookupFailed, Reader
+from chalicelib.cloudtrail.records import CloudTrailRecord
+from chalicelib.enrichment import parse_answers as wire
+from chalicelib.enrichment.plan import ENTRIES, MAX_CALLS, Plan, Question, alias, plan
+from chalicelib.security_groups.changes import Change
+from chalicelib.security_groups.lookup_result import LookupResult, PrefixList
 
 # What may be kept between alerts: names hardly change, lists seldom. Rules and interfaces never are.
 PREFIX_LIST_SECONDS = 60.0
@@ -62,7 +61,7 @@ class Lookups:
     _lists: dict[tuple[Place, str], _KeptList] = field(default_factory=dict)
     _aliases: dict[str | None, tuple[str | None, float]] = field(default_factory=dict)
 
-    def look(self, record: CloudTrailRecord, change: Change) -> World:
+    def look(self, record: CloudTrailRecord, change: Change) -> LookupResult:
         """What AWS says about the change's surroundings."""
         place, started_at = (record.account_id, record.region), self.clock()
         kept = self._kept(place, record.event_time)
@@ -111,7 +110,7 @@ class Lookups:
                 unknowns.append(f"{question.lacks}: {error}")
         return answers, unknowns
 
-    def _world(self, answers: Answers, unknowns: list[str]) -> World:
+    def _world(self, answers: Answers, unknowns: list[str]) -> LookupResult:
         def read(key: str, reader: Callable[[Mapping[str, Any]], Any]) -> Any:
             try:
                 return reader(answers[key]) if key in answers else None
@@ -121,7 +120,7 @@ class Lookups:
 
         unknowns += _cut_short(answers)
         config = read("config", wire.read_config_group)
-        return World(
+        return LookupResult(
             groups=read("groups", wire.read_groups),
             rules=read("rules", wire.read_live_rules),
             interfaces=read("interfaces", wire.read_interfaces),

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from chalicelib.alarm_path.audit import audit as judge
-from chalicelib.alarm_path.pattern_coverage import coverage_of
+from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot import Snapshot
-from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
+from chalicelib.alarm_path.snapshot.model import Snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_html import page
@@ -115,8 +115,8 @@ def gatherer(source: Path | None, stage: str | None) -> Collect:
 def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
     """Collect with the credentials and the region of the environment or the profile."""
     # The AWS SDK takes longer to import than a snapshot takes to judge, and judging needs none of it.
-    from chalicelib.alarm_path.auditing import Auditor, NotAudited  # noqa: PLC0415
-    from chalicelib.alarm_path.clients import client_factory, default_region  # noqa: PLC0415
+    from chalicelib.alarm_path.audit_run import Auditor, NotAudited  # noqa: PLC0415
+    from chalicelib.aws.client_factory import client_factory, default_region  # noqa: PLC0415
 
     region = default_region() or (deployed.region if deployed else None)
     if region is None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.settings_model import Row, Settings
+from chalicelib.settings.model import Row, Settings
 from chalicelib.text import visible
 from sgwatch.sending import sound_settings
 from sgwatch.terminal import console, note, read_in_part

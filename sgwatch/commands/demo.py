@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.alerts import from_json
+from chalicelib.alert.model import from_json
 from localcloud.baseline import ONCALL, make_alarm_path
 from localcloud.callers import PARTITION
 from localcloud.cloud import LocalCloud

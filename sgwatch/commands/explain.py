@@ -10,19 +10,19 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from chalicelib.alerts import Alert, Severity, to_json
-from chalicelib.catalog import lookup
-from chalicelib.changes import NotWatched
-from chalicelib.judgement import alert_of
-from chalicelib.message_parts import rule_line
-from chalicelib.records import source_of
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.model import Alert, Severity, to_json
+from chalicelib.cloudtrail.catalog import lookup
+from chalicelib.cloudtrail.records import source_of
+from chalicelib.rendering.lines import rule_line
+from chalicelib.security_groups.changes import NotWatched
 from chalicelib.text import clip, visible
 from sgwatch.render import show
 from sgwatch.sources import STANDARD_INPUT, find_files, read_file
 from sgwatch.terminal import console, note, refuse
 from sgwatch.tracing import MOST_ITEMS, Path, Trace, leaves, path_text, trace
 
-# What chalicelib/exposure.py judges so, in a sentence each.
+# What chalicelib/exposure/judge.py judges so, in a sentence each.
 WHEN = {
     Severity.CRITICAL: "the world reaches all traffic, an administration port or a high-risk port",
     Severity.HIGH: "the world reaches another port; much of the internet reaches a risky one; ingress on a default "

@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.alarm_path.coverage import CIS_5_EVENTS, Coverage, Status, also_counts, coverage
-from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse
-from chalicelib.records import RecordError, unwrap
+from chalicelib.alarm_path.patterns.coverage import CIS_5_EVENTS, Coverage, Status, also_counts, coverage
+from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
+from chalicelib.alarm_path.patterns.parser import parse
+from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
+from chalicelib.cloudtrail.records import RecordError, unwrap
 from sgwatch.terminal import console, read_in_part
 
 _STYLES = {Status.ALWAYS: "green", Status.SOMETIMES: "yellow", Status.NEVER: "red", Status.UNKNOWN: "magenta"}

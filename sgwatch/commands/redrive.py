@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import ClientError
 
-from chalicelib.alerts import format_time
+from chalicelib.alert.model import format_time
 from chalicelib.text import visible
 from sgwatch import durable_access
 from sgwatch.dead_letters import Letter, failed_events, letters, release, send_again

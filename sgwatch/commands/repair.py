@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from chalicelib.alarm_path.clients import client_factory
 from chalicelib.alarm_path.repair import Plan, Step, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.aws.client_factory import client_factory
 from chalicelib.text import number_of, visible
 from sgwatch.audit_text import show
 from sgwatch.commands.audit import EXIT_STATUS, UsageError, gather_from_aws, judge_snapshot

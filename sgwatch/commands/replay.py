@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from chalicelib.alerts import Alert, Severity, to_json
-from chalicelib.catalog import DEFAULT_WATCH, EventGroup
-from chalicelib.judgement import alert_of
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.model import Alert, Severity, to_json
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
 from sgwatch.reading import Contents, Fault
 from sgwatch.replaying import Tally
 from sgwatch.replaying import replay as alerts_of
@@ -101,9 +101,9 @@ def _groups(watch: str) -> tuple[EventGroup, ...]:
 
 
 def _enriched() -> Callable[[Mapping[str, Any]], Alert]:
-    from chalicelib.bootstrap import alert_maker  # noqa: PLC0415 - AWS is asked only where that was asked for
-    from chalicelib.settings import enrichment_settings  # noqa: PLC0415
-    from chalicelib.settings_model import SettingsError  # noqa: PLC0415
+    from chalicelib.functions.composition.alerting import alert_maker  # noqa: PLC0415 - AWS is asked only where that was asked for
+    from chalicelib.settings.environment import enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings.model import SettingsError  # noqa: PLC0415
 
     try:
         return alert_maker(enrichment_settings())

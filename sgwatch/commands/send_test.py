@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.alerts import Account, Alert, AlertKind, Severity, Undo
+from chalicelib.alert.model import Account, Alert, AlertKind, Severity, Undo
 from chalicelib.delivery.direct import Delivered, Direct, Outcome
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chalicelib.alarm_path.arns import parse_arn
+from chalicelib.aws.arns import parse_arn
 from sgwatch import durable_access
 from sgwatch.durable_access import Stage, place_of, refusals
 from sgwatch.durable_mending import deployed, differences

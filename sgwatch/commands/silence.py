@@ -11,11 +11,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from chalicelib.alerts import format_time
-from chalicelib.bootstrap import aws_client
+from chalicelib.alert.filters import compile_condition
+from chalicelib.alert.model import format_time
 from chalicelib.delivery.silences import Silence, Silences
-from chalicelib.delivery.state import StateTable
-from chalicelib.filters import compile_condition
+from chalicelib.functions.composition.alerting import aws_client
+from chalicelib.state.table import StateTable
 from chalicelib.text import visible
 from sgwatch.durable_access import Stage, caller, refusals
 from sgwatch.terminal import note, refuse

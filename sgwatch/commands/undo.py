@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chalicelib.alerts import Alert, from_json
-from chalicelib.changes import NotWatched
-from chalicelib.records import RecordError, unwrap
+from chalicelib.alert.model import Alert, from_json
+from chalicelib.cloudtrail.records import RecordError, unwrap
+from chalicelib.security_groups.changes import NotWatched
 from sgwatch.terminal import agreed, note, refuse
 
 if TYPE_CHECKING:
-    from chalicelib.enrichment.clients import Reader
+    from chalicelib.aws.reader import Reader
 
 
 def undo(
@@ -78,7 +78,7 @@ def _alert(what: str, region: str | None, stage: str | None) -> Alert:
 
 
 def _found(event_id: str, region: str | None, stage: str | None) -> Alert:
-    from chalicelib.settings import state_table  # noqa: PLC0415 - files need no AWS
+    from chalicelib.settings.environment import state_table  # noqa: PLC0415 - files need no AWS
     from sgwatch.finding import Finder, NotFound  # noqa: PLC0415
 
     table = (None if stage else state_table()) or f"sgwatch-{stage or 'prod'}-state"
@@ -89,9 +89,9 @@ def _found(event_id: str, region: str | None, stage: str | None) -> Alert:
 
 
 def _made(raw: Mapping[str, Any]) -> Alert:
-    from chalicelib.bootstrap import alert_maker  # noqa: PLC0415
-    from chalicelib.settings import enrichment_settings  # noqa: PLC0415
-    from chalicelib.settings_model import SettingsError  # noqa: PLC0415
+    from chalicelib.functions.composition.alerting import alert_maker  # noqa: PLC0415
+    from chalicelib.settings.environment import enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings.model import SettingsError  # noqa: PLC0415
 
     try:
         return alert_maker(enrichment_settings())(raw)
@@ -102,9 +102,9 @@ def _made(raw: Mapping[str, Any]) -> Alert:
 
 
 def _reader() -> Reader:
-    from chalicelib.enrichment.clients import AwsReader  # noqa: PLC0415
-    from chalicelib.settings import enrichment_settings  # noqa: PLC0415
-    from chalicelib.settings_model import SettingsError  # noqa: PLC0415
+    from chalicelib.aws.reader import AwsReader  # noqa: PLC0415
+    from chalicelib.settings.environment import enrichment_settings  # noqa: PLC0415
+    from chalicelib.settings.model import SettingsError  # noqa: PLC0415
 
     try:
         settings = enrichment_settings()
@@ -115,7 +115,7 @@ def _reader() -> Reader:
 
 
 def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
-    from chalicelib.enrichment.clients import LookupFailed  # noqa: PLC0415
+    from chalicelib.aws.reader import LookupFailed  # noqa: PLC0415
     from sgwatch.undoing import CannotUndo, check_unchanged, live_difference  # noqa: PLC0415
 
     if shutil.which("aws") is None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.alerts import Alert, Severity
+from chalicelib.alert.model import Alert, Severity
 
 _WIDTH, _HEIGHT, _LEFT, _FOOT, _TOP = 1000, 170, 34, 22, 8
 _MOST_BARS = 72

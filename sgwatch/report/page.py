@@ -6,9 +6,9 @@ import html
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from chalicelib.alerts import Alert, Severity
-from chalicelib.message_facts import Fact
-from chalicelib.message_parts import utc
+from chalicelib.alert.model import Alert, Severity
+from chalicelib.rendering.facts import Fact
+from chalicelib.rendering.lines import utc
 from chalicelib.text import visible
 from sgwatch.report.assets import POLICY, SCRIPT, STYLE
 from sgwatch.report.chart import timeline

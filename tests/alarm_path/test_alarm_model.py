@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.alarm_path.alarm_model import Outcome, simulate
-from chalicelib.alarm_path.alarm_rule import RuleError, alarms_in, holds, parse_rule
-from chalicelib.alarm_path.datapoints import Emission
-from chalicelib.alarm_path.metric_math import UNSURE, Series, UnknownMathError, evaluate
-from chalicelib.alarm_path.snapshot_alarms import MetricAlarm
+from chalicelib.alarm_path.alarms.composite_rule import RuleError, alarms_in, holds, parse_rule
+from chalicelib.alarm_path.alarms.datapoints import Emission
+from chalicelib.alarm_path.alarms.metric_math import UNSURE, Series, UnknownMathError, evaluate
+from chalicelib.alarm_path.alarms.simulation import Outcome, simulate
+from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
 from tests.support.alarm_paths import alarm
 
 

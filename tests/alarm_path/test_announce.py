@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.alarm_path.announce import Memory, Occasion, decide
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion, decide
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

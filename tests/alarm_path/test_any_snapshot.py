@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.alarm_path.audit import audit
 from chalicelib.alarm_path.repair import Subscriber, plan
-from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import SnapshotError, read_snapshot
 from sgwatch.audit_html import page
 from tests.support.alarm_paths import KEY, NOW, Account, alarm, composite, error, named_coverage
 

@@ -9,9 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.pattern_coverage import coverage_of
+from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot_reader import SnapshotError, read_snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, Standard, pattern_for
 from tests.support.alarm_paths import (
     ACCOUNT,

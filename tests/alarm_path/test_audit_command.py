@@ -16,7 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from chalicelib.alarm_path.repair import Plan, Subscriber, plan
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import LINKS, show
@@ -186,7 +186,7 @@ def test_judging_a_file_does_not_load_the_aws_sdk(snapshot_file: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from sgwatch.commands.audit import judge_snapshot, obtain\n"
-        "from chalicelib.alarm_path.snapshot_reader import read_snapshot\n"
+        "from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot\n"
         f"judge_snapshot(read_snapshot(obtain(Path({str(snapshot_file)!r}), None)))\n"
         "print([name for name in ('boto3', 'botocore') if name in sys.modules])"
     )

@@ -18,13 +18,13 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto.server import ThreadedMotoServer
 
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.auditing import Auditor, NotAudited
-from chalicelib.alarm_path.collect import collect
-from chalicelib.alarm_path.pattern_coverage import coverage_of
+from chalicelib.alarm_path.audit_run import Auditor, NotAudited
+from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
 from chalicelib.alarm_path.repair import Plan, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot import Snapshot
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.snapshot.collect import collect
+from chalicelib.alarm_path.snapshot.model import Snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import Standard
 from tests.support.alarm_paths import ACCOUNT, REGION, Account, Document, alarm, metric_filter
 

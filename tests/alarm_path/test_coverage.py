@@ -5,7 +5,7 @@ import random
 import botocore.session
 import pytest
 
-from chalicelib.alarm_path.coverage import (
+from chalicelib.alarm_path.patterns.coverage import (
     CIS_5_EVENTS,
     CLASSIC_EVENTS,
     JUDGED_EVENTS,
@@ -14,11 +14,12 @@ from chalicelib.alarm_path.coverage import (
     coverage,
     union_coverage,
 )
-from chalicelib.alarm_path.field_forms import REGIONS
-from chalicelib.alarm_path.filter_pattern import Verdict, matches, parse
-from chalicelib.alarm_path.sample_callers import call_of, callers
-from chalicelib.alarm_path.sample_requests import requests
-from chalicelib.catalog import EventGroup, events_of
+from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
+from chalicelib.alarm_path.patterns.field_forms import REGIONS
+from chalicelib.alarm_path.patterns.parser import parse
+from chalicelib.alarm_path.patterns.sample_callers import call_of, callers
+from chalicelib.alarm_path.patterns.sample_requests import requests
+from chalicelib.cloudtrail.catalog import EventGroup, events_of
 
 SIX = " || ".join(f"($.eventName = {name})" for name in CLASSIC_EVENTS)
 ANSWER = "$.responseElements"

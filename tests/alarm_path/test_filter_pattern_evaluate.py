@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.alarm_path.filter_pattern import Verdict, matches, parse
-from chalicelib.alarm_path.filter_pattern.regex import compile_regex, example
+from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
+from chalicelib.alarm_path.patterns.parser import parse
+from chalicelib.alarm_path.patterns.regex import compile_regex, example
 
 YES, NO, UNKNOWN = Verdict.MATCH, Verdict.NO_MATCH, Verdict.UNKNOWN
 RECORD: dict[str, Any] = {

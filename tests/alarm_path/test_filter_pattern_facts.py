@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alarm_path.coverage import Status, coverage
-from chalicelib.alarm_path.filter_pattern import FilterPatternError, Verdict, matches, parse, render
+from chalicelib.alarm_path.patterns.coverage import Status, coverage
+from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
+from chalicelib.alarm_path.patterns.parser import parse
+from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
+from chalicelib.alarm_path.patterns.to_text import render
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [folder for folder in (ROOT / "tests/data/patterns", ROOT.parent / "shared/patterns") if folder.is_dir()]

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.alarm_path.filter_pattern import FilterPatternError, parse, render
-from chalicelib.alarm_path.filter_pattern.syntax import (
+from chalicelib.alarm_path.patterns.parser import parse
+from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
+from chalicelib.alarm_path.patterns.syntax import (
     And,
     AnyElement,
     AnyValue,
@@ -25,7 +26,8 @@ from chalicelib.alarm_path.filter_pattern.syntax import (
     Step,
     Text,
 )
-from chalicelib.alarm_path.filter_pattern.syntax import conditions as conditions_of
+from chalicelib.alarm_path.patterns.syntax import conditions as conditions_of
+from chalicelib.alarm_path.patterns.to_text import render
 
 REFUSED = {
     "{ $.eventName == a }": ("== is not an operator", 15),

@@ -9,10 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.alarm_path.own_collect import collect_own
-from chalicelib.alarm_path.own_path import judge_own_path
-from chalicelib.alarm_path.own_runs import LOOK_BACK, METRICS, PERIOD
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.checks.own_path import judge_own_path
+from chalicelib.alarm_path.checks.own_runs import LOOK_BACK, METRICS, PERIOD
+from chalicelib.alarm_path.snapshot.collect_own_path import collect_own
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding
 from tests.support.alarm_paths import ACCOUNT, NOW, REGION, Account
 

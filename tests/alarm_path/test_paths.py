@@ -7,9 +7,9 @@ import copy
 import pytest
 
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.pattern_coverage import coverage_of
+from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for
 from tests.support.alarm_paths import NOW, Account, Document, alarm, metric_filter, reasons, trail
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.alarm_path.filter_checks import selected
+from chalicelib.alarm_path.checks.filter_checks import selected
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.pattern_coverage import coverage_of
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS
 
 Document = dict[str, Any]

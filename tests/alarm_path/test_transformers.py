@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alarm_path.transformers import covers
+from chalicelib.alarm_path.checks.transformers import covers
 from tests.support.alarm_paths import ACCOUNT, GROUP, OTHER_ACCOUNT, REGION, Account, Document, judge, metric_filter
 
 CONFIG: list[Document] = [{"parseJSON": {}}]

@@ -28,7 +28,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
-from chalicelib.delivery.deliver import Patience
+from chalicelib.delivery.deliver import RetryPolicy
 from sgwatch.dead_letters import letters, send_again
 from tests.chaos import destinations as receivers
 from tests.chaos.worker import TIME_LIMIT_SECONDS, Spec, work
@@ -40,7 +40,7 @@ ACCOUNT = "123456789012"
 NAMES = ("slack", "sns", "webhook")
 # More than this many messages at once make moto's own queue the bottleneck.
 MOST_QUEUED = 40
-PATIENCE = Patience(first_wait=0.4, longest_wait=2.0, give_up_after=600.0, needed=3.0)
+PATIENCE = RetryPolicy(first_wait=0.4, longest_wait=2.0, give_up_after=600.0, needed=3.0)
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.chaos.worker", "tests.chaos.destinations"])
 
@@ -62,7 +62,7 @@ class Plan:
     down: str | None = None
     answer_seconds: float = 0.0
     pace: float = 0.0
-    patience: Patience = PATIENCE
+    patience: RetryPolicy = PATIENCE
     limit_seconds: float = 3600.0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.delivery.deliver import Patience
+from chalicelib.delivery.deliver import RetryPolicy
 from tests.chaos.campaign import NAMES, SENDING, WRITTEN_DOWN, Aws, Campaign, Plan, Result, Taken, Worker
 
 
@@ -64,7 +64,7 @@ def test_ten_thousand_events_lose_nothing() -> None:
 @pytest.mark.slow
 def test_one_destination_down_changes_nothing_for_the_others_and_is_made_up_for_by_redrive() -> None:
     calm: dict[str, Any] = {"faults": 0.0, "throttled": 0.0, "unanswered": 0.0, "death": 0.0, "duplicated": 0.0}
-    patience = Patience(first_wait=2.0, longest_wait=8.0, give_up_after=20.0, needed=3.0)
+    patience = RetryPolicy(first_wait=2.0, longest_wait=8.0, give_up_after=20.0, needed=3.0)
     # Destinations answer as fast as those on the internet do; else moto's own time, which grows with what
     # is queued as that of SQS does not, would be most of what is measured.
     calm |= {"answer_seconds": 0.4, "alert_workers": 1, "pace": 0.3, "patience": patience}

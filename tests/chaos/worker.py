@@ -19,20 +19,20 @@ from typing import Any
 # Imported with the first alert otherwise, inside the time that the destination has.
 import requests  # noqa: F401
 
-from chalicelib.alerts import Alert
-from chalicelib.bootstrap_durable import parts
-from chalicelib.delivery.deliver import DeliverFunction, Patience
+from chalicelib.alert.filters import Filter
+from chalicelib.alert.model import Alert
+from chalicelib.delivery.deliver import DeliverFunction, RetryPolicy
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.destinations.http import HttpDoor
+from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.webhook import Webhook
-from chalicelib.filters import Filter
-from chalicelib.handling import AlertFunction, Route
-from chalicelib.logs import Log, Redactor
-from chalicelib.metrics import Metrics
-from chalicelib.settings_model import DurableSettings
+from chalicelib.functions.alert_function import AlertFunction, Route
+from chalicelib.functions.composition.durable_delivery import parts
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.observability.metrics import Metrics
+from chalicelib.settings.model import DurableSettings
 
 TLS_FAULTS = 0.05
 TIME_LIMIT_SECONDS = 8.0
@@ -48,7 +48,7 @@ class Spec:
     urls: dict[str, str]
     broken_tls_url: str
     death: float
-    patience: Patience
+    patience: RetryPolicy
 
 
 class CallError(Exception):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.alerts import Alert, Severity
-from chalicelib.bootstrap_durable import tell_burst
+from chalicelib.alert.filters import Filter
+from chalicelib.alert.model import Alert, Severity
 from chalicelib.delivery.gate import Gate
-from chalicelib.filters import Filter
-from chalicelib.handling import AlertFunction, Invocation, Route
-from chalicelib.logs import Log, Redactor
-from chalicelib.metrics import Metrics
+from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.functions.composition.durable_delivery import tell_burst
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.observability.metrics import Metrics
 from tests.support.alerts import critical_open_ssh, revoke
 from tests.support.durable import Recorder, World, numbered
 

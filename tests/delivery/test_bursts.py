@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Account, Alert, AlertKind, Changes, SecurityGroup, Severity
+from chalicelib.alert.model import Account, Alert, AlertKind, Changes, SecurityGroup, Severity
 from chalicelib.delivery.bursts import follow_ups
 from chalicelib.delivery.envelope import BurstEnd, read
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.destinations.slack import payload as slack_payload
 from chalicelib.destinations.sns import MAX_BYTES
-from chalicelib.messages import plain_text
-from chalicelib.shrinking import shrink
+from chalicelib.rendering.plain_text import plain_text
+from chalicelib.rendering.shrink import shrink
 from tests.support.alerts import ALICE, critical_open_ssh, revoke, trial
 from tests.support.durable import World, numbered
 

@@ -13,15 +13,15 @@ import boto3
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from chalicelib.alerts import Alert, AlertKind
-from chalicelib.delivery.deliver import NotAllDelivered, Patience
+from chalicelib.alert.model import Alert, AlertKind
+from chalicelib.delivery.deliver import NotAllDelivered, RetryPolicy
 from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
-from chalicelib.delivery.state import Item, StateError, StateTable
-from chalicelib.logs import Log, Redactor
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.state.table import Item, StateError, StateTable
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,
@@ -103,7 +103,7 @@ def test_retry_after_becomes_the_visibility_timeout(durable: World) -> None:
 
 
 def test_waits_double_are_spread_and_bounded() -> None:
-    patience = Patience(first_wait=2, longest_wait=900)
+    patience = RetryPolicy(first_wait=2, longest_wait=900)
     assert [patience.wait(attempt, 1.0) for attempt in (1, 2, 3, 4, 20)] == [2, 4, 8, 16, 900]
     assert patience.wait(3, 0.0) == 4
     assert patience.wait(1, 0.5, retry_after=30) == 31
@@ -113,7 +113,7 @@ def test_waits_double_are_spread_and_bounded() -> None:
 
 def test_thousands_that_wait_for_a_destination_of_one_a_second_are_all_delivered_before_the_queue_gives_up() -> None:
     """The queue hands a message out 500 times (infra/durable.yaml)."""
-    chance, patience = random.Random(1), Patience()
+    chance, patience = random.Random(1), RetryPolicy()
     due = [(chance.random(), number) for number in range(2_000)]
     received = [0] * len(due)
     heapq.heapify(due)

@@ -7,15 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.alerts import Alert, AlertKind, Severity
+from chalicelib.alert.filters import Filter
+from chalicelib.alert.model import Alert, AlertKind, Severity
 from chalicelib.delivery.digest import MOST_LINES, Digest, digest_alert
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.silences import Silence, Silences
-from chalicelib.filters import Filter
-from chalicelib.handling import AlertFunction, Invocation, Route
-from chalicelib.logs import Log, Redactor
-from chalicelib.messages import plain_text
-from chalicelib.metrics import Metrics
+from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.observability.metrics import Metrics
+from chalicelib.rendering.plain_text import plain_text
 from tests.support.alerts import revoke
 from tests.support.durable import Recorder, World, numbered
 

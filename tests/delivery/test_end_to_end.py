@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.delivery.kept import KeptAlerts
-from chalicelib.delivery.state import StateTable
+from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.state.table import StateTable
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET

@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.silences import Silence, Silences
-from chalicelib.delivery.state import StateTable
-from chalicelib.logs import Log, Redactor
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.state.table import StateTable
 from tests.support.alerts import critical_open_ssh, revoke, trial
 from tests.support.durable import TABLE, World, numbered
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
-from chalicelib.alerts import Alert
+from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
-from chalicelib.destinations.http import HttpDoor, is_permanent, is_success
+from chalicelib.destinations.http_door import HttpDoor, is_permanent, is_success
 from chalicelib.destinations.slack import Slack
 from chalicelib.destinations.sns import Sns, SnsPublisher
 from chalicelib.destinations.webhook import Webhook

@@ -15,7 +15,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from chalicelib.destinations.contract import DeliveryError
-from chalicelib.destinations.http import (
+from chalicelib.destinations.http_door import (
     HttpDoor,
     HttpResponse,
     _error_without_url,

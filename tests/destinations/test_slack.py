@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from chalicelib.alerts import Alert, Changes, Severity, Undo
+from chalicelib.alert.model import Alert, Changes, Severity, Undo
 from chalicelib.destinations.contract import DeliveryError
-from chalicelib.destinations.http import HttpDoor
+from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.slack import Slack, payload
 from chalicelib.destinations.slack_markup import code, is_console_url, weight
 from chalicelib.text import is_plain

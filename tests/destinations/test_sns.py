@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from chalicelib.alerts import Alert, Changes, Undo, from_json, to_json
+from chalicelib.alert.model import Alert, Changes, Undo, from_json, to_json
 from chalicelib.destinations.contract import DeliveryError
 from chalicelib.destinations.sns import MAX_BYTES, Format, Sns, error_from, payload, subject
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile, not_understood, rule, thousand_rules

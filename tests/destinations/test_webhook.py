@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 import standardwebhooks
 
-from chalicelib.alerts import from_json
+from chalicelib.alert.model import from_json
 from chalicelib.destinations.contract import DeliveryError
-from chalicelib.destinations.http import HttpDoor
-from chalicelib.destinations.ids import delivery_id
+from chalicelib.destinations.delivery_ids import delivery_id
+from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.webhook import Webhook, signature, signing_key
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile, trial
 from tests.support.receiver import Receiver

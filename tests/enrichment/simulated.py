@@ -11,11 +11,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from chalicelib.enrichment.clients import Call, LookupFailed
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.snapshot_store import Item
-from chalicelib.enrichment.snapshots import DEFAULT_EGRESS, GroupKey
-from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.aws.reader import Call, LookupFailed
+from chalicelib.enrichment.group_snapshots import DEFAULT_EGRESS, GroupKey
+from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.state.snapshot_table import Item, MemoryTable
 
 KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

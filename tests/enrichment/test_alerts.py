@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Alert, Severity, from_json, to_json
-from chalicelib.enrichment.clients import AwsReader
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import TAGS_NOT_SEEN, Enricher
+from chalicelib.alert.model import Alert, Severity, from_json, to_json
+from chalicelib.aws.reader import AwsReader
+from chalicelib.enrichment.enrich import TAGS_NOT_SEEN, Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import World
 
 WORLD_SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}

@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
-from chalicelib import judgement
-from chalicelib.alerts import Alert
-from chalicelib.enrichment.before import Evidence, work_out
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import Enricher
+from chalicelib.alert import build as judgement
+from chalicelib.alert.model import Alert
+from chalicelib.cloudtrail.records import read_record
+from chalicelib.enrichment.before import RuleSources, resolve
+from chalicelib.enrichment.enrich import Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.snapshot_store import Item, Snapshots
-from chalicelib.enrichment.wire import read_interfaces
-from chalicelib.reading import read_change
-from chalicelib.records import read_record
-from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
-from chalicelib.undo import undo
+from chalicelib.enrichment.parse_answers import read_interfaces
+from chalicelib.security_groups.parse import read_change
+from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.state.snapshot_table import Item, MemoryTable
+from chalicelib.undo.from_record import undo
 from tests.support.stubbed import Stubbed
 
 RULE = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.IPV4, "203.0.113.0/24"), "old", "sgr-1")
@@ -61,12 +61,12 @@ def without_ids(*rules: SecurityGroupRule) -> tuple[SecurityGroupRule, ...]:
     return tuple(replace(rule, id=None) for rule in rules)
 
 
-def modified(evidence: Evidence) -> Any:
-    return work_out(read_change(read_record(record("ModifySecurityGroupRules", MODIFY))), evidence)
+def modified(evidence: RuleSources) -> Any:
+    return resolve(read_change(read_record(record("ModifySecurityGroupRules", MODIFY))), evidence)
 
 
 def test_a_snapshot_tells_the_former_rule_by_its_id() -> None:
-    known = modified(Evidence(live=(AFTER, OTHER), snapshot=(RULE, OTHER)))
+    known = modified(RuleSources(live=(AFTER, OTHER), snapshot=(RULE, OTHER)))
     (item,) = known.change.changes.modified
     assert (item.before, item.after) == (RULE, AFTER)
     assert known.change.changes.before_known
@@ -75,7 +75,7 @@ def test_a_snapshot_tells_the_former_rule_by_its_id() -> None:
 
 
 def test_live_rules_alone_tell_the_direction_but_not_the_former_values() -> None:
-    known = modified(Evidence(live=(AFTER, OTHER)))
+    known = modified(RuleSources(live=(AFTER, OTHER)))
     (item,) = known.change.changes.modified
     assert item.before is None
     assert item.after.direction is Direction.INGRESS
@@ -86,18 +86,18 @@ def test_live_rules_alone_tell_the_direction_but_not_the_former_values() -> None
 
 
 def test_config_tells_the_one_rule_that_is_live_no_more() -> None:
-    (item,) = modified(Evidence(live=(AFTER, OTHER), config=without_ids(RULE, OTHER))).change.changes.modified
+    (item,) = modified(RuleSources(live=(AFTER, OTHER), config=without_ids(RULE, OTHER))).change.changes.modified
     assert item.before == RULE
 
 
 def test_config_that_has_the_change_already_tells_nothing() -> None:
-    (item,) = modified(Evidence(live=(AFTER, OTHER), config=without_ids(AFTER, OTHER))).change.changes.modified
+    (item,) = modified(RuleSources(live=(AFTER, OTHER), config=without_ids(AFTER, OTHER))).change.changes.modified
     assert item.before is None
 
 
 def test_config_that_differs_in_more_than_one_rule_tells_nothing() -> None:
     third = replace(OTHER, from_port=80, to_port=80)
-    (item,) = modified(Evidence(live=(AFTER, OTHER), config=without_ids(RULE, OTHER, third))).change.changes.modified
+    (item,) = modified(RuleSources(live=(AFTER, OTHER), config=without_ids(RULE, OTHER, third))).change.changes.modified
     assert item.before is None
 
 
@@ -105,16 +105,16 @@ def test_another_rule_that_went_meanwhile_is_not_taken_for_the_former_one() -> N
     gone = replace(OTHER, id="sgr-3")
     outward = replace(without_ids(OTHER)[0], direction=Direction.EGRESS)
     for former in (gone, outward):
-        (item,) = modified(Evidence(live=(AFTER,), snapshot=(former,))).change.changes.modified
+        (item,) = modified(RuleSources(live=(AFTER,), snapshot=(former,))).change.changes.modified
         assert item.before is None
         request = {"groupId": "sg-1", "securityGroupRuleIds": {"items": [{"securityGroupRuleId": "sgr-1"}]}}
         change = read_change(read_record(record("RevokeSecurityGroupIngress", request)))
-        assert work_out(change, Evidence(live=(), snapshot=(former,))).change.changes.removed == ()
+        assert resolve(change, RuleSources(live=(), snapshot=(former,))).change.changes.removed == ()
 
 
 def test_live_rules_that_contradict_the_change_are_a_later_state() -> None:
     later = replace(AFTER, from_port=80, to_port=80)
-    known = modified(Evidence(live=(later, OTHER)))
+    known = modified(RuleSources(live=(later, OTHER)))
     assert known.before is None
     assert known.change.changes.rules_after is None
     assert "the rules right after the change: the live rules show a later state" in known.change.unknowns
@@ -122,7 +122,7 @@ def test_live_rules_that_contradict_the_change_are_a_later_state() -> None:
 
 def test_where_snapshot_and_live_rules_differ_only_what_both_know_counts() -> None:
     unseen = replace(OTHER, id="sgr-3", from_port=80, to_port=80)
-    known = modified(Evidence(live=(AFTER, OTHER, unseen), snapshot=(RULE, OTHER)))
+    known = modified(RuleSources(live=(AFTER, OTHER, unseen), snapshot=(RULE, OTHER)))
     assert not known.is_whole
     assert known.before is not None
     assert unseen not in known.before
@@ -132,7 +132,7 @@ def test_a_rule_revoked_by_id_without_an_answer_is_told_by_the_snapshot() -> Non
     revoke = record(
         "RevokeSecurityGroupIngress", {"groupId": "sg-1", "securityGroupRuleIds": [{"securityGroupRuleId": "sgr-1"}]}
     )
-    known = work_out(read_change(read_record(revoke)), Evidence(live=(OTHER,), snapshot=(RULE, OTHER)))
+    known = resolve(read_change(read_record(revoke)), RuleSources(live=(OTHER,), snapshot=(RULE, OTHER)))
     assert known.change.changes.removed == (RULE,)
     assert known.change.changes.before_known
     assert known.change.unknowns == ()
@@ -147,7 +147,7 @@ def test_a_group_revoked_by_id_comes_back_with_the_account_that_the_answer_does_
     request = {"groupId": "sg-1", "securityGroupRuleIds": [{"securityGroupRuleId": "sgr-1"}]}
     raw = record("RevokeSecurityGroupIngress", request)
     raw["responseElements"] = {"revokedSecurityGroupRuleSet": {"items": [answer]}}
-    known = work_out(read_change(read_record(raw)), Evidence(live=(OTHER,), snapshot=(FOREIGN, OTHER)))
+    known = resolve(read_change(read_record(raw)), RuleSources(live=(OTHER,), snapshot=(FOREIGN, OTHER)))
     assert known.change.changes.removed == (FOREIGN,)
     (command,) = undo(known.change, "eu-west-1").commands or ()
     assert '{"GroupId": "sg-9", "UserId": "444455556666", "VpcId": "vpc-9", "Description": "old"}' in command
@@ -168,16 +168,16 @@ def test_live_rules_tell_that_a_modified_rule_lets_a_group_of_another_account_in
     assert untold in judgement.alert_of(raw).unknowns
 
 
-def revoked(described: str | None, evidence: Evidence) -> tuple[str, ...]:
+def revoked(described: str | None, evidence: RuleSources) -> tuple[str, ...]:
     ranges = {"items": [{"cidrIp": "203.0.113.0/24", **({"description": described} if described else {})}]}
     permission = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": ranges}
     raw = record("RevokeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
-    return work_out(read_change(read_record(raw)), evidence).change.unknowns
+    return resolve(read_change(read_record(raw)), evidence).change.unknowns
 
 
 def test_the_former_description_of_a_rule_that_the_snapshot_lacks_stays_unknown() -> None:
-    assert revoked(None, Evidence(snapshot=(OTHER,)))[0].startswith("the former descriptions of the removed rules")
-    assert revoked(None, Evidence(snapshot=(RULE,))) == ()
+    assert revoked(None, RuleSources(snapshot=(OTHER,)))[0].startswith("the former descriptions of the removed rules")
+    assert revoked(None, RuleSources(snapshot=(RULE,))) == ()
 
 
 def test_a_rule_described_by_id_is_not_told_from_a_later_self() -> None:
@@ -185,10 +185,10 @@ def test_a_rule_described_by_id_is_not_told_from_a_later_self() -> None:
     name = "UpdateSecurityGroupRuleDescriptionsIngress"
     raw = record(name, {f"{name}Request": {"GroupId": "sg-1", "SecurityGroupRuleDescription": described}})
     change = read_change(read_record(raw))
-    later = Evidence(live=(replace(AFTER, description="y"),), described={"sgr-1": "x"})
-    assert work_out(change, later).change.changes.modified == ()
+    later = RuleSources(live=(replace(AFTER, description="y"),), described={"sgr-1": "x"})
+    assert resolve(change, later).change.changes.modified == ()
     live = replace(RULE, description="x")
-    assert [item.after for item in work_out(change, replace(later, live=(live,))).change.changes.modified] == [live]
+    assert [item.after for item in resolve(change, replace(later, live=(live,))).change.changes.modified] == [live]
 
 
 def test_a_new_group_with_more_than_the_default_rule_has_changed_since() -> None:
@@ -197,8 +197,8 @@ def test_a_new_group_with_more_than_the_default_rule_has_changed_since() -> None
     )
     everywhere = Peer(PeerType.IPV4, "0.0.0.0/0")
     default = SecurityGroupRule(Direction.EGRESS, "-1", None, None, everywhere, None, "sgr-e")
-    assert work_out(created, Evidence(live=(default,))).change.changes.rules_after == 1
-    later = work_out(created, Evidence(live=(default, OTHER)))
+    assert resolve(created, RuleSources(live=(default,))).change.changes.rules_after == 1
+    later = resolve(created, RuleSources(live=(default, OTHER)))
     assert later.change.changes.rules_after is None
     assert later.change.unknowns == ("the rules right after the change: the live rules show a later state",)
 
@@ -231,7 +231,7 @@ def test_of_changes_in_quick_succession_that_open_the_same_one_is_told_in_full()
 
 def test_a_deleted_groups_rules_are_told_by_config() -> None:
     delete = record("DeleteSecurityGroup", {"groupId": "sg-1"})
-    known = work_out(read_change(read_record(delete)), Evidence(config=without_ids(RULE, OTHER)))
+    known = resolve(read_change(read_record(delete)), RuleSources(config=without_ids(RULE, OTHER)))
     assert known.change.changes.removed == without_ids(RULE, OTHER)
     assert known.change.changes.rules_after == 0
 

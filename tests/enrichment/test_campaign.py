@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.alerts import Alert
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import Enricher
+from chalicelib.alert.model import Alert
+from chalicelib.enrichment.enrich import Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
+from chalicelib.enrichment.group_snapshots import GroupKey
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey
+from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import (
     CHANGES,
     TEXTS,

@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Alert, Severity
-from chalicelib.catalog import EVENTS, EventGroup
-from chalicelib.changes import NotUnderstood, NotWatched
-from chalicelib.enrichment.clients import AwsReader, Call, Reader
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import Enricher
+from chalicelib.alert.model import Alert, Severity
+from chalicelib.aws.reader import AwsReader, Call, Reader
+from chalicelib.cloudtrail.catalog import EVENTS, EventGroup
+from chalicelib.cloudtrail.records import read_record
+from chalicelib.enrichment.enrich import Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.questions import MAX_CALLS, alias, plan
-from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.reading import read_change
-from chalicelib.records import read_record
+from chalicelib.enrichment.plan import MAX_CALLS, alias, plan
+from chalicelib.security_groups.changes import NotUnderstood, NotWatched
+from chalicelib.security_groups.parse import read_change
+from chalicelib.state.snapshot_table import MemoryTable
 from localcloud.cloud import LocalCloud
 from localcloud.servers import HttpServer
 from tests.enrichment.world import World
@@ -346,14 +346,14 @@ def test_the_policy_is_enough_and_none_of_it_is_spare(
 
 _PROBE = """
 import json, sys
-from chalicelib.bootstrap import alert_maker
-from chalicelib.settings_model import EnrichmentSettings
+from chalicelib.functions.composition.alerting import alert_maker
+from chalicelib.settings.model import EnrichmentSettings
 alert_maker(EnrichmentSettings() if sys.argv[1] == "on" else None)
-print(json.dumps([name for name in ("boto3", "botocore", "chalicelib.enrichment.enricher") if name in sys.modules]))
+print(json.dumps([name for name in ("boto3", "botocore", "chalicelib.enrichment.enrich") if name in sys.modules]))
 """
 
 
-@pytest.mark.parametrize(("switch", "expected"), [("off", []), ("on", ["chalicelib.enrichment.enricher"])])
+@pytest.mark.parametrize(("switch", "expected"), [("off", []), ("on", ["chalicelib.enrichment.enrich"])])
 def test_no_client_is_made_before_one_is_needed(switch: str, expected: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PROBE, switch], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=True

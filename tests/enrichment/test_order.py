@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.alerts import format_time
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import Enricher
-from chalicelib.enrichment.history import PastChange, play
+from chalicelib.alert.model import format_time
+from chalicelib.enrichment.enrich import Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
+from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, created, fold, observed, trimmed, with_rule_tags
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, created, fold, observed, trimmed, with_rule_tags
-from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.enrichment.replay_changes import PastChange, replay
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import Step, World, contents, request_of, rules, steps, unique
 
 KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
@@ -194,7 +194,7 @@ def test_any_order_with_repeats_gives_the_rules_of_the_right_order(events: list[
     for event in arrivals:
         snapshot = fold(snapshot, event)
     assert snapshot.rules is not None
-    assert contents(snapshot.rules) == contents(play(SNAPSHOT.base, events))
+    assert contents(snapshot.rules) == contents(replay(SNAPSHOT.base, events))
 
 
 @given(

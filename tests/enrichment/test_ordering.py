@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from chalicelib.enrichment.history import PastChange, play
-from chalicelib.enrichment.ordering import fitting, placed
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, fold
-from chalicelib.rules import ModifiedRule, SecurityGroupRule
+from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.order_changes import fitting, placed
+from chalicelib.enrichment.replay_changes import PastChange, replay
+from chalicelib.security_groups.rules import ModifiedRule, SecurityGroupRule
 from tests.enrichment.simulated import SimulatedGroup
 from tests.enrichment.test_order import NOON, past, rule
 from tests.enrichment.test_truth import assert_live, listener
@@ -37,14 +37,14 @@ def test_calls_that_change_several_rules_each_are_put_in_the_order_that_gives_th
     right: str, heard: str
 ) -> None:
     calls = {"a": A, "b": B, "c": C}
-    live = play(BASE, [calls[name] for name in right])
+    live = replay(BASE, [calls[name] for name in right])
     assert order(fitting(BASE, tuple(calls[name] for name in heard), live)) == right
 
 
 def test_rules_that_two_seconds_left_wrong_are_all_put_right() -> None:
     second = [past("d", 1, modified=to(rule("sgr-2", 4))), past("e", 1, modified=to(rule("sgr-2", 5)))]
     first = [past("x", modified=to(rule("sgr-1", 6))), past("y", modified=to(rule("sgr-1", 7)))]
-    live = play(BASE, [*first, *second])
+    live = replay(BASE, [*first, *second])
     assert order(fitting(BASE, (*reversed(first), *reversed(second)), live)) == "xyde"
 
 
@@ -54,7 +54,7 @@ def test_no_order_is_told_where_none_gives_the_live_rules() -> None:
 
 def test_changes_of_different_seconds_are_never_exchanged() -> None:
     later = replace(B, event_time=NOON + timedelta(seconds=1))
-    assert fitting(BASE, (A, later), play(BASE, [later, A])) is None
+    assert fitting(BASE, (A, later), replay(BASE, [later, A])) is None
 
 
 def test_a_rule_is_added_before_it_is_changed_though_heard_of_after_it() -> None:
@@ -69,7 +69,7 @@ def test_what_the_base_holds_already_does_not_keep_the_right_order_from_being_fo
     snapshot = Snapshot(GroupKey("123456789012", "eu-west-1", "sg-1"), BASE, NOON, NOON)
     remembered = past("0", -10, added=(rule("sgr-9", 9),))
     one, two = (past(str(i), 10, modified=to(rule("sgr-1", i))) for i in (1, 2))
-    live = play(BASE, [one, two])
+    live = replay(BASE, [one, two])
     for event in (remembered, two, one):
         snapshot = fold(snapshot, event, live)
     assert order(snapshot.history) == "012"

@@ -9,21 +9,19 @@ from typing import Any
 
 import pytest
 
+from chalicelib.aws.reader import LookupFailed
 from chalicelib.enrichment.attachments import AttachmentKey
-from chalicelib.enrichment.clients import LookupFailed
-from chalicelib.enrichment.dynamo_table import DynamoTable, MemoryTable
-from chalicelib.enrichment.history import PastChange
-from chalicelib.enrichment.snapshot_store import (
+from chalicelib.enrichment.group_snapshot_store import (
     MAX_BODY,
-    Item,
-    Outrun,
     Snapshots,
-    StateTable,
+    SnapshotTable,
     decode_snapshot,
     encode_snapshot,
 )
-from chalicelib.enrichment.snapshots import GroupKey, Snapshot, fold
-from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.replay_changes import PastChange
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.state.snapshot_table import DynamoTable, MemoryTable, VersionConflict
 from localcloud.cloud import LocalCloud
 
 KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
@@ -70,7 +68,7 @@ def dynamo(cloud: LocalCloud) -> DynamoTable:
 
 
 @pytest.fixture(params=["memory", "dynamo"])
-def table(request: pytest.FixtureRequest) -> StateTable:
+def table(request: pytest.FixtureRequest) -> SnapshotTable:
     return MemoryTable() if request.param == "memory" else request.getfixturevalue("dynamo")
 
 
@@ -78,31 +76,31 @@ def item(pk: str, sk: str, revision: int = 1) -> dict[str, Any]:
     return {"pk": pk, "sk": sk, "revision": revision, "name": "n", "body": b"\x00bytes"}
 
 
-def test_what_was_put_is_got(table: StateTable) -> None:
+def test_what_was_put_is_got(table: SnapshotTable) -> None:
     table.put(item("got", "1"), 0)
     assert table.get("got", "1") == item("got", "1")
     assert table.get("got", "2") is None
 
 
-def test_a_writer_that_was_outrun_is_told(table: StateTable) -> None:
+def test_a_writer_that_was_outrun_is_told(table: SnapshotTable) -> None:
     table.put(item("outrun", "1"), 0)
-    with pytest.raises(Outrun):
+    with pytest.raises(VersionConflict):
         table.put(item("outrun", "1"), 0)
     table.put(item("outrun", "1", 2), 1)
-    with pytest.raises(Outrun):
+    with pytest.raises(VersionConflict):
         table.put(item("outrun", "1", 2), 1)
-    with pytest.raises(Outrun):
+    with pytest.raises(VersionConflict):
         table.put(item("outrun", "never", 2), 1)
 
 
-def test_a_partition_is_listed_in_order(table: StateTable) -> None:
+def test_a_partition_is_listed_in_order(table: SnapshotTable) -> None:
     for sk in ("b", "a", "c"):
         table.put(item("listed", sk), 0)
     table.put(item("other", "a"), 0)
     assert [found["sk"] for found in table.query("listed")] == ["a", "b", "c"]
 
 
-def test_a_snapshot_survives_the_table(table: StateTable) -> None:
+def test_a_snapshot_survives_the_table(table: SnapshotTable) -> None:
     snapshots = Snapshots(table)
     key = replace(KEY, region="eu-west-2")
     assert snapshots.get(key) is None
@@ -112,7 +110,7 @@ def test_a_snapshot_survives_the_table(table: StateTable) -> None:
     assert list(snapshots.of_region("123456789012", "eu-west-2")) == [written]
 
 
-def test_of_two_writers_neither_is_lost(table: StateTable) -> None:
+def test_of_two_writers_neither_is_lost(table: SnapshotTable) -> None:
     snapshots = Snapshots(table)
     key = replace(KEY, region="eu-west-3")
     stale = snapshots.update(key, lambda _: replace(SNAPSHOT, key=key, history=()))
@@ -167,7 +165,7 @@ def test_what_could_not_be_written_is_written_when_its_event_comes_again() -> No
     assert Snapshots(table).get(KEY) is not None
 
 
-def test_a_resources_groups_before_an_event_are_known_from_the_one_before(table: StateTable) -> None:
+def test_a_resources_groups_before_an_event_are_known_from_the_one_before(table: SnapshotTable) -> None:
     snapshots = Snapshots(table)
     key = AttachmentKey("123456789012", "eu-west-1", "eni-1")
     snapshots.note_attachment(key, "2", NOON + timedelta(minutes=2), ("sg-2",))

@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
-from chalicelib.alerts import Alert
-from chalicelib.enrichment.enricher import Enricher
-from chalicelib.enrichment.history import same_rules
+from chalicelib.alert.model import Alert
+from chalicelib.enrichment.enrich import Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.enrichment.replay_changes import same_rules
 from tests.enrichment.simulated import KEY, NOON, FailingTable, Happened, SimulatedGroup
 from tests.enrichment.world import contents, pairs, true_difference
 

@@ -14,19 +14,19 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from chalicelib.alerts import Alert, to_json
-from chalicelib.bootstrap import aws_client
-from chalicelib.delivery.kept import KeptAlerts
-from chalicelib.delivery.state import StateTable
-from chalicelib.drift import Drift, drift_alert
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import Enricher
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.model import Alert, to_json
+from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.enrichment.enrich import Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
+from chalicelib.enrichment.group_snapshots import GroupKey
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.restore import rule_request
-from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import GroupKey
-from chalicelib.judgement import alert_of
-from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.functions.composition.alerting import aws_client
+from chalicelib.reconciliation.drift import Drift, drift_alert
+from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.state.snapshot_table import MemoryTable
+from chalicelib.state.table import StateTable
+from chalicelib.undo.from_lookups import rule_request
 from localcloud.cloud import LocalCloud
 from sgwatch.commands.undo import undo
 from tests.enrichment.world import World

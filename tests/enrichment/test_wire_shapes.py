@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.changes import NotUnderstood, NotWatched
-from chalicelib.enrichment.clients import AwsReader, Call, LookupFailed
-from chalicelib.enrichment.questions import alias, plan
-from chalicelib.enrichment.wire import read_config_group, read_config_group_ids
-from chalicelib.judgement import alert_of
-from chalicelib.reading import read_change
+from chalicelib.alert.build import alert_of
+from chalicelib.aws.reader import AwsReader, Call, LookupFailed
+from chalicelib.enrichment.parse_answers import read_config_group, read_config_group_ids
+from chalicelib.enrichment.plan import alias, plan
+from chalicelib.security_groups.changes import NotUnderstood, NotWatched
+from chalicelib.security_groups.parse import read_change
 from localcloud.servers import HttpServer
 from sgwatch.undoing import CannotUndo, check_unchanged
 from tests.enrichment.test_before import CONFIG_GROUP

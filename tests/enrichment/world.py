@@ -11,13 +11,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chalicelib.alerts import Alert, Changes
-from chalicelib.enrichment.enricher import TAGS_NOT_SEEN
-from chalicelib.enrichment.restore import rule_request
-from chalicelib.enrichment.wire import read_live_rules
-from chalicelib.ip_permissions import to_ip_permissions
-from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, RuleDiff, SecurityGroupRule
-from chalicelib.undo import authorization, portions
+from chalicelib.alert.model import Alert, Changes
+from chalicelib.enrichment.enrich import TAGS_NOT_SEEN
+from chalicelib.enrichment.parse_answers import read_live_rules
+from chalicelib.security_groups.ec2_format import to_ip_permissions
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, RuleDiff, SecurityGroupRule
+from chalicelib.undo.from_lookups import rule_request
+from chalicelib.undo.from_record import authorization, portions
 from localcloud.cloud import LocalCloud
 from tests.support.shell_aws import AwsShell
 

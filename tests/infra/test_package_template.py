@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.functions import HANDLERS
+from chalicelib.deployment import HANDLERS
 from sgwatch.durable_template import main, template
 from tests.support.deployment import ROOT, copy_project
 

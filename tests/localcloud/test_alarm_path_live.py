@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from chalicelib.alarm_path.collect import collect
+from chalicelib.alarm_path.snapshot.collect import collect
 from localcloud import LocalCloud
 from localcloud.baseline import ONCALL, PATTERN, make_alarm_path_to
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Alert
-from chalicelib.enrichment.clients import AwsReader
-from chalicelib.enrichment.dynamo_table import MemoryTable
-from chalicelib.enrichment.enricher import Enricher
+from chalicelib.alert.model import Alert
+from chalicelib.aws.reader import AwsReader
+from chalicelib.enrichment.enrich import Enricher
+from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.snapshot_store import Snapshots
+from chalicelib.state.snapshot_table import MemoryTable
 from localcloud import LocalCloud
 from sgwatch.undoing import CannotUndo, check_unchanged, live_difference
 from tests.support.shell_aws import AwsShell

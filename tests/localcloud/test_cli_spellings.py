@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alerts import Alert, from_json
-from chalicelib.changes import Changes, Outcome
-from chalicelib.rule_wire import read_rule_set
-from chalicelib.rules import RuleDiff, SecurityGroupRule, diff
+from chalicelib.alert.model import Alert, from_json
+from chalicelib.security_groups.changes import Changes, Outcome
+from chalicelib.security_groups.rules import RuleDiff, SecurityGroupRule, diff
+from chalicelib.security_groups.wire_rules import read_rule_set
 from localcloud import LocalCloud
 
 WORLD = "0.0.0.0/0"

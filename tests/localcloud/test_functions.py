@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alarm_path.own_collect import collect_own
+from chalicelib.alarm_path.snapshot.collect_own_path import collect_own
 from localcloud import LocalCloud
 
 

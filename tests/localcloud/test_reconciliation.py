@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.enrichment.dynamo_table import DynamoTable
-from chalicelib.enrichment.snapshot_store import Snapshots
-from chalicelib.enrichment.snapshots import Snapshot
+from chalicelib.enrichment.group_snapshot_store import Snapshots
+from chalicelib.enrichment.group_snapshots import Snapshot
+from chalicelib.state.snapshot_table import DynamoTable
 from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 STAGE = ("--stage", "dev")
 RULE = "sgwatch-dev-alert_on_change-event"
 TABLE = "sgwatch-dev-state"
-# More than a difference has to last (chalicelib/suspicion.py).
+# More than a difference has to last (chalicelib/reconciliation/suspicion.py).
 LONG_ENOUGH = timedelta(minutes=21)
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from chalicelib.delivery.envelope import Delivery, encode, read
 from chalicelib.delivery.queue import Buried, Queue
-from chalicelib.functions import WITH_EVENTS
+from chalicelib.deployment import WITH_EVENTS
 from sgwatch import durable_access
 from sgwatch.commands import redrive, setup, teardown
 from sgwatch.commands.silence import app as silence

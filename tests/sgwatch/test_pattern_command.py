@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from chalicelib.alarm_path.coverage import CLASSIC_EVENTS
+from chalicelib.alarm_path.patterns.coverage import CLASSIC_EVENTS
 from sgwatch.commands.pattern import pattern
 
 SIX = "{ " + " || ".join(f"($.eventName = {name})" for name in CLASSIC_EVENTS) + " }"

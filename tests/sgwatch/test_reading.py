@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.catalog import DEFAULT_WATCH, events_of
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, events_of
 from sgwatch.reading import Wanted, _DamagedError, _unpack, read_bytes
 from sgwatch.sources import Spool, _begin, _pool, find_files, read_files
 

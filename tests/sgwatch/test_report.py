@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
-from chalicelib.alerts import Alert, Severity
+from chalicelib.alert.model import Alert, Severity
 from sgwatch.report import page
 from sgwatch.report.chart import timeline
 from tests.support.alerts import HOSTILE

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.coverage_seam import PatternCoverage
+from chalicelib.alarm_path.patterns.coverage_seam import PatternCoverage
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for
 
 ACCOUNT, OTHER_ACCOUNT, REGION = "123456789012", "444455556666", "us-east-1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from chalicelib.alerts import (
+from chalicelib.alert.model import (
     Account,
     AlarmPath,
     Alert,
@@ -21,7 +21,7 @@ from chalicelib.alerts import (
     Severity,
     Undo,
 )
-from chalicelib.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 
 CONSOLE = "https://eu-west-1.console.aws.amazon.com"
 EVENT_ID = "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10"

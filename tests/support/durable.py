@@ -15,16 +15,16 @@ import pytest
 from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
-from chalicelib.alerts import Alert
-from chalicelib.bootstrap_durable import Parts, parts
-from chalicelib.delivery.deliver import DeliverFunction, Patience
+from chalicelib.alert.model import Alert
+from chalicelib.delivery.deliver import DeliverFunction, RetryPolicy
 from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.logs import Log, Redactor
-from chalicelib.metrics import Metrics
-from chalicelib.settings_model import DurableSettings
+from chalicelib.functions.composition.durable_delivery import Parts, parts
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.observability.metrics import Metrics
+from chalicelib.settings.model import DurableSettings
 from tests.support.alerts import critical_open_ssh
 
 QUEUE, DEAD, TABLE = "sgwatch-dev-deliveries.fifo", "sgwatch-dev-undelivered.fifo", "sgwatch-dev-state"
@@ -115,7 +115,7 @@ class World:
             "log": Log(Redactor(), write=self.lines.append),
             "metrics": Metrics("test", write=lambda _: None),
             "now": self.clock.now,
-            "patience": Patience(),
+            "patience": RetryPolicy(),
             "jitter": lambda: 1.0,
         }
         return DeliverFunction(**{**given, **changed})
@@ -221,3 +221,10 @@ def make_resources(sqs: Any, dynamodb: Any, visibility: int = 180) -> None:
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
+
+
+@pytest.fixture
+def durable() -> Iterator[World]:
+    """Durable delivery on a fresh moto."""
+    with world() as made:
+        yield made

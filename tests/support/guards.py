@@ -8,21 +8,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.alarm_path.announce import Memory
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.auditing import Audited, NotAudited
-from chalicelib.alarm_path.memory import MemoryUnavailable
-from chalicelib.alarm_path.snapshot_reader import read_snapshot
-from chalicelib.alarm_path.standing import standing
-from chalicelib.alarm_path.telling import Done
-from chalicelib.bootstrap import assemble
+from chalicelib.alarm_path.audit_run import Audited, NotAudited
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.watch.alerts import Done
+from chalicelib.alarm_path.watch.health import standing
+from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import Direct
-from chalicelib.functions import Stage
-from chalicelib.guarding import Guard
-from chalicelib.handling import Invocation
-from chalicelib.logs import Log, Redactor
-from chalicelib.metrics import Metrics
-from chalicelib.settings import read_settings
+from chalicelib.deployment import Stage
+from chalicelib.functions.alert_function import Invocation
+from chalicelib.functions.composition.alerting import assemble
+from chalicelib.functions.guard import Guard
+from chalicelib.observability.logs import Log, Redactor
+from chalicelib.observability.metrics import Metrics
+from chalicelib.settings.environment import read_settings
 from tests.support.alarm_paths import NOW, Account, Document, named_coverage
 from tests.support.receiver import Receiver
 

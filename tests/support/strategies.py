@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 from hypothesis import strategies as st
 
-from chalicelib.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
 
 
 def _network4(bits: int, prefix: int) -> str:

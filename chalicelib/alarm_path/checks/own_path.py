@@ -1,0 +1,165 @@
+"""sgwatch's own path: its EventBridge rules, functions and dead-letter queues, as the snapshot's ``self`` has them.
+
+{"rules": [DescribeRule answers with "Targets" and "Expected", the catalog's pattern as deployed],
+ "functions": [{"FunctionName", "Configuration": {…} | null where it does not exist,
+                "RuleNames": [those that invoke it] | null, "Policy": {…} | null, "EventInvokeConfig": {…} | null,
+                "Metrics": {"Invocations" | "Errors" | "Throttles": GetMetricData's StatusCode, Timestamps, Values}}],
+ "dead_letter_queues": [{"QueueArn", "Attributes"}]}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chalicelib.alarm_path.checks.own_runs import CALL, judge_runs
+from chalicelib.alarm_path.checks.policies import ServiceCall, allows
+from chalicelib.alarm_path.snapshot.model import Snapshot
+from chalicelib.alarm_path.verdicts import Finding, Status, status_of
+from chalicelib.aws.arns import parse_arn
+from chalicelib.deployment import stage_of
+
+EVENTS_SERVICE = "events.amazonaws.com"
+Json = Mapping[str, Any]
+
+
+def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:
+    """Findings about sgwatch itself, and notes: that it was not collected, or that some run failed of late."""
+    own = snapshot.own
+    if own is None:
+        return [], ["sgwatch's own path was not collected, so it was not judged."]
+    listed = own.get("functions") or ()
+    functions = {str(item["Configuration"].get("FunctionArn")): item for item in listed if item.get("Configuration")}
+    findings = [_absent(item) for item in listed if not item.get("Configuration")]
+    for rule in own.get("rules") or ():
+        findings += _rule(snapshot, rule, functions)
+    notes: list[str] = []
+    refused = snapshot.errors_of(CALL)
+    for arn, function in functions.items():
+        findings += _invoked(arn, function)
+        findings += _function(arn, function)
+        finding, found = judge_runs(arn, function, snapshot.collected_at, refused)
+        findings.append(finding)
+        notes += found
+    findings += [_queue(queue) for queue in own.get("dead_letter_queues") or ()]
+    if not own.get("rules") and not any(finding.status is Status.UNKNOWN for finding in findings):
+        reason = "sgwatch has no EventBridge rule in this account and region, so it hears of no change."
+        findings.append(Finding("own-rule", Status.FAIL, "sgwatch", reason, "chalice deploy"))
+    return findings, notes
+
+
+def _absent(function: Json) -> Finding:
+    name = str(function.get("FunctionName"))
+    if "Configuration" in function:
+        return Finding("own-function", Status.FAIL, name, f"Function {name} does not exist.", "chalice deploy")
+    return Finding("own-function", Status.UNKNOWN, name, f"Whether function {name} exists could not be read.")
+
+
+def _invoked(arn: str, function: Json) -> Iterable[Finding]:
+    names = function.get("RuleNames", ())
+    if names is None:
+        reason = f"Which EventBridge rules invoke function {arn} could not be read."
+        yield Finding("own-target", Status.UNKNOWN, arn, reason)
+    elif not names and "RuleNames" in function:
+        reason = f"No EventBridge rule invokes function {arn}."
+        yield Finding("own-target", Status.FAIL, arn, reason, "chalice deploy")
+
+
+def _rule(snapshot: Snapshot, rule: Json, functions: Mapping[str, Json]) -> Iterable[Finding]:
+    name, arn = str(rule.get("Name")), str(rule.get("Arn") or rule.get("Name"))
+    enabled = str(rule.get("State", "")).startswith("ENABLED")
+    words = "is enabled" if enabled else f"is {rule.get('State')}"
+    yield Finding("own-rule", status_of(enabled), arn, f"EventBridge rule {name} {words}.", _enable(rule, enabled))
+    yield _pattern(rule, name, arn)
+    targets = [str(target.get("Arn")) for target in rule.get("Targets") or ()]
+    reached = [target for target in targets if target in functions]
+    if not reached:
+        reason = f"EventBridge rule {name} has no target among sgwatch's functions."
+        yield Finding("own-target", Status.FAIL, arn, reason, "chalice deploy")
+    for target in reached:
+        yield _permission(snapshot, name, arn, target, functions[target])
+
+
+def _enable(rule: Json, enabled: bool) -> str | None:
+    parsed = parse_arn(rule.get("Arn"))
+    region = f" --region {parsed.region}" if parsed else ""
+    return None if enabled else f"aws events enable-rule --name {rule.get('Name')}{region}"
+
+
+def _pattern(rule: Json, name: str, arn: str) -> Finding:
+    if rule.get("ScheduleExpression"):
+        reason = f"EventBridge rule {name} runs on a schedule: {rule['ScheduleExpression']}."
+        return Finding("own-pattern", Status.PASS, arn, reason)
+    if "Expected" not in rule:
+        return Finding(
+            "own-pattern", Status.UNKNOWN, arn, f"What EventBridge rule {name} should match was not collected."
+        )
+    same = _normal(_object(rule.get("EventPattern"))) == _normal(_object(rule["Expected"]))
+    words = "matches what the catalog says" if same else "does not match what the catalog says"
+    return Finding(
+        "own-pattern", status_of(same), arn, f"EventBridge rule {name} {words}.", None if same else "chalice deploy"
+    )
+
+
+def _object(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _normal(pattern: Any) -> Any:
+    """A pattern without the order of its lists, which means nothing."""
+    if isinstance(pattern, Mapping):
+        return {key: _normal(value) for key, value in pattern.items()}
+    if isinstance(pattern, list):
+        return sorted(json.dumps(_normal(item), sort_keys=True) for item in pattern)
+    return pattern
+
+
+def _permission(snapshot: Snapshot, name: str, rule_arn: str, target: str, function: Json) -> Finding:
+    call = ServiceCall(EVENTS_SERVICE, "lambda:InvokeFunction", target, snapshot.account_id, rule_arn)
+    if "Policy" not in function:
+        reason = f"Whether EventBridge may invoke {target} was not collected."
+        return Finding("own-permission", Status.UNKNOWN, target, reason)
+    answer = allows(_object(function["Policy"]) or {"Statement": []}, call)
+    reason = f"EventBridge rule {name} and function {target}: {answer.why}."
+    fix = None if answer.status is Status.PASS else "chalice deploy"
+    return Finding("own-permission", answer.status, target, reason, fix)
+
+
+def _function(arn: str, function: Json) -> Iterable[Finding]:
+    configuration = function.get("Configuration") or {}
+    state = str(configuration.get("State") or "Active")
+    # An idle function is Inactive until its next invocation, which wakes it.
+    # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    alive = state in {"Active", "Inactive"} and configuration.get("LastUpdateStatus", "Successful") != "Failed"
+    yield Finding(
+        "own-function", status_of(alive), arn, f"Function {arn} is {state}.", None if alive else "chalice deploy"
+    )
+    if function.get("ReservedConcurrency") == 0:
+        reason = f"Function {arn} has a reserved concurrency of 0: it never runs."
+        fix = f"aws lambda delete-function-concurrency --function-name {arn}"
+        yield Finding("own-function", Status.FAIL, arn, reason, fix)
+    if "EventInvokeConfig" in function:
+        config = function["EventInvokeConfig"] or {}
+        there = bool(((config.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination"))
+        reason = f"Function {arn} has {'an' if there else 'no'} on-failure destination."
+        stage = stage_of(arn.rpartition(":")[2])
+        fix = "sgwatch setup" + (f" --stage {stage.name}" if stage else "")
+        yield Finding("own-on-failure", status_of(there), arn, reason, None if there else fix)
+
+
+def _queue(queue: Json) -> Finding:
+    arn = str(queue.get("QueueArn"))
+    count = (queue.get("Attributes") or {}).get("ApproximateNumberOfMessages")
+    if count is None:
+        return Finding("own-dead-letters", Status.UNKNOWN, arn, f"How many messages {arn} holds was not collected.")
+    empty = int(count) == 0
+    reason = (
+        f"Dead-letter queue {arn} is empty." if empty else f"Dead-letter queue {arn} holds {count} undelivered alerts."
+    )
+    return Finding("own-dead-letters", status_of(empty), arn, reason, None if empty else "sgwatch redrive")

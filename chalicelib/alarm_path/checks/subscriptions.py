@@ -1,0 +1,159 @@
+"""Whether a subscription of a topic passes an alarm's notification on to somebody.
+
+A filter policy is judged on the message that CloudWatch sends: it has no message attributes, and a
+JSON body whose field names are known but whose values are not all.
+https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.alarm_path.checks.policies import ServiceCall, allows
+from chalicelib.alarm_path.snapshot.model import Subscription
+from chalicelib.alarm_path.verdicts import Status, all_of, any_of, opposite, status_of
+
+SNS = "sns.amazonaws.com"
+_POLICY_ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}
+UNKNOWN_VALUE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What CloudWatch publishes when an alarm goes to ALARM, as far as it is known beforehand."""
+
+    alarm_name: str
+    alarm_arn: str
+    account_id: str
+    topic_arn: str
+
+    def body(self) -> Mapping[str, Any]:
+        """The message's fields: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"""
+        known: dict[str, Any] = {
+            "AlarmName": self.alarm_name,
+            "AlarmArn": self.alarm_arn,
+            "AWSAccountId": self.account_id,
+            "NewStateValue": "ALARM",
+        }
+        unsure = ("AlarmDescription", "OldStateValue", "Region", "StateChangeTime", "NewStateReason", "Trigger")
+        return {**dict.fromkeys(unsure, UNKNOWN_VALUE), **known}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Whether a subscription passes the notification on, and a sentence that says why."""
+
+    status: Status
+    reason: str
+    note: str | None = None
+
+
+def deliver(subscription: Subscription, notification: Notification) -> Delivery:
+    """Judge one subscription of an alarm's topic."""
+    attributes = subscription.attributes
+    if subscription.arn == "PendingConfirmation" or (attributes or {}).get("PendingConfirmation") == "true":
+        return Delivery(Status.FAIL, f"{subscription} has not confirmed its subscription")
+    if not subscription.arn.startswith("arn:"):
+        return Delivery(Status.FAIL, f"{subscription} is {subscription.arn or 'not a subscription'}")
+    passes = _filtered(attributes or {}, notification)
+    if passes is Status.FAIL:
+        return Delivery(Status.FAIL, f"the filter policy of {subscription} drops the alarm's notification")
+    if passes is Status.UNKNOWN:
+        return Delivery(
+            Status.UNKNOWN, f"whether the filter policy of {subscription} lets the notification through is unclear"
+        )
+    return _endpoint(subscription, notification)
+
+
+def _endpoint(subscription: Subscription, notification: Notification) -> Delivery:
+    action = _POLICY_ACTIONS.get(subscription.protocol)
+    if action is None:
+        return Delivery(Status.PASS, f"{subscription} has confirmed", _unseen_filter(subscription))
+    if not subscription.policy_collected:
+        note = f"The policy of {subscription} was not collected; it has to let SNS in."
+        return Delivery(Status.PASS, f"{subscription} is subscribed", note)
+    if subscription.function_policy is None:
+        return Delivery(Status.FAIL, f"{subscription} has no policy that lets SNS in")
+    call = ServiceCall(SNS, action, subscription.endpoint, notification.account_id, notification.topic_arn)
+    answer = allows(subscription.function_policy, call)
+    return Delivery(answer.status, f"{subscription}: {answer.why}")
+
+
+def _unseen_filter(subscription: Subscription) -> str | None:
+    """ListSubscriptionsByTopic shows no filter policy; only a subscription's own attributes do."""
+    if subscription.attributes is not None:
+        return None
+    return f"The attributes of {subscription} were not collected; a filter policy on it would not be seen here."
+
+
+def _filtered(attributes: Mapping[str, str], notification: Notification) -> Status:
+    policy = _json(attributes.get("FilterPolicy"))
+    if not policy:
+        return Status.PASS
+    if not isinstance(policy, Mapping):
+        return Status.UNKNOWN
+    if attributes.get("FilterPolicyScope", "MessageAttributes") == "MessageBody":
+        return _object_matches(policy, notification.body())
+    return _object_matches(policy, {})
+
+
+def _json(text: object) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text) if text.strip() else None
+    except ValueError:
+        return UNKNOWN_VALUE
+
+
+def _object_matches(policy: Mapping[str, Any], message: Mapping[str, Any]) -> Status:
+    answers = []
+    for key, wanted in policy.items():
+        if key == "$or" and isinstance(wanted, list):
+            answers.append(any_of(_object_matches(item, message) for item in wanted if isinstance(item, Mapping)))
+        else:
+            answers.append(_key_matches(wanted, message.get(key), there=key in message))
+    return all_of(answers)
+
+
+def _key_matches(wanted: object, value: object, *, there: bool) -> Status:
+    if value is UNKNOWN_VALUE:
+        return Status.UNKNOWN
+    if isinstance(wanted, Mapping):
+        return _object_matches(wanted, value if isinstance(value, Mapping) else {})
+    if not isinstance(wanted, Sequence) or isinstance(wanted, str):
+        return Status.UNKNOWN
+    return any_of(_condition(item, value, there=there) for item in wanted)
+
+
+def _condition(item: object, value: object, *, there: bool) -> Status:
+    if isinstance(item, Mapping) and "exists" in item:
+        return status_of(bool(item["exists"]) is there)
+    if not there:
+        return Status.FAIL
+    if not isinstance(item, Mapping):
+        return status_of(item == value)
+    return all_of(_operator(name, operand, str(value)) for name, operand in item.items())
+
+
+def _operator(name: str, operand: object, value: str) -> Status:
+    match name, operand:
+        case "prefix", str(text):
+            return status_of(value.startswith(text))
+        case "suffix", str(text):
+            return status_of(value.endswith(text))
+        case "equals-ignore-case", str(text):
+            return status_of(value.lower() == text.lower())
+        case "anything-but", dict(inner):
+            return opposite(all_of(_operator(key, inner[key], value) for key in inner))
+        case "anything-but", list(items):
+            return status_of(value not in items)
+        case "anything-but", other:
+            return status_of(value != other)
+        case "numeric", _:
+            return Status.FAIL
+        case _:
+            return Status.UNKNOWN

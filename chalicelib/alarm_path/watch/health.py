@@ -1,0 +1,103 @@
+"""How the alarm path and sgwatch itself stand after an audit: one status, what is wrong, and what belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.alarm_path.report import PathReport, Report
+from chalicelib.alarm_path.snapshot.model import Snapshot
+from chalicelib.alarm_path.verdicts import Finding, Status, all_of, worst
+from chalicelib.aws.arns import parse_arn
+from chalicelib.deployment import WITH_EVENTS
+
+_KINDS = ("trail/", "log-group:", "alarm:", "rule/", "function:")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """``status`` is the worse of the alarm path's and of sgwatch's own; ``problems`` come the most telling first.
+
+    ``parts`` are names as ``part_name`` makes them.
+    """
+
+    status: Status
+    path_status: Status
+    checked_at: datetime
+    account_id: str | None
+    problems: tuple[Finding, ...] = ()
+    parts: frozenset[str] | None = None
+
+    @property
+    def subject(self) -> str:
+        """What is not as it should be, or all of it."""
+        if self.path_status is Status.PASS and self.status is not Status.PASS:
+            return "sgwatch's own path"
+        return "the alarm path"
+
+
+def standing(snapshot: Snapshot, report: Report, *, durable: bool) -> Standing:
+    """What an audit comes to."""
+    own = [finding for finding in report.findings if finding.check.startswith("own-")]
+    counted = [finding for finding in own if _counts(finding, durable=durable)]
+    status = all_of([report.status, worst(counted)])
+    found = [*(_of_path(report) if report.status is not Status.PASS else ()), *_bad(counted)]
+    problems = sorted(found, key=lambda finding: finding.status is not Status.FAIL)
+    return Standing(
+        status, report.status, report.checked_at, report.account_id, tuple(problems), _parts(snapshot, report)
+    )
+
+
+def _counts(finding: Finding, *, durable: bool) -> bool:
+    """Whether a finding about sgwatch itself is more than advice."""
+    return finding.check != "own-on-failure" or (durable and finding.subject.endswith(WITH_EVENTS))
+
+
+def not_audited(reason: str, checked_at: datetime) -> Standing:
+    """What is known where the audit could not be made."""
+    finding = Finding("audit", Status.UNKNOWN, "sgwatch", f"The audit could not be made: {reason}.")
+    return Standing(Status.UNKNOWN, Status.UNKNOWN, checked_at, None, (finding,))
+
+
+def part_name(text: str) -> str:
+    """A thing's own name, be it given as such or as an ARN."""
+    arn = parse_arn(text)
+    name = arn.resource if arn else text
+    for kind in _KINDS:
+        name = name.removeprefix(kind)
+    return name.removesuffix(":*")
+
+
+def _of_path(report: Report) -> list[Finding]:
+    """What is wrong on the path that lacks least, or with the trails."""
+    general = _bad(finding for finding in report.findings if not finding.check.startswith("own-"))
+    nearest = min(report.paths, key=_distance, default=None)
+    return [*(_bad(nearest.findings) if nearest else ()), *general]
+
+
+def _distance(path: PathReport) -> tuple[int, bool]:
+    """How far a path is from carrying every event; one that was made for fewer of them is further away."""
+    bad = _bad(path.findings)
+    return len(bad) or len(path.findings), any(finding.check == "filter-coverage" for finding in bad)
+
+
+def _bad(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.status is not Status.PASS]
+
+
+def _parts(snapshot: Snapshot, report: Report) -> frozenset[str]:
+    names = {name for path in report.paths for name in _names(path)}
+    names |= {finding.subject for path in report.paths for finding in path.findings}
+    names |= {finding.subject for finding in report.findings}
+    topics = {path.topic for path in report.paths}
+    for region in snapshot.regions.values():
+        for arn, topic in (region.topics or {}).items():
+            if arn in topics:
+                names |= {item.arn for item in topic.subscriptions or ()}
+    names |= {str(rule.get("Name")) for rule in (snapshot.own or {}).get("rules") or ()}
+    return frozenset(part_name(name) for name in names if name)
+
+
+def _names(path: PathReport) -> Iterable[str]:
+    return (name for name in (path.trail, path.log_group, path.metric_filter, path.alarm, path.topic) if name)

@@ -1,0 +1,243 @@
+"""An alert's title and summary: what somebody reads first, and perhaps alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from chalicelib.cloudtrail.principals import Principal
+from chalicelib.cloudtrail.records import CloudTrailRecord
+from chalicelib.exposure.compare import is_ingress, opening
+from chalicelib.exposure.judge import Exposure, Opens
+from chalicelib.security_groups.changes import Attachment, Change, Outcome, PrefixListChange
+from chalicelib.security_groups.phrases import (
+    group_phrase,
+    is_world,
+    named_group_phrase,
+    peer_phrase,
+    printable,
+    service_phrase,
+)
+from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
+from chalicelib.text import number_of
+
+# A title fits a Slack header (150) with room for a mark, and an SNS subject after shortening.
+MAX_TITLE = 140
+
+_ATTEMPTS = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
+
+
+def title(change: Change, exposures: tuple[Exposure, ...]) -> str:
+    """What happened, in one line without a full stop."""
+    group = group_phrase(change.group_name, change.group_id)
+    if not change.succeeded:
+        text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, group)}"
+    elif change.unread and not _new_rules(change):
+        text = f"change to {_list(change.prefix_list) if change.prefix_list else group} only partly understood"
+    else:
+        text = _done(change, exposures, group) + (", and more not understood" if change.unread else "")
+    return _as_title(text)
+
+
+def not_understood_title(record: CloudTrailRecord, group_id: str | None, group_name: str | None) -> str:
+    """The title where no more is known than which call it was, and perhaps on which group."""
+    called = printable(record.event_name or "a call", 60)
+    group = f" on {group_phrase(group_name, group_id)}" if group_id or group_name else ""
+    return _as_title(f"{called}{group}: the record is not understood")
+
+
+def _as_title(text: str) -> str:
+    if not text.startswith(("tcp", "udp", "icmp")):  # protocol names keep their case
+        text = text[0].upper() + text[1:]
+    return text if len(text) <= MAX_TITLE else text[: MAX_TITLE - 1] + "…"
+
+
+def _new_rules(change: Change) -> list[SecurityGroupRule]:
+    return [*change.changes.added, *(item.after for item in change.changes.modified)]
+
+
+def summary(record: CloudTrailRecord, principal: Principal, exposures: tuple[Exposure, ...]) -> str:
+    """Who did it and where, then the worst reason: two sentences."""
+    return (
+        f"{call_sentence(record, principal)} {exposures[0].reason}" if exposures else call_sentence(record, principal)
+    )
+
+
+def call_sentence(record: CloudTrailRecord, principal: Principal) -> str:
+    """``alice (console, from 203.0.113.9) called CreateSecurityGroup in account 123456789012, eu-west-1.``"""
+    source = f", from {printable(principal.source_ip, 60)}" if principal.source_ip else ""
+    name = printable(principal.name, 100)
+    called = printable(record.event_name or "an unnamed API", 80)
+    code = f" ({printable(record.error_code, 60)})" if record.error_code else ""
+    where = ", ".join(
+        printable(part, 40) for part in (record.account_id and f"account {record.account_id}", record.region) if part
+    )
+    return f"{name} ({principal.client}{source}) called {called}{code}{f' in {where}' if where else ''}."
+
+
+def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
+    name = change.event.name
+    if change.changes.added or change.changes.modified:
+        return _rules_title(change, exposures, group)
+    if name.startswith("Revoke"):
+        return _removed_title(change, group)
+    return _without_rules(change, exposures, group)
+
+
+def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
+    named = named_group_phrase(change.group_name, change.group_id)
+    vpc = printable(change.associated_vpc_id or "a VPC", 40)
+    attachment, prefix_list = change.attachment, change.prefix_list
+    opened = _to_world(exposures)
+    if opened is not None and attachment:
+        if attachment.groups_before is None:
+            return f"{service_phrase(opened)} now open to the internet on {_resource(attachment)}"
+        return f"{service_phrase(opened)} opened to the internet on {_resource(attachment)} by a group attached to it"
+    if opened is not None and prefix_list:
+        return f"{service_phrase(opened)} opened to the internet through {_list(prefix_list)}"
+    if attachment and change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
+        return f"{_resource(attachment)} modified, its security groups untouched"
+    if attachment:
+        return f"security groups of {_resource(attachment)} changed"
+    if prefix_list:
+        return f"{_list(prefix_list)} changed"
+    return {
+        "CreateSecurityGroup": f"{named} created",
+        "DeleteSecurityGroup": f"{named} deleted",
+        "AssociateSecurityGroupVpc": f"{named} associated with {vpc}",
+        "DisassociateSecurityGroupVpc": f"{named} disassociated from {vpc}",
+    }.get(change.event.name, f"rule descriptions changed on {group}")
+
+
+def _list(prefix_list: PrefixListChange) -> str:
+    return f"prefix list {printable(prefix_list.prefix_list_id, 60)}"
+
+
+def _resource(attachment: Attachment) -> str:
+    return f"{attachment.resource_type} {printable(attachment.resource_id, 80)}"
+
+
+def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
+    after = _new_rules(change)
+    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+        return _described(after[0], after, group)
+    new = {id(rule) for rule in after}  # to compare a thousand rules with each other takes its time
+    about = [item for item in exposures if id(item.rule) in new]
+    opening_ones = [item for item in about if item.opens in (Opens.WORLD, Opens.SOME)]
+    if not opening_ones:
+        return _nothing_opened(change, (about[0].rule if about else None) or after[0], group)
+    # The worst first; beside it the internet has a word of its own.
+    rule = opening_ones[0].rule or after[0]
+    told = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
+    opened = _to_world(opening_ones)
+    if opened is not None and opened != rule and opening_ones[0].opens is not Opens.WORLD:
+        told.append(f"{service_phrase(opened)} opened to {_through(opened, opening_ones)}")
+    return f"{', '.join(told)}{_and_more(after, len(told))} on {group}"
+
+
+def _described(rule: SecurityGroupRule, after: Sequence[SecurityGroupRule], group: str) -> str:
+    return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{_and_more(after)} on {group}"
+
+
+def _and_more(rules: Sequence[SecurityGroupRule], told: int = 1) -> str:
+    return f" and {number_of(len(rules) - told, 'more rule')}" if len(rules) > told else ""
+
+
+def _modification(change: Change, rule: SecurityGroupRule) -> ModifiedRule | None:
+    return next((item for item in change.changes.modified if item.after == rule), None)
+
+
+def _to_world(exposures: Iterable[Exposure]) -> SecurityGroupRule | None:
+    """The rule that newly lets the whole internet in."""
+    return next((item.rule for item in exposures if item.opens is Opens.WORLD), None)
+
+
+def _through(rule: SecurityGroupRule, exposures: Iterable[Exposure]) -> str:
+    """Whom the rule lets in: the internet also where it takes other rules or a prefix list to say so."""
+    opens_world = any(item.opens is Opens.WORLD and item.rule == rule for item in exposures)
+    return ("the internet through " if opens_world and not is_world(rule.peer) else "") + peer_phrase(rule.peer)
+
+
+def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str) -> str:
+    service = service_phrase(rule)
+    was = _former(changed, rule) if changed else ""
+    if rule.direction is Direction.EGRESS:
+        return f"{service} {'now ' if changed else ''}allowed out to {peer}{was}"
+    if changed:
+        # Which way it goes may not be known.
+        return f"{service} {'may now be' if rule.direction is None else 'now'} open to {peer}{was}"
+    return f"{service} opened to {peer}"
+
+
+def _nothing_opened(change: Change, rule: SecurityGroupRule, group: str) -> str:
+    """A rule that allows only what was allowed before: in words that open nothing."""
+    after, changed = _new_rules(change), _modification(change, rule)
+    way = "out to" if rule.direction is Direction.EGRESS else "from"
+    what, more = f"{service_phrase(rule)} {way} {peer_phrase(rule.peer)}", _and_more(after)
+    if changed is None:
+        return f"rule for {what}{more} added on {group}, which opens nothing new"
+    if changed.before is not None and changed.before.identity == rule.identity:
+        return _described(rule, after, group)
+    was = _former(changed, rule)
+    if changed.before is not None and opening(rule, (changed.before,)) is None:
+        return f"rule narrowed to {what}{was}{more} on {group}"
+    return f"rule changed to {what}{was}{more} on {group}, which opens nothing new"
+
+
+def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
+    """What the rule was, as far as it differs: ``, was 10.0.0.0/8``."""
+    before = changed.before
+    if before is None:
+        return " by a changed rule"
+    parts = []
+    if service_phrase(before) != service_phrase(rule):
+        parts.append(service_phrase(before))
+    if before.peer != rule.peer:
+        parts.append(peer_phrase(before.peer))
+    return f" (was {' from '.join(parts)})" if parts else ""
+
+
+def _removed_title(change: Change, group: str) -> str:
+    removed = change.changes.removed
+    if not removed and change.changes.before_known:
+        return f"nothing removed from {group}, which had no such rules"
+    if not removed:
+        return f"rules removed from {group} that the record does not list"
+    rule = next((item for item in removed if is_world(item.peer)), removed[0])
+    more = f" and {number_of(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
+    service, peer = service_phrase(rule), peer_phrase(rule.peer)
+    if is_ingress(rule):
+        return f"{service} closed to {peer}{more} on {group}"
+    return f"{service} no longer allowed out to {peer}{more} on {group}"
+
+
+def _attempt(change: Change, group: str) -> str:
+    name, rules = change.event.name, change.changes.attempted
+    if not rules:
+        return _attempt_without_rules(change, group)
+    service, peer = service_phrase(rules[0]), peer_phrase(rules[0].peer)
+    more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
+    out = name.endswith("Egress")
+    if name.startswith("Authorize"):
+        verb = f"allowing {service} out to {peer}" if out else f"opening {service} to {peer}"
+    elif name.startswith("Revoke"):
+        verb = f"disallowing {service} out to {peer}" if out else f"closing {service} to {peer}"
+    elif name == "ModifySecurityGroupRules":
+        verb = f"changing a rule to {service}, {peer}"
+    else:
+        verb = f"describing {service}, {peer}"
+    return f"{verb}{more} on {group}"
+
+
+def _attempt_without_rules(change: Change, group: str) -> str:
+    if change.attachment:
+        return f"changing the security groups of {_resource(change.attachment)}"
+    if change.prefix_list:
+        return f"changing {_list(change.prefix_list)}"
+    named = named_group_phrase(change.group_name, change.group_id)
+    verbs = {
+        "CreateSecurityGroup": f"creating {named}",
+        "DeleteSecurityGroup": f"deleting {named}",
+        "AssociateSecurityGroupVpc": f"associating {named} with a VPC",
+        "DisassociateSecurityGroupVpc": f"disassociating {named} from a VPC",
+    }
+    return verbs.get(change.event.name, f"{change.event.name} on {group}")

@@ -1,0 +1,291 @@
+"""The alert, version 1: one object for every destination, the command line and the queue.
+
+``to_json`` gives the published shape (schemas/alert.v1.json) and ``from_json`` reads it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chalicelib.cloudtrail.principals import Principal
+from chalicelib.cloudtrail.records import parse_time
+from chalicelib.exposure.judge import Exposure, Severity
+from chalicelib.security_groups.changes import Attachment, Changes, Outcome
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.undo.from_record import Undo
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+# The alert is built of the core's own types; whoever handles alerts finds them here.
+__all__ = [
+    "Account",
+    "AlarmPath",
+    "Alert",
+    "AlertKind",
+    "Attached",
+    "Attachment",
+    "Changes",
+    "Event",
+    "Exposure",
+    "Outcome",
+    "Principal",
+    "SecurityGroup",
+    "Severity",
+    "Undo",
+    "decode_rule",
+    "encode_rule",
+    "format_time",
+    "from_json",
+    "to_json",
+]
+
+VERSION = "1"
+
+
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    SECURITY_GROUP_CHANGE = "security_group_change"
+    ALARM_PATH = "alarm_path"
+    DRIFT = "drift"
+    DELIVERY_PROBLEM = "delivery_problem"
+    TEST = "test"
+    NOT_UNDERSTOOD = "not_understood"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account in which it happened."""
+
+    id: str | None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The API call behind an alert; ``url`` opens the record in the CloudTrail console."""
+
+    name: str | None = None
+    source: str | None = None
+    id: str | None = None
+    request_id: str | None = None
+    outcome: Outcome | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What a group is attached to: ids of interfaces and instances, addresses, and services by name."""
+
+    interfaces: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
+    public_addresses: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    """The group as far as it is known; ``tags`` and ``attached`` are None where nobody looked or could."""
+
+    id: str | None = None
+    name: str | None = None
+    vpc_id: str | None = None
+    description: str | None = None
+    owner: str | None = None
+    tags: Mapping[str, str] | None = None
+    attached: Attached | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmPath:
+    """What the latest audit of the alarm path said."""
+
+    status: str
+    checked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A change we tell somebody about."""
+
+    id: str
+    kind: AlertKind
+    severity: Severity
+    title: str
+    summary: str
+    occurred_at: datetime | None
+    account: Account
+    region: str | None
+    event: Event = field(default_factory=Event)
+    principal: Principal | None = None
+    security_group: SecurityGroup | None = None
+    changes: Changes = field(default_factory=Changes)
+    attachment: Attachment | None = None
+    exposures: tuple[Exposure, ...] = ()
+    undo: Undo = field(default_factory=lambda: Undo(commands=(), reason=None))
+    unknowns: tuple[str, ...] = ()
+    alarm_path: AlarmPath | None = None
+
+
+def to_json(alert: Alert) -> dict[str, Any]:
+    """The alert as the JSON object of schemas/alert.v1.json, every key present."""
+    return {"version": VERSION, **_encode_fields(alert)}
+
+
+def from_json(document: Mapping[str, Any]) -> Alert:
+    """The alert of a JSON object that ``to_json`` made.
+
+    Raises:
+        ValueError: the object is not a version 1 alert; the text names what is wrong.
+    """
+    if document.get("version") != VERSION:
+        raise ValueError(f"an alert of version {document.get('version')!r}; this program reads version {VERSION!r}")
+    try:
+        return _decode_alert(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not an alert: {error!r}") from error
+
+
+def format_time(moment: datetime) -> str:
+    """ISO 8601 in UTC with a Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
+    """A rule in the published shape."""
+    peer = rule.peer
+    return {
+        "id": rule.id,
+        "direction": rule.direction and rule.direction.value,
+        "protocol": rule.protocol,
+        "from_port": rule.from_port,
+        "to_port": rule.to_port,
+        "peer": {
+            "type": peer.type.value,
+            "value": peer.value,
+            "account_id": peer.account_id,
+            "vpc_id": peer.vpc_id,
+        },
+        "description": rule.description,
+    }
+
+
+# The exposures' own word to whoever writes the title; rules' tags are left out by ``encode_rule``.
+_UNPUBLISHED = frozenset({"opens"})
+
+
+def _encode(value: object) -> Any:
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return str(value)  # a StrEnum as the plain string
+        case SecurityGroupRule():
+            return encode_rule(value)
+        case tuple():
+            return [_encode(item) for item in value]
+        case datetime():
+            return format_time(value)
+        case Mapping():
+            return dict(value)
+    return _encode_fields(value)
+
+
+def _encode_fields(value: Any) -> dict[str, Any]:
+    return {name: _encode(getattr(value, name)) for name in value.__slots__ if name not in _UNPUBLISHED}
+
+
+def _decode_alert(document: Mapping[str, Any]) -> Alert:
+    event = dict(document["event"])
+    event["outcome"] = event["outcome"] and Outcome(event["outcome"])
+    alarm_path = document["alarm_path"]
+    return Alert(
+        id=document["id"],
+        kind=AlertKind(document["kind"]),
+        severity=Severity(document["severity"]),
+        title=document["title"],
+        summary=document["summary"],
+        occurred_at=parse_time(document["occurred_at"]),
+        account=_only_known(Account, document["account"]),
+        region=document["region"],
+        event=_only_known(Event, event),
+        principal=_only_known(Principal, document["principal"]) if document["principal"] else None,
+        security_group=_decode_group(document["security_group"]),
+        changes=_decode_changes(document["changes"]),
+        attachment=_decode_attachment(document["attachment"]),
+        exposures=tuple(_decode_exposure(item) for item in document["exposures"]),
+        undo=Undo(commands=_strings(document["undo"]["commands"]), reason=document["undo"]["reason"]),
+        unknowns=tuple(document["unknowns"]),
+        alarm_path=AlarmPath(alarm_path["status"], parse_time(alarm_path["checked_at"])) if alarm_path else None,
+    )
+
+
+Known = TypeVar("Known", bound="DataclassInstance")
+
+
+def _only_known(kind: type[Known], document: Mapping[str, Any]) -> Known:
+    """The dataclass of a JSON object; keys that a newer writer added are skipped."""
+    return kind(**{item.name: document[item.name] for item in fields(kind)})
+
+
+def _strings(value: list[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
+
+
+def _decode_group(document: Mapping[str, Any] | None) -> SecurityGroup | None:
+    if document is None:
+        return None
+    attached = document["attached"]
+    known = attached and _only_known(Attached, {key: tuple(value or ()) for key, value in attached.items()})
+    return _only_known(SecurityGroup, {**document, "attached": known})
+
+
+def decode_rule(document: Mapping[str, Any]) -> SecurityGroupRule:
+    """A rule of the published shape."""
+    peer = document["peer"]
+    direction = document["direction"] and Direction(document["direction"])
+    known = _only_known(Peer, {**peer, "type": PeerType(peer["type"])})
+    # The rule's own tags are not published: its undo's commands have them already.
+    return _only_known(SecurityGroupRule, {**document, "direction": direction, "peer": known, "tags": None})
+
+
+def _decode_changes(document: Mapping[str, Any]) -> Changes:
+    def rules(key: str) -> tuple[SecurityGroupRule, ...]:
+        return tuple(decode_rule(item) for item in document[key])
+
+    modified = tuple(
+        ModifiedRule(item["before"] and decode_rule(item["before"]), decode_rule(item["after"]))
+        for item in document["modified"]
+    )
+    return Changes(
+        added=rules("added"),
+        removed=rules("removed"),
+        modified=modified,
+        attempted=rules("attempted"),
+        before_known=document["before_known"],
+        rules_after=document["rules_after"],
+    )
+
+
+def _decode_attachment(document: Mapping[str, Any] | None) -> Attachment | None:
+    if document is None:
+        return None
+    groups = {key: _strings(document[key]) for key in ("groups_before", "groups_after")}
+    return _only_known(Attachment, {**document, **groups})
+
+
+def _decode_exposure(document: Mapping[str, Any]) -> Exposure:
+    return Exposure(
+        severity=Severity(document["severity"]),
+        reason=document["reason"],
+        controls=tuple(document["controls"]),
+        rule=document["rule"] and decode_rule(document["rule"]),
+    )

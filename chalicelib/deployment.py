@@ -1,0 +1,77 @@
+"""The functions that are deployed and what invokes each: the one list that the app and the audit of it share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.cloudtrail.catalog import EventGroup, event_pattern, mending_pattern
+
+ALERT_ON_CHANGE = "alert_on_change"
+ALERT_ON_TAMPERING = "alert_on_tampering"
+AUDIT_ON_MENDING = "audit_on_mending"
+AUDIT_ON_SCHEDULE = "audit_on_schedule"
+DELIVER = "deliver"
+RECONCILE = "reconcile"
+HANDLERS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, AUDIT_ON_SCHEDULE, DELIVER, RECONCILE)
+# Lambda gets their events asynchronously and once: what they fail on for good is lost unless it is kept. A schedule's
+# next event does what the last one could not, and a queue keeps its messages itself.
+WITH_EVENTS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING)
+# In place of a pattern: a queue invokes it, and no rule.
+NO_RULE: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage's functions are called: Chalice names each ``<app>-<stage>-<handler>``."""
+
+    prefix: str
+
+    @property
+    def name(self) -> str:
+        """The stage's own name."""
+        return self.prefix.removesuffix("-").partition("-")[2]
+
+    def function(self, handler: str) -> str:
+        """The name of the function with this handler."""
+        return f"{self.prefix}{handler}"
+
+
+def stage_of(function_name: str) -> Stage | None:
+    """The stage that a function belongs to; None for a name that Chalice did not give."""
+    for handler in HANDLERS:
+        if function_name.endswith(f"-{handler}"):
+            return Stage(function_name.removesuffix(handler))
+    return None
+
+
+def change_groups(watch: Iterable[EventGroup]) -> tuple[EventGroup, ...]:
+    """The groups of ``WATCH`` that are about security groups."""
+    return tuple(group for group in watch if group is not EventGroup.TAMPER)
+
+
+def rules(watch: Iterable[EventGroup]) -> Mapping[str, Mapping[str, Any] | None]:
+    """Handler → the pattern of its EventBridge rule, None for the schedule's."""
+    watched = tuple(watch)
+    found: dict[str, Mapping[str, Any] | None] = {}
+    if change_groups(watched):
+        found[ALERT_ON_CHANGE] = event_pattern(change_groups(watched))
+    if EventGroup.TAMPER in watched:
+        found[ALERT_ON_TAMPERING] = event_pattern((EventGroup.TAMPER,))
+        found[AUDIT_ON_MENDING] = mending_pattern()
+    found[AUDIT_ON_SCHEDULE] = None
+    return found
+
+
+def own_rules(
+    stage: Stage, watch: Iterable[EventGroup], *, durable: bool = False
+) -> Mapping[str, Mapping[str, Any] | None]:
+    """The same by the functions' names, with those of durable delivery: an empty pattern means that it has no rule."""
+    wanted = {**rules(watch), **({DELIVER: NO_RULE, RECONCILE: None} if durable else {})}
+    return {stage.function(handler): pattern for handler, pattern in wanted.items()}
+
+
+def dead_letter_queues(stage: Stage) -> tuple[str, ...]:
+    """The names of durable delivery's dead-letter queues, as infra/durable.yaml makes them."""
+    return f"{stage.prefix}undelivered.fifo", f"{stage.prefix}failed-events"

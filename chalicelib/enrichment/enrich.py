@@ -1,0 +1,306 @@
+"""The alert of a record with everything that can be found out about it, never later and never lost.
+
+Whatever goes wrong with a look-up or the state table is a sentence in the alert's ``unknowns``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from chalicelib.alert import build as judgement
+from chalicelib.alert.headline import summary, title
+from chalicelib.alert.model import Account, Alert, AlertKind, Attached, SecurityGroup
+from chalicelib.aws.reader import LookupFailed
+from chalicelib.cloudtrail.catalog import EventGroup
+from chalicelib.cloudtrail.principals import read_principal
+from chalicelib.cloudtrail.records import CloudTrailRecord, read_record
+from chalicelib.enrichment.attachments import AttachmentKey, likelier, of_endpoint, resource_of, with_groups_before
+from chalicelib.enrichment.before import RuleSources, resolve
+from chalicelib.enrichment.group_snapshot_store import Snapshots
+from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.lookups import Lookups
+from chalicelib.enrichment.plan import INTERFACES_OF, LABELS, list_versions
+from chalicelib.enrichment.related_changes import remarks
+from chalicelib.enrichment.remember import Memory, described_by_id, group_of, key_of, past_of, remembered
+from chalicelib.enrichment.replay_changes import PastChange
+from chalicelib.exposure.refine import refine
+from chalicelib.security_groups.changes import Change
+from chalicelib.security_groups.lookup_result import Facts, GroupInfo, Interface, LookupResult, ResolvedChange, Rules
+from chalicelib.security_groups.parse import LIST_USERS, read_change
+from chalicelib.security_groups.severity import severity_of
+from chalicelib.state.snapshot_table import VersionConflict
+from chalicelib.undo.from_lookups import restore
+
+DEFAULT_OWNER_TAGS = ("owner", "team")
+# No record of a revoke tells them.
+TAGS_NOT_SEEN = "the removed rules' own tags, if they had any: nobody looked while the rules were there"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Enricher:
+    """Builds alerts; ``snapshots`` is None where there is no state table.
+
+    ``owner_tags`` are the tags that name a group's owner, the first found counts, whatever its case.
+    """
+
+    lookups: Lookups
+    snapshots: Snapshots | None = None
+    owner_tags: tuple[str, ...] = DEFAULT_OWNER_TAGS
+    now: Callable[[], datetime] = _utc_now
+    on_fault: Callable[[CloudTrailRecord, Exception], None] = lambda _record, _error: None
+
+    def alert_of(self, raw: Mapping[str, Any]) -> Alert:
+        """The alert of one bare CloudTrail record.
+
+        Raises:
+            NotWatched: the record is of no event in the catalog, or touches no security group.
+        """
+        plain = judgement.alert_of(raw)
+        record = read_record(raw)
+        if plain.kind is not AlertKind.SECURITY_GROUP_CHANGE:
+            return replace(plain, account=Account(record.account_id, self.lookups.name_of(record.account_id)))
+        try:
+            return self._enriched(record, read_change(record))
+        except Exception as error:  # noqa: BLE001 - the record alone has made an alert already, and raising would lose it
+            self.on_fault(record, error)
+            unknown = f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})"
+            return replace(plain, unknowns=(*plain.unknowns, unknown))
+
+    def _enriched(self, record: CloudTrailRecord, change: Change) -> Alert:
+        if record.region is None or record.account_id is None:
+            nowhere = "everything beyond the record: it names no account or no region to look in"
+            world = LookupResult(account_name=self.lookups.name_of(record.account_id), unknowns=(nowhere,))
+            return self._alert(record, ResolvedChange(change), world, None, ())
+        if change.event.group is EventGroup.ATTACHMENTS:
+            return self._of_attachment(record, change)
+        return self._of_group(record, change)
+
+    def _of_group(self, record: CloudTrailRecord, change: Change) -> Alert:
+        key = key_of(record, change.group_id) if change.succeeded and self.snapshots is not None else None
+        world, snapshot, unknowns = self._look(record, change, key)
+        live, doubts = _live(change, world)
+        if doubts:
+            # Where the group is not, no interface of it is seen either, and that tells nothing.
+            world = replace(world, interfaces=None)
+        principal = read_principal(record).name
+        before = _snapshot_before(snapshot, record, change, principal, live)
+        known = resolve(
+            _with_users(change, world), RuleSources(live, before, world.config_rules, described_by_id(record))
+        )
+        if before is None and world.config_rules is not None and known.change.changes.before_known:
+            unknowns += (_since_config(world),)
+        group = _group(known.change, world, snapshot)
+        if any(rule.tags is None for rule in known.change.changes.removed):
+            unknowns += (TAGS_NOT_SEEN,)
+        said: tuple[str, ...] = ()
+        if key is not None and record.event_time is not None:
+            past = past_of(record, known.change, principal, record.event_time)
+            said = remarks(past, snapshot.earlier(past.event_id, past.event_time)) if snapshot else ()
+            looked_up = (world.groups or {}).get(key.group_id)
+            memory = Memory(past, known, live, looked_up, self.now(), world.account_name)
+            unknowns += self._remember(key, memory, snapshot)
+        told = world.unknowns if group is None else [item for item in world.unknowns if not item.startswith(LABELS)]
+        name = world.account_name or (snapshot.account_name if snapshot else None)
+        world = replace(world, account_name=name, unknowns=(*told, *doubts, *unknowns))
+        return self._alert(record, known, world, group, said)
+
+    def _look(
+        self, record: CloudTrailRecord, change: Change, key: GroupKey | None
+    ) -> tuple[LookupResult, Snapshot | None, tuple[str, ...]]:
+        """The world and the snapshot, asked for at the same time."""
+        snapshots = self.snapshots
+        if key is None or snapshots is None:
+            return self.lookups.look(record, change), None, ()
+        started = self.lookups.now()
+        reading = _in_background(lambda: snapshots.get(key))
+        world = self.lookups.look(record, change)
+        left = self.lookups.timeout - (self.lookups.now() - started)
+        try:
+            return world, _in_time(reading, max(left, 0.0), "dynamodb:GetItem"), ()
+        except LookupFailed as error:
+            return world, None, (f"what was known of the group before: {error}",)
+
+    def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[str, ...]:
+        snapshots = self.snapshots
+        if snapshots is None:
+            return ()
+        writing = _in_background(
+            lambda: snapshots.update(key, lambda current: remembered(current, memory, key), snapshot)
+        )
+        try:
+            _in_time(writing, self.lookups.timeout, "dynamodb:PutItem")
+        except (LookupFailed, VersionConflict) as error:
+            return (f"whether the next alert will know this change: {error}",)
+        return ()
+
+    def _of_attachment(self, record: CloudTrailRecord, change: Change) -> Alert:
+        world = self.lookups.look(record, change)
+        unknowns: tuple[str, ...] = ()
+        attachment = change.attachment
+        before: tuple[str, ...] | None = world.config_group_ids
+        if attachment is not None and change.succeeded and not change.changes.before_known:
+            change, before = of_endpoint(record, change, world, before)
+            attachment = change.attachment or attachment
+            remembered_groups, unknowns = self._attached_before(
+                resource_of(attachment, world), record, attachment.groups_after
+            )
+            if remembered_groups is None and before is not None and before is world.config_group_ids:
+                unknowns += (_since_config(world),)
+            change = with_groups_before(change, likelier(attachment, remembered_groups, before))
+            if world.interfaces == ():
+                if attachment.resource_type in INTERFACES_OF:
+                    unknowns += (f"attached interfaces: none of {attachment.resource_id} is to be seen",)
+                world = replace(world, interfaces=None)
+        group = (world.groups or {}).get(change.group_id or "")
+        world = replace(world, unknowns=(*world.unknowns, *unknowns))
+        return self._alert(record, ResolvedChange(change), world, group, ())
+
+    def _attached_before(
+        self, resource_id: str | None, record: CloudTrailRecord, after: tuple[str, ...]
+    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+        snapshots, at = self.snapshots, record.event_time
+        if snapshots is None or at is None or resource_id is None:
+            return None, ()
+        key = AttachmentKey(record.account_id or "", record.region or "", resource_id)
+        noting = _in_background(lambda: snapshots.note_attachment(key, record.event_id, at, after))
+        try:
+            log = _in_time(noting, self.lookups.timeout, "dynamodb:GetItem or dynamodb:PutItem")
+        except (LookupFailed, VersionConflict) as error:
+            return None, (f"what was known of {resource_id} before: {error}",)
+        return log.before(record.event_id, at), ()
+
+    def _alert(
+        self,
+        record: CloudTrailRecord,
+        known: ResolvedChange,
+        world: LookupResult,
+        group: GroupInfo | None,
+        said: tuple[str, ...],
+    ) -> Alert:
+        change = known.change
+        if group is not None and change.group_id is None and change.attachment is None:
+            change = replace(change, group_id=group.id)
+        named = replace(change, group_name=group.name) if group is not None and group.name else change
+        facts = Facts(record.account_id, named.group_name, known.before, world.prefix_lists)
+        plain = judgement.build_alert(record, named, facts)
+        exposures = refine(plain.exposures, replace(known, change=named), world, facts)
+        principal = plain.principal or read_principal(record)
+        told = " ".join((summary(record, principal, exposures), *said))
+        return replace(
+            plain,
+            severity=severity_of(exposures),
+            title=title(named, exposures),
+            summary=told,
+            account=Account(record.account_id, world.account_name),
+            security_group=self._described(plain.security_group, group, world),
+            exposures=exposures,
+            undo=restore(named, record.region, group, list_versions(record)[0]),
+            unknowns=(*plain.unknowns, *world.unknowns),
+        )
+
+    def _described(
+        self, plain: SecurityGroup | None, group: GroupInfo | None, world: LookupResult
+    ) -> SecurityGroup | None:
+        if plain is None:
+            return None
+        # An attachment's interfaces are those of the resource, and say nothing of the group's others.
+        attached = None if world.interfaces is None else attached_of(world.interfaces)
+        if group is None:
+            return replace(plain, attached=attached)
+        return replace(
+            plain,
+            vpc_id=group.vpc_id,
+            description=group.description,
+            owner=self._owner(group),
+            tags=dict(group.tags),
+            attached=attached,
+        )
+
+    def _owner(self, group: GroupInfo) -> str | None:
+        tags = {key.lower(): value for key, value in group.tags.items()}
+        return next((tags[key.lower()] for key in self.owner_tags if tags.get(key.lower())), None)
+
+
+def attached_of(interfaces: tuple[Interface, ...]) -> Attached:
+    """What the interfaces belong to, each once."""
+    return Attached(
+        interfaces=tuple(item.id for item in interfaces),
+        instances=tuple(dict.fromkeys(item.instance_id for item in interfaces if item.instance_id)),
+        public_addresses=tuple(dict.fromkeys(address for item in interfaces for address in item.public_addresses)),
+        services=tuple(dict.fromkeys(item.service for item in interfaces if item.service)),
+    )
+
+
+_Result = TypeVar("_Result")
+
+
+def _in_background(call: Callable[[], _Result]) -> Future[_Result]:
+    pool = ThreadPoolExecutor(1, thread_name_prefix="state")
+    future = pool.submit(call)
+    pool.shutdown(wait=False)
+    return future
+
+
+def _in_time(future: Future[_Result], seconds: float, action: str) -> _Result:
+    try:
+        return future.result(timeout=seconds)
+    except TooLate as error:
+        raise LookupFailed(action, "timed out") from error
+
+
+def _live(change: Change, world: LookupResult) -> tuple[Rules | None, tuple[str, ...]]:
+    """The live rules, where it is certain that they are this group's."""
+    if world.groups is not None and change.group_id is not None and change.group_id not in world.groups:
+        if not change.succeeded or change.event.name == "DeleteSecurityGroup" or change.prefix_list is not None:
+            return None, ()
+        return None, ("the live group: it is not in this account and region, perhaps deleted since",)
+    if not world.rules and world.groups is None:
+        nothing_seen = world.rules == () and world.interfaces == ()
+        unseen = (
+            "the live group: neither rules nor interfaces were shown, so perhaps it is not in this account and region"
+        )
+        return None, (unseen,) if nothing_seen else ()
+    return world.rules, ()
+
+
+def _snapshot_before(
+    snapshot: Snapshot | None, record: CloudTrailRecord, change: Change, principal: str, live: Rules | None
+) -> Rules | None:
+    if snapshot is None or record.event_time is None:
+        return None
+    past: PastChange = past_of(record, change, principal, record.event_time)
+    return fold(snapshot, past, live).rules_before(past.event_id, past.event_time)
+
+
+def _since_config(world: LookupResult) -> str:
+    # It looks some minutes after a change.
+    when = f", at {world.config_seen_at}" if world.config_seen_at else ""
+    return f"what changed between the call and AWS Config's look before it{when}: what was before is told as of then"
+
+
+def _with_users(change: Change, world: LookupResult) -> Change:
+    """A change of a prefix list without the doubt who uses it, where that was looked up."""
+    if change.prefix_list is None or world.groups is None:
+        return change
+    return replace(change, unknowns=tuple(item for item in change.unknowns if not item.startswith(LIST_USERS)))
+
+
+def _group(change: Change, world: LookupResult, snapshot: Snapshot | None) -> GroupInfo | None:
+    """The group, from what was looked up, else as it was last seen."""
+    if change.prefix_list is not None:
+        return None
+    groups = world.groups or {}
+    if change.group_id is not None:
+        return groups.get(change.group_id) or world.config_group or group_of(snapshot)
+    # By name alone: it is unique in a VPC only.
+    named = [group for group in groups.values() if group.name == change.group_name]
+    return named[0] if len(named) == 1 else None

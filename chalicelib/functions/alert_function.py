@@ -1,0 +1,240 @@
+"""One event, from its envelope to its delivery: records, alerts, filters, destinations, and the verdict.
+
+Whatever the event holds, it ends in an alert, in a logged suppression, or in an exception that
+makes AWS try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from chalicelib.alert.build import alert_of, not_a_record
+from chalicelib.alert.filters import Condition, ConditionFailed, Filter
+from chalicelib.alert.model import Alert, AlertKind
+from chalicelib.cloudtrail.records import RecordError, text, unwrap
+from chalicelib.delivery.direct import Delivered, HandedOver, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
+from chalicelib.destinations.contract import DeliveryError, Destination
+from chalicelib.observability import metrics as names
+from chalicelib.observability.logs import Log
+from chalicelib.observability.metrics import Metrics
+from chalicelib.security_groups.changes import NotWatched
+from chalicelib.settings.model import Settings, SettingsError
+from chalicelib.state.table import StateError
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A destination and which alerts it wants."""
+
+    destination: Destination
+    filter: Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What Lambda says of one invocation."""
+
+    request_id: str
+    remaining_ms: Callable[[], float]
+
+
+class Gate(Protocol):
+    """What may hold an alert back in durable delivery (delivery/gate.py)."""
+
+    def holds_back(self, alert: Alert, log: Log) -> str | None:
+        """What holds it back, ``burst`` or by its name; None where it is to be sent now.
+
+        Raises:
+            NotDecided: the event has to come again.
+        """
+
+    def pass_by(self, alert: Alert, log: Log) -> None:
+        """Note an alert that nobody wants."""
+
+
+class Deliverer(Protocol):
+    """Gets an alert to its destinations, at once (delivery/direct.py) or through the queue (delivery/durable.py)."""
+
+    def deliver(
+        self,
+        alert: Alert,
+        destinations: Iterable[Destination],
+        remaining_ms: Callable[[], float],
+        on_retry: OnRetry,
+    ) -> tuple[HandedOver, ...]:
+        """Say what became of the alert at each destination, in their order."""
+
+
+class Kept(Protocol):
+    """Where alerts are kept in durable delivery (delivery/kept.py), to undo a change by its event id."""
+
+    def keep(self, alert: Alert, *, unless_kept: bool = False) -> None:
+        """Keep the whole alert; with ``unless_kept``, one that is there already stays as it is.
+
+        Raises:
+            StateError: it is not kept.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFunction:
+    """The alert function; one instance lives as long as its container."""
+
+    routes: tuple[Route, ...]
+    ignore_when: Condition | None
+    faults: tuple[str, ...]
+    direct: Deliverer
+    log: Log
+    metrics: Metrics
+    now: Callable[[], datetime]
+    gate: Gate | None = None
+    kept: Kept | None = None
+    alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
+
+    def handle(self, document: object, invocation: Invocation) -> None:
+        """Alert on every record in the event; raises what ``tell`` raises."""
+        self.tell(self.alerts(document, self.log.bind(request_id=invocation.request_id)), invocation)
+
+    def tell(self, alerts: Iterable[Alert], invocation: Invocation) -> None:
+        """Deliver each alert to whom it is for.
+
+        Raises:
+            NotDelivered: some destination has not got some alert.
+            SettingsError: all that is sound was done, but the settings have faults.
+        """
+        log = self.log.bind(request_id=invocation.request_id)
+        failures: list[tuple[str, Undelivered]] = []
+        for alert in alerts:
+            outcomes = self._tell(alert, invocation, log.bind(**_identity(alert)))
+            failures += [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
+        for fault in self.faults:
+            log.error("settings are faulty", fault=fault)
+        if self.faults:
+            self.metrics.emit(names.SETTINGS_FAULTS, len(self.faults))
+        if failures:
+            raise NotDelivered(failures)
+        if self.faults:
+            raise SettingsError(self.faults, Settings())
+
+    def announce(self, alert: Alert, invocation: Invocation) -> None:
+        """Send one alert that is about no event of this invocation.
+
+        Raises:
+            NotDelivered: some destination has not got it.
+        """
+        outcomes = self._tell(alert, invocation, self.log.bind(**_identity(alert)))
+        failures = [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
+        if failures:
+            raise NotDelivered(failures)
+
+    def alerts(self, document: object, log: Log) -> Iterator[Alert]:
+        """The alert of each record in the event."""
+        found = False
+        try:
+            for raw in unwrap(document):
+                found = True
+                try:
+                    alert = self.alert_of(raw)
+                except NotWatched as error:
+                    log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
+                else:
+                    yield alert
+        except (RecordError, RecursionError) as error:
+            yield not_a_record(document, str(error))
+            return
+        if not found:
+            yield not_a_record(document, "the event holds no CloudTrail record")
+
+    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[HandedOver, ...]:
+        def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
+            log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
+
+        wanted = [] if self._ignored(alert, log) else self.wanted(alert, log)
+        try:
+            wanted = self._past_gate(alert, wanted, log)
+        except NotDecided as error:
+            return (Undelivered("the burst it belongs to", 1, str(error), permanent=False),)
+        outcomes = self.direct.deliver(alert, wanted, invocation.remaining_ms, on_retry)
+        for outcome in outcomes:
+            self._record(alert, outcome, log)
+        if alert.kind is AlertKind.NOT_UNDERSTOOD:
+            log.warning("record was not understood", unknowns=alert.unknowns)
+            self.metrics.emit(names.NOT_UNDERSTOOD)
+        self.keep(alert, log)
+        return outcomes
+
+    def keep(self, alert: Alert, log: Log) -> None:
+        """Keep what can be undone, after it was handed over: that must not wait for it."""
+        if self.kept is None or not alert.undo.commands:
+            return
+        try:
+            self.kept.keep(alert, unless_kept=True)
+        except StateError as error:
+            log.warning("alert could not be kept for undoing it", reason=str(error))
+
+    def _ignored(self, alert: Alert, log: Log) -> bool:
+        try:
+            ignored = self.ignore_when is not None and self.ignore_when.holds(alert)
+        except ConditionFailed as error:
+            log.warning("condition failed, sending", setting="IGNORE_WHEN", reason=str(error))
+            return False
+        if ignored:
+            log.info("alert suppressed", by="IGNORE_WHEN", severity=alert.severity)
+            self.metrics.emit(names.ALERTS_SUPPRESSED)
+        return ignored
+
+    def _past_gate(self, alert: Alert, wanted: list[Destination], log: Log) -> list[Destination]:
+        if self.gate is None:
+            return wanted
+        if not wanted:
+            self.gate.pass_by(alert, log)
+            return wanted
+        held_by = self.gate.holds_back(alert, log)
+        if held_by is None:
+            return wanted
+        log.info("alert suppressed" if held_by != "burst" else "alert folded", by=held_by, severity=alert.severity)
+        self.metrics.emit(names.ALERTS_FOLDED if held_by == "burst" else names.ALERTS_SUPPRESSED)
+        return []
+
+    def wanted(self, alert: Alert, log: Log) -> list[Destination]:
+        """The destinations that want this alert, as their filters say."""
+        return [route.destination for route in self.routes if self._wants(route, alert, log)]
+
+    def _wants(self, route: Route, alert: Alert, log: Log) -> bool:
+        name = route.destination.name
+        try:
+            refusal = route.filter.refusal(alert)
+        except ConditionFailed as error:
+            log.warning("condition failed, sending", setting="WHEN", destination=name, reason=str(error))
+            return True
+        if refusal is not None:
+            log.info("alert suppressed", by=refusal, destination=name, severity=alert.severity)
+            self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
+        return refusal is None
+
+    def _record(self, alert: Alert, outcome: HandedOver, log: Log) -> None:
+        log = log.bind(destination=outcome.destination, attempts=outcome.attempts)
+        match outcome:
+            case Undelivered():
+                log.error("delivery failed", reason=outcome.reason, permanent=outcome.permanent)
+                self.metrics.emit(names.DELIVERY_FAILURES, destination=outcome.destination)
+            case Delivered(attempts=0):
+                log.info("alert was sent before")
+            case Queued():
+                log.info("alert queued", severity=alert.severity)
+            case Delivered():
+                log.info("alert sent", severity=alert.severity, reference=outcome.receipt.reference)
+                self.metrics.emit(names.ALERTS_SENT, destination=outcome.destination)
+                self._time(alert, outcome.destination)
+
+    def _time(self, alert: Alert, destination: str) -> None:
+        if alert.occurred_at is not None:
+            seconds = max(0.0, (self.now() - alert.occurred_at).total_seconds())
+            self.metrics.emit(names.SECONDS_TO_DELIVERY, round(seconds, 3), destination)
+
+
+def _identity(alert: Alert) -> dict[str, object]:
+    return {"event_id": alert.id, "account": alert.account.id, "region": alert.region, "event_name": alert.event.name}

@@ -1,0 +1,88 @@
+"""The composition root of the functions that guard the alarm path; the alert function imports nothing of this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from chalicelib.alarm_path.audit_run import Auditor
+from chalicelib.alarm_path.standards import Standard
+from chalicelib.alarm_path.watch.status_store import ParameterMemory, StatusMemory, TableMemory
+from chalicelib.aws.client_factory import client_factory, default_region
+from chalicelib.delivery.heartbeat import Heartbeat
+from chalicelib.deployment import Stage, dead_letter_queues, own_rules, stage_of
+from chalicelib.destinations.http_door import HttpDoor
+from chalicelib.functions.composition.alerting import assemble, aws_client
+from chalicelib.functions.guard import Guard
+from chalicelib.settings.environment import from_environment, function_name
+from chalicelib.settings.model import DurableSettings, Settings, SettingsError
+from chalicelib.settings.secrets import Secrets
+
+Clients = Callable[[str, str], Any]
+
+
+def assemble_guard(
+    settings: Settings,
+    faults: tuple[str, ...] = (),
+    function: str = "local",
+    clients: Clients | None = None,
+    region: str | None = None,
+) -> Guard:
+    """The guard of these settings; its own path is audited where the function's name tells the stage."""
+    region = region or default_region() or ""  # Lambda sets it
+    made = clients or client_factory()
+    stage, durable = stage_of(function), settings.durable
+    auditor = Auditor(
+        clients=made,
+        region=region,
+        standard=Standard(settings.audit.standard),
+        now=_now,
+        own=own_rules(stage, settings.watch, durable=durable is not None) if stage else None,
+        queues=dead_letter_queues(stage) if stage and durable else (),
+        durable=durable is not None,
+    )
+    return Guard(
+        alerts=assemble(settings, faults, function),
+        audit=auditor.audit,
+        memory=_memory(made, region, stage, durable),
+        region=region,
+        stage=stage,
+        heartbeat=_heartbeat(settings),
+        repair=auditor.repair if settings.audit.auto_repair else None,
+    )
+
+
+def _memory(clients: Clients, region: str, stage: Stage | None, durable: DurableSettings | None) -> StatusMemory:
+    if durable is not None:
+        from chalicelib.state.table import StateError, StateTable  # noqa: PLC0415 - where there is a table
+
+        return TableMemory(StateTable(lambda: clients("dynamodb", region), durable.table), StateError)
+    return ParameterMemory(lambda: clients("ssm", region), parameter_name(stage))
+
+
+def parameter_name(stage: Stage | None) -> str:
+    """The parameter in which a stage keeps the status."""
+    return f"/sgwatch/{stage.name if stage else 'local'}/alarm-path"
+
+
+def _heartbeat(settings: Settings) -> Heartbeat | None:
+    url = settings.audit.heartbeat_url
+    if url is None:
+        return None
+    secrets = Secrets(aws_client)
+    return Heartbeat(HttpDoor(read_timeout=5.0, deadline=8.0), lambda: secrets.resolve(url))
+
+
+@cache
+def guard() -> Guard:
+    """The guard of this process; with faulty settings it does what is sound and then raises."""
+    try:
+        return assemble_guard(from_environment(), function=function_name())
+    except SettingsError as error:
+        return assemble_guard(error.sound, error.faults, function_name())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,294 @@
+"""The functions that guard the alarm path: one after every record of tampering, one on a schedule and after mending.
+
+The alert about tampering goes first. It waits for the audit a little while, so that it can say what is
+broken, but never for longer than leaves it the time to arrive.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.alarm_path.audit_run import Audited, NotAudited
+from chalicelib.alarm_path.verdicts import Status
+from chalicelib.alarm_path.watch.alerts import Done, announcement, repaired, severity_of, tampering, without_audit
+from chalicelib.alarm_path.watch.health import Standing, not_audited
+from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion, decide
+from chalicelib.alarm_path.watch.scope import touches
+from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, StatusMemory
+from chalicelib.alert.model import Alert, AlertKind, format_time
+from chalicelib.cloudtrail.records import RecordError, mapping, read_record, text, unwrap
+from chalicelib.delivery.direct import NotDelivered
+from chalicelib.delivery.heartbeat import Heartbeat
+from chalicelib.deployment import Stage
+from chalicelib.functions.alert_function import AlertFunction, Invocation
+from chalicelib.observability import metrics as names
+from chalicelib.observability.logs import Log
+from chalicelib.settings.model import SettingsError
+
+# How long an alert about tampering may wait for the audit that says what is broken now.
+MOST_WAIT_SECONDS = 20.0
+# Kept back from the function's time: for delivery with its retries, and for repairing.
+DELIVERY_SECONDS = 25.0
+REPAIR_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An audit, or why there is none, and what was remembered when it began."""
+
+    audited: Audited | None
+    failure: str | None
+    previous: Memory | None
+    forgotten: MemoryUnavailable | None = None
+
+
+class _Running:
+    """An audit under way in a thread of its own: nothing else bounds what AWS may take to answer."""
+
+    def __init__(self, work: Callable[[], Found]) -> None:
+        self._found: list[Found] = []
+        self._thread = threading.Thread(target=lambda: self._found.append(work()), name="audit", daemon=True)
+        self._thread.start()
+
+    def within(self, seconds: float) -> Found | None:
+        """What it found, None where it is not done by then."""
+        self._thread.join(max(0.0, seconds))
+        return self._found[0] if self._found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Audits, tells what changed, keeps the status, pings, and repairs where that is wanted."""
+
+    alerts: AlertFunction
+    audit: Callable[[], Audited]
+    memory: StatusMemory
+    region: str
+    stage: Stage | None = None
+    heartbeat: Heartbeat | None = None
+    repair: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
+    most_wait: float = MOST_WAIT_SECONDS
+
+    def on_tampering(self, document: object, invocation: Invocation) -> None:
+        """Alert on every record in the event, saying what the audit finds now.
+
+        Raises:
+            NotDelivered: some destination has not got some alert.
+            SettingsError: all that is sound was done, but the settings have faults.
+            MemoryUnavailable: the status could not be kept.
+        """
+        log = self.alerts.log.bind(request_id=invocation.request_id)
+        alerts = list(self.alerts.alerts(document, log))
+        tampers = [alert for alert in alerts if alert.kind is AlertKind.ALARM_PATH]
+        if not tampers:
+            self.alerts.tell(alerts, invocation)
+            return
+        running = _Running(self._look)
+        found = running.within(min(self.most_wait, _left(invocation) - DELIVERY_SECONDS))
+        calls = _calls(document)
+        told = [self._told(alert, found, calls) if alert in tampers else alert for alert in alerts]
+        telling = _Telling(self.alerts, invocation)
+        telling.tell(told)
+        in_time = found is not None and _tells(told, found)
+        found = found or running.within(_left(invocation) - DELIVERY_SECONDS)
+        if found is None or found.audited is None:
+            self._not_audited(found, log)
+        else:
+            self._conclude(found, document, telling, log, told=in_time, may_repair=not self._is_own(tampers))
+        telling.end()
+
+    def on_schedule(self, document: object, invocation: Invocation) -> None:
+        """Audit, and tell what is news.
+
+        Raises:
+            NotAudited: there was no audit; that is told and tried again.
+            NotDelivered, SettingsError, MemoryUnavailable: as ``on_tampering``.
+        """
+        log = self.alerts.log.bind(request_id=invocation.request_id)
+        telling = _Telling(self.alerts, invocation)
+        found = _Running(self._look).within(_left(invocation) - DELIVERY_SECONDS)
+        if found is None:
+            found = Found(None, "it was not done in the time that the function has", self._remembered()[0])
+        if found.audited is None:
+            telling.fail(self._not_audited(found, log))
+        self._conclude(found, document, telling, log, told=False, may_repair=True)
+        telling.end()
+
+    def _look(self) -> Found:
+        previous, forgotten = self._remembered()
+        try:
+            return Found(self.audit(), None, previous, forgotten)
+        except NotAudited as error:
+            return Found(None, str(error), previous, forgotten)
+        except Exception as error:  # noqa: BLE001 - a defect in the audit must not lose the alert that waits for it
+            return Found(None, self._broke(error), previous, forgotten)
+
+    def _broke(self, error: Exception) -> str:
+        self.alerts.log.error("audit broke", exc_info=error)
+        return f"a fault in sgwatch itself ({type(error).__name__})"
+
+    def _remembered(self) -> tuple[Memory | None, MemoryUnavailable | None]:
+        try:
+            return self.memory.load(), None
+        except MemoryUnavailable as error:
+            return None, error
+
+    def _told(
+        self, alert: Alert, found: Found | None, calls: Mapping[str, tuple[str | None, Mapping[str, Any]]]
+    ) -> Alert:
+        if found is None:
+            return without_audit(alert, f"the audit was not done within {self.most_wait:g} s")
+        if found.audited is None:
+            return without_audit(alert, f"the audit could not be made: {found.failure}")
+        name, parameters = calls.get(alert.id, (None, {}))
+        standing, previous = found.audited.standing, found.previous
+        touched = touches(name, parameters, previous.parts if previous else None, standing.parts)
+        return tampering(alert, standing, touched, previous)
+
+    def _not_audited(self, found: Found | None, log: Log) -> NotAudited:
+        reason = (found and found.failure) or "it was not done in the time that the function has"
+        log.error("audit could not be made", reason=reason)
+        self.alerts.metrics.emit(names.AUDITS_FAILED)
+        return NotAudited(reason)
+
+    def _is_own(self, alerts: Iterable[Alert]) -> bool:
+        """Whether sgwatch itself made these calls: its repairs are not repaired."""
+        sessions = {alert.principal.session_name for alert in alerts if alert.principal}
+        return self.stage is not None and all(str(each).startswith(self.stage.prefix) for each in sessions)
+
+    def _conclude(
+        self, found: Found, document: object, telling: _Telling, log: Log, *, told: bool, may_repair: bool
+    ) -> None:
+        """Repair, announce what nobody was told yet, remember it and ping."""
+        seed = text(mapping(document).get("id")) or telling.invocation.request_id
+        if self._is_overtaken(found):
+            # Another audit came to its end since this one began, and may have seen what came after.
+            again = _Running(self._look).within(_left(telling.invocation) - DELIVERY_SECONDS)
+            found, told = again or found, told and again is None
+        standing = self._standing(found)
+        if may_repair:
+            after = self._repaired(found, seed, telling, log)
+            standing, told = (after, True) if after else (standing, told)
+        previous = found.previous
+        decision = decide(previous, standing.status, self.alerts.now())
+        occasion = decision.occasion
+        if occasion and (occasion is Occasion.RECOVERED or not told) and not telling.undelivered:
+            telling.tell([announcement(standing, occasion, f"{seed}/{occasion.value}", self.region)])
+        log.info("alarm path audited", status=standing.status.value, announced=occasion and occasion.value)
+        self.alerts.metrics.emit(names.ALARM_PATH_BROKEN, int(standing.status is Status.FAIL))
+        if found.forgotten is not None:
+            log.error("status could not be read", reason=str(found.forgotten))
+            telling.fail(found.forgotten)
+        # What could not be read is not overwritten: a recovery is only known for one by what was before it.
+        if found.forgotten is None and not telling.undelivered:
+            before = previous.parts if previous else None
+            parts = before if standing.parts is None else standing.parts
+            self._remember(replace(decision.memory, parts=parts), previous, telling, log)
+        if found.audited is not None:
+            self._ping(standing, log)
+
+    def _is_overtaken(self, found: Found) -> bool:
+        remembered, forgotten = self._remembered()
+        return found.forgotten is None and forgotten is None and remembered != found.previous
+
+    def _standing(self, found: Found) -> Standing:
+        if found.audited is None:
+            return not_audited(found.failure or "no reason given", self.alerts.now())
+        return found.audited.standing
+
+    def _repaired(self, found: Found, seed: str, telling: _Telling, log: Log) -> Standing | None:
+        """How things stand after a repair; None where there was none."""
+        audited = found.audited
+        if self.repair is None or audited is None or audited.standing.path_status is not Status.FAIL:
+            return None
+        if _left(telling.invocation) < REPAIR_SECONDS:
+            log.warning("no time is left to repair", seconds=round(_left(telling.invocation)))
+            return None
+        done = self.repair(audited, found.previous.parts if found.previous else None)
+        if not done:
+            return None
+        log.warning("alarm path repaired", calls=[step.call for step in done], failure=done[-1].failure)
+        self.alerts.metrics.emit(names.REPAIRS, len(done))
+        again = _Running(self._look).within(_left(telling.invocation) - DELIVERY_SECONDS)
+        standing = self._standing(again or Found(None, "the audit after the repair was not done in time", None))
+        telling.tell([repaired(standing, done, f"{seed}/repaired", self.region)])
+        return standing
+
+    def _remember(self, memory: Memory, previous: Memory | None, telling: _Telling, log: Log) -> None:
+        if memory == previous:
+            return
+        try:
+            self.memory.save(memory)
+        except MemoryUnavailable as error:
+            log.warning("status could not be kept", reason=str(error))
+            telling.fail(error)
+
+    def _ping(self, standing: Standing, log: Log) -> None:
+        if self.heartbeat is None:
+            return
+        body = {
+            "status": standing.status.value,
+            "checked_at": format_time(standing.checked_at),
+            "account": standing.account_id,
+            "region": self.region,
+        }
+        failure = self.heartbeat.ping(broken=standing.status is Status.FAIL, body=body)
+        if failure is not None:
+            log.warning("heartbeat failed", reason=failure)
+
+
+class _Telling:
+    """Delivers alerts within one invocation and keeps what went wrong for its end."""
+
+    def __init__(self, alerts: AlertFunction, invocation: Invocation) -> None:
+        self.invocation = invocation
+        self._alerts = alerts
+        self._failures: list[Exception] = []
+
+    @property
+    def undelivered(self) -> bool:
+        """Whether something has to be told again."""
+        return any(isinstance(failure, NotDelivered) for failure in self._failures)
+
+    def tell(self, alerts: Iterable[Alert]) -> None:
+        """Deliver these; a failure waits for the end."""
+        try:
+            self._alerts.tell(alerts, self.invocation)
+        except (NotDelivered, SettingsError) as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Note what makes the invocation fail."""
+        self._failures.append(error)
+
+    def end(self) -> None:
+        """Raise the first failure, so that AWS counts it and tries again."""
+        if self._failures:
+            raise self._failures[0]
+
+
+def _tells(alerts: Iterable[Alert], found: Found) -> bool:
+    """Whether one of the alerts says how things stand, as urgently as it would be announced by itself."""
+    if found.audited is None:
+        return False
+    least = severity_of(found.audited.standing.status).rank
+    return any(alert.alarm_path is not None and alert.severity.rank >= least for alert in alerts)
+
+
+def _left(invocation: Invocation) -> float:
+    return invocation.remaining_ms() / 1000
+
+
+def _calls(document: object) -> dict[str, tuple[str | None, Mapping[str, Any]]]:
+    """Event id → name and request parameters of each record."""
+    calls: dict[str, tuple[str | None, Mapping[str, Any]]] = {}
+    try:
+        for raw in unwrap(document):
+            record = read_record(raw)
+            calls[record.event_id] = (record.event_name, record.request_parameters)
+    except (RecordError, RecursionError):
+        return calls  # alerted as no record by now
+    return calls

@@ -1,0 +1,121 @@
+"""A change: what one CloudTrail record did to one security group.
+
+A call that did not succeed changed nothing: its rules are ``attempted``. Whatever the record leaves
+open is named in ``unknowns``; what should be in it and cannot be read is in ``unread``, and the
+judgement treats that as badly as it may be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chalicelib.cloudtrail.catalog import WatchedEvent
+from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
+
+
+class Outcome(StrEnum):
+    """What became of the API call; only ``succeeded`` changes anything."""
+
+    SUCCEEDED = "succeeded"
+    DENIED = "denied"
+    FAILED = "failed"
+    DRY_RUN = "dry_run"
+
+
+class NotWatched(ValueError):  # noqa: N818 - it is no error of the program
+    """The record is of an event that the catalog does not have, or does not touch a security group."""
+
+
+class NotUnderstood(ValueError):  # noqa: N818
+    """A watched record whose inside cannot be read; the text says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The rule diff, or the rules of a call that did not succeed (``attempted``, and then nothing else).
+
+    ``rules_after`` counts the group's rules after the change, None where nobody looked.
+    """
+
+    added: tuple[SecurityGroupRule, ...] = ()
+    removed: tuple[SecurityGroupRule, ...] = ()
+    modified: tuple[ModifiedRule, ...] = ()
+    attempted: tuple[SecurityGroupRule, ...] = ()
+    before_known: bool = True
+    rules_after: int | None = None
+
+
+VPC_ENDPOINT = "VPC endpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The groups of one resource before and after; before is None where not known.
+
+    After are all its groups, but of a VPC endpoint whose groups before are not known only those added.
+    """
+
+    resource_type: str
+    resource_id: str
+    groups_before: tuple[str, ...] | None
+    groups_after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixListChange:
+    """Entries that a change added to a prefix list and removed from it, as CIDR texts; and whether it named it anew."""
+
+    prefix_list_id: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    is_renamed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one record did to one security group.
+
+    ``associated_vpc_id`` is the VPC of AssociateSecurityGroupVpc and its opposite. ``rule_ids`` are
+    those of rules that the record names by id alone.
+    """
+
+    event: WatchedEvent
+    outcome: Outcome
+    group_id: str | None = None
+    group_name: str | None = None
+    vpc_id: str | None = None
+    description: str | None = None
+    changes: Changes = Changes()
+    rule_ids: tuple[str, ...] = ()
+    associated_vpc_id: str | None = None
+    attachment: Attachment | None = None
+    prefix_list: PrefixListChange | None = None
+    unknowns: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the call did what it was asked."""
+        return self.outcome is Outcome.SUCCEEDED
+
+    @property
+    def direction(self) -> Direction:
+        """Of which rules the call's name speaks; ingress where it names neither."""
+        return Direction.EGRESS if self.event.name.endswith("Egress") else Direction.INGRESS
+
+
+def read_outcome(error_code: str | None) -> Outcome:
+    """The outcome by CloudTrail's ``errorCode``; EC2 puts ``Client.`` before its own.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+    """
+    if error_code is None:
+        return Outcome.SUCCEEDED
+    code = error_code.removeprefix("Client.").removeprefix("Server.")
+    if code == "DryRunOperation":
+        return Outcome.DRY_RUN
+    # The last is that of a VPC endpoint's policy, in CloudTrail's network activity events.
+    if code.startswith(("UnauthorizedOperation", "AccessDenied", "VpceAccessDenied")):
+        return Outcome.DENIED
+    return Outcome.FAILED

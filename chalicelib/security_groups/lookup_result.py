@@ -1,0 +1,99 @@
+"""What was found out about a group and its surroundings; None always means "not known", never "none"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chalicelib.security_groups.changes import Change
+from chalicelib.security_groups.rules import SecurityGroupRule
+
+Rules = tuple[SecurityGroupRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixList:
+    """What was looked up about a prefix list: its name, whether AWS manages it, its CIDR texts.
+
+    Where not ``is_whole`` it holds more than these.
+    """
+
+    name: str | None
+    aws_managed: bool
+    cidrs: tuple[str, ...]
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What look-ups know beyond the record; everything is optional.
+
+    ``before`` are all the group's rules before the change.
+    """
+
+    account_id: str | None = None
+    group_name: str | None = None
+    before: tuple[SecurityGroupRule, ...] | None = None
+    prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo:
+    """A security group as DescribeSecurityGroups shows it; its rules have no ids there."""
+
+    id: str
+    name: str | None = None
+    vpc_id: str | None = None
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    rules: Rules = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface: the groups on it, its public addresses, and what it belongs to."""
+
+    id: str
+    group_ids: tuple[str, ...] = ()
+    instance_id: str | None = None
+    service: str | None = None
+    public_addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LookupResult:
+    """What the look-ups of one alert brought; ``unknowns`` says of each that failed what is missing and why.
+
+    ``rules`` are the live rules of the group, ``config_rules`` those that AWS Config recorded last
+    before the change, at ``config_seen_at``. ``entries_before`` and ``entries_after`` are the CIDRs of a prefix
+    list around it.
+    """
+
+    groups: Mapping[str, GroupInfo] | None = None
+    rules: Rules | None = None
+    interfaces: tuple[Interface, ...] | None = None
+    prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
+    config_rules: Rules | None = None
+    config_group: GroupInfo | None = None
+    config_group_ids: tuple[str, ...] | None = None
+    config_seen_at: str | None = None
+    entries_before: tuple[str, ...] | None = None
+    entries_after: tuple[str, ...] | None = None
+    endpoint_groups: tuple[str, ...] | None = None
+    account_name: str | None = None
+    unknowns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedChange:
+    """The change with what was found, and the group's rules before it.
+
+    ``before`` holds rules that were there; all of them only where ``is_whole``. ``is_guessed`` where only
+    the live rules tell them, which may hold a later change. ``after`` are all rules after it, None where not known.
+    """
+
+    change: Change
+    before: Rules | None = None
+    is_whole: bool = False
+    after: Rules | None = None
+    is_guessed: bool = False

@@ -1,0 +1,237 @@
+"""What the calls that change rules did: authorize, revoke, modify and describe.
+
+AWS's answer is trusted over the request, because it tells what was stored and under which id; answers
+are missing from records before 2021 and from those that CloudTrail cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from chalicelib.cloudtrail.records import mapping, text
+from chalicelib.security_groups.changes import Change, Changes, NotUnderstood
+from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule, Tags
+from chalicelib.security_groups.wire_rules import (
+    Reading,
+    field,
+    item_text,
+    items,
+    read_flat_permission,
+    read_ip_permissions,
+    read_rule_set,
+    read_tags,
+)
+
+Parameters = Mapping[str, Any]
+Reader = Callable[[Change, Parameters, Parameters], Change]
+
+
+def texts(parameters: Parameters, keys: Iterable[str], name: str) -> tuple[str, ...]:
+    """The texts of a list that may go by several keys, each once."""
+    found = (item_text(item, name) for key in keys for item in items(field(parameters, key)))
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _requested(change: Change, request: Parameters) -> Reading:
+    direction = change.direction
+    listed = read_ip_permissions(field(request, "ipPermissions"), direction)
+    return listed + read_flat_permission(request, direction)
+
+
+def _rule_ids(request: Parameters) -> tuple[str, ...]:
+    keys = ("securityGroupRuleIds", "securityGroupRuleId", "securityGroupRuleIdSet")
+    return texts(request, keys, "securityGroupRuleId")
+
+
+def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = ()) -> Change:
+    unknowns = tuple(f"an attempted rule: {problem}" for problem in requested.unread)
+    if rule_ids:
+        unknowns += (f"the rules {', '.join(rule_ids)}: the record names them by id only",)
+    return replace(
+        change,
+        changes=Changes(attempted=requested.rules),
+        rule_ids=rule_ids,
+        unknowns=change.unknowns + unknowns,
+    )
+
+
+def _with_unread(change: Change, unread: tuple[str, ...]) -> Change:
+    told = tuple(f"part of the request: {problem}" for problem in unread)
+    return replace(change, unread=change.unread + unread, unknowns=change.unknowns + told)
+
+
+def _nothing_read(problems: tuple[str, ...]) -> NotUnderstood:
+    if not problems:
+        return NotUnderstood("the record tells of no rule, neither in the request nor in the answer")
+    more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return NotUnderstood(f"no rule could be read: {problems[0]}{more}")
+
+
+def read_authorize(change: Change, request: Parameters, response: Parameters) -> Change:
+    """AuthorizeSecurityGroupIngress and -Egress."""
+    requested = _requested(change, request)
+    if not change.succeeded:
+        return _attempted(change, requested)
+    answered = read_rule_set(field(response, "securityGroupRuleSet"), change.direction)
+    tags = _given_tags(request)
+    added = _completed(answered.rules, requested.rules, tags)
+    if len(added) < len(requested.rules):
+        # AWS authorizes all rules of a call or none: an answer with fewer was cut, or is not there.
+        known = {rule.identity for rule in added}
+        added += tuple(replace(rule, tags=tags) for rule in requested.rules if rule.identity not in known)
+    # Nor does what the request holds and nobody can read go unsaid, where the answer may be short of it.
+    short = len(answered.rules) < len(requested.rules) + len(requested.unread)
+    unread = (requested.unread if short else ()) + answered.problems
+    if not added and not requested.gaps:
+        raise _nothing_read(unread)
+    return _with_unread(replace(change, changes=Changes(added=added)), unread)
+
+
+def _given_tags(request: Parameters) -> Tags:
+    """The tags that the call gives to each of its rules; a new rule has no others."""
+    keys = ("tagSpecificationSet", "tagSpecifications", "tagSpecification")
+    listed = (mapping(item) for key in keys for item in items(field(request, key)))
+    wanted = (item for item in listed if text(field(item, "resourceType")) == "security-group-rule")
+    read = (read_tags(field(item, "tags") or field(item, "tag")) for item in wanted)
+    return tuple(tag for tags in read for tag in tags or ())
+
+
+def _completed(
+    answered: tuple[SecurityGroupRule, ...], requested: tuple[SecurityGroupRule, ...], tags: Tags | None = None
+) -> tuple[SecurityGroupRule, ...]:
+    """The answer's rules, with what only the request tells: a description, the account of a peer group, ``tags``."""
+    asked = {rule.identity: rule for rule in requested}
+
+    def complete(rule: SecurityGroupRule) -> SecurityGroupRule:
+        same = asked.get(rule.identity)
+        own = tags if rule.tags is None else rule.tags
+        if same is None:
+            return rule if own is None else replace(rule, tags=own)
+        peer = rule.peer.completed(same.peer)
+        return replace(rule, peer=peer, description=rule.description or same.description, tags=own)
+
+    return tuple(complete(rule) for rule in answered)
+
+
+def read_revoke(change: Change, request: Parameters, response: Parameters) -> Change:
+    """RevokeSecurityGroupIngress and -Egress, by values or by ids."""
+    requested, rule_ids = _requested(change, request), _rule_ids(request)
+    if not change.succeeded:
+        return _attempted(change, requested, rule_ids)
+    direction = change.direction
+    revoked = read_rule_set(field(response, "revokedSecurityGroupRuleSet"), direction)
+    absent = read_ip_permissions(field(response, "unknownIpPermissionSet"), direction)
+    if revoked.rules:
+        removed, problems = _completed(revoked.rules, requested.rules), revoked.problems
+    else:
+        not_there = {rule.identity for rule in absent.rules}
+        # Where none was there, AWS may name them otherwise: a group by its id that was asked for by its name.
+        none_there = len(absent.rules) >= len(requested.rules) + len(requested.unread)
+        removed = tuple(rule for rule in requested.rules if not none_there and rule.identity not in not_there)
+        problems = requested.unread + revoked.problems + absent.unread
+    if not (removed or rule_ids or absent.rules or requested.gaps):
+        raise _nothing_read(problems)
+    seen = {rule.id for rule in removed}
+    unseen = tuple(rule_id for rule_id in rule_ids if rule_id not in seen)
+    unknowns = tuple(f"a removed rule: {problem}" for problem in problems)
+    if unseen:
+        unknowns += (f"the removed rules {', '.join(unseen)}: the record names them by id only",)
+    before_known = not unknowns
+    if any(rule.id is None and rule.description is None for rule in removed):
+        unknowns += ("the former descriptions of the removed rules: the record has no answer that tells them",)
+    return replace(
+        change,
+        changes=Changes(removed=removed, before_known=before_known),
+        rule_ids=unseen,
+        unknowns=change.unknowns + unknowns,
+    )
+
+
+def read_modify(change: Change, request: Parameters, _response: Parameters) -> Change:
+    """ModifySecurityGroupRules: the request has new values only, no direction, and the answer nothing.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySecurityGroupRules.html
+    """
+    updates = [
+        mapping(item) for key in ("securityGroupRule", "securityGroupRules") for item in items(field(request, key))
+    ]
+    reading = read_rule_set([_new_values(update) for update in updates])
+    rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
+    named = ", ".join(rule_ids) or "the modified rules"
+    direction = f"the direction of {named}: the record does not say it"
+    if not change.succeeded:
+        attempt = _attempted(change, reading)
+        return replace(attempt, unknowns=(*attempt.unknowns, direction)) if reading.rules else attempt
+    if not reading.rules:
+        raise _nothing_read(reading.problems)
+    unknowns = (
+        f"the former values of {named}: the record carries new values only",
+        f"{direction}, judged as ingress",
+        *_owners_not_told(reading.rules),
+    )
+    changed = replace(
+        change,
+        changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in reading.rules), before_known=False),
+        rule_ids=rule_ids,
+        unknowns=change.unknowns + unknowns,
+    )
+    return _with_unread(changed, reading.problems)
+
+
+def _owners_not_told(rules: Iterable[SecurityGroupRule]) -> Iterable[str]:
+    """The call names a group by its id alone, also one of another account."""
+    groups = [rule.peer.value for rule in rules if rule.peer.type is PeerType.SECURITY_GROUP]
+    if groups:
+        named = ", ".join(dict.fromkeys(groups))
+        yield f"the account of group {named}: the record does not say it, judged as the same account's"
+
+
+def _new_values(update: Parameters) -> dict[str, Any]:
+    values = mapping(field(update, "securityGroupRule"))
+    return {**values, "securityGroupRuleId": field(update, "securityGroupRuleId")}
+
+
+def read_descriptions(change: Change, request: Parameters, _response: Parameters) -> Change:
+    """UpdateSecurityGroupRuleDescriptionsIngress and -Egress, by values or by ids."""
+    requested = _requested(change, request)
+    by_id = [
+        mapping(item)
+        for key in ("securityGroupRuleDescriptions", "securityGroupRuleDescription", "securityGroupRuleDescriptionSet")
+        for item in items(field(request, key))
+    ]
+    described = {text(field(item, "securityGroupRuleId")): text(field(item, "description")) for item in by_id}
+    rule_ids = tuple(filter(None, described))
+    if not change.succeeded:
+        return _attempted(change, requested, rule_ids)
+    named = bool(requested.rules or rule_ids or requested.gaps)
+    if requested.problems and not named:
+        raise _nothing_read(requested.problems)
+    unknowns = [] if named else ["which descriptions changed: the record names no rule"]
+    unknowns += ["the former descriptions: the record carries new ones only"]
+    unknowns += [
+        f"the rule {key}, now {_described(described[key])}: the record names it by id only" for key in rule_ids
+    ]
+    unknowns += [f"a described rule: {problem}" for problem in requested.unread]
+    return replace(
+        change,
+        changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in requested.rules), before_known=False),
+        rule_ids=rule_ids,
+        unknowns=change.unknowns + tuple(unknowns),
+    )
+
+
+def _described(description: str | None) -> str:
+    return "without a description" if description is None else f"described {description!r}"
+
+
+RULE_READERS: dict[str, Reader] = {
+    "AuthorizeSecurityGroupIngress": read_authorize,
+    "AuthorizeSecurityGroupEgress": read_authorize,
+    "RevokeSecurityGroupIngress": read_revoke,
+    "RevokeSecurityGroupEgress": read_revoke,
+    "ModifySecurityGroupRules": read_modify,
+    "UpdateSecurityGroupRuleDescriptionsIngress": read_descriptions,
+    "UpdateSecurityGroupRuleDescriptionsEgress": read_descriptions,
+}

@@ -1,0 +1,189 @@
+"""Every setting there is, as tables: what it is called, what it means, which reader reads it.
+
+A new kind of destination is one more row in ``KINDS``. A row that is only ``planned`` makes its
+variables a fault that says so; silently ignoring them would lose alerts.
+"""
+
+from __future__ import annotations
+
+from chalicelib.alert.filters import compile_condition
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
+from chalicelib.settings.fields import (
+    LOG_LEVELS,
+    Field,
+    Kind,
+    choice,
+    queue_name,
+    read_account_names,
+    read_regions,
+    read_role,
+    read_seconds,
+    read_severity,
+    read_signing_secret,
+    read_standard,
+    read_switch,
+    read_table_name,
+    read_tag_names,
+    read_topic_arn,
+    read_url,
+    read_watch,
+    read_window,
+)
+
+MIN_SEVERITY = Field(
+    "MIN_SEVERITY",
+    "The least severity that this destination wants: `info`, `low`, `medium`, `high` or `critical`.",
+    read_severity,
+    default="info",
+)
+WHEN = Field(
+    "WHEN",
+    "A JMESPath expression on the alert; this destination gets those of which it is true.",
+    compile_condition,
+)
+EVERY_DESTINATION = (MIN_SEVERITY, WHEN)
+
+KINDS = (
+    Kind(
+        "SLACK",
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of an incoming webhook, or a reference to it.",
+                read_url,
+                required=True,
+                secret=True,
+            ),
+        ),
+        planned=("BOT_TOKEN", "CHANNEL"),
+    ),
+    Kind(
+        "SNS",
+        (
+            Field("TOPIC_ARN", "The ARN of a topic, standard or FIFO.", read_topic_arn, required=True),
+            Field(
+                "FORMAT",
+                "What is published: `text` for people, `json` for programs.",
+                choice(("text", "json")),
+                default="text",
+            ),
+        ),
+    ),
+    Kind(
+        "WEBHOOK",
+        (
+            Field(
+                "URL", "Where the alert is sent as JSON, or a reference to it.", read_url, required=True, secret=True
+            ),
+            Field(
+                "SECRET",
+                "Signs what is sent, as Standard Webhooks describes: `whsec_` and base64, or a reference to it.",
+                read_signing_secret,
+                secret=True,
+            ),
+            Field("FORMAT", "What is sent: `alert`, the alert's own JSON.", choice(("alert",)), default="alert"),
+        ),
+    ),
+    Kind("TEAMS"),
+    Kind("PAGERDUTY"),
+    Kind("EVENT_BUS"),
+)
+
+GLOBALS: tuple[Field, ...] = (
+    Field(
+        "WATCH",
+        "Which groups of events are watched: `rules`, `groups`, `attachments`, `prefix_lists`, `tamper`, "
+        "with commas between. Read when the app is deployed: the EventBridge rule is made from it.",
+        read_watch,
+        default=",".join(DEFAULT_WATCH),
+    ),
+    Field(
+        "IGNORE_WHEN",
+        "A JMESPath expression on the alert; alerts of which it is true are sent nowhere, but logged and counted.",
+        compile_condition,
+    ),
+    Field(
+        "LOG_LEVEL",
+        "The least important log line that is written: `debug`, `info`, `warning` or `error`.",
+        choice(LOG_LEVELS),
+        default="info",
+    ),
+    Field(
+        "AUDIT_STANDARD",
+        "Whose answer is the status of the alarm path: `cis_1_to_4`, `cis_5` or `security_hub`.",
+        read_standard,
+        default="cis_5",
+    ),
+    Field(
+        "HEARTBEAT_URL",
+        "Is posted to after each completed audit, with `/fail` behind its path when something is broken; "
+        "or a reference to it.",
+        read_url,
+        secret=True,
+    ),
+    Field(
+        "AUTO_REPAIR",
+        "`true` lets the functions make missing links of the alarm path, of those named `sgwatch-…` only, and say so.",
+        read_switch,
+        default="false",
+    ),
+    Field(
+        "DELIVERY_QUEUE",
+        "The FIFO queue of durable delivery, by name, ARN or URL. Set by `sgwatch setup`, together with `STATE_TABLE`.",
+        queue_name,
+    ),
+    Field(
+        "STATE_TABLE",
+        "The DynamoDB table of durable delivery. Set by `sgwatch setup`, together with `DELIVERY_QUEUE`.",
+        read_table_name,
+    ),
+    Field(
+        "BURST_WINDOW",
+        "Durable delivery only: for how many seconds one principal's further changes are gathered into one alert; "
+        "0 turns that off. Critical alerts are never gathered.",
+        read_window,
+        default="60",
+    ),
+    Field(
+        "RECONCILE_REGIONS",
+        "Durable delivery with `ENRICH` only: the regions that are compared with what was told, every hour, with "
+        "commas between; without it, the function's own.",
+        read_regions,
+    ),
+    Field(
+        "ENRICH",
+        "`true` looks up what the record does not tell (docs/enrichment.md), with at most three calls an alert; "
+        "`false` asks AWS nothing.",
+        read_switch,
+        default="false",
+    ),
+    Field(
+        "ENRICH_TIMEOUT",
+        "How many seconds the look-ups of one alert may take; what is late is said to be unknown.",
+        read_seconds,
+        default="3",
+    ),
+    Field(
+        "ENRICH_ROLE",
+        "The role that is assumed to look into other accounts: its name, or its ARN with `{account}` for the id.",
+        read_role,
+    ),
+    Field(
+        "ENRICH_CONFIG",
+        "`true` also asks AWS Config what was before, where neither record nor state table tells.",
+        read_switch,
+        default="false",
+    ),
+    Field(
+        "ACCOUNT_NAMES",
+        "What accounts are called in alerts, such as `123456789012=production,444455556666=audit`; of others the "
+        "alias is looked up where a call is left.",
+        read_account_names,
+    ),
+    Field(
+        "OWNER_TAGS",
+        "The tags that name a security group's owner, whatever their case; the first that is there counts.",
+        read_tag_names,
+        default="owner,team",
+    ),
+)

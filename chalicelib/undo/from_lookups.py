@@ -1,0 +1,237 @@
+"""AWS CLI commands that take back what the record alone cannot: former values, deleted groups, attachments.
+
+The text that others chose reaches the shell in single-quoted JSON only. A deleted group comes back
+under a new id, which the commands carry in a shell variable.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from chalicelib.cloudtrail.catalog import EventGroup
+from chalicelib.security_groups.changes import Attachment, Change
+from chalicelib.security_groups.ec2_format import to_ip_permissions
+from chalicelib.security_groups.lookup_result import GroupInfo
+from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
+from chalicelib.undo.from_record import (
+    NOTHING_TO_UNDO,
+    REGION,
+    Undo,
+    authorization,
+    command,
+    given_tags,
+    portions,
+    undo,
+)
+
+# Linux takes no single argument over 128 KiB: https://man7.org/linux/man-pages/man2/execve.2.html
+_RULES_PER_COMMAND = 50
+NEW_ID = (
+    "the group comes back under a new id: whatever named the old one (attachments, launch templates, "
+    "rules of other groups) has to be pointed to the new one"
+)
+
+
+def restore(change: Change, region: str | None, group: GroupInfo | None = None, version: int | None = None) -> Undo:
+    """The commands that return everything to where it was before the change.
+
+    ``group`` is the group as it was, ``version`` the prefix list's version before the change.
+    """
+    if not change.succeeded:
+        return NOTHING_TO_UNDO
+    if region is None or not REGION.fullmatch(region):
+        return undo(change, region)
+    if change.event.group is EventGroup.ATTACHMENTS:
+        return _attachment(change, region)
+    if change.event.group is EventGroup.PREFIX_LISTS:
+        return _prefix_list(change, region, version)
+    if change.event.name == "DeleteSecurityGroup":
+        return _deleted(change, region, group)
+    if change.changes.modified and change.changes.before_known and change.group_id and not change.unread:
+        if change.event.name == "ModifySecurityGroupRules":
+            return _modified(change, region)
+        return _described(change, region)
+    return undo(change, region)
+
+
+def rule_request(rule: SecurityGroupRule) -> dict[str, Any]:
+    """The rule as a SecurityGroupRuleRequest of ModifySecurityGroupRules."""
+    (permission,) = to_ip_permissions([rule])
+    request: dict[str, Any] = {
+        key: permission[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in permission
+    }
+    request[_REQUEST_KEYS[rule.peer.type]] = rule.peer.value
+    if rule.description is not None:
+        request["Description"] = rule.description
+    return request
+
+
+_REQUEST_KEYS = {
+    PeerType.IPV4: "CidrIpv4",
+    PeerType.IPV6: "CidrIpv6",
+    PeerType.PREFIX_LIST: "PrefixListId",
+    PeerType.SECURITY_GROUP: "ReferencedGroupId",
+}
+
+
+def _portions(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (items[start : start + _RULES_PER_COMMAND] for start in range(0, len(items), _RULES_PER_COMMAND))
+
+
+def _modified(change: Change, region: str) -> Undo:
+    if not all(item.before and item.after.id for item in change.changes.modified):
+        return Undo(None, "the ids of the modified rules are not known")
+    commands = []
+    for portion in _portions(change.changes.modified):
+        rules = [
+            {"SecurityGroupRuleId": item.after.id, "SecurityGroupRule": rule_request(item.before)}
+            for item in portion
+            if item.before
+        ]
+        parameters = {"GroupId": change.group_id, "SecurityGroupRules": rules}
+        commands.append(command("modify-security-group-rules", parameters, region))
+    return Undo(tuple(commands))
+
+
+def _described(change: Change, region: str) -> Undo:
+    name = f"update-security-group-rule-descriptions-{change.direction}"
+    commands = []
+    for portion in _portions(change.changes.modified):
+        parameters = {"GroupId": change.group_id, **_descriptions(portion)}
+        commands.append(command(name, parameters, region))
+    return Undo(tuple(commands))
+
+
+def _descriptions(portion: Sequence[ModifiedRule]) -> dict[str, Any]:
+    former = [item.before for item in portion if item.before is not None]
+    if not all(item.after.id for item in portion):
+        return {"IpPermissions": to_ip_permissions(former)}
+    # Without a description the call takes the present one away.
+    described = [
+        {"SecurityGroupRuleId": item.after.id, **({"Description": rule.description} if rule.description else {})}
+        for item, rule in zip(portion, former, strict=True)
+    ]
+    return {"SecurityGroupRuleDescriptions": described}
+
+
+def _attachment(change: Change, region: str) -> Undo:
+    attachment = change.attachment
+    if attachment is None or attachment.groups_before is None:
+        return undo(change, region)
+    before, after = attachment.groups_before, attachment.groups_after
+    if set(before) == set(after):
+        return NOTHING_TO_UNDO
+    if not before:
+        return Undo(None, "it had no group before, and a call cannot take away the last one")
+    match attachment.resource_type:
+        case "network interface":
+            parameters = {"NetworkInterfaceId": attachment.resource_id, "Groups": list(before)}
+            return Undo((command("modify-network-interface-attribute", parameters, region),))
+        case "instance":
+            parameters = {"InstanceId": attachment.resource_id, "Groups": list(before)}
+            return Undo((command("modify-instance-attribute", parameters, region),))
+        case "load balancer":
+            parameters = {"LoadBalancerArn": attachment.resource_id, "SecurityGroups": list(before)}
+            return Undo((command("set-security-groups", parameters, region, "elbv2"),))
+    return Undo((_endpoint(attachment, before, after, region),))
+
+
+def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str], region: str) -> str:
+    lists = {
+        "AddSecurityGroupIds": [item for item in before if item not in after],
+        "RemoveSecurityGroupIds": [item for item in after if item not in before],
+    }
+    parameters: dict[str, Any] = {"VpcEndpointId": attachment.resource_id}
+    parameters |= {key: value for key, value in lists.items() if value}
+    return command("modify-vpc-endpoint", parameters, region)
+
+
+def _prefix_list(change: Change, region: str, version: int | None) -> Undo:
+    if change.prefix_list is None or version is None:
+        return Undo(None, "the record does not say which version of the list was in force before")
+    entries = (*change.prefix_list.added, *change.prefix_list.removed)
+    if change.event.name == "ModifyManagedPrefixList" and not entries:
+        return Undo(None, "no entry changed, and what the list was called or could hold before is not in the record")
+    # AWS counts one up with every change of the entries, and refuses where the list has changed again.
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RestoreManagedPrefixListVersion.html
+    parameters = {
+        "PrefixListId": change.prefix_list.prefix_list_id,
+        "PreviousVersion": version,
+        "CurrentVersion": version + 1,
+    }
+    renamed = "what the list was called before is not in the record, and stays as it is now"
+    return Undo(
+        (command("restore-managed-prefix-list-version", parameters, region),),
+        renamed if change.prefix_list.is_renamed else None,
+    )
+
+
+_GROUP_ID = re.compile(r"sg-[0-9A-Za-z]{1,64}")
+
+
+def _deleted(change: Change, region: str, group: GroupInfo | None) -> Undo:
+    if not change.changes.before_known:
+        return undo(change, region)
+    if group is None or not (group.name and group.description and group.vpc_id):
+        return Undo(None, "the name, the description or the VPC of the deleted group is not known")
+    tags = given_tags(tuple(group.tags.items()))
+    parameters: dict[str, Any] = {
+        "GroupName": group.name,
+        "Description": group.description,
+        "VpcId": group.vpc_id,
+    }
+    if tags:
+        parameters["TagSpecifications"] = [{"ResourceType": "security-group", "Tags": tags}]
+    create = command("create-security-group", parameters, region)
+    commands = [f"new_group=$({create} --query GroupId --output text)", _without_default_egress(region)]
+    for direction in Direction:
+        rules = tuple(rule for rule in change.changes.removed if rule.direction is direction)
+        commands += [_authorize(portion, direction, region, change.group_id) for portion in portions(rules)]
+    return Undo(tuple(commands), NEW_ID)
+
+
+# An empty variable stops the command before it reaches another group.
+_NEW_GROUP = '"${new_group:?}"'
+
+
+def _without_default_egress(region: str) -> str:
+    """Takes away what AWS gives a new group, so that it gets its former rules and no others."""
+    listed = (
+        f"aws ec2 describe-security-group-rules --region {region} --filters Name=group-id,Values={_NEW_GROUP} "
+        "--query 'SecurityGroupRules[].SecurityGroupRuleId' --output text"
+    )
+    revoke = f"aws ec2 revoke-security-group-egress --region {region} --group-id {_NEW_GROUP}"
+    return f"{revoke} --security-group-rule-ids $({listed})"
+
+
+def _authorize(rules: tuple[SecurityGroupRule, ...], direction: Direction, region: str, old_id: str | None) -> str:
+    parameters = authorization(rules)
+    permissions = _quoted(parameters["IpPermissions"], old_id)
+    words = f"aws ec2 authorize-security-group-{direction} --region {region} --group-id {_NEW_GROUP}"
+    tags = parameters.get("TagSpecifications")
+    tagged = f" --tag-specifications {shlex.quote(json.dumps(tags))}" if tags else ""
+    return f"{words} --ip-permissions {permissions}{tagged}"
+
+
+def _quoted(permissions: list[dict[str, Any]], old_id: str | None) -> str:
+    """The permissions as one shell word; where the group named itself, the new id takes its place."""
+    if old_id is None or not _GROUP_ID.fullmatch(old_id):
+        return shlex.quote(json.dumps(permissions))
+    text = json.dumps(permissions)
+    mark = "NEW_GROUP_ID"
+    while mark in text:
+        mark += "_"
+    text = json.dumps([_renamed(permission, old_id, mark) for permission in permissions])
+    return _NEW_GROUP.join(shlex.quote(part) for part in text.split(mark))
+
+
+def _renamed(permission: Mapping[str, Any], old_id: str, new_id: str) -> dict[str, Any]:
+    pairs = permission.get("UserIdGroupPairs")
+    if not pairs:
+        return dict(permission)
+    renamed = [{**pair, "GroupId": new_id} if pair.get("GroupId") == old_id else pair for pair in pairs]
+    return {**permission, "UserIdGroupPairs": renamed}

@@ -1,0 +1,152 @@
+"""AWS CLI commands that take a change back.
+
+Every value that a record supplied reaches the shell inside one single-quoted word, and free text only
+inside JSON: the AWS CLI loads a file or URL where a bare parameter begins with ``file://`` or ``http://``.
+https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-parameters-file.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.security_groups.changes import Change
+from chalicelib.security_groups.ec2_format import to_ip_permissions
+from chalicelib.security_groups.rules import SecurityGroupRule, Tags
+
+_ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")
+REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
+
+# Linux takes no single argument over 128 KiB; this many rules, quoted and escaped, stay far below.
+# https://man7.org/linux/man-pages/man2/execve.2.html
+_RULES_PER_COMMAND = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """AWS CLI commands that take the change back; ``commands`` is None where they cannot be known, for ``reason``."""
+
+    commands: tuple[str, ...] | None
+    reason: str | None = None
+
+
+NOTHING_TO_UNDO = Undo(commands=(), reason="the call changed nothing")
+
+
+def undo(change: Change, region: str | None) -> Undo:
+    """The commands that return the group to where it was before the change."""
+    if not change.succeeded or _removed_nothing(change):
+        return NOTHING_TO_UNDO
+    reason = _why_not(change)
+    if reason is None and (region is None or not REGION.fullmatch(region)):
+        # Without one the command would run in whatever region the reader's CLI is set to.
+        reason = "the record does not name the region"
+    if reason is not None or region is None:
+        return Undo(None, reason)
+    return Undo(tuple(command(name, parameters, region) for name, parameters in _calls(change)))
+
+
+def given_tags(tags: Tags | None) -> list[dict[str, str]]:
+    """The tags as the API takes them, those left out that nobody but AWS may give."""
+    return [{"Key": key, "Value": value} for key, value in tags or () if not key.lower().startswith("aws:")]
+
+
+def portions(rules: Iterable[SecurityGroupRule]) -> Iterator[tuple[SecurityGroupRule, ...]]:
+    """The rules in parts that one call can add: of the same tags, and not too many."""
+    alike: dict[Tags, list[SecurityGroupRule]] = {}
+    for rule in rules:
+        alike.setdefault(rule.tags or (), []).append(rule)
+    for same in alike.values():
+        yield from _portions(tuple(same))
+
+
+def command(name: str, parameters: Mapping[str, Any], region: str, service: str = "ec2") -> str:
+    """One AWS CLI command line; ids stand as options, anything else in ``--cli-input-json``."""
+    words = ["aws", service, name, "--region", shlex.quote(region)]
+    if all(_is_plain(value) for value in parameters.values()):
+        for key, value in parameters.items():
+            words.append(_option(key))
+            words += [shlex.quote(item) for item in ([value] if isinstance(value, str) else value)]
+    else:
+        words += ["--cli-input-json", shlex.quote(json.dumps(parameters))]
+    return " ".join(words)
+
+
+def _is_plain(value: object) -> bool:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return bool(values) and all(isinstance(item, str) and _ID.fullmatch(item) for item in values)
+
+
+def _option(key: str) -> str:
+    return "--" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", key).lower()
+
+
+def _removed_nothing(change: Change) -> bool:
+    revoked = change.event.name.startswith("Revoke")
+    return revoked and change.changes.before_known and not change.changes.removed
+
+
+def _why_not(change: Change) -> str | None:
+    """Why the commands cannot be known; None where they can."""
+    name = change.event.name
+    revoke, changes = name.startswith("Revoke"), change.changes
+    reasons = {
+        "the former values are not in the record": bool(changes.modified) or name in _NEW_VALUES_ONLY,
+        "the rules and tags that went with the group are not in the record": name == "DeleteSecurityGroup",
+        "what the resource had before is not in the record": change.attachment is not None,
+        "the entries before are not in the record": change.prefix_list is not None,
+        "the record does not name the group": not (change.group_id or change.group_name),
+        "the record does not name the VPC": name.endswith("SecurityGroupVpc") and change.associated_vpc_id is None,
+        "part of the change could not be read": bool(change.unread),
+        "not all removed rules are in the record": revoke and not changes.before_known,
+        "the record does not name the new group": name == "CreateSecurityGroup" and change.group_id is None,
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
+
+
+_NEW_VALUES_ONLY = (
+    "ModifySecurityGroupRules",
+    "UpdateSecurityGroupRuleDescriptionsIngress",
+    "UpdateSecurityGroupRuleDescriptionsEgress",
+)
+
+
+def _calls(change: Change) -> Iterator[tuple[str, dict[str, Any]]]:
+    group = {"GroupId": change.group_id} if change.group_id else {"GroupName": change.group_name}
+    name, changes, direction = change.event.name, change.changes, change.direction
+    match name:
+        case "CreateSecurityGroup":
+            yield "delete-security-group", group
+        case "AssociateSecurityGroupVpc":
+            yield "disassociate-security-group-vpc", {**group, "VpcId": change.associated_vpc_id}
+        case "DisassociateSecurityGroupVpc":
+            yield "associate-security-group-vpc", {**group, "VpcId": change.associated_vpc_id}
+        case "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress":
+            for rules in _portions(changes.added):
+                yield f"revoke-security-group-{direction}", {**group, **_by_id_or_value(rules)}
+        case _:
+            for rules in portions(changes.removed):
+                yield f"authorize-security-group-{direction}", {**group, **authorization(rules)}
+
+
+def authorization(rules: tuple[SecurityGroupRule, ...]) -> dict[str, Any]:
+    """The parameters that add rules of the same tags, with their tags."""
+    tags = given_tags(rules[0].tags)
+    tagged = {"TagSpecifications": [{"ResourceType": "security-group-rule", "Tags": tags}]} if tags else {}
+    return {"IpPermissions": to_ip_permissions(rules), **tagged}
+
+
+def _portions(rules: tuple[SecurityGroupRule, ...]) -> Iterator[tuple[SecurityGroupRule, ...]]:
+    return (rules[start : start + _RULES_PER_COMMAND] for start in range(0, len(rules), _RULES_PER_COMMAND))
+
+
+def _by_id_or_value(rules: tuple[SecurityGroupRule, ...]) -> dict[str, Any]:
+    ids = [rule.id for rule in rules]
+    if all(ids):
+        return {"SecurityGroupRuleIds": ids}
+    # A rule to revoke need not be described, and what is left out cannot be wrong.
+    return {"IpPermissions": to_ip_permissions(replace(rule, description=None) for rule in rules)}

@@ -1,0 +1,147 @@
+"""The documentation tells of everything that exists, and of nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+from typer import Typer
+from typer.models import OptionInfo
+
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.model import Severity
+from chalicelib.cloudtrail.catalog import EVENTS, MENDING, EventGroup, WatchedEvent
+from chalicelib.destinations.slack import payload
+from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, world_controls
+from chalicelib.security_groups.rules import ALL_PROTOCOLS
+from chalicelib.settings.fields import Field
+from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS, KINDS
+from sgwatch.__main__ import COMMANDS, Command
+from sgwatch.commands.explain import WHEN
+from sgwatch.docs import DOCS, PAGES, draw, with_tables
+
+ROOT = DOCS.parent
+SETTINGS = [
+    *(item.name for item in GLOBALS),
+    *(f"{kind.prefix}_{item.name}" for kind in KINDS for item in kind.fields),
+    *(f"…_{item.name}" for item in EVERY_DESTINATION),
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_are_up_to_date(page: Path) -> None:
+    text = page.read_text()
+    assert with_tables(text) == text, "run `make docs`"
+
+
+@pytest.mark.parametrize("command", [item for item in COMMANDS if item.exists], ids=lambda item: item.name)
+def test_the_page_of_the_command_line_has_a_section_with_every_option(command: Command) -> None:
+    text = (DOCS / "cli.md").read_text()
+    section = text.split(f"\n## {command.name}\n")[1].split("\n## ")[0]
+    for option in options_of(command.load()):
+        assert re.search(rf"{option}[ `\]]", section), option
+
+
+def options_of(target: Callable[..., None] | Typer) -> list[str]:
+    callback = target.registered_callback if isinstance(target, Typer) else None
+    function = callback.callback if callback else target
+    assert callable(function)
+    hints = get_type_hints(function, include_extras=True)
+    found = [(name, extra) for name, hint in hints.items() for extra in get_args(hint)[1:]]
+    options = [(name, extra) for name, extra in found if isinstance(extra, OptionInfo)]
+    # In Annotated, typer keeps the first name that was given where a default would stand.
+    return [
+        extra.default if isinstance(extra.default, str) else "--" + name.replace("_", "-") for name, extra in options
+    ]
+
+
+def test_options_are_found() -> None:
+    assert {"--format", "--min-severity", "--send"} <= set(options_of(COMMANDS[0].load()))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_every_setting_is_in_the_page_of_settings(setting: str) -> None:
+    assert f"| `{setting}` |" in (DOCS / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("item", [*GLOBALS, *EVERY_DESTINATION], ids=lambda item: item.name)
+def test_every_default_is_as_the_page_says(item: Field) -> None:
+    (row,) = [
+        line for line in (DOCS / "settings.md").read_text().splitlines() if re.match(rf"\| `…?_?{item.name}` ", line)
+    ]
+    assert row.split("|")[-2].strip() == (f"`{item.default}`" if item.default else "")
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+def test_every_event_is_in_the_page_of_settings_beside_its_group(event: WatchedEvent) -> None:
+    rows = [line for line in (DOCS / "settings.md").read_text().splitlines() if line.startswith(f"| `{event.group}` |")]
+    assert any(re.search(rf"\b{event.name}\b", row) and event.source in row for row in rows)
+
+
+@pytest.mark.parametrize("name", [name for names in MENDING.values() for name in names])
+def test_every_event_that_mends_is_in_the_page_of_the_alarm_path(name: str) -> None:
+    assert re.search(rf"\b{name}\b", (DOCS / "alarm-path.md").read_text())
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_every_permission_is_in_the_page_of_deploying(stage: str) -> None:
+    page = (DOCS / "deploy.md").read_text()
+    statements = json.loads((ROOT / ".chalice" / f"policy-{stage}.json").read_text())["Statement"]
+    for statement in statements:
+        told = f"`{statement['Sid']}`" in page or "AutoRepair" in statement["Sid"]
+        assert told or [action for action in statement["Action"] if action not in page] == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_the_readme_leads_to_every_page(page: Path) -> None:
+    assert f"](docs/{page.name})" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("group", EventGroup)
+def test_every_group_of_events_is_told_where_one_chooses(group: EventGroup) -> None:
+    assert f"`{group}`" in (DOCS / "cli.md").read_text()
+
+
+def test_the_picture_is_drawn_from_what_slack_gets_today() -> None:
+    record = json.loads((DOCS / "example-record.json").read_text())
+    assert (DOCS / "alert.svg").read_text() == draw(payload(alert_of(record))), "run `make docs`"
+
+
+def test_every_severity_is_explained() -> None:
+    assert len(WHEN) == 5
+    page = (DOCS / "severity.md").read_text()
+    assert [severity for severity in Severity if f"| `{severity}` |" not in page] == []
+
+
+def test_the_page_of_severities_lists_the_ports_and_the_controls() -> None:
+    page = (DOCS / "severity.md").read_text()
+    high_risk = page.split("those of EC2.19 (")[1].split(")")[0]
+    assert list(map(int, high_risk.split(","))) == sorted(HIGH_RISK_PORTS)
+    for port in ADMINISTRATION_PORTS:
+        assert f"{port}" in page
+    everywhere = {control for version in (4, 6) for control in world_controls(ALL_PROTOCOLS, (), version)}
+    for control in everywhere.union(DEFAULT_GROUP):
+        assert re.search(rf"^\|.*\b{re.escape(control)}\b.*\|.*\|$", page, re.MULTILINE), control
+
+
+@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.name)
+def test_every_link_into_the_repository_leads_somewhere(page: Path) -> None:
+    targets = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_file_that_is_named_exists(name: str) -> None:
+    named = re.findall(r"`((?:chalicelib|sgwatch|tests|docs)/[\w./]+)`", (ROOT / name).read_text())
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for page in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"`?\bmake (demo|test|setup|fix|bench|docs|package)\b", (ROOT / page).read_text()):
+            assert f"\n{target}:" in makefile

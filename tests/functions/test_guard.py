@@ -1,0 +1,356 @@
+"""What the functions that guard the alarm path tell, keep and ping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.alarm_path.audit_run import Audited, NotAudited
+from chalicelib.alarm_path.verdicts import Status
+from chalicelib.alarm_path.watch.alerts import Done
+from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
+from chalicelib.delivery.direct import NotDelivered
+from chalicelib.delivery.heartbeat import Heartbeat, failure_url
+from chalicelib.destinations.http_door import HttpDoor
+from chalicelib.settings.model import SettingsError
+from tests.support.alarm_paths import NOW, Account
+from tests.support.guards import DELETED_FILTER, Guarded, Kept, audited, event, refused, sound, without_filter
+from tests.support.receiver import Answer, Receiver, receiver
+
+PARTS = frozenset({"main", "trail-logs", "sg-changes", "security"})
+OTHER_ALARM = event("PutMetricAlarm", "monitoring", {"alarmName": "TargetTracking-table/orders-AlarmHigh"})
+
+
+@pytest.fixture
+def webhook() -> Iterator[Receiver]:
+    with receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def guarded(webhook: Receiver) -> Guarded:
+    return Guarded(webhook, Kept(Memory(Status.PASS, None, PARTS)))
+
+
+def test_tampering_is_told_with_who_did_it_and_what_is_broken_now(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    (alert,) = guarded.tampered()
+    assert (alert["kind"], alert["severity"]) == ("alarm_path", "high")
+    assert alert["principal"]["name"] == "mallory"
+    assert alert["title"] == "The alarm path is broken: DeleteMetricFilter by mallory"
+    assert "No metric filter on log group trail-logs matches security group changes" in alert["summary"]
+    assert "aws logs put-metric-filter" in alert["exposures"][1]["reason"]
+    assert alert["alarm_path"] == {"status": "fail", "checked_at": "2026-11-23T10:00:00Z"}
+
+
+def test_what_tampering_broke_is_not_announced_a_second_time_but_remembered(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    assert len(guarded.tampered()) == 1
+    assert guarded.kept.memory is not None
+    assert (guarded.kept.memory.status, guarded.kept.memory.announced_at) == (Status.FAIL, NOW)
+    assert guarded.scheduled() == []
+
+
+def test_a_path_that_was_broken_daily_is_told_and_its_recovery(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    told = []
+    for hour in range(26):
+        guarded.now = NOW + hour * timedelta(hours=1)
+        told += [(hour, alert["title"], alert["severity"]) for alert in guarded.scheduled()]
+    guarded.finds = sound
+    told += [(99, alert["title"], alert["severity"]) for alert in guarded.scheduled()]
+    assert told == [
+        (0, "The alarm path is broken", "high"),
+        (24, "The alarm path still is broken", "high"),
+        (99, "The alarm path works again", "info"),
+    ]
+
+
+def overtaken(guarded: Guarded, stale: Callable[[], Audited], fresh: Callable[[], Audited]) -> list[str]:
+    """The titles that two audits led to: the first is still under way when the other begins, and ends after it."""
+    audits = [stale]
+
+    def slow() -> Audited:
+        if not audits:
+            return fresh()
+        guarded.finds = fresh
+        guarded.tampered()
+        return audits.pop()()
+
+    guarded.finds = slow
+    return [alert["title"] for alert in guarded.scheduled()]
+
+
+def test_an_audit_from_before_the_tampering_does_not_end_as_if_nothing_had_been(guarded: Guarded) -> None:
+    titles = overtaken(guarded, stale=sound, fresh=without_filter)
+    assert titles == ["The alarm path is broken: DeleteMetricFilter by mallory"]
+    assert guarded.kept.memory is not None
+    assert guarded.kept.memory.status is Status.FAIL
+    guarded.finds = sound
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again"]
+
+
+def test_an_audit_from_before_the_mending_does_not_say_that_it_still_is_broken(guarded: Guarded) -> None:
+    guarded.kept.memory = Memory(Status.FAIL, NOW - timedelta(days=2), PARTS)
+    titles = overtaken(guarded, stale=without_filter, fresh=sound)
+    assert titles[-1] == "The alarm path works again"
+    assert guarded.scheduled() == []
+
+
+def test_a_call_that_mends_is_told_and_so_is_the_recovery(guarded: Guarded) -> None:
+    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS)
+    put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
+    call, recovery = guarded.tampered(put)
+    assert (call["severity"], call["alarm_path"]["status"]) == ("low", "pass")
+    assert call["title"] == "The alarm path works again: PutMetricFilter by mallory"
+    assert (recovery["title"], recovery["severity"]) == ("The alarm path works again", "info")
+
+
+def test_a_changed_part_that_still_works_is_medium(guarded: Guarded) -> None:
+    topic = "arn:aws:sns:us-east-1:123456789012:security"
+    (alert,) = guarded.tampered(event("SetTopicAttributes", "sns", {"topicArn": topic}))
+    assert alert["severity"] == "medium"
+    assert "It concerns a part of it; the alarm path still works." in alert["summary"]
+
+
+def test_a_call_on_something_else_is_told_as_information(guarded: Guarded) -> None:
+    (alert,) = guarded.tampered(OTHER_ALARM)
+    assert alert["severity"] == "info"
+    assert "It concerns no part of it; the alarm path still works." in alert["summary"]
+
+
+def test_a_call_on_something_else_while_the_path_is_broken_since_before_is_low(guarded: Guarded) -> None:
+    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS)
+    guarded.finds = without_filter
+    (alert,) = guarded.tampered(OTHER_ALARM)
+    assert alert["severity"] == "low"
+
+
+def test_a_call_on_something_else_at_which_the_path_broke_is_high(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    (alert,) = guarded.tampered(OTHER_ALARM)
+    assert alert["severity"] == "high"
+
+
+@pytest.mark.parametrize("name", ["UpdateFunctionCode20150331v2", "UpdateFunctionConfiguration20150331v2"])
+def test_what_a_changed_function_of_sgwatch_does_is_beyond_the_audit(guarded: Guarded, name: str) -> None:
+    (alert,) = guarded.tampered(event(name, "lambda", {"functionName": "sgwatch-prod-alert_on_change"}))
+    assert (alert["severity"], alert["alarm_path"]["status"]) == ("high", "pass")
+    assert alert["unknowns"] == ["what the function does now: its code and its settings are no part of the audit"]
+
+
+def test_what_root_does_is_high_whatever_it_concerns(guarded: Guarded) -> None:
+    root = {"type": "Root", "accountId": "123456789012", "arn": "arn:aws:iam::123456789012:root"}
+    document = event("PutMetricAlarm", "monitoring", {"alarmName": "other"}, userIdentity=root)
+    assert [alert["severity"] for alert in guarded.tampered(document)] == ["high"]
+
+
+def test_a_denied_attempt_stays_one_and_says_how_things_stand(guarded: Guarded) -> None:
+    denied = event("DeleteTrail", "cloudtrail", {"name": "main"}, errorCode="AccessDenied")
+    (alert,) = guarded.tampered(denied)
+    assert (alert["severity"], alert["event"]["outcome"]) == ("medium", "denied")
+    assert alert["alarm_path"]["status"] == "pass"
+
+
+def test_what_a_failed_call_brought_to_light_is_announced_as_urgently_as_ever(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    failed = event("PutMetricAlarm", "monitoring", {"alarmName": "other"}, errorCode="ValidationError")
+    call, announced = guarded.tampered(failed)
+    assert (call["severity"], call["event"]["outcome"]) == ("info", "failed")
+    assert (announced["severity"], announced["title"]) == ("high", "The alarm path is broken")
+
+
+def test_an_audit_that_takes_too_long_does_not_hold_up_the_alert(guarded: Guarded) -> None:
+    def slow() -> Audited:
+        time.sleep(1.0)
+        return without_filter()
+
+    guarded.finds, guarded.most_wait = slow, 0.05
+    call, announced = guarded.tampered()
+    assert (call["severity"], call["alarm_path"]) == ("high", None)
+    assert call["unknowns"] == ["what it did to the alarm path: the audit was not done within 0.05 s"]
+    assert announced["title"] == "The alarm path is broken"
+    assert "log group trail-logs" in announced["summary"]
+
+
+def test_a_function_without_time_for_an_audit_alerts_all_the_same(guarded: Guarded) -> None:
+    def never() -> Audited:
+        time.sleep(5.0)
+        raise AssertionError
+
+    guarded.finds, guarded.remaining_ms = never, 10_000
+    (alert,) = guarded.tampered()
+    assert alert["severity"] == "high"
+    assert guarded.counted("AuditsFailed") == [1]
+
+
+def test_an_audit_that_is_refused_is_said_in_the_alert(guarded: Guarded) -> None:
+    guarded.finds = refused
+    (alert,) = guarded.tampered()
+    assert alert["severity"] == "high"
+    assert alert["unknowns"][-1].endswith("the audit could not be made: AccessDenied on GetCallerIdentity")
+    assert guarded.kept.saved == []
+
+
+def test_a_defect_in_the_audit_does_not_lose_the_alert(guarded: Guarded) -> None:
+    def defect() -> Audited:
+        raise ZeroDivisionError
+
+    guarded.finds = defect
+    (alert,) = guarded.tampered()
+    assert "a fault in sgwatch itself (ZeroDivisionError)" in alert["unknowns"][-1]
+    assert any('"audit broke"' in line and "in defect" in line for line in guarded.written), "with its traceback"
+
+
+def test_a_scheduled_audit_that_is_refused_is_told_and_fails_the_function(guarded: Guarded) -> None:
+    guarded.finds = refused
+    with pytest.raises(NotAudited, match="GetCallerIdentity"):
+        guarded.scheduled()
+    assert b"may be broken" in guarded.webhook.requests[0].body
+    assert guarded.kept.memory == Memory(Status.UNKNOWN, NOW, PARTS)
+
+
+def test_a_function_of_somebody_else_is_no_tampering_and_not_audited(guarded: Guarded) -> None:
+    guarded.finds = refused
+    foreign = event("UpdateFunctionCode20150331v2", "lambda", {"functionName": "orders"})
+    assert guarded.tampered(foreign) == []
+    assert guarded.logged() == ["record is not watched"]
+
+
+def test_nonsense_is_alerted_as_not_understood(guarded: Guarded) -> None:
+    (alert,) = guarded.tampered(["no", "record"])
+    assert alert["kind"] == "not_understood"
+
+
+def test_what_was_not_delivered_is_not_remembered_as_told(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    guarded.webhook.will(Answer(400))
+    with pytest.raises(NotDelivered):
+        guarded.scheduled()
+    assert guarded.kept.saved == []
+    guarded.webhook.will(Answer())
+    assert len(guarded.scheduled()) == 1
+
+
+def test_faulty_settings_fail_the_function_after_everything_was_done(guarded: Guarded) -> None:
+    guarded.finds, guarded.more = without_filter, {"faults": ("SNS_FORMAT: no",)}
+    with pytest.raises(SettingsError):
+        guarded.tampered()
+    assert len(guarded.webhook.requests) == 1
+    assert guarded.kept.memory is not None
+    assert guarded.kept.memory.status is Status.FAIL
+
+
+@pytest.mark.parametrize("failing", ["load", "save"])
+def test_a_status_that_cannot_be_kept_is_told_too_often_rather_than_never(guarded: Guarded, failing: str) -> None:
+    guarded.finds, guarded.kept.failing = without_filter, {failing}
+    with pytest.raises(MemoryUnavailable):
+        guarded.scheduled()
+    assert len(guarded.webhook.requests) == 1
+
+
+def test_a_recovery_is_told_though_what_was_before_could_not_be_read_at_first(guarded: Guarded) -> None:
+    guarded.kept.memory, guarded.kept.failing = Memory(Status.FAIL, NOW, PARTS), {"load"}
+    with pytest.raises(MemoryUnavailable):
+        guarded.scheduled()
+    guarded.kept.failing = set()
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again"]
+
+
+def test_an_unchanged_status_is_not_written_again(guarded: Guarded) -> None:
+    guarded.scheduled()
+    saved = list(guarded.kept.saved)
+    guarded.scheduled()
+    assert guarded.kept.saved == saved
+
+
+def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) -> None:
+    rule = "arn:aws:events:us-east-1:123456789012:rule/sgwatch-prod-alert_on_change-event"
+    document = Account().document()
+    document["self"] = {
+        "rules": [{"Name": rule.rpartition("/")[2], "Arn": rule, "State": "DISABLED", "Targets": []}],
+        "functions": [],
+    }
+    guarded.finds = lambda: audited(document)
+    (alert,) = guarded.tampered(event("DisableRule", "events", {"name": rule.rpartition("/")[2]}))
+    assert alert["title"] == "sgwatch's own path is broken: DisableRule by mallory"
+    assert f"aws events enable-rule --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
+
+
+REPAIRED = [Done("logs:PutMetricFilter", "Count the 7 events.", "aws logs delete-metric-filter …")]
+
+
+def test_a_repair_is_told_with_what_it_made_and_how_things_stand_then(guarded: Guarded) -> None:
+    found = iter([without_filter(), sound()])
+    guarded.finds = lambda: next(found)
+    asked: list[frozenset[str] | None] = []
+
+    def repair(_: Audited, parts: frozenset[str] | None) -> list[Done]:
+        asked.append(parts)
+        return REPAIRED
+
+    guarded.repairs = repair
+    broken, mended = guarded.tampered()
+    assert broken["title"].startswith("The alarm path is broken")
+    assert mended["title"] == "sgwatch repaired the alarm path (1 call)"
+    assert (mended["severity"], mended["alarm_path"]["status"]) == ("medium", "pass")
+    assert "delete-metric-filter" in mended["exposures"][0]["reason"]
+    assert asked == [PARTS]
+    assert guarded.kept.memory is not None
+    assert guarded.kept.memory.status is Status.PASS
+
+
+def test_a_repair_that_was_refused_is_told_as_such(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    guarded.repairs = lambda *_: [Done("logs:PutMetricFilter", "", "", failure="AccessDeniedException")]
+    (alert,) = guarded.scheduled()
+    assert alert["title"] == "sgwatch could not repair the alarm path: logs:PutMetricFilter failed"
+    assert alert["severity"] == "high"
+
+
+def test_sgwatchs_own_repairs_are_not_repaired(guarded: Guarded) -> None:
+    guarded.finds, guarded.repairs = without_filter, lambda *_: pytest.fail("it went round in circles")
+    issuer = {"type": "Role", "userName": "sgwatch-prod", "arn": "arn:aws:iam::123456789012:role/sgwatch-prod"}
+    role = {
+        "type": "AssumedRole",
+        "accountId": "123456789012",
+        "arn": "arn:aws:sts::123456789012:assumed-role/sgwatch-prod/sgwatch-prod-audit_on_schedule",
+        "sessionContext": {"sessionIssuer": issuer},
+    }
+    parameters = {"logGroupName": "trail-logs", "filterName": "sgwatch-security-group-changes"}
+    assert len(guarded.tampered(event("PutMetricFilter", "logs", parameters, userIdentity=role))) == 1
+
+
+def test_the_heartbeat_is_pinged_after_each_completed_audit_and_fails_when_broken(guarded: Guarded) -> None:
+    with receiver() as monitor:
+        guarded.more = {"heartbeat": Heartbeat(HttpDoor(), lambda: f"{monitor.url}/ping/secret?a=1")}
+        guarded.scheduled()
+        guarded.finds = without_filter
+        guarded.scheduled()
+        guarded.finds = refused
+        with pytest.raises(NotAudited):
+            guarded.scheduled()
+        assert [request.path for request in monitor.requests] == ["/ping/secret?a=1", "/ping/secret/fail?a=1"]
+
+
+def test_a_heartbeat_that_fails_fails_nothing_else_and_shows_no_secret(guarded: Guarded) -> None:
+    with receiver() as monitor:
+        monitor.will(Answer(500))
+        guarded.more = {"heartbeat": Heartbeat(HttpDoor(), lambda: f"{monitor.url}/hush-hush")}
+        guarded.scheduled()
+    assert "heartbeat failed" in guarded.logged()
+    assert "hush-hush" not in "".join(guarded.written)
+
+
+def test_fail_stands_behind_the_path() -> None:
+    assert failure_url("https://hc-ping.example.com/uuid/") == "https://hc-ping.example.com/uuid/fail"
+
+
+def test_two_alerts_of_one_invocation_have_ids_of_their_own(guarded: Guarded) -> None:
+    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS)
+    ids = [alert["id"] for alert in guarded.tampered(DELETED_FILTER)]
+    assert len(ids) == len(set(ids)) == 2

@@ -1,0 +1,261 @@
+"""Settings: the naming scheme, the faults and what is sound all the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chalicelib.alarm_path.standards import Standard
+from chalicelib.alert.model import Severity
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
+from chalicelib.functions.composition.alerting import BUILDERS
+from chalicelib.settings.environment import read_settings, watched_groups
+from chalicelib.settings.fields import STANDARDS
+from chalicelib.settings.model import AuditSettings, SettingsError
+from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS, KINDS
+
+URL = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:security"
+DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def faults_of(**environ: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ)
+    return caught.value.faults
+
+
+def test_one_destination_of_a_kind_is_named_after_the_kind() -> None:
+    (slack,) = read_settings({"SLACK_WEBHOOK_URL": URL}).destinations
+    assert (slack.kind, slack.name, slack.values["WEBHOOK_URL"]) == ("slack", "slack", URL)
+    assert slack.filter.min_severity is Severity.INFO
+
+
+def test_several_destinations_of_a_kind_have_names_of_their_own() -> None:
+    settings = read_settings(
+        {
+            "SLACK_WEBHOOK_URL": URL,
+            "SLACK__SEC_OPS__WEBHOOK_URL": URL + "2",
+            "SLACK__SEC_OPS__MIN_SEVERITY": "high",
+            "SNS__MAIL__TOPIC_ARN": TOPIC,
+            "SNS__MAIL__FORMAT": "json",
+            "WEBHOOK_URL": "https://example.com/hook",
+        }
+    )
+    assert [each.name for each in settings.destinations] == ["slack", "slack.sec_ops", "sns.mail", "webhook"]
+    assert settings.destinations[1].filter.min_severity is Severity.HIGH
+    assert settings.destinations[2].values == {"TOPIC_ARN": TOPIC, "FORMAT": "json"}
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_a_topic_may_be_in_any_partition(partition: str) -> None:
+    assert read_settings({"SNS_TOPIC_ARN": TOPIC.replace("aws", partition, 1)}).destinations
+
+
+def test_all_faults_are_reported_together() -> None:
+    assert faults_of(
+        SLACK_WEBHOOK_URL=URL, SLACK_MIN_SEVERITY="hihg", SNS_TOPIC_ARN="security", WATCH="ruels", LOG_LEVEL="loud"
+    ) == (
+        'WATCH: "ruels" is not one of rules, groups, attachments, prefix_lists, tamper; did you mean "rules"?',
+        'LOG_LEVEL: "loud" is not one of debug, info, warning, error',
+        'SLACK_MIN_SEVERITY: "hihg" is not one of info, low, medium, high, critical; did you mean "high"?',
+        'SNS_TOPIC_ARN: "security" is not the ARN of an SNS topic such as arn:aws:sns:eu-west-1:123456789012:security',
+    )
+
+
+def test_no_destination_at_all_is_a_fault() -> None:
+    (fault,) = faults_of(PATH="/usr/bin")
+    assert "no destination is configured" in fault
+    assert "SLACK_WEBHOOK_URL" in fault
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("TEAMS_WEBHOOK_URL", "not available in this version"),
+        ("PAGERDUTY_ROUTING_KEY", "not available in this version"),
+        ("EVENT_BUS_ARN", "not available in this version"),
+        ("SLACK_BOT_TOKEN", "not available in this version"),
+        ("SLACK_WEBHOK_URL", 'did you mean "WEBHOOK_URL"'),
+        ("SLACK_SECOPS_WEBHOOK_URL", 'did you mean "SLACK__SECOPS__WEBHOOK_URL"'),
+        ("SLACK__SECOPS_WEBHOOK_URL", "written SLACK__<NAME>__<FIELD>"),
+        ("SLACK__A__B__WEBHOOK_URL", "written SLACK__<NAME>__<FIELD>"),
+        ("SLACK__SecOps__WEBHOOK_URL", "capital letters"),
+        ("SLAK_WEBHOOK_URL", 'did you mean "SLACK_WEBHOOK_URL"'),
+        ("IGNORE_WEN", 'did you mean "IGNORE_WHEN"'),
+        ("MIN_SEVERITY", "belongs to a destination"),
+        ("slack_webhook_url", "settings are in capital letters"),
+        ("Webhook__Ops__URL", "settings are in capital letters"),
+        ("ignore_when", "settings are in capital letters"),
+    ],
+)
+def test_a_variable_that_would_be_ignored_is_a_fault(variable: str, said: str) -> None:
+    (fault,) = faults_of(**{"SNS_TOPIC_ARN": TOPIC, variable: "x"})
+    assert fault.startswith(variable)
+    assert said in fault
+
+
+def test_the_one_format_of_a_webhook_may_be_said() -> None:
+    url = "https://example.com/hook"
+    (webhook,) = read_settings({"WEBHOOK_URL": url, "WEBHOOK_FORMAT": "alert"}).destinations
+    assert webhook.values == {"URL": url, "FORMAT": "alert"}
+    assert faults_of(WEBHOOK_URL=url, WEBHOOK_FORMAT="ocsf") == ('WEBHOOK_FORMAT: "ocsf" is not one of alert',)
+
+
+@pytest.mark.parametrize("secret", [URL, "whsec_" + "a" * 32, "xoxb-1234-abcd"])
+@pytest.mark.parametrize("variable", ["SNS_TOPIC_ARN", "SLACK__OPS__MIN_SEVERITY", "LOG_LEVEL", "STATE_TABLE"])
+def test_a_secret_in_the_wrong_variable_is_not_shown_either(variable: str, secret: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"WEBHOOK_URL": "https://example.com/hook", variable: secret})
+    rows = caught.value.sound.describe()
+    assert secret not in str(caught.value)
+    assert secret not in str([row.shown for row in rows])
+
+
+def test_variables_of_the_runtime_are_no_business_of_ours() -> None:
+    runtime = {
+        "PATH": "/",
+        "LANG": "C",
+        "AWS_LAMBDA_LOG_FORMAT": "Text",
+        "AWS_LAMBDA_FUNCTION_NAME": "f",
+        "_HANDLER": "a",
+    }
+    assert len(read_settings({"SNS_TOPIC_ARN": TOPIC, **runtime}).destinations) == 1
+
+
+def test_an_empty_variable_is_a_fault() -> None:
+    assert faults_of(SLACK_WEBHOOK_URL=" ") == ("SLACK_WEBHOOK_URL is empty: give it a value, or remove it",)
+
+
+def test_a_field_without_its_destination_is_a_fault() -> None:
+    (fault,) = faults_of(SLACK__OPS__MIN_SEVERITY="high")
+    assert fault.startswith("SLACK__OPS__MIN_SEVERITY is set but SLACK__OPS__WEBHOOK_URL is not")
+
+
+@pytest.mark.parametrize(
+    "scheme", ["http://example.com/hush-hush", "ftp://hush-hush", "hush-hush", "https://:x/hush-hush"]
+)
+def test_a_fault_never_shows_a_secret(scheme: str) -> None:
+    faults = faults_of(WEBHOOK_URL=scheme, WEBHOOK_SECRET="hush-hush!")
+    assert len(faults) == 2
+    assert "hush-hush" not in "".join(faults)
+
+
+def test_loopback_may_do_without_tls() -> None:
+    assert read_settings({"WEBHOOK_URL": "http://127.0.0.1:8080/hook"}).destinations
+
+
+@pytest.mark.parametrize(
+    "value", ["ssm:/sgwatch/slack", "secretsmanager:sgwatch/slack#url", "secretsmanager:sgwatch/slack"]
+)
+def test_a_secret_may_be_a_reference_and_references_are_shown(value: str) -> None:
+    settings = read_settings({"SLACK_WEBHOOK_URL": value})
+    assert [row.shown for row in settings.describe() if row.variable == "SLACK_WEBHOOK_URL"] == [value]
+    assert settings.secrets == ()
+
+
+@pytest.mark.parametrize("value", ["ssm:", "ssm:/a b", "secretsmanager:#key", "secretsmanager:"])
+def test_a_malformed_reference_is_a_fault(value: str) -> None:
+    (fault,) = faults_of(SLACK_WEBHOOK_URL=value)
+    assert "a reference to" in fault
+
+
+def test_what_is_sound_is_at_hand_with_the_faults() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(
+            {"SLACK_WEBHOOK_URL": "nonsense", "SNS_TOPIC_ARN": TOPIC, "SNS_MIN_SEVERITY": "hihg", "IGNORE_WHEN": "("}
+        )
+    sound = caught.value.sound
+    assert len(caught.value.faults) == 3
+    assert [each.name for each in sound.destinations] == ["sns"]
+    assert sound.destinations[0].filter.min_severity is Severity.INFO
+    assert sound.ignore_when is None
+
+
+def test_a_faulty_filter_lets_everything_through_rather_than_nothing() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"SNS_TOPIC_ARN": TOPIC, "SNS_WHEN": 'severity == "high"'})
+    assert "single quotes" in caught.value.faults[0]
+    assert caught.value.sound.destinations[0].filter.when is None
+
+
+def test_settings_are_read_back_with_origin_and_masked() -> None:
+    rows = read_settings({"SLACK_WEBHOOK_URL": URL, "SLACK_MIN_SEVERITY": "low"}, "stage prod").describe()
+    shown = {row.variable: (row.shown, row.source) for row in rows}
+    assert shown["SLACK_WEBHOOK_URL"] == (f"(secret, {len(URL)} characters)", "stage prod")
+    assert shown["SLACK_MIN_SEVERITY"] == ("low", "stage prod")
+    assert shown["WATCH"] == ("rules,groups,tamper", "default")
+
+
+def test_no_representation_of_settings_holds_a_secret() -> None:
+    settings = read_settings({"SLACK_WEBHOOK_URL": URL})
+    assert URL not in repr(settings)
+    assert settings.secrets == (URL,)
+
+
+def test_watch_chooses_the_groups_in_the_catalogs_order() -> None:
+    settings = read_settings({"SNS_TOPIC_ARN": TOPIC, "WATCH": "attachments, rules"})
+    assert settings.watch == (EventGroup.RULES, EventGroup.ATTACHMENTS)
+    assert read_settings({"SNS_TOPIC_ARN": TOPIC}).watch == DEFAULT_WATCH
+
+
+def test_tampering_may_be_all_that_is_watched() -> None:
+    assert read_settings({"SNS_TOPIC_ARN": TOPIC, "WATCH": "tamper"}).watch == (EventGroup.TAMPER,)
+
+
+def test_the_audit_has_settings_of_its_own() -> None:
+    assert read_settings({"SNS_TOPIC_ARN": TOPIC}).audit == AuditSettings("cis_5", None, auto_repair=False)
+    chosen = {"AUDIT_STANDARD": "security_hub", "HEARTBEAT_URL": "https://example.com/ping", "AUTO_REPAIR": "true"}
+    settings = read_settings({"SNS_TOPIC_ARN": TOPIC, **chosen})
+    assert settings.audit == AuditSettings("security_hub", "https://example.com/ping", auto_repair=True)
+    assert settings.secrets == ("https://example.com/ping",)
+    assert "example.com" not in repr(settings.audit)
+
+
+def test_faults_in_the_settings_of_the_audit_are_told() -> None:
+    given = {"AUDIT_STANDARD": "cis", "HEARTBEAT_URL": "http://hush-hush", "AUTO_REPAIR": "yes"}
+    faults = faults_of(SNS_TOPIC_ARN=TOPIC, **given)
+    assert [fault.split(":")[0] for fault in faults] == list(given)
+    assert "hush-hush" not in "".join(faults)
+
+
+def test_the_standards_are_those_of_the_audit() -> None:
+    assert tuple(Standard) == STANDARDS
+
+
+def test_a_faulty_watch_stops_a_deployment_but_no_alert() -> None:
+    with pytest.raises(SettingsError, match="WATCH"):
+        watched_groups({"WATCH": "ruels"})
+    assert watched_groups({"WATCH": "ruels", "AWS_LAMBDA_FUNCTION_NAME": "f"}) == DEFAULT_WATCH
+    assert watched_groups({"WATCH": "groups"}) == (EventGroup.GROUPS,)
+
+
+def test_every_kind_in_the_table_can_be_built() -> None:
+    assert {kind.prefix.lower() for kind in KINDS if kind.fields} == set(BUILDERS)
+
+
+def test_the_documentation_has_every_setting_and_no_other() -> None:
+    fields = [f"{kind.prefix}_{item.name}" for kind in KINDS for item in kind.fields]
+    expected = {item.name for item in GLOBALS} | set(fields) | {f"…_{item.name}" for item in EVERY_DESTINATION}
+    page = re.sub(r"<!-- events -->.*<!-- /events -->", "", DOCS.read_text(), flags=re.DOTALL)
+    documented = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert sorted(documented) == sorted(expected)
+
+
+def test_the_documentation_gives_each_settings_meaning_and_default() -> None:
+    page = DOCS.read_text()
+    own = [("", item) for item in GLOBALS] + [("…_", item) for item in EVERY_DESTINATION]
+    own += [(f"{kind.prefix}_", item) for kind in KINDS for item in kind.fields]
+    for prefix, item in own:
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{prefix}{item.name}` |"))
+        assert item.meaning in row
+        assert item.default is None or f"`{item.default}`" in row
+
+
+def test_the_documentation_names_what_is_not_available_yet() -> None:
+    page = DOCS.read_text()
+    for kind in KINDS:
+        for name in kind.planned or ((kind.prefix,) if not kind.fields else ()):
+            assert name in page
