@@ -21,7 +21,7 @@ from chalicelib.enrichment.group_snapshot_store import (
 from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.snapshot_table import DynamoTable, MemoryTable, VersionConflict
+from chalicelib.state.snapshot_table import DynamoTable, Item, MemoryTable, VersionConflict
 from localcloud.cloud import LocalCloud
 
 KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
