@@ -16,16 +16,17 @@ from botocore.parsers import ResponseParserFactory
 from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from localcloud.aws_error import AwsError
 from localcloud.calls import ApiCall, decode
-from localcloud.errors import AwsError
-from localcloud.gaps import Answer, answers
+from localcloud.gaps import StandIn, answers
 from localcloud.permissions import action_of, is_allowed
-from localcloud.records import Outcome, is_recorded, record_of
+from localcloud.record_writer import CallResult, is_recorded, record_of
 
 if TYPE_CHECKING:
-    from localcloud.callers import Caller, Callers
+    from localcloud.callers import CallerIdentity, Callers
+    from localcloud.servers import StartResponse
 
-StartResponse = Callable[..., Any]
+
 Amendment = Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]
 Listener = Callable[[ApiCall, Mapping[str, Any] | None], None]
 
@@ -60,7 +61,7 @@ class Endpoint:
     callers: Callers
     listener: Listener
     enforce_iam: bool = True
-    answers: dict[tuple[str, str], Answer] = field(default_factory=answers)
+    answers: dict[tuple[str, str], StandIn] = field(default_factory=answers)
     amendments: dict[tuple[str, str], Amendment] = field(default_factory=dict)
     unlocked: dict[tuple[str, str], Callable[[ApiCall, str], Answered]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -85,7 +86,7 @@ class Endpoint:
         self.listener(call, record)
         return _send(answered, start_response)
 
-    def _refuse(self, call: ApiCall, caller: Caller) -> Answered | None:
+    def _refuse(self, call: ApiCall, caller: CallerIdentity) -> Answered | None:
         enforced = self.enforce_iam or self.callers.is_function(call.access_key_id)
         if enforced and not is_allowed(call, caller):
             return error(call, refusal(call, caller))
@@ -93,7 +94,7 @@ class Endpoint:
             return error(call, DRY_RUN)
         return None
 
-    def _answer(self, call: ApiCall, caller: Caller, environ: dict[str, Any]) -> Answered:
+    def _answer(self, call: ApiCall, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
         stand_in = self.answers.get((call.service, call.operation))
         if stand_in is None:
             return self._ask_moto(call, environ)
@@ -152,7 +153,7 @@ def error(call: ApiCall, exception: AwsError) -> Answered:
     return Answered(STATUS.get(exception.code, answered.status), answered.headers, answered.body)
 
 
-def refusal(call: ApiCall, caller: Caller) -> AwsError:
+def refusal(call: ApiCall, caller: CallerIdentity) -> AwsError:
     """The error with which a service refuses a caller whose policies do not allow the call."""
     what = f"User: {caller.arn} is not authorized to perform: {action_of(call)}"
     reason = f"{what} because no identity-based policy allows the {action_of(call)} action"
@@ -163,7 +164,7 @@ def refusal(call: ApiCall, caller: Caller) -> AwsError:
     return AwsError("AccessDenied" if call.service in QUERY_SERVICES else "AccessDeniedException", reason)
 
 
-def outcome_of(call: ApiCall, answered: Answered) -> Outcome:
+def outcome_of(call: ApiCall, answered: Answered) -> CallResult:
     """How a call ended, read from its response as a client reads it."""
     parser = PARSERS.create_parser(call.protocol)
     response = {
@@ -175,6 +176,6 @@ def outcome_of(call: ApiCall, answered: Answered) -> Outcome:
     parsed = parser.parse(response, call.model.output_shape)
     parsed.pop("ResponseMetadata", None)
     if answered.status < 300:
-        return Outcome(answered.status, parsed)
+        return CallResult(answered.status, parsed)
     problem = parsed.get("Error", {})
-    return Outcome(answered.status, {}, problem.get("Code", "InternalFailure"), problem.get("Message"))
+    return CallResult(answered.status, {}, problem.get("Code", "InternalFailure"), problem.get("Message"))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 
 if TYPE_CHECKING:
     import threading

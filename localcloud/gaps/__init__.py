@@ -12,20 +12,28 @@ from typing import Any
 from moto.ec2.models.security_groups import SecurityGroup
 
 from localcloud.calls import ApiCall
-from localcloud.gaps import alarm_path, cloudtrail, event_sources, groups, metrics, prefix_lists, security_groups
+from localcloud.gaps import (
+    event_sources,
+    function_metrics,
+    groups,
+    log_groups,
+    prefix_lists,
+    security_groups,
+    trail_calls,
+)
 from localcloud.gaps.group_store import names_prefix_list
 
-Answer = Callable[[ApiCall, str], Mapping[str, Any]]
+StandIn = Callable[[ApiCall, str], Mapping[str, Any]]
 
 
-def answers() -> dict[tuple[str, str], Answer]:
+def answers() -> dict[tuple[str, str], StandIn]:
     """Every stand-in that needs nothing but moto's own state, by service and operation."""
     SecurityGroup.filter_ip_permission__prefix_list_id = names_prefix_list
     parts = {
         "ec2": (security_groups.ANSWERS, groups.ANSWERS, prefix_lists.ANSWERS),
-        "cloudtrail": (cloudtrail.ANSWERS, alarm_path.CLOUDTRAIL),
-        "logs": (alarm_path.LOGS,),
-        "cloudwatch": (alarm_path.CLOUDWATCH, metrics.ANSWERS),
+        "cloudtrail": (trail_calls.ANSWERS, log_groups.CLOUDTRAIL),
+        "logs": (log_groups.LOGS,),
+        "cloudwatch": (log_groups.CLOUDWATCH, function_metrics.ANSWERS),
         "lambda": (event_sources.ANSWERS,),
     }
     return {

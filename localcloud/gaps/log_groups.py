@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moto.cloudtrail.models import cloudtrail_backends
 from moto.logs.models import logs_backends
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 from localcloud.trails import delivery_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from localcloud.calls import ApiCall
 
-Answers = dict[str, "Callable[[ApiCall, str], Mapping[str, Any]]"]
+StandIns = dict[str, "Callable[[ApiCall, str], Mapping[str, Any]]"]
 
 
 def get_trail_status(call: ApiCall, account_id: str) -> Mapping[str, Any]:
@@ -76,11 +76,11 @@ def list_alarm_mute_rules(_: ApiCall, __: str) -> Mapping[str, Any]:
     return {"AlarmMuteRuleSummaries": []}
 
 
-CLOUDTRAIL: Answers = {"GetTrailStatus": get_trail_status}
-LOGS: Answers = {
+CLOUDTRAIL: StandIns = {"GetTrailStatus": get_trail_status}
+LOGS: StandIns = {
     "PutMetricFilter": put_metric_filter,
     "PutTransformer": put_transformer,
     "GetTransformer": get_transformer,
     "DescribeAccountPolicies": describe_account_policies,
 }
-CLOUDWATCH: Answers = {"ListAlarmMuteRules": list_alarm_mute_rules}
+CLOUDWATCH: StandIns = {"ListAlarmMuteRules": list_alarm_mute_rules}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from localcloud import ec2_wire
 
 if TYPE_CHECKING:
-    from localcloud.callers import Caller
+    from localcloud.callers import CallerIdentity
     from localcloud.calls import ApiCall
 
 RECORDED_SERVICES = frozenset(
@@ -66,7 +66,7 @@ LEFT_OUT = frozenset({"zipFile", "code", "secretAccessKey", "environment"})
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CallResult:
     """How a call ended: its output by botocore's member names, or an error."""
 
     status: int
@@ -85,7 +85,7 @@ def is_read_only(call: ApiCall) -> bool:
     return call.operation.startswith(READ_ONLY_PREFIXES)
 
 
-def record_of(call: ApiCall, caller: Caller, outcome: Outcome) -> dict[str, Any]:
+def record_of(call: ApiCall, caller: CallerIdentity, outcome: CallResult) -> dict[str, Any]:
     """The CloudTrail record of one call."""
     read_only = is_read_only(call)
     record: dict[str, Any] = {
@@ -124,7 +124,7 @@ def record_of(call: ApiCall, caller: Caller, outcome: Outcome) -> dict[str, Any]
     return record
 
 
-def _error_code(call: ApiCall, outcome: Outcome) -> str:
+def _error_code(call: ApiCall, outcome: CallResult) -> str:
     if call.service != "ec2":
         return str(outcome.error_code)
     return f"{'Client' if outcome.status < 500 else 'Server'}.{outcome.error_code}"
@@ -136,7 +136,7 @@ def _request_parameters(call: ApiCall) -> dict[str, Any] | None:
     return _camel_cased(call.params) or None
 
 
-def _response_elements(call: ApiCall, outcome: Outcome) -> dict[str, Any] | None:
+def _response_elements(call: ApiCall, outcome: CallResult) -> dict[str, Any] | None:
     if call.service == "ec2":
         return ec2_wire.response_elements(call.model, outcome.result, call.request_id)
     return _camel_cased(outcome.result) or None
