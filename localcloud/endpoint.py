@@ -6,6 +6,7 @@ moto otherwise) and, once answered, told to the listener as a CloudTrail record.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from localcloud.aws_error import AwsError
 from localcloud.calls import ApiCall, decode
-from localcloud.gaps import StandIn, answers
+from localcloud.gaps import StandIn, amendments, answers, wrappers
 from localcloud.permissions import action_of, is_allowed
 from localcloud.record_writer import CallResult, is_recorded, record_of
 
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
 
 
 Amendment = Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]
+# Given the call, its account and a way to have moto answer it.
+Wrapper = Callable[[ApiCall, str, Callable[[], "Answered"]], "Answered"]
 Listener = Callable[[ApiCall, Mapping[str, Any] | None], None]
 
+LOG = logging.getLogger(__name__)
 REQUEST_ID = re.compile(rb"(<(requestId|RequestId|RequestID)>)[^<]*(</)")
 PARSERS = ResponseParserFactory()
 PARSERS.set_parser_defaults(timestamp_parser=str, blob_parser=lambda _: None)
@@ -38,7 +42,13 @@ DRY_RUN = AwsError("DryRunOperation", "Request would have succeeded, but DryRun 
 # Services whose code for a refusal is AccessDenied; EC2 has its own and the rest say AccessDeniedException.
 QUERY_SERVICES = frozenset({"cloudwatch", "elbv2", "iam", "sns", "sts", "cloudformation", "elb"})
 # By error code, where it is not 400.
-STATUS = {"DryRunOperation": 412, "UnauthorizedOperation": 403, "AccessDenied": 403, "AuthorizationError": 403}
+STATUS = {
+    "InternalFailure": 500,
+    "DryRunOperation": 412,
+    "UnauthorizedOperation": 403,
+    "AccessDenied": 403,
+    "AuthorizationError": 403,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +65,16 @@ class Endpoint:
     """The WSGI application behind ``AWS_ENDPOINT_URL``.
 
     moto is not thread-safe: one call at a time is in it. ``answers`` stand in for moto's own,
-    ``amendments`` change what it answered, and the ``unlocked`` may wait for other calls to come in.
+    ``wrappers`` stand around it, ``amendments`` change what it answered, and the ``unlocked`` may wait for other
+    calls to come in.
     """
 
     callers: Callers
     listener: Listener
     enforce_iam: bool = True
     answers: dict[tuple[str, str], StandIn] = field(default_factory=answers)
-    amendments: dict[tuple[str, str], Amendment] = field(default_factory=dict)
+    wrappers: dict[tuple[str, str], Wrapper] = field(default_factory=wrappers)
+    amendments: dict[tuple[str, str], Amendment] = field(default_factory=amendments)
     unlocked: dict[tuple[str, str], Callable[[ApiCall, str], Answered]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
@@ -95,11 +107,14 @@ class Endpoint:
         return None
 
     def _answer(self, call: ApiCall, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
-        stand_in = self.answers.get((call.service, call.operation))
-        if stand_in is None:
-            return self._ask_moto(call, environ)
+        named = (call.service, call.operation)
+        stand_in, wrapper = self.answers.get(named), self.wrappers.get(named)
         try:
-            return serialized(call, stand_in(call, caller.account_id))
+            if stand_in is not None:
+                return serialized(call, stand_in(call, caller.account_id))
+            if wrapper is not None:
+                return wrapper(call, caller.account_id, lambda: self._ask_moto(call, environ))
+            return self._ask_moto(call, environ)
         except AwsError as exception:
             return error(call, exception)
 
@@ -113,6 +128,9 @@ class Endpoint:
             body = b"".join(self._moto(environ, start_response))
         except NotImplementedError as exception:
             return error(call, AwsError("InvalidAction", f"not in the local cloud: {exception}"))
+        except Exception:  # moto's own fault: to a client it is AWS's, and the next call is answered
+            LOG.exception("moto failed: %s %s", call.service, call.operation)
+            return error(call, AwsError("InternalFailure", f"The local cloud cannot answer this {call.operation}."))
         status, headers = caught
         body = REQUEST_ID.sub(rb"\g<1>" + call.request_id.encode() + rb"\g<3>", body)
         kept = [item for item in headers if item[0].lower() not in ("content-length", "x-amzn-requestid")]

@@ -13,10 +13,13 @@ from moto.ec2.models.security_groups import SecurityGroup
 
 from localcloud.calls import ApiCall
 from localcloud.gaps import (
+    alarm_calls,
     event_sources,
     function_metrics,
     groups,
+    keys,
     log_groups,
+    mute_rules,
     prefix_lists,
     security_groups,
     trail_calls,
@@ -31,14 +34,29 @@ def answers() -> dict[tuple[str, str], StandIn]:
     SecurityGroup.filter_ip_permission__prefix_list_id = names_prefix_list
     parts = {
         "ec2": (security_groups.ANSWERS, groups.ANSWERS, prefix_lists.ANSWERS),
-        "cloudtrail": (trail_calls.ANSWERS, log_groups.CLOUDTRAIL),
+        "cloudtrail": (trail_calls.ANSWERS,),
         "logs": (log_groups.LOGS,),
-        "cloudwatch": (log_groups.CLOUDWATCH, function_metrics.ANSWERS),
+        "cloudwatch": (alarm_calls.ANSWERS, mute_rules.ANSWERS, function_metrics.ANSWERS),
         "lambda": (event_sources.ANSWERS,),
+        "kms": (keys.ANSWERS,),
     }
     return {
         (service, operation): answer
         for service, tables in parts.items()
         for table in tables
         for operation, answer in table.items()
+    }
+
+
+def amendments() -> dict[tuple[str, str], Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]]:
+    """What changes moto's outputs."""
+    return {("cloudwatch", "DescribeAlarms"): alarm_calls.describe_alarms}
+
+
+def wrappers() -> dict[tuple[str, str], Callable[[ApiCall, str, Callable[[], Any]], Any]]:
+    """What stands around moto's own answers."""
+    return {
+        ("cloudwatch", "PutMetricAlarm"): alarm_calls.put_metric_alarm,
+        ("cloudtrail", "CreateTrail"): trail_calls.with_log_group_checked,
+        ("cloudtrail", "UpdateTrail"): trail_calls.with_log_group_checked,
     }

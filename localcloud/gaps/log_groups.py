@@ -1,15 +1,14 @@
-"""What moto's alarm path lacks: a trail's latest delivery, filters put again, log transformers, mute rules."""
+"""What moto's log groups lack: filters put again, transformers, account policies."""
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from moto.cloudtrail.models import cloudtrail_backends
 from moto.logs.models import logs_backends
 
 from localcloud.aws_error import AwsError
-from localcloud.trails import delivery_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,17 +16,7 @@ if TYPE_CHECKING:
     from localcloud.calls import ApiCall
 
 StandIns = dict[str, "Callable[[ApiCall, str], Mapping[str, Any]]"]
-
-
-def get_trail_status(call: ApiCall, account_id: str) -> Mapping[str, Any]:
-    """GetTrailStatus with the time or the error of the latest delivery to CloudWatch Logs."""
-    wanted = str(call.params["Name"])
-    for backend in list(cloudtrail_backends[account_id].values()):
-        for trail in backend.trails.values():
-            # By name a trail is found in its home region only; by its ARN, from everywhere.
-            if wanted == trail.arn or (wanted == trail.trail_name and trail.region_name == call.region):
-                return {**trail.status.description(), **delivery_of(trail)}
-    raise AwsError("TrailNotFoundException", f"Unknown trail: {wanted} for the user: {account_id}")
+POLICY_MEMBERS = ("policyName", "policyDocument", "policyType", "selectionCriteria")
 
 
 def put_metric_filter(call: ApiCall, account_id: str) -> Mapping[str, Any]:
@@ -57,9 +46,46 @@ def get_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {"logGroupIdentifier": call.params["logGroupIdentifier"], "transformerConfig": config} if config else {}
 
 
-def describe_account_policies(_: ApiCall, __: str) -> Mapping[str, Any]:
-    """DescribeAccountPolicies: there are none, since none can be made here."""
-    return {"accountPolicies": []}
+def delete_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+    """DeleteTransformer, which succeeds where the log group has none."""
+    _log_group(call, account_id).transformer = None
+    return {}
+
+
+def put_account_policy(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+    """PutAccountPolicy: a policy of the same type and name is replaced. Kept and described; it acts on no log event."""
+    params = call.params
+    try:
+        json.loads(params["policyDocument"])
+    except ValueError as error:
+        raise AwsError("InvalidParameterException", "Policy document is not valid JSON.") from error
+    policy = {key: params[key] for key in POLICY_MEMBERS if key in params}
+    policy |= {"scope": "ALL", "accountId": account_id, "lastUpdatedTime": int(time.time() * 1000)}
+    if not params.get("dryRun"):
+        _account_policies(call, account_id)[params["policyType"], params["policyName"]] = policy
+    return {"accountPolicy": policy}
+
+
+def delete_account_policy(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+    """DeleteAccountPolicy."""
+    named = (call.params["policyType"], call.params["policyName"])
+    if _account_policies(call, account_id).pop(named, None) is None:
+        raise AwsError("ResourceNotFoundException", f"Policy {named[1]} does not exist.")
+    return {}
+
+
+def describe_account_policies(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+    """DescribeAccountPolicies, of one type, and by name where one is given."""
+    wanted, name = call.params["policyType"], call.params.get("policyName")
+    policies = _account_policies(call, account_id).values()
+    found = [item for item in policies if item["policyType"] == wanted and name in (None, item["policyName"])]
+    return {"accountPolicies": found}
+
+
+def _account_policies(call: ApiCall, account_id: str) -> dict[tuple[str, str], dict[str, Any]]:
+    backend = logs_backends[account_id][call.region]
+    kept: dict[tuple[str, str], dict[str, Any]] = backend.__dict__.setdefault("account_policies", {})
+    return kept
 
 
 def _log_group(call: ApiCall, account_id: str) -> Any:
@@ -71,16 +97,12 @@ def _log_group(call: ApiCall, account_id: str) -> Any:
     raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
 
 
-def list_alarm_mute_rules(_: ApiCall, __: str) -> Mapping[str, Any]:
-    """ListAlarmMuteRules: there are none, since none can be made here."""
-    return {"AlarmMuteRuleSummaries": []}
-
-
-CLOUDTRAIL: StandIns = {"GetTrailStatus": get_trail_status}
 LOGS: StandIns = {
     "PutMetricFilter": put_metric_filter,
     "PutTransformer": put_transformer,
     "GetTransformer": get_transformer,
+    "DeleteTransformer": delete_transformer,
+    "PutAccountPolicy": put_account_policy,
+    "DeleteAccountPolicy": delete_account_policy,
     "DescribeAccountPolicies": describe_account_policies,
 }
-CLOUDWATCH: StandIns = {"ListAlarmMuteRules": list_alarm_mute_rules}
