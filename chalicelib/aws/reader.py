@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chalicelib.aws.service_models import prefer_packaged
+
 # An assumed role lasts an hour unless asked otherwise; it is renewed while it is still good.
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _ROLE_SECONDS = 3600 - 300
@@ -123,6 +125,7 @@ class AwsReader:
             connect_timeout=self.timeout, read_timeout=self.timeout, retries={"total_max_attempts": 1, "mode": "legacy"}
         )
         session = boto3.Session(**self._credentials(foreign, region), region_name=region)
+        prefer_packaged(session)
         return session.client(service, config=config)  # type: ignore[call-overload]
 
     def _credentials(self, foreign: str | None, region: str | None) -> dict[str, Any]:
