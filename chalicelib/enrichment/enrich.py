@@ -33,7 +33,7 @@ from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import Facts, GroupInfo, Interface, LookupResult, ResolvedChange, Rules
 from chalicelib.security_groups.parse import LIST_USERS, read_change
 from chalicelib.security_groups.severity import severity_of
-from chalicelib.state.snapshot_table import VersionConflict
+from chalicelib.state.errors import StateError
 from chalicelib.undo.from_lookups import restore
 
 DEFAULT_OWNER_TAGS = ("owner", "team")
@@ -126,7 +126,7 @@ class Enricher:
         left = self.lookups.timeout - (self.lookups.now() - started)
         try:
             return world, _in_time(reading, max(left, 0.0), "dynamodb:GetItem"), ()
-        except LookupFailed as error:
+        except (LookupFailed, StateError) as error:
             return world, None, (f"what was known of the group before: {error}",)
 
     def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class Enricher:
         )
         try:
             _in_time(writing, self.lookups.timeout, "dynamodb:PutItem")
-        except (LookupFailed, VersionConflict) as error:
+        except (LookupFailed, StateError) as error:
             return (f"whether the next alert will know this change: {error}",)
         return ()
 
@@ -174,7 +174,7 @@ class Enricher:
         noting = _in_background(lambda: snapshots.note_attachment(key, record.event_id, at, after))
         try:
             log = _in_time(noting, self.lookups.timeout, "dynamodb:GetItem or dynamodb:PutItem")
-        except (LookupFailed, VersionConflict) as error:
+        except (LookupFailed, StateError) as error:
             return None, (f"what was known of {resource_id} before: {error}",)
         return log.before(record.event_id, at), ()
 

@@ -22,7 +22,7 @@ from chalicelib.observability.logs import Log
 from chalicelib.observability.metrics import Metrics
 from chalicelib.security_groups.changes import NotWatched
 from chalicelib.settings.model import Settings, SettingsError
-from chalicelib.state.table import StateError
+from chalicelib.state.errors import StateError
 
 
 @dataclass(frozen=True, slots=True)

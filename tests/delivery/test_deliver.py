@@ -21,7 +21,9 @@ from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
 from chalicelib.observability.logs import Log, Redactor
-from chalicelib.state.table import Item, StateError, StateTable
+from chalicelib.state.codec import StateItem
+from chalicelib.state.errors import StateError
+from chalicelib.state.table import StateTable
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,
@@ -330,7 +332,7 @@ def test_what_there_is_no_time_left_to_send_comes_back_unsent(durable: World) ->
     ends_at = durable.clock.now() + timedelta(seconds=30)
 
     class Slow(StateTable):
-        def update(self, *arguments: Any, **more: Any) -> Item | None:
+        def update(self, *arguments: Any, **more: Any) -> StateItem | None:
             durable.clock.forward(15)
             return super().update(*arguments, **more)
 

@@ -12,8 +12,8 @@ from chalicelib.aws.reader import AwsReader
 from chalicelib.enrichment.enrich import TAGS_NOT_SEEN, Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import World
+from tests.support.memory_table import MemoryTable
 
 WORLD_SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 

@@ -20,8 +20,9 @@ from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.parse_answers import read_interfaces
 from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.snapshot_table import Item, MemoryTable
+from chalicelib.state.codec import StateItem
 from chalicelib.undo.from_record import undo
+from tests.support.memory_table import MemoryTable
 from tests.support.stubbed import Stubbed
 
 RULE = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.IPV4, "203.0.113.0/24"), "old", "sgr-1")
@@ -493,7 +494,7 @@ class Hanging(MemoryTable):
         super().__init__()
         self.let_go = Event()
 
-    def get(self, pk: str, sk: str) -> Item | None:
+    def get(self, pk: str, sk: str) -> StateItem | None:
         self.let_go.wait(60)
         return super().get(pk, sk)
 

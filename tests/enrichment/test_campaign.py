@@ -14,7 +14,6 @@ from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import (
     CHANGES,
     TEXTS,
@@ -29,6 +28,7 @@ from tests.enrichment.world import (
     undone,
     unique,
 )
+from tests.support.memory_table import MemoryTable
 
 CHANGES_PER_GROUP = 4
 # A rule that names a prefix list leaves no call for the interfaces.

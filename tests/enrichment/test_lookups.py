@@ -24,12 +24,12 @@ from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.plan import MAX_CALLS, alias, plan
 from chalicelib.security_groups.changes import NotUnderstood, NotWatched
 from chalicelib.security_groups.parse import read_change
-from chalicelib.state.snapshot_table import MemoryTable
 from localcloud.cloud import LocalCloud
 from localcloud.servers import HttpServer
 from tests.enrichment.world import World
 from tests.support import records as r
 from tests.support.faulty import BROKEN, DENIED, NOT_FOUND, THROTTLED, FaultyEndpoint, Refusal
+from tests.support.memory_table import MemoryTable
 from tests.support.stubbed import Stubbed
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,9 +15,9 @@ from chalicelib.aws.reader import AwsReader
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.state.snapshot_table import MemoryTable
 from localcloud import LocalCloud
 from sgwatch.undoing import CannotUndo, check_unchanged, live_difference
+from tests.support.memory_table import MemoryTable
 from tests.support.shell_aws import AwsShell
 
 Groups = list[str]

@@ -19,12 +19,12 @@ from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.functions.alert_function import Invocation
-from chalicelib.functions.composition.durable_delivery import reconcile, sweep_regions
+from chalicelib.functions.composition.reconciling import reconcile, sweep_regions
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.reconciliation.reconcile import Reconciliation, Sweep
 from chalicelib.reconciliation.suspicion import GRACE
 from chalicelib.settings.model import SettingsError
-from chalicelib.state.snapshot_table import DynamoTable
+from chalicelib.state.table import StateTable
 from tests.support.durable import QUEUE, REGION, TABLE, World
 
 ACCOUNT = "123456789012"
@@ -136,7 +136,7 @@ def call_record(region: Region, name: str) -> dict[str, Any]:
 @pytest.fixture
 def region(durable: World) -> Region:
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
-    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))
     made.group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]  # type: ignore[attr-defined]
     made.sweep()
     durable.clock.forward(3600)
@@ -416,7 +416,7 @@ def test_a_change_that_is_told_just_after_a_drift_is_not_forgotten(region: Regio
 class Meanwhile(Snapshots):
     """Snapshots of a region to which something happens when they have been read."""
 
-    def __init__(self, table: DynamoTable, happens: Callable[[], object]) -> None:
+    def __init__(self, table: StateTable, happens: Callable[[], object]) -> None:
         super().__init__(table)
         self.happens = happens
 
@@ -430,7 +430,7 @@ def test_a_change_that_is_told_while_tags_are_learned_is_not_forgotten(region: R
     region.tell(region.alert_of(record))
     (opened,) = record["responseElements"]["securityGroupRuleSet"]["items"]
     region.ec2.create_tags(Resources=[opened["securityGroupRuleId"]], Tags=[{"Key": "why", "Value": "audit"}])
-    table = DynamoTable(TABLE, lambda: boto3.client("dynamodb"))
+    table = StateTable(lambda: boto3.client("dynamodb"), TABLE)
     busy = replace(region, snapshots=Meanwhile(table, lambda: told_at_once(region, group, 3389)))
     assert busy.sweep() == Sweep(groups=2)
     assert region.later() == Sweep(groups=2)
@@ -440,14 +440,14 @@ def test_a_change_during_the_first_sweep_that_is_heard_after_it_is_no_drift(dura
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
     group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
     heard: list[dict[str, Any]] = []
-    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))
 
     def change() -> None:
         durable.clock.forward(5)
         heard.append(made.open_ssh(group))
         durable.clock.forward(5)
 
-    replace(made, snapshots=Meanwhile(DynamoTable(TABLE, lambda: dynamodb), change)).sweep()
+    replace(made, snapshots=Meanwhile(StateTable(lambda: dynamodb, TABLE), change)).sweep()
     made.tell(made.alert_of(heard[0]))
     assert made.later() == Sweep(groups=2)
 
@@ -481,7 +481,7 @@ def test_a_told_change_that_could_not_be_remembered_is_no_drift(region: Region, 
 def test_what_was_done_before_the_first_sweep_is_not_told_late(durable: World) -> None:
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
     group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
-    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))
     made.trail.records.append(made.open_port(group, 8000))
     durable.clock.forward(3600)
     made.sweep()
