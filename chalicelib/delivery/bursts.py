@@ -197,7 +197,7 @@ def _follow_up(groups: Sequence[tuple[str, list[Alert]]], window: str) -> Alert:
         principal=last.principal,
         exposures=exposures,
         undo=_undo(folded),
-        unknowns=tuple(dict.fromkeys(sentence for alert in folded for sentence in alert.unknowns))[:50],
+        unknowns=tuple(dict.fromkeys(item for alert in folded for item in alert.unknowns))[:50],
     )
 
 

@@ -37,6 +37,7 @@ from tests.support.durable import (
     passing,
     sqs_event,
 )
+from tests.support.unknowns import sentences
 
 
 class Watched(Queue):
@@ -295,7 +296,7 @@ def test_a_kept_alert_of_two_pieces_is_sent_as_it_was_cut(durable: World) -> Non
     assert isinstance(content, bytes)
     durable.made.table.put({**item, "content": content[:500] + content[400:]})
     durable.run(durable.function(slack))
-    assert "left out to fit into a queue message" in slack.sent[0].unknowns[0]
+    assert "left out to fit into a queue message" in sentences(slack.sent[0].unknowns)[0]
 
 
 def test_a_dead_letter_with_its_reason_is_no_larger_than_sqs_takes(durable: World) -> None:

@@ -26,6 +26,7 @@ from chalicelib.reconciliation.suspicion import GRACE
 from chalicelib.settings.model import SettingsError
 from chalicelib.state.table import StateTable
 from tests.support.durable import QUEUE, REGION, TABLE, World
+from tests.support.unknowns import sentences
 
 ACCOUNT = "123456789012"
 
@@ -162,7 +163,7 @@ def test_a_change_that_nobody_told_is_a_drift_with_its_rules_and_the_way_back(re
     assert [rule.peer.value for rule in alert.changes.added] == ["0.0.0.0/0"]
     assert alert.undo.commands is not None
     assert "revoke-security-group-ingress" in alert.undo.commands[0]
-    assert alert.unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
+    assert sentences(alert.unknowns) == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
 def test_the_tags_of_rules_are_learned_by_the_sweep_and_come_back(region: Region, group: str) -> None:
@@ -235,7 +236,7 @@ def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: s
     region.later()
     drift = region.told[-1]
     assert drift.kind is AlertKind.DRIFT
-    assert "AuthorizeSecurityGroupIngress by alice" in drift.unknowns[0]
+    assert "AuthorizeSecurityGroupIngress by alice" in sentences(drift.unknowns)[0]
 
 
 def test_a_deletion_that_is_told_late_is_no_drift_too(region: Region, group: str) -> None:
@@ -257,7 +258,7 @@ def test_that_cloudtrail_could_not_be_asked_is_said_in_the_drift(region: Region,
     region.open_ssh(group)
     region.trail.refusals = ["AccessDeniedException"]
     assert region.later() == Sweep(groups=2, drifts=1)
-    assert region.told[0].unknowns == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
+    assert sentences(region.told[0].unknowns) == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
 
 
 def test_that_not_all_calls_were_read_is_said_in_the_drift(region: Region, group: str) -> None:
@@ -265,7 +266,9 @@ def test_that_not_all_calls_were_read_is_said_in_the_drift(region: Region, group
     looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
     region.trail.records = [{**looked, "readOnly": True}] * 50
     assert region.later() == Sweep(groups=2, drifts=1)
-    assert region.told[0].unknowns == ("who did it: CloudTrail names more calls on this group than are read",)
+    assert sentences(region.told[0].unknowns) == (
+        "who did it: CloudTrail names more calls on this group than are read",
+    )
 
 
 def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
@@ -273,7 +276,7 @@ def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
     looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
     region.trail.records = [{**looked, "readOnly": True}]
     region.later()
-    assert region.told[0].unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
+    assert sentences(region.told[0].unknowns) == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
 def test_a_group_that_was_deleted_or_made_unseen_is_a_drift(region: Region, group: str) -> None:
