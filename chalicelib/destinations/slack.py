@@ -310,7 +310,7 @@ def _sections(pieces: list[str], joint: str) -> Iterator[Block]:
 
 
 def _unknowns(alert: Alert, room: int) -> Iterator[Block]:
-    yield from _list("Not known:", [visible(item) for item in alert.unknowns], room)
+    yield from _list("Not known:", [visible(item.text) for item in alert.unknowns], room)
 
 
 def _list(title: str, items: list[str], room: int) -> Iterator[Block]:

@@ -29,7 +29,7 @@ from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.webhook import Webhook
 from chalicelib.functions.alert_function import AlertFunction, Route
-from chalicelib.functions.composition.durable_delivery import parts
+from chalicelib.functions.composition.durable_parts import parts
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.model import DurableSettings

@@ -6,7 +6,6 @@ imports no boto3.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert
+from chalicelib.aws.clients import ClientFactory, aws_client
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
@@ -31,22 +31,8 @@ from chalicelib.settings.secrets import Secrets
 if TYPE_CHECKING:
     from chalicelib.enrichment.group_snapshot_store import Snapshots
 
-Clients = Callable[..., Any]
-_MAKING_A_CLIENT = threading.Lock()
 
-
-@cache
-def aws_client(service: str, region: str | None = None) -> Any:
-    """A client of an AWS service, made once; retries are the delivery's, so it makes none."""
-    with _MAKING_A_CLIENT:  # boto3.client is not safe from several threads at once
-        import boto3  # noqa: PLC0415 - 200 ms of a cold start, which only some destinations need
-        from botocore.config import Config  # noqa: PLC0415
-
-        once = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
-        return boto3.Session().client(service, region_name=region, config=once)  # type: ignore[call-overload]
-
-
-def routes(settings: Settings, redactor: Redactor, client: Clients = aws_client) -> tuple[Route, ...]:
+def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_client) -> tuple[Route, ...]:
     """The configured destinations with their filters; secrets are looked up when one is used."""
     secrets = Secrets(client)
 
@@ -143,13 +129,13 @@ def alert_maker(
 def group_snapshots(state_table: str) -> Snapshots:
     """The snapshots of security groups in the state table of this name."""
     from chalicelib.enrichment.group_snapshot_store import Snapshots  # noqa: PLC0415
-    from chalicelib.state.snapshot_table import DynamoTable  # noqa: PLC0415 - only where there is one
+    from chalicelib.state.table import StateTable  # noqa: PLC0415 - only where there is one
 
-    return Snapshots(DynamoTable(state_table, lambda: aws_client("dynamodb")))
+    return Snapshots(StateTable(lambda: aws_client("dynamodb"), state_table))
 
 
 def assemble(
-    settings: Settings, faults: tuple[str, ...] = (), function: str = "local", client: Clients = aws_client
+    settings: Settings, faults: tuple[str, ...] = (), function: str = "local", client: ClientFactory = aws_client
 ) -> AlertFunction:
     """The alert function of these settings."""
     redactor = Redactor(settings.secrets)
@@ -158,9 +144,9 @@ def assemble(
     gate: Gate | None = None
     kept: Kept | None = None
     if settings.durable is not None:
-        from chalicelib.functions.composition import durable_delivery as bootstrap_durable  # noqa: PLC0415 - a direct delivery's cold start does not need it
+        from chalicelib.functions.composition.durable_parts import entrance  # noqa: PLC0415 - a direct delivery's cold start does not need it
 
-        direct, gate, kept = bootstrap_durable.entrance(settings.durable, client)
+        direct, gate, kept = entrance(settings.durable, client)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
