@@ -16,6 +16,9 @@ _PACKAGED = Path(__file__).parents[2] / FOLDER
 
 def prefer_packaged(session: Any, packaged: Path = _PACKAGED) -> None:
     """Let a boto3 session look into the package first; it finds what is not there in botocore."""
-    if packaged.is_dir():
-        # https://botocore.amazonaws.com/v1/documentation/api/latest/reference/loaders.html
-        session._session.get_component("data_loader").search_paths.insert(0, str(packaged))  # noqa: SLF001 - boto3 has no public way to its loader
+    if not packaged.is_dir():
+        return
+    # https://botocore.amazonaws.com/v1/documentation/api/latest/reference/loaders.html
+    loader = session._session.get_component("data_loader")  # noqa: SLF001 - boto3 has no public way to its loader
+    if str(packaged) not in loader.search_paths:
+        loader.search_paths.insert(0, str(packaged))
