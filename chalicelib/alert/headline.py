@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.exposure.compare import is_ingress, opening
@@ -75,10 +76,9 @@ def call_sentence(record: CloudTrailRecord, principal: Principal) -> str:
 
 
 def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
-    name = change.event.name
     if change.changes.added or change.changes.modified:
         return _rules_title(change, exposures, group)
-    if name.startswith("Revoke"):
+    if change.event.verb is Verb.REVOKE:
         return _removed_title(change, group)
     return _without_rules(change, exposures, group)
 
@@ -118,7 +118,7 @@ def _resource(attachment: Attachment) -> str:
 
 def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     after = _new_rules(change)
-    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+    if change.event.verb is Verb.DESCRIBE:
         return _described(after[0], after, group)
     new = {id(rule) for rule in after}  # to compare a thousand rules with each other takes its time
     about = [item for item in exposures if id(item.rule) in new]
@@ -211,17 +211,17 @@ def _removed_title(change: Change, group: str) -> str:
 
 
 def _attempt(change: Change, group: str) -> str:
-    name, rules = change.event.name, change.changes.attempted
+    rules = change.changes.attempted
     if not rules:
         return _attempt_without_rules(change, group)
     service, peer = service_phrase(rules[0]), peer_phrase(rules[0].peer)
     more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
-    out = name.endswith("Egress")
-    if name.startswith("Authorize"):
+    out, asked = change.event.is_egress, change.event.verb
+    if asked is Verb.AUTHORIZE:
         verb = f"allowing {service} out to {peer}" if out else f"opening {service} to {peer}"
-    elif name.startswith("Revoke"):
+    elif asked is Verb.REVOKE:
         verb = f"disallowing {service} out to {peer}" if out else f"closing {service} to {peer}"
-    elif name == "ModifySecurityGroupRules":
+    elif asked is Verb.MODIFY:
         verb = f"changing a rule to {service}, {peer}"
     else:
         verb = f"describing {service}, {peer}"

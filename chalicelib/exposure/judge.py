@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from chalicelib.cloudtrail.catalog import EventGroup
+from chalicelib.cloudtrail.catalog import EventGroup, Verb
 from chalicelib.exposure.compare import Opening, is_ingress, opening, openings_together
 from chalicelib.exposure.explain import judge_opening, known_ranges, together_exposure
 from chalicelib.security_groups.address_ranges import is_public, parse_range
@@ -55,7 +55,7 @@ def _unread(change: Change) -> Iterator[Exposure]:
 
 def _judge_rules(change: Change, facts: Facts) -> Iterator[Exposure]:
     changes = change.changes
-    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+    if change.event.verb is Verb.DESCRIBE:
         yield Exposure(Severity.INFO, "Only descriptions changed; nothing opened or closed.")
         return
     # A new rule counts in full even where other rules allow the same already: they may go, and it stays.

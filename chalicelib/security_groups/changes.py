@@ -102,7 +102,7 @@ class Change:
     @property
     def direction(self) -> Direction:
         """Of which rules the call's name speaks; ingress where it names neither."""
-        return Direction.EGRESS if self.event.name.endswith("Egress") else Direction.INGRESS
+        return Direction.EGRESS if self.event.is_egress else Direction.INGRESS
 
 
 def read_outcome(error_code: str | None) -> Outcome:
