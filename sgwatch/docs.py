@@ -16,9 +16,10 @@ from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.destinations.slack import payload
 from sgwatch.__main__ import COMMANDS
+from sgwatch.architecture import exceptions, mermaid
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS.parent / "README.md", DOCS / "cli.md", DOCS / "settings.md")
+PAGES = (DOCS.parent / "README.md", DOCS / "cli.md", DOCS / "settings.md", DOCS / "architecture.md")
 _WIDTH, _LEFT, _LINE = 720, 32, 20
 _PLAIN, _CODE = 92, 80  # characters in a line
 _DOTS = {"🔴": "#d1242f", "🟠": "#e16f24", "🟡": "#d4a72c", "🔵": "#218bff", "⚪": "#8c959f", "🟢": "#2da44e"}
@@ -43,9 +44,11 @@ def main() -> None:
 
 
 def with_tables(text: str) -> str:
-    """A page with the tables that it has a place for: of the commands that exist, and of the watched events."""
+    """A page with what it has a place for: the commands that exist, the watched events, the packages."""
     commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
+    text = _with_table(text, "packages", mermaid())
+    text = _with_table(text, "exceptions", exceptions())
     return _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
 
 
