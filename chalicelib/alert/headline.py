@@ -9,7 +9,7 @@ from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.exposure.compare import is_ingress, opening
 from chalicelib.exposure.judge import Exposure, Opens
-from chalicelib.security_groups.changes import Attachment, Change, Outcome, PrefixListChange
+from chalicelib.security_groups.changes import Attachment, Change, ListContents, Outcome, PrefixListChange
 from chalicelib.security_groups.phrases import (
     group_phrase,
     is_world,
@@ -33,7 +33,7 @@ def title(change: Change, exposures: tuple[Exposure, ...]) -> str:
     if not change.succeeded:
         text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, group)}"
     elif change.unread and not _new_rules(change):
-        text = f"change to {_list(change.prefix_list) if change.prefix_list else group} only partly understood"
+        text = f"change to {_subject(change, group)} only partly understood"
     else:
         text = _done(change, exposures, group) + (", and more not understood" if change.unread else "")
     return _as_title(text)
@@ -94,10 +94,12 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
         return f"{service_phrase(opened)} opened to the internet on {_resource(attachment)} by a group attached to it"
     if opened is not None and prefix_list:
         return f"{service_phrase(opened)} opened to the internet through {_list(prefix_list)}"
-    if attachment and change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
+    if attachment and change.keeps_groups:
         return f"{_resource(attachment)} modified, its security groups untouched"
     if attachment:
         return f"security groups of {_resource(attachment)} changed"
+    if prefix_list and prefix_list.contents is ListContents.IPAM:
+        return f"contents of {_list(prefix_list)} now decided by IPAM"
     if prefix_list:
         return f"{_list(prefix_list)} changed"
     return {
@@ -109,7 +111,15 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
 
 
 def _list(prefix_list: PrefixListChange) -> str:
+    if prefix_list.prefix_list_id is None:
+        return f"prefix lists of {printable(prefix_list.resolver or 'an IPAM resolver', 80)}"
     return f"prefix list {printable(prefix_list.prefix_list_id, 60)}"
+
+
+def _subject(change: Change, group: str) -> str:
+    if change.prefix_list:
+        return _list(change.prefix_list)
+    return _resource(change.attachment) if change.attachment else group
 
 
 def _resource(attachment: Attachment) -> str:

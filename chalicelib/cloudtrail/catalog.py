@@ -50,9 +50,8 @@ class Verb(StrEnum):
 class WatchedEvent(NamedTuple):
     """One CloudTrail event name of one source.
 
-    ``is_egress`` is true for the calls that are about egress rules alone. ``needs`` lists request parameters
-    of which at least one must be there for the record to be about security groups at all
-    (``ModifyInstanceAttribute`` also changes user data and the like).
+    ``is_egress`` is true for the calls that are about egress rules alone. A call that ``needs_groups``
+    is about security groups only where it sets some (``ModifyInstanceAttribute`` also changes user data and the like).
     """
 
     name: str
@@ -60,7 +59,7 @@ class WatchedEvent(NamedTuple):
     group: EventGroup
     verb: Verb = Verb.OTHER
     is_egress: bool = False
-    needs: tuple[str, ...] = ()
+    needs_groups: bool = False
 
 
 def _events(group: EventGroup, source: str, *names: str) -> tuple[WatchedEvent, ...]:
@@ -92,8 +91,8 @@ EVENTS: tuple[WatchedEvent, ...] = (
     WatchedEvent("DeleteSecurityGroup", EC2, EventGroup.GROUPS, Verb.DELETE),
     WatchedEvent("AssociateSecurityGroupVpc", EC2, EventGroup.GROUPS, Verb.ASSOCIATE),
     WatchedEvent("DisassociateSecurityGroupVpc", EC2, EventGroup.GROUPS, Verb.DISASSOCIATE),
-    WatchedEvent("ModifyNetworkInterfaceAttribute", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH, needs=("groupSet",)),
-    WatchedEvent("ModifyInstanceAttribute", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH, needs=("groupSet",)),
+    WatchedEvent("ModifyNetworkInterfaceAttribute", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH, needs_groups=True),
+    WatchedEvent("ModifyInstanceAttribute", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH, needs_groups=True),
     WatchedEvent("ModifyVpcEndpoint", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH),
     WatchedEvent("ModifyInstanceConnectEndpoint", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH),
     WatchedEvent("ModifyClientVpnEndpoint", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH),

@@ -31,7 +31,8 @@ from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.exposure.refine import refine
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import Facts, GroupInfo, Interface, LookupResult, ResolvedChange, Rules
-from chalicelib.security_groups.parse import LIST_USERS, read_change
+from chalicelib.security_groups.parse import read_change
+from chalicelib.security_groups.parse_prefix_lists import LIST_USERS
 from chalicelib.security_groups.severity import severity_of
 from chalicelib.state.snapshot_table import VersionConflict
 from chalicelib.undo.from_lookups import restore
@@ -148,10 +149,10 @@ class Enricher:
         attachment = change.attachment
         before: tuple[str, ...] | None = world.config_group_ids
         if attachment is not None and change.succeeded and not change.changes.before_known:
-            change, before = of_endpoint(record, change, world, before)
+            change, before = of_endpoint(change, world, before)
             attachment = change.attachment or attachment
             remembered_groups, unknowns = self._attached_before(
-                resource_of(attachment, world), record, attachment.groups_after
+                resource_of(attachment, world), record, attachment.groups_after or ()
             )
             if remembered_groups is None and before is not None and before is world.config_group_ids:
                 unknowns += (_since_config(world),)

@@ -23,7 +23,7 @@ from chalicelib.enrichment.group_snapshots import (
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import GroupInfo, ResolvedChange, Rules
-from chalicelib.security_groups.wire_rules import field, items
+from chalicelib.security_groups.wire_shapes import field, items
 
 
 @dataclass(frozen=True, slots=True)
