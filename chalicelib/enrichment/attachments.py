@@ -7,6 +7,7 @@ from datetime import datetime
 
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
 from chalicelib.security_groups.lookup_result import LookupResult
+from chalicelib.security_groups.unknowns import UnknownTopic, without
 
 _ENTRIES_KEPT = 50
 
@@ -49,6 +50,8 @@ def resource_of(attachment: Attachment, looked_up: LookupResult) -> str | None:
     An instance's groups are those of its one interface, and either call may change them. Of an endpoint whose
     groups could not be looked up only those added are known, and a list of those is nothing to remember.
     """
+    if attachment.groups_after is None:
+        return None
     if attachment.resource_type == VPC_ENDPOINT and attachment.groups_after != looked_up.endpoint_groups:
         return None
     if attachment.resource_type != "instance":
@@ -89,10 +92,9 @@ def with_groups_before(change: Change, before: tuple[str, ...] | None) -> Change
     attachment = change.attachment
     if attachment is None or before is None:
         return change
-    beginnings = (f"the groups of {attachment.resource_id} before", f"all groups of {attachment.resource_id}")
     return replace(
         change,
         attachment=replace(attachment, groups_before=before),
         changes=replace(change.changes, before_known=True),
-        unknowns=tuple(item for item in change.unknowns if not item.startswith(beginnings)),
+        unknowns=without(change.unknowns, UnknownTopic.GROUPS_BEFORE),
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
 from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
+from chalicelib.security_groups.unknowns import Unknown
 
 
 class Outcome(StrEnum):
@@ -122,7 +123,7 @@ class Change:
     detached: tuple[str, ...] = ()
     skips_privatelink: bool = False
     prefix_list: PrefixListChange | None = None
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
     unread: tuple[str, ...] = ()
 
     @property

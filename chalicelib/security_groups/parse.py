@@ -13,6 +13,7 @@ from chalicelib.security_groups.parse_prefix_lists import PREFIX_LIST_READERS
 from chalicelib.security_groups.parse_rule_calls import RULE_READERS, Parameters, Reader
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.request_keys import may_open, read_request, unwrapped
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
 from chalicelib.security_groups.wire_shapes import field, items
 
 
@@ -37,7 +38,8 @@ def read_change(record: CloudTrailRecord) -> Change:
         # What the answer holds is still good.
         if change.succeeded and change.group_id is None:
             raise NotUnderstood(no_request)
-        change = replace(change, unknowns=(f"the request: {no_request}", *change.unknowns))
+        unknown = Unknown(UnknownTopic.REQUEST, f"the request: {no_request}")
+        change = replace(change, unknowns=(unknown, *change.unknowns))
     return _READERS[event.name](_with_unknown_keys(change, unknown_keys), request, response)
 
 
@@ -47,7 +49,7 @@ def _with_unknown_keys(change: Change, keys: tuple[str, ...]) -> Change:
     return replace(
         change,
         unread=problems if change.succeeded and may_open(change.event) else (),
-        unknowns=change.unknowns + tuple(f"part of the request: {problem}" for problem in problems),
+        unknowns=change.unknowns + unread_parts("part of the request", problems),
     )
 
 
@@ -77,7 +79,7 @@ def _identify(
 ) -> Change:
     unknowns = []
     if event.group in (EventGroup.RULES, EventGroup.GROUPS) and not (group_id or group_name):
-        unknowns.append("the security group: the record does not name it")
+        unknowns.append(other("the security group: the record does not name it"))
     return Change(
         event=event,
         outcome=outcome,
@@ -95,18 +97,16 @@ def _group_of_rules(response: Parameters) -> str | None:
 
 def _read_create(change: Change, request: Parameters, _response: Parameters) -> Change:
     description = text(request.get("groupDescription"))
-    unknowns = () if change.group_id or not change.succeeded else ("the new group's id: the record has no answer",)
+    no_id = other("the new group's id: the record has no answer")
+    unknowns = () if change.group_id or not change.succeeded else (no_id,)
     return replace(change, description=description, unknowns=change.unknowns + unknowns)
 
 
 def _read_delete(change: Change, _request: Parameters, _response: Parameters) -> Change:
     if not change.succeeded:
         return change
-    return replace(
-        change,
-        changes=Changes(before_known=False),
-        unknowns=(*change.unknowns, "the rules that went with the group: the record does not list them"),
-    )
+    unknown = Unknown(UnknownTopic.DELETED_RULES, "the rules that went with the group: the record does not list them")
+    return replace(change, changes=Changes(before_known=False), unknowns=(*change.unknowns, unknown))
 
 
 def _read_association(change: Change, request: Parameters, _response: Parameters) -> Change:

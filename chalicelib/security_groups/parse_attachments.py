@@ -12,6 +12,7 @@ from dataclasses import replace
 from chalicelib.cloudtrail.records import text
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
 from chalicelib.security_groups.parse_rule_calls import Parameters, Reader
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic
 from chalicelib.security_groups.wire_shapes import fold, is_set
 
 # What kind of resource each call is about, and where it names it.
@@ -89,13 +90,17 @@ def _read_groups_of(change: Change, request: Parameters, _response: Parameters) 
     change = replace(change, skips_privatelink=_skips_privatelink(request))
     if groups:
         unknown = f"the groups of {resource_id} before: the record carries the new ones only"
-        return _attached(change, Attachment(resource_type, resource_id, None, groups), (unknown,))
+        return _attached(change, Attachment(resource_type, resource_id, None, groups), (_before(unknown),))
     attachment = Attachment(resource_type, resource_id, None, None)
     if text(request.get("vpcId")):
         # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyClientVpnEndpoint.html
         unknown = f"the groups of {resource_id}: the call names a VPC and no group, and AWS may apply the VPC's default"
-        return _attached(change, attachment, (unknown,))
+        return _attached(change, attachment, (_before(unknown),))
     return _attached(change, attachment, ())
+
+
+def _before(text: str) -> Unknown:
+    return Unknown(UnknownTopic.GROUPS_BEFORE, text)
 
 
 def _is_about(change: Change, request: Parameters) -> bool:
@@ -114,7 +119,7 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
     """ModifyVpcEndpoint adds groups and takes others away; most of its calls do neither."""
     resource_type, resource_id = _resource(change, request)
     listed = {verb: _groups(request.get(key)) for verb, key in _ENDPOINT_GROUPS.items()}
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
     if change.succeeded and any(
         is_set(request.get(key)) and not listed[verb] for verb, key in _ENDPOINT_GROUPS.items()
     ):
@@ -123,12 +128,12 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
     if any(listed.values()):
         named = " and ".join(f"{verb} ({', '.join(ids)})" for verb, ids in listed.items() if ids)
-        unknowns = (f"all groups of {resource_id}, before and after: the record names only those {named}",)
+        unknowns = (_before(f"all groups of {resource_id}, before and after: the record names only those {named}"),)
     attachment = Attachment(resource_type, resource_id, None, listed["added"] or None)
     return replace(_attached(change, attachment, unknowns), detached=listed["removed"])
 
 
-def _attached(change: Change, attachment: Attachment, unknowns: tuple[str, ...]) -> Change:
+def _attached(change: Change, attachment: Attachment, unknowns: tuple[Unknown, ...]) -> Change:
     groups = attachment.groups_after or ()
     return replace(
         change,

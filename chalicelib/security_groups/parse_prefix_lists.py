@@ -8,10 +8,8 @@ from dataclasses import replace
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, PrefixListChange, PrefixListEntry
 from chalicelib.security_groups.parse_rule_calls import Parameters, Reader
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
 from chalicelib.security_groups.wire_shapes import field, is_set, items
-
-# How the doubt begins that only a look-up can take away.
-LIST_USERS = "which security groups use"
 
 
 def _read_entries(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -76,10 +74,10 @@ def _read_resolver(change: Change, request: Parameters, _response: Parameters) -
 
 def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str]) -> Change:
     named = prefix_list.prefix_list_id or f"the lists of {prefix_list.resolver}"
-    unknowns = [f"{LIST_USERS} {named}: the record does not say"]
+    unknowns = [Unknown(UnknownTopic.LIST_USERS, f"which security groups use {named}: not in the record")]
     if prefix_list.contents is ListContents.IPAM and change.succeeded:
-        unknowns.append(f"what is in {named} now: IPAM decides that, and the record does not list it")
-    unknowns += [f"part of the request: {problem}" for problem in unread]
+        unknowns.append(other(f"what is in {named} now: IPAM decides that, and the record does not list it"))
+    unknowns += unread_parts("part of the request", unread)
     return replace(
         change,
         prefix_list=prefix_list,

@@ -258,9 +258,7 @@ def other_samples() -> dict[str, Json]:
             "ModifyNetworkInterfaceAttribute",
             {"networkInterfaceId": "eni-1", "groupSet": items({"groupId": GROUP_ID})},
         ),
-        "instance": record(
-            "ModifyInstanceAttribute", {"instanceId": "i-1", "groupSet": items({"groupId": GROUP_ID})}
-        ),
+        "instance": record("ModifyInstanceAttribute", {"instanceId": "i-1", "groupSet": items({"groupId": GROUP_ID})}),
         "endpoint": wrapped(
             "ModifyVpcEndpoint", {"VpcEndpointId": "vpce-1", "AddSecurityGroupId": {"tag": 1, "content": GROUP_ID}}
         ),
