@@ -30,6 +30,7 @@ def read_change(record: CloudTrailRecord) -> Change:
     request, unknown_keys = read_request(event, record.request_parameters)
     response = unwrapped(event.name, record.response_elements, "Response")
     no_request = _why_no_request(record)
+    unknown_keys = () if no_request else unknown_keys
     if event.needs_groups and not (no_request or unknown_keys or sets_groups(request)):
         raise NotWatched(f"{event.name} that sets no security group")
     outcome = read_outcome(record.error_code)

@@ -45,7 +45,6 @@ REQUEST_KEYS: Mapping[str, KeyNames] = {
     "ModifyNetworkInterfaceAttribute": key_names(
         *("networkInterfaceId", "description", "sourceDestCheck", "attachment", "dryRun", "enaSrdSpecification"),
         *("enablePrimaryIpv6", "connectionTrackingSpecification", "associatePublicIpAddress", "associatedSubnetIds"),
-        associatedSubnetId=(),
         **_GROUPS,
     ),
     "ModifyInstanceAttribute": key_names(
