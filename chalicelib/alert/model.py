@@ -16,6 +16,7 @@ from chalicelib.cloudtrail.records import parse_time
 from chalicelib.exposure.judge import Exposure, Severity
 from chalicelib.security_groups.changes import Attachment, Changes, Outcome
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.undo.from_record import Undo
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "SecurityGroup",
     "Severity",
     "Undo",
+    "Unknown",
     "decode_rule",
     "encode_rule",
     "format_time",
@@ -131,7 +133,7 @@ class Alert:
     attachment: Attachment | None = None
     exposures: tuple[Exposure, ...] = ()
     undo: Undo = field(default_factory=lambda: Undo(commands=(), reason=None))
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
     alarm_path: AlarmPath | None = None
 
 
@@ -190,6 +192,8 @@ def _encode(value: object) -> Any:
             return str(value)  # a StrEnum as the plain string
         case SecurityGroupRule():
             return encode_rule(value)
+        case Unknown():
+            return value.text
         case tuple():
             return [_encode(item) for item in value]
         case datetime():
@@ -223,7 +227,7 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         attachment=_decode_attachment(document["attachment"]),
         exposures=tuple(_decode_exposure(item) for item in document["exposures"]),
         undo=Undo(commands=_strings(document["undo"]["commands"]), reason=document["undo"]["reason"]),
-        unknowns=tuple(document["unknowns"]),
+        unknowns=tuple(map(other, document["unknowns"])),
         alarm_path=AlarmPath(alarm_path["status"], parse_time(alarm_path["checked_at"])) if alarm_path else None,
     )
 

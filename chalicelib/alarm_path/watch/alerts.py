@@ -10,6 +10,7 @@ from chalicelib.alarm_path.watch.health import Standing
 from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion
 from chalicelib.alert.model import Account, AlarmPath, Alert, AlertKind, Exposure, Outcome, Severity
 from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
 
 MOST_REASONS = 20
@@ -101,7 +102,7 @@ def tampering(alert: Alert, standing: Standing, touched: bool | None, previous: 
 
 def without_audit(alert: Alert, reason: str) -> Alert:
     """The same where no audit was made in time: as severe as it may be."""
-    return replace(alert, unknowns=(*alert.unknowns, f"what it did to the alarm path: {printable(reason, 300)}"))
+    return replace(alert, unknowns=(*alert.unknowns, other(f"what it did to the alarm path: {printable(reason, 300)}")))
 
 
 def problem_sentence(standing: Standing) -> str:
@@ -126,10 +127,10 @@ def _severity(alert: Alert, standing: Standing, touched: bool | None, previous: 
     return Severity.LOW if _was_bad(previous) else Severity.MEDIUM
 
 
-def _unseen(alert: Alert) -> tuple[str, ...]:
+def _unseen(alert: Alert) -> tuple[Unknown, ...]:
     if not (alert.event.name or "").startswith(_BEYOND_THE_AUDIT):
         return ()
-    return ("what the function does now: its code and its settings are no part of the audit",)
+    return (other("what the function does now: its code and its settings are no part of the audit"),)
 
 
 def _was_bad(previous: Memory | None) -> bool:
@@ -161,9 +162,9 @@ def _with_fix(finding: Finding) -> str:
     return f"{printable(finding.reason, 500)}{fix}"
 
 
-def _unknowns(standing: Standing) -> tuple[str, ...]:
+def _unknowns(standing: Standing) -> tuple[Unknown, ...]:
     unknown = [finding for finding in standing.problems if finding.status is Status.UNKNOWN]
-    return tuple(f"{finding.check}: {printable(finding.reason, 300)}" for finding in unknown[:MOST_REASONS])
+    return tuple(other(f"{finding.check}: {printable(finding.reason, 300)}") for finding in unknown[:MOST_REASONS])
 
 
 def _call(alert: Alert) -> str:
