@@ -18,7 +18,10 @@ def judge_attachment(change: Change, looked_up: LookupResult, around: Surroundin
     """The exposures of a change of a resource's groups, as far as the groups' rules are known."""
     attachment = change.attachment
     what = attachment.resource_type if attachment else "resource"
-    if change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
+    if change.skips_privatelink:
+        reason = "Inbound rules no longer apply to traffic that reaches the load balancer through AWS PrivateLink."
+        yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.ATTACHMENT)
+    if change.keeps_groups:
         reason = f"The {what} was modified; its security groups are not part of the request."
         yield Exposure(Severity.LOW, reason, kind=ExposureKind.ATTACHMENT)
     else:

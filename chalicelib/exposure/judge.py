@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from chalicelib.cloudtrail.catalog import EventGroup
+from chalicelib.cloudtrail.catalog import EventGroup, Verb
 from chalicelib.exposure.already_open import already_open
 from chalicelib.exposure.attached_groups import judge_attachment
 from chalicelib.exposure.compare import openings
@@ -110,7 +110,7 @@ def _unread(change: Change) -> Iterator[Exposure]:
 
 def _judge_rules(case: _Case) -> Iterator[Exposure]:
     change, changes = case.change, case.change.changes
-    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+    if change.event.verb is Verb.DESCRIBE:
         reason = "Only descriptions changed; nothing opened or closed."
         yield Exposure(Severity.INFO, reason, kind=ExposureKind.DESCRIPTION)
         return
@@ -177,15 +177,15 @@ def _nothing_listed(change: Change) -> str:
 
 
 _GROUP_CALLS = {
-    "CreateSecurityGroup": (Severity.LOW, "A new group allows no ingress, and all egress until that is changed."),
-    "DeleteSecurityGroup": (Severity.MEDIUM, "The group and all its rules are gone."),
-    "AssociateSecurityGroupVpc": (Severity.LOW, "The group may now be used in another VPC."),
-    "DisassociateSecurityGroupVpc": (Severity.LOW, "The group may no longer be used in that VPC."),
+    Verb.CREATE: (Severity.LOW, "A new group allows no ingress, and all egress until that is changed."),
+    Verb.DELETE: (Severity.MEDIUM, "The group and all its rules are gone."),
+    Verb.ASSOCIATE: (Severity.LOW, "The group may now be used in another VPC."),
+    Verb.DISASSOCIATE: (Severity.LOW, "The group may no longer be used in that VPC."),
 }
 
 
 def _judge_groups(case: _Case) -> Iterator[Exposure]:
-    severity, reason = _GROUP_CALLS[case.change.event.name]
+    severity, reason = _GROUP_CALLS[case.change.event.verb]
     yield Exposure(severity, reason, kind=ExposureKind.GROUP)
 
 

@@ -9,7 +9,7 @@ from chalicelib.exposure.explain import Surroundings, few
 from chalicelib.exposure.opened_rules import OtherRules, in_order, judge_opened
 from chalicelib.exposure.traffic import is_ingress
 from chalicelib.security_groups.address_ranges import is_public, parse_range
-from chalicelib.security_groups.changes import Change, PrefixListChange
+from chalicelib.security_groups.changes import Change, ListContents, PrefixListChange
 from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult, PrefixList
 from chalicelib.security_groups.phrases import group_phrase, printable
 from chalicelib.security_groups.rules import ModifiedRule, SecurityGroupRule
@@ -24,12 +24,12 @@ def judge_prefix_list(change: Change, looked_up: LookupResult, around: Surroundi
     """What new entries open, group by group, the worst first and the rest counted."""
     if change.prefix_list is None:
         return
-    yield _of_entries(change, change.prefix_list)
-    if looked_up.groups is None:
-        return
+    yield from _of_entries(change.prefix_list)
     list_id = change.prefix_list.prefix_list_id
+    if list_id is None or looked_up.groups is None:
+        return
     users = [group for group in looked_up.groups.values() if any(rule.peer.value == list_id for rule in group.rules)]
-    around = _with_entries(change.prefix_list, looked_up, around)
+    around = _with_entries(list_id, change.prefix_list, looked_up, around)
     opened = in_order(item for group in users for item in _opened_on(group, list_id, around))
     yield from opened[:_SHOWN]
     if rest := opened[_SHOWN:]:
@@ -38,21 +38,31 @@ def judge_prefix_list(change: Change, looked_up: LookupResult, around: Surroundi
     yield Exposure(Severity.LOW, _used_by(users), kind=ExposureKind.PREFIX_LIST)
 
 
-def _of_entries(change: Change, entries: PrefixListChange) -> Exposure:
-    """What the record by itself tells."""
+_CONTENTS = {
+    ListContents.EARLIER_VERSION: (
+        "An earlier version of the list is in force again; its entries are not in the record."
+    ),
+    ListContents.IPAM: (
+        "IPAM now decides what is in the list: its contents are not known, and can change without a call."
+    ),
+}
+
+
+def _of_entries(entries: PrefixListChange) -> Iterator[Exposure]:
+    """What the record by itself says."""
+    if entries.contents in _CONTENTS:
+        yield Exposure(Severity.MEDIUM, _CONTENTS[entries.contents], kind=ExposureKind.PREFIX_LIST)
     added = [(cidr, parse_range(cidr)) for cidr in entries.added]
-    public = [found for _, found in added if found is not None and is_public(found)]
-    unread = [cidr for cidr, found in added if found is None]
-    if change.event.name == "RestoreManagedPrefixListVersion":
-        reason = "An earlier version of the list is in force again; its entries are not in the record."
-        return Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
-    if not public and not unread:
+    public = [found.text for _, found in added if found is not None and is_public(found)]
+    unread = [printable(cidr, 60) for cidr, found in added if found is None]
+    if public or unread:
+        parts = [few(_widest_first(public))] if public else []
+        parts += [f"{few(unread)}, which cannot be read"] if unread else []
+        reason = f"Rules that name this list now also mean {' and '.join(parts)}{entries_phrase(entries)}."
+        yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
+    elif entries.contents is ListContents.ENTRIES:
         reason = f"The list's change adds no public range to the rules that name it{entries_phrase(entries)}."
-        return Exposure(Severity.LOW, reason, kind=ExposureKind.PREFIX_LIST)
-    parts = [few(_widest_first(item.text for item in public))] if public else []
-    parts += [f"{few([printable(cidr, 60) for cidr in unread])}, which cannot be read"] if unread else []
-    reason = f"Rules that name this list now also mean {' and '.join(parts)}{entries_phrase(entries)}."
-    return Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
+        yield Exposure(Severity.LOW, reason, kind=ExposureKind.PREFIX_LIST)
 
 
 def entries_phrase(entries: PrefixListChange | None) -> str:
@@ -72,9 +82,10 @@ def _widest_first(cidrs: Iterable[str]) -> list[str]:
     return [printable(cidr, 60) for cidr in sorted(cidrs, key=size)]
 
 
-def _with_entries(change: PrefixListChange, looked_up: LookupResult, around: Surroundings) -> Surroundings:
+def _with_entries(
+    list_id: str, change: PrefixListChange, looked_up: LookupResult, around: Surroundings
+) -> Surroundings:
     """The list as it is after the change and, under a name of its own, as it was."""
-    list_id = change.prefix_list_id
     known = looked_up.prefix_lists.get(list_id)
     had = looked_up.entries_before or ()
     touched = {*change.removed, *change.added}
