@@ -26,6 +26,8 @@ from botocore.config import Config
 
 # Read by moto when it is used: thousands of machine images would take half a second.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+# Its minute cannot be shortened; localcloud.awkward has one of its own.
+os.environ.setdefault("MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR", "false")
 
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
@@ -33,11 +35,14 @@ from moto.core.model_instances import reset_model_data
 
 from localcloud import metric_filters, receivers, trails
 from localcloud.alarm_engine import AlarmEngine, PatternMatches, chain
+from localcloud.awkward.awkwardness import NONE, Awkwardness
+from localcloud.awkward.traits import Traits
 from localcloud.callers import ACCOUNT_ID, Callers, Credentials
 from localcloud.endpoint import Endpoint
 from localcloud.eventbridge import EventBus, event_of
 from localcloud.functions.deliveries import Deliveries
 from localcloud.functions.invoke_api import InvokeApi
+from localcloud.functions.older_sdk import write_models
 from localcloud.functions.package import link_runtime, make_writable
 from localcloud.functions.pool import FunctionPool, LogLine
 from localcloud.identities import Identities
@@ -49,7 +54,7 @@ from localcloud.servers import HttpServer
 from localcloud.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from localcloud.calls import ApiCall
 
@@ -63,7 +68,9 @@ class LocalCloud:
     ``pattern_matches`` says whether a metric filter's pattern matches a record; ``on_record`` is told
     every CloudTrail record. With ``enforce_iam`` every user and role that IAM holds is limited to its
     policies; functions always are. ``aws_managed_policies`` has AWS's own policies in IAM, such as
-    AdministratorAccess, which takes a second.
+    AdministratorAccess, which takes a second. ``awkwardness`` is what AWS does and moto does not; :attr:`traits`
+    changes it while the cloud runs. ``sdk_lacks``: the operations, as in ``("cloudwatch", "ListAlarmMuteRules")``,
+    that functions' own SDK does not know yet.
     """
 
     def __init__(
@@ -74,6 +81,8 @@ class LocalCloud:
         region: str = REGION,
         enforce_iam: bool = True,
         aws_managed_policies: bool = False,
+        awkwardness: Awkwardness = NONE,
+        sdk_lacks: Collection[tuple[str, str]] = (),
         pattern_matches: PatternMatches = metric_filters.pattern_matches,
         on_record: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
@@ -84,13 +93,15 @@ class LocalCloud:
         self._ports = (port, inbox_port)
         self._on_record = on_record
         self._aws_managed_policies = aws_managed_policies
+        self._sdk_lacks = sdk_lacks
         self._undo = ExitStack()
         self._session = boto3.session.Session()
         self._making_client = threading.Lock()
         self._called_at: dict[str, datetime] = {}
         self._servers: list[HttpServer] = []
         self._callers = Callers()
-        self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam)
+        self.traits = Traits(awkwardness)
+        self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam, traits=self.traits)
         self._alarm_path = AlarmEngine(self._endpoint.lock, pattern_matches)
         self.identities = Identities(self._callers, self._endpoint.lock)
 
@@ -124,6 +135,7 @@ class LocalCloud:
             lock=lock,
             on_log=self._log,
             on_credentials=self._callers.add_function,
+            data_path=write_models(folder / "models", self._sdk_lacks) if self._sdk_lacks else None,
         )
         self.deliveries = Deliveries(self.functions, lambda: self.endpoint)
         self.events = EventBus(self.deliveries, lock)
@@ -134,7 +146,7 @@ class LocalCloud:
             ("events", "PutEvents"): self.events.put_events,
             ("events", "TestEventPattern"): self.events.try_pattern,
             ("sns", "ConfirmSubscription"): self.topics.confirm_call,
-            ("cloudtrail", "LookupEvents"): lambda call, _account: trails.look_up(list(self.records), call.params),
+            ("cloudtrail", "LookupEvents"): self._look_up_events,
         }
         self._endpoint.amendments |= {
             ("sns", "Subscribe"): self.topics.subscribed,
@@ -246,6 +258,9 @@ class LocalCloud:
         """The alarm path as it stands, link by link."""
         with self._endpoint.lock:
             return chain()
+
+    def _look_up_events(self, call: ApiCall, _account_id: str) -> Mapping[str, Any]:
+        return trails.look_up(self.traits.looked_up(list(self.records)), call.params)
 
     def _heard(self, call: ApiCall, record: Mapping[str, Any] | None) -> None:
         if call.operation in ("CreateEventSourceMapping", "UpdateEventSourceMapping"):
