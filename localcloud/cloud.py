@@ -54,7 +54,7 @@ from localcloud.servers import HttpServer
 from localcloud.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from localcloud.calls import ApiCall
 
@@ -69,8 +69,7 @@ class LocalCloud:
     every CloudTrail record. With ``enforce_iam`` every user and role that IAM holds is limited to its
     policies; functions always are. ``aws_managed_policies`` has AWS's own policies in IAM, such as
     AdministratorAccess, which takes a second. ``awkwardness`` is what AWS does and moto does not; :attr:`traits`
-    changes it while the cloud runs. ``sdk_lacks``: the operations, as in ``("cloudwatch", "ListAlarmMuteRules")``,
-    that functions' own SDK does not know yet.
+    changes it while the cloud runs.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class LocalCloud:
         enforce_iam: bool = True,
         aws_managed_policies: bool = False,
         awkwardness: Awkwardness = NONE,
-        sdk_lacks: Collection[tuple[str, str]] = (),
         pattern_matches: PatternMatches = metric_filters.pattern_matches,
         on_record: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
@@ -93,7 +91,6 @@ class LocalCloud:
         self._ports = (port, inbox_port)
         self._on_record = on_record
         self._aws_managed_policies = aws_managed_policies
-        self._sdk_lacks = sdk_lacks
         self._undo = ExitStack()
         self._session = boto3.session.Session()
         self._making_client = threading.Lock()
@@ -127,7 +124,7 @@ class LocalCloud:
     def _build(self, folder: Path) -> None:
         self._undo.callback(_remove, folder)
         default_user_config["iam"] = {"load_aws_managed_policies": self._aws_managed_policies}
-        lock = self._endpoint.lock
+        lock, lacking = self._endpoint.lock, self.traits.awkwardness.sdk_lacks
         self.functions = FunctionPool(
             root=folder / "functions",
             runtime=link_runtime(folder / "runtime"),
@@ -135,7 +132,7 @@ class LocalCloud:
             lock=lock,
             on_log=self._log,
             on_credentials=self._callers.add_function,
-            data_path=write_models(folder / "models", self._sdk_lacks) if self._sdk_lacks else None,
+            data_path=write_models(folder / "models", lacking) if lacking else None,
         )
         self.deliveries = Deliveries(self.functions, lambda: self.endpoint)
         self.events = EventBus(self.deliveries, lock)

@@ -19,6 +19,8 @@ class Awkwardness:
     :param purged_queues: how long a second PurgeQueue is refused (AWS: 60 s)
     :param ttl_changes: how long a table's time to live is not changed again (AWS: an hour)
     :param lambda_rate: requests a second to Lambda's control plane, for all callers of a region (AWS: 15)
+    :param sdk_lacks: operations that the SDK of functions does not know yet, such as
+        ``("cloudwatch", "ListAlarmMuteRules")``; read when the cloud starts
     :param throttled: of a thousand calls, how many are throttled
     """
 
@@ -30,6 +32,7 @@ class Awkwardness:
     ttl_changes: float = 0.0
     lambda_rate: float = 0.0
     throttled: int = 0
+    sdk_lacks: frozenset[tuple[str, str]] = frozenset()
     clock_divisor: float = 1.0
     seed: int = 0
 
