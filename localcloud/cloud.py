@@ -99,7 +99,7 @@ class LocalCloud:
         self._callers = Callers()
         self.traits = Traits(awkwardness)
         self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam, traits=self.traits)
-        self._alarm_path = AlarmEngine(self._endpoint.lock, pattern_matches)
+        self._alarms = AlarmEngine(self._endpoint.lock, pattern_matches)
         self.identities = Identities(self._callers, self._endpoint.lock)
 
     def start(self) -> Self:
@@ -136,7 +136,7 @@ class LocalCloud:
         )
         self.deliveries = Deliveries(self.functions, lambda: self.endpoint)
         self.events = EventBus(self.deliveries, lock)
-        self.schedules = Schedules(self.events, self._alarm_path.tick)
+        self.schedules = Schedules(self.events, self._alarms.tick)
         self.queues = QueuePoller(self.deliveries, lock)
         self.topics = Topics(self.inbox, self.deliveries, lock, lambda: self.inbox_url)
         self._endpoint.answers |= {
@@ -149,6 +149,7 @@ class LocalCloud:
             ("sns", "Subscribe"): self.topics.subscribed,
             ("sns", "Unsubscribe"): self.topics.recount,
         }
+        self._endpoint.wrappers["cloudwatch", "SetAlarmState"] = self._alarms.state_set
         self._endpoint.unlocked["lambda", "Invoke"] = InvokeApi(self.deliveries).answer
 
     def _listen(self) -> None:
@@ -271,7 +272,7 @@ class LocalCloud:
             del self._called_at[next(iter(self._called_at))]
         if self._on_record is not None:
             self._on_record(kept)
-        self._alarm_path.take(kept)
+        self._alarms.take(kept)
         self.events.publish(event_of(kept))
 
     def _log(self, line: LogLine) -> None:
