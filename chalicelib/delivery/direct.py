@@ -53,9 +53,9 @@ class Queued:
     attempts: int = 1
 
 
-Outcome = Delivered | Undelivered
+DeliveryResult = Delivered | Undelivered
 # What becomes of an alert that goes through a queue: from there on it is the queue's.
-HandedOver = Outcome | Queued
+HandoverResult = DeliveryResult | Queued
 
 
 class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in CloudWatch too
@@ -75,7 +75,7 @@ def _sentence(alert_id: str, failed: Undelivered) -> str:
     return f"alert {alert_id} was not delivered to {failed.destination}: {failed.reason} ({lasting})"
 
 
-class Memory:
+class ReceiptCache:
     """What this container has delivered, the oldest forgotten first."""
 
     def __init__(self, capacity: int = 2000) -> None:
@@ -110,12 +110,12 @@ class Direct:
     def __init__(
         self,
         *,
-        memory: Memory | None = None,
+        memory: ReceiptCache | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._memory = memory or Memory()
+        self._memory = memory or ReceiptCache()
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -126,7 +126,7 @@ class Direct:
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry = unheard,
-    ) -> tuple[Outcome, ...]:
+    ) -> tuple[DeliveryResult, ...]:
         """Send the alert everywhere and say what became of it, in the order of the destinations.
 
         ``remaining_ms`` gives the milliseconds that the function has left. ``on_retry`` hears of a
@@ -134,7 +134,7 @@ class Direct:
         """
         deadline = self._clock() + max(0.0, remaining_ms() / 1000 - RESERVE_SECONDS)
         wanted = tuple(destinations)
-        finished: SimpleQueue[Outcome] = SimpleQueue()
+        finished: SimpleQueue[DeliveryResult] = SimpleQueue()
 
         def work(destination: Destination) -> None:
             finished.put(self._deliver_one(alert, destination, deadline, on_retry))
@@ -145,8 +145,10 @@ class Direct:
         outcomes = self._gather(finished, len(wanted), deadline)
         return tuple(outcomes.get(each.name) or _silent(each) for each in wanted)
 
-    def _gather(self, finished: SimpleQueue[Outcome], expected: int, deadline: float) -> dict[str, Outcome]:
-        outcomes: dict[str, Outcome] = {}
+    def _gather(
+        self, finished: SimpleQueue[DeliveryResult], expected: int, deadline: float
+    ) -> dict[str, DeliveryResult]:
+        outcomes: dict[str, DeliveryResult] = {}
         while len(outcomes) < expected:
             try:
                 # One second more than the retries have, so that the last attempt can still say how it ended.
@@ -156,7 +158,9 @@ class Direct:
             outcomes[outcome.destination] = outcome
         return outcomes
 
-    def _deliver_one(self, alert: Alert, destination: Destination, deadline: float, on_retry: OnRetry) -> Outcome:
+    def _deliver_one(
+        self, alert: Alert, destination: Destination, deadline: float, on_retry: OnRetry
+    ) -> DeliveryResult:
         name = destination.name
         earlier = self._memory.recall(alert.id, name)
         if earlier is not None:

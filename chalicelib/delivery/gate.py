@@ -28,7 +28,7 @@ class Gate:
         """
         return self._silenced(alert, log) or self._folded(alert, log)
 
-    def pass_by(self, alert: Alert, log: Log) -> None:
+    def record_unwanted(self, alert: Alert, log: Log) -> None:
         """Note an alert that nobody wants, so that it does not count as one that never came."""
         try:
             self.bursts.note(alert, SUPPRESSED)
@@ -37,9 +37,9 @@ class Gate:
 
     def _silenced(self, alert: Alert, log: Log) -> str | None:
         try:
-            silence = self.silences.holding(alert)
+            silence = self.silences.matching(alert)
             # What was queued for one destination before the silence began may be missing at another.
-            if silence is None or self.bursts.is_to_be_told(alert):
+            if silence is None or self.bursts.is_to_be_sent(alert):
                 return None
             # Not counted means not listable, and what nobody can list must not be held back.
             self.silences.count(silence, alert)

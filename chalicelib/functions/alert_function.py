@@ -15,7 +15,8 @@ from chalicelib.alert.build import alert_of, not_a_record
 from chalicelib.alert.filters import Condition, ConditionFailed, Filter
 from chalicelib.alert.model import Alert, AlertKind
 from chalicelib.cloudtrail.records import RecordError, text, unwrap
-from chalicelib.delivery.direct import Delivered, HandedOver, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
+from chalicelib.delivery.direct import Delivered, HandoverResult, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
@@ -33,14 +34,6 @@ class Route:
     filter: Filter
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """What Lambda says of one invocation."""
-
-    request_id: str
-    remaining_ms: Callable[[], float]
-
-
 class Gate(Protocol):
     """What may hold an alert back in durable delivery (delivery/gate.py)."""
 
@@ -51,7 +44,7 @@ class Gate(Protocol):
             NotDecided: the event has to come again.
         """
 
-    def pass_by(self, alert: Alert, log: Log) -> None:
+    def record_unwanted(self, alert: Alert, log: Log) -> None:
         """Note an alert that nobody wants."""
 
 
@@ -64,7 +57,7 @@ class Deliverer(Protocol):
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry,
-    ) -> tuple[HandedOver, ...]:
+    ) -> tuple[HandoverResult, ...]:
         """Say what became of the alert at each destination, in their order."""
 
 
@@ -94,11 +87,11 @@ class AlertFunction:
     kept: Kept | None = None
     alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
-    def handle(self, document: object, invocation: Invocation) -> None:
+    def handle(self, document: object, invocation: InvocationContext) -> None:
         """Alert on every record in the event; raises what ``tell`` raises."""
         self.tell(self.alerts(document, self.log.bind(request_id=invocation.request_id)), invocation)
 
-    def tell(self, alerts: Iterable[Alert], invocation: Invocation) -> None:
+    def tell(self, alerts: Iterable[Alert], invocation: InvocationContext) -> None:
         """Deliver each alert to whom it is for.
 
         Raises:
@@ -119,7 +112,7 @@ class AlertFunction:
         if self.faults:
             raise SettingsError(self.faults, Settings())
 
-    def announce(self, alert: Alert, invocation: Invocation) -> None:
+    def announce(self, alert: Alert, invocation: InvocationContext) -> None:
         """Send one alert that is about no event of this invocation.
 
         Raises:
@@ -148,7 +141,7 @@ class AlertFunction:
         if not found:
             yield not_a_record(document, "the event holds no CloudTrail record")
 
-    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[HandedOver, ...]:
+    def _tell(self, alert: Alert, invocation: InvocationContext, log: Log) -> tuple[HandoverResult, ...]:
         def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
             log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
 
@@ -190,7 +183,7 @@ class AlertFunction:
         if self.gate is None:
             return wanted
         if not wanted:
-            self.gate.pass_by(alert, log)
+            self.gate.record_unwanted(alert, log)
             return wanted
         held_by = self.gate.holds_back(alert, log)
         if held_by is None:
@@ -215,7 +208,7 @@ class AlertFunction:
             self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
         return refusal is None
 
-    def _record(self, alert: Alert, outcome: HandedOver, log: Log) -> None:
+    def _record(self, alert: Alert, outcome: HandoverResult, log: Log) -> None:
         log = log.bind(destination=outcome.destination, attempts=outcome.attempts)
         match outcome:
             case Undelivered():

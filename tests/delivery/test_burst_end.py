@@ -8,14 +8,15 @@ from typing import Any
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.delivery.gate import Gate
-from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.functions.composition.durable_delivery import tell_burst
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from tests.support.alerts import critical_open_ssh, revoke
 from tests.support.durable import Recorder, World, numbered
 
-CALL = Invocation("request", lambda: 60_000.0)
+CALL = InvocationContext("request", lambda: 60_000.0)
 
 
 def alert_function(durable: World, *routes: Route) -> AlertFunction:

@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks.cold_start import EVENT, RECORD
 from chalicelib.delivery.direct import Direct, NotDelivered
-from chalicelib.functions.alert_function import AlertFunction, Invocation
+from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
@@ -21,7 +22,7 @@ from chalicelib.settings.environment import read_settings
 from chalicelib.settings.model import SettingsError
 from tests.support.receiver import Answer, Receiver, receiver
 
-INVOCATION = Invocation("req-1", lambda: 60_000)
+INVOCATION = InvocationContext("req-1", lambda: 60_000)
 SLACK_PATH = "/services/T00000000/B00000000/abcdefghijklmnop"
 
 

@@ -16,8 +16,8 @@ from chalicelib.alarm_path.watch.health import standing
 from chalicelib.alarm_path.watch.notification_policy import Memory
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import Direct
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.deployment import Stage
-from chalicelib.functions.alert_function import Invocation
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
 from chalicelib.observability.logs import Log, Redactor
@@ -130,8 +130,8 @@ class Guarded:
             most_wait=self.most_wait,
         )
 
-    def invocation(self) -> Invocation:
-        return Invocation("req-1", lambda: self.remaining_ms)
+    def invocation(self) -> InvocationContext:
+        return InvocationContext("req-1", lambda: self.remaining_ms)
 
     def tampered(self, document: object = DELETED_FILTER) -> list[Document]:
         """The alerts that a record of tampering led to."""

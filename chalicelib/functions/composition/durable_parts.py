@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chalicelib.aws.clients import ClientFactory, aws_client
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.bursts import Bursts
 from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.gate import Gate
@@ -22,7 +22,7 @@ class Parts:
 
     table: StateTable
     queue: Queue
-    kept: KeptAlerts
+    kept: AlertArchive
     durable: Durable
     bursts: Bursts
     silences: Silences
@@ -32,7 +32,7 @@ def parts(settings: DurableSettings, client: ClientFactory = aws_client) -> Part
     """The parts; no client is made before one is needed."""
     table = StateTable(lambda: client("dynamodb"), settings.table)
     queue = Queue(lambda: client("sqs"), settings.queue)
-    kept = KeptAlerts(table, _now)
+    kept = AlertArchive(table, _now)
     return Parts(
         table=table,
         queue=queue,
@@ -43,7 +43,7 @@ def parts(settings: DurableSettings, client: ClientFactory = aws_client) -> Part
     )
 
 
-def entrance(settings: DurableSettings, client: ClientFactory) -> tuple[Durable, Gate, KeptAlerts]:
+def entrance(settings: DurableSettings, client: ClientFactory) -> tuple[Durable, Gate, AlertArchive]:
     """What the alert function hands its alerts over to."""
     made = parts(settings, client)
     return made.durable, Gate(made.silences, made.bursts), made.kept
