@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -15,6 +15,9 @@ from typing import Any
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.destinations.slack import payload
+from chalicelib.settings.fields import Field
+from chalicelib.settings.kinds import KINDS, DestinationKind
+from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, mermaid
 
@@ -47,9 +50,24 @@ def with_tables(text: str) -> str:
     """A page with what it has a place for: the commands that exist, the watched events, the packages."""
     commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
+    text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
     text = _with_table(text, "packages", mermaid())
     text = _with_table(text, "exceptions", exceptions())
-    return _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
+    text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
+    text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
+    return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _kind(kind: DestinationKind) -> Iterator[str]:
+    ways = " or ".join(" and ".join(f"`{kind.variable(field)}`" for field in needed) for needed in kind.needs)
+    yield from (f"### {kind.title}", "", f"Needs {ways}; what arrives is in [destinations](destinations.md).", "")
+    yield from _settings((kind.variable(item.name), item) for item in kind.fields)
+    yield ""
+
+
+def _settings(items: Iterable[tuple[str, Field]]) -> list[str]:
+    rows = [f"| `{name}` | {item.meaning} | {f'`{item.default}` ' if item.default else ''}|" for name, item in items]
+    return ["| variable | meaning | default |", "|---|---|---|", *rows]
 
 
 def _with_table(text: str, name: str, lines: list[str]) -> str:

@@ -11,7 +11,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
@@ -123,7 +123,7 @@ class Fated:
         attempt = uuid.uuid4().hex
         self.fate.says("sending", attempt)
         try:
-            receipt = replace(self.inner, url=f"{self.inner.url}/{attempt}").send(alert)
+            receipt = self.inner._replace(url=f"{self.inner.url}/{attempt}").send(alert)
         except DeliveryError as error:
             self.fate.says("not taken", error.reason)
             raise

@@ -208,6 +208,14 @@ def test_a_fifo_topic_gets_the_ids_it_asks_for(aws: Any) -> None:
     assert len(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]) == 2
 
 
+def test_two_destinations_on_one_fifo_topic_both_publish(aws: Any) -> None:
+    topic, queue, sns, sqs = subscribed(aws, "alerts.fifo", FifoTopic="true", FifoQueue="true")
+    Sns("sns", topic, "text", lambda: sns).send(critical_open_ssh())
+    for _ in range(2):
+        Sns("sns.programs", topic, "json", lambda: sns).send(critical_open_ssh())
+    assert len(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]) == 2
+
+
 def test_a_topic_that_is_gone_is_a_permanent_failure(aws: Any) -> None:
     sns = aws.client("sns", region_name="eu-west-1")
     with pytest.raises(DeliveryError) as caught:
