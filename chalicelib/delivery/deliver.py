@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.alert_archive import AlertArchive
@@ -87,6 +87,19 @@ class Received:
         )
 
 
+class Done(NamedTuple):
+    """The message is dealt with and leaves the queue."""
+
+
+class Retry(NamedTuple):
+    """The message stays in the queue and comes back after that many seconds."""
+
+    seconds: float
+
+
+AttemptResult = Done | Retry
+
+
 class NotAllDelivered(Exception):  # noqa: N818 - it reads as what happened
     """Messages have to be tried again, and the queue's event source does not take their names from the answer."""
 
@@ -123,21 +136,21 @@ class DeliverFunction:
         blocked: set[str] = set()
         for record in event["Records"]:
             message = Received.of(record)
-            wait = 0.0 if message.group_id in blocked else self._take(message, invocation)
-            if wait is not None:
+            result = Retry(0.0) if message.group_id in blocked else self._take(message, invocation)
+            if isinstance(result, Retry):
                 blocked.add(message.group_id)
                 failed.append(message.id)
-                self._postpone(message, wait)
+                self._postpone(message, result.seconds)
         if failed and not self.reports_failures():
             raise NotAllDelivered(
                 f"{len(failed)} messages stay in the queue; run `sgwatch setup`, so that this is no error"
             )
         return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
-    def _take(self, received: Received, invocation: InvocationContext) -> float | None:
-        """None where the message is done with, else the seconds until it should come back."""
+    def _take(self, received: Received, invocation: InvocationContext) -> AttemptResult:
+        """What becomes of the message."""
         if invocation.remaining_ms() < self.retry_policy.seconds_needed * 1000:
-            return 0.0
+            return Retry(0.0)
         log = self.log.bind(request_id=invocation.request_id, message_id=received.id)
         try:
             message = read(received.body)
@@ -148,25 +161,25 @@ class DeliverFunction:
         except PoisonError as error:
             return self._set_aside(received, str(error), log)
         except (StateError, QueueError) as error:
-            log.warning("durable delivery is held up", reason=str(error))
-            return self.retry_policy.wait(received.receives, self.jitter())
+            log.warning("message deferred: state table or queue unavailable", reason=str(error))
+            return Retry(self.retry_policy.wait(received.receives, self.jitter()))
 
-    def _end_burst(self, message: BurstEnd, invocation: InvocationContext) -> float | None:
+    def _end_burst(self, message: BurstEnd, invocation: InvocationContext) -> AttemptResult:
         seconds = (message.due_at - self.now()).total_seconds()
         if seconds > 0:
-            return seconds + 1
+            return Retry(seconds + 1)
         self.end_burst(message, invocation)
-        return None
+        return Done()
 
-    def _set_aside(self, received: Received, reason: str, log: Log) -> float | None:
+    def _set_aside(self, received: Received, reason: str, log: Log) -> AttemptResult:
         log.error("message cannot be read", reason=reason)
         self.metrics.emit(names.DELIVERY_FAILURES)
         try:
             self.queue.send_to_dlq(DeadLetter(received.body, reason, "", "", received.id, received.group_id))
         except QueueError as error:
-            log.warning("durable delivery is held up", reason=str(error))
-            return self.retry_policy.wait(received.receives, self.jitter())
-        return None
+            log.warning("message deferred: state table or queue unavailable", reason=str(error))
+            return Retry(self.retry_policy.wait(received.receives, self.jitter()))
+        return Done()
 
     def _postpone(self, message: Received, wait: float) -> None:
         try:
@@ -186,20 +199,20 @@ class _Attempt:
     invocation: InvocationContext
     log: Log
 
-    def run(self) -> float | None:
-        """None where the message is done with, else the seconds until it should come back."""
+    def run(self) -> AttemptResult:
+        """What becomes of the message."""
         lease = self.invocation.remaining_ms() / 1000 + 1
         claim = self.function.ledger.claim(self.message.id, self.message.destination, self.invocation.request_id, lease)
         match claim:
             case AlreadyDelivered():
                 self.log.info("alert was sent before")
-                return None
+                return Done()
             case Held(seconds):
-                return seconds
+                return Retry(seconds)
             case Claimed():
                 return self._send(claim)
 
-    def _send(self, claim: Claimed) -> float | None:
+    def _send(self, claim: Claimed) -> AttemptResult:
         destination = self.function.destinations.get(self.message.destination)
         if destination is None:
             return self._give_up("no destination of this name is configured", claim)
@@ -215,7 +228,7 @@ class _Attempt:
         except Exception as error:  # noqa: BLE001 - a defect comes again each time: raised, it would hold up its group for 500 receives
             return self._give_up(f"{type(error).__name__} in its code{place(error)}", claim)
         self._delivered(alert, receipt.reference, claim)
-        return None
+        return Done()
 
     def _alert(self) -> Alert:
         """The alert as it is sent: whole where it was kept, and saying so where it is late."""
@@ -240,7 +253,7 @@ class _Attempt:
             seconds = max(0.0, (self.function.now() - alert.occurred_at).total_seconds())
             metrics.emit(names.SECONDS_TO_DELIVERY, round(seconds, 3), name)
 
-    def _failed(self, error: DeliveryError, claim: Claimed) -> float | None:
+    def _failed(self, error: DeliveryError, claim: Claimed) -> AttemptResult:
         if error.permanent:
             return self._give_up(error.reason, claim)
         retry_policy = self.function.retry_policy
@@ -254,9 +267,9 @@ class _Attempt:
         except StateError as unwritten:
             # It comes back when it should all the same; the claim has ended by itself by then.
             self.log.warning("failure could not be written down", reason=str(unwritten))
-        return wait
+        return Retry(wait)
 
-    def _give_up(self, reason: str, claim: Claimed) -> float | None:
+    def _give_up(self, reason: str, claim: Claimed) -> AttemptResult:
         function, name = self.function, self.message.destination
         self.log.error("delivery failed", reason=reason, permanent=True, attempts=claim.attempts)
         function.metrics.emit(names.DELIVERY_FAILURES, destination=name)
@@ -266,4 +279,4 @@ class _Attempt:
         )
         function.ledger.dead(self.message.id, name, reason)
         function.announce(name, reason, self.invocation)
-        return None
+        return Done()

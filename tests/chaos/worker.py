@@ -149,7 +149,7 @@ def work(pipe: Connection, spec: Spec) -> None:
             if kind == "deliver":
                 answer = deliver.handle(document, call)
             else:
-                alert.handle(document, call)  # type: ignore[arg-type] # what it needs of an invocation is there
+                alert.handle(document, call)
         except Exception as error:  # noqa: BLE001 - this is where the Lambda runtime would be
             pipe.send(("failed", f"{type(error).__name__}: {error}"))
         else:

@@ -60,7 +60,7 @@ def test_a_burst_of_two_hundred_is_one_alert_and_then_one_more_with_every_group_
 def test_a_burst_waits_for_a_destination_whose_settings_are_faulty(durable: World) -> None:
     slack, sns = Recorder("slack"), Recorder("sns")
     whole = alert_function(durable, Route(slack, Filter()), Route(sns, Filter()))
-    faulty = replace(whole, routes=whole.routes[:1], faults=("SNS_TOPIC_ARN is no ARN",))
+    faulty = whole._replace(routes=whole.routes[:1], faults=("SNS_TOPIC_ARN is no ARN",))
     for number in range(3):
         whole.announce(change(number), CALL)
     durable.run(durable.function(slack, sns))

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,8 +45,7 @@ def function(written: list[str], client: Any = None, **environ: str) -> AlertFun
     except SettingsError as error:
         settings, faults = error.sound, error.faults
     made = assemble(settings, faults, "sgwatch-test", client or (lambda *_: pytest.fail("no AWS call was expected")))
-    return replace(
-        made,
+    return made._replace(
         direct=Direct(sleep=lambda seconds: time.sleep(min(seconds, 0.01))),
         log=Log(Redactor(settings.secrets), settings.log_level, written.append).bind(function="sgwatch-test"),
         metrics=Metrics("sgwatch-test", written.append),

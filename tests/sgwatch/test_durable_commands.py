@@ -376,7 +376,9 @@ def bury(client: Client, destination: str, number: int) -> None:
     """A dead letter."""
     body = encode(Delivery(destination, numbered(number), Clock().now()))
     queue = Queue(lambda: client("sqs"), PLACE.queue)
-    queue.send_to_dlq(DeadLetter(body, "it answered HTTP 404", destination, f"d{number}", f"m{number}", f"{destination}/g"))
+    queue.send_to_dlq(
+        DeadLetter(body, "it answered HTTP 404", destination, f"d{number}", f"m{number}", f"{destination}/g")
+    )
 
 
 def waiting(client: Client, name: str) -> int:
@@ -539,7 +541,9 @@ def test_redrive_ends_where_what_it_sends_comes_straight_back(client: Client, co
             client("sqs").send_message(**arguments)
             body = arguments["MessageBody"]
             Queue(lambda: client("sqs"), PLACE.queue).send_to_dlq(
-                DeadLetter(body, "it answered HTTP 404", "slack", "d1", f"again-{self.sent}", arguments["MessageGroupId"])
+                DeadLetter(
+                    body, "it answered HTTP 404", "slack", "d1", f"again-{self.sent}", arguments["MessageGroupId"]
+                )
             )
 
     sqs = Refusing()

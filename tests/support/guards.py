@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,8 +112,8 @@ class Guarded:
 
     def guard(self) -> Guard:
         settings = read_settings({"WEBHOOK_URL": self.webhook.url})
-        alerts = replace(
-            assemble(settings, self.more.get("faults", ()), "sgwatch-prod-alert_on_tampering"),
+        made = assemble(settings, self.more.get("faults", ()), "sgwatch-prod-alert_on_tampering")
+        alerts = made._replace(
             direct=Direct(sleep=lambda _: None),
             log=Log(Redactor(), "info", self.written.append),
             metrics=Metrics("f", self.written.append),

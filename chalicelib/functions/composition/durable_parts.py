@@ -12,6 +12,8 @@ from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.queue import Queue
 from chalicelib.delivery.silences import Silences
+from chalicelib.observability import metrics as names
+from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.model import DurableSettings
 from chalicelib.state.table import StateTable
 
@@ -43,10 +45,10 @@ def parts(settings: DurableSettings, client: ClientFactory = aws_client) -> Part
     )
 
 
-def entrance(settings: DurableSettings, client: ClientFactory) -> tuple[Durable, Gate, AlertArchive]:
+def entrance(settings: DurableSettings, client: ClientFactory, metrics: Metrics) -> tuple[Durable, Gate, AlertArchive]:
     """What the alert function hands its alerts over to."""
     made = parts(settings, client)
-    return made.durable, Gate(made.silences, made.bursts), made.kept
+    return made.durable, Gate(made.silences, made.bursts, lambda: metrics.emit(names.STATE_FAULTS)), made.kept
 
 
 def _now() -> datetime:
