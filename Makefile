@@ -7,6 +7,8 @@ VENV ?= .venv-$(notdir $(PYTHON))
 endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_VENV := $(VENV)-docs
+DOCS_STAMP := $(DOCS_VENV)/.installed
 # Wheels of what is bundled, so that `chalice package` needs no network once `make setup` has run.
 WHEELS := $(VENV)/wheels
 STAGE ?= prod
@@ -66,8 +68,14 @@ package: setup ## build the deployment package and the CloudFormation template i
 bench: setup ## measure speed and memory as ratios
 	@$(OFFLINE) $(BIN)/python -m benchmarks
 
-docs: setup ## regenerate the pages and pictures that are made from code
+docs: setup $(DOCS_STAMP) ## regenerate what is made from code, check the links and build the site into build/site
 	@$(BIN)/python -m sgwatch.docs
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
+
+$(DOCS_STAMP): requirements-docs.txt
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $(DOCS_STAMP)
 
 clean: ## remove everything that the other targets made
-	@rm -rf $(VENV) build dist .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(DOCS_VENV) build dist .chalice/deployments .mypy_cache .pytest_cache .ruff_cache

@@ -200,21 +200,15 @@ class Direct:
         if earlier is not None:
             return Delivered(name, 0, earlier)
         allowed = self._requests_if_busy(alert, name)
-        if allowed is not None and self._busy.others_met(name, alert.id, self._clock()):
-            turn = self._jitter()
-            self._sleep(self._spread(deadline, 0.0))
-            if turn >= ASKING_SHARE:
-                return Undelivered(name, 0, "it is busy, and more severe alerts have precedence", permanent=False)
+        if allowed is not None and not self._gets_a_turn(alert, name, deadline):
+            return Undelivered(name, 0, "it is busy, and more severe alerts have precedence", permanent=False)
         unasked = 0
         for attempt in count(1):
             try:
                 receipt = destination.send(alert)
             except DeliveryError as error:
                 unasked += not error.retry_after
-                busy = error.retry_after is not None
-                if busy:
-                    self._busy.note(name, alert.id, self._clock())
-                gives_way = busy and allowed is not None
+                gives_way = self._is_busy(alert, name, error) and allowed is not None
                 wait = self._giving_way(deadline, error) if gives_way else self._wait(attempt, error)
                 if error.permanent or unasked == MAX_ATTEMPTS or self._clock() + wait >= deadline:
                     return Undelivered(name, attempt, error.reason, error.permanent)
@@ -229,6 +223,20 @@ class Direct:
                 self._memory.remember(alert.id, name, receipt)
                 return Delivered(name, attempt, receipt)
         raise AssertionError("unreachable: the deadline comes")
+
+    def _is_busy(self, alert: Alert, destination: str, error: DeliveryError) -> bool:
+        if error.retry_after is None:
+            return False
+        self._busy.note(destination, alert.id, self._clock())
+        return True
+
+    def _gets_a_turn(self, alert: Alert, destination: str, deadline: float) -> bool:
+        """Whether a mild alert makes a request; at a destination known to be busy it waits first."""
+        if not self._busy.others_met(destination, alert.id, self._clock()):
+            return True
+        drawn = self._jitter()
+        self._sleep(self._spread(deadline, 0.0))
+        return drawn < ASKING_SHARE
 
     def _requests_if_busy(self, alert: Alert, destination: str) -> int | None:
         """How many requests an alert makes at a busy destination, None being as many as there is time for.
