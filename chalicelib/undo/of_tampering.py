@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chalicelib.cloudtrail.records import text
-from chalicelib.security_groups.wire_rules import field, items
+from chalicelib.security_groups.wire_shapes import field, items
 from chalicelib.undo.commands import REGION, Undo, command
 
 Request = Mapping[str, Any]
