@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -44,6 +44,7 @@ __all__ = [
     "format_time",
     "from_json",
     "to_json",
+    "with_note",
 ]
 
 VERSION = "1"
@@ -116,7 +117,7 @@ class AlarmPath:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A change we tell somebody about."""
+    """A change that is reported; ``notes`` are what else its summary says: an earlier change, a late delivery."""
 
     id: str
     kind: AlertKind
@@ -134,7 +135,13 @@ class Alert:
     exposures: tuple[Exposure, ...] = ()
     undo: Undo = field(default_factory=lambda: Undo(commands=(), reason=None))
     unknowns: tuple[Unknown, ...] = ()
+    notes: tuple[str, ...] = ()
     alarm_path: AlarmPath | None = None
+
+
+def with_note(alert: Alert, note: str) -> Alert:
+    """The alert with a sentence before all others."""
+    return replace(alert, summary=f"{note} {alert.summary}", notes=(note, *alert.notes))
 
 
 def to_json(alert: Alert) -> dict[str, Any]:
@@ -180,8 +187,8 @@ def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
     }
 
 
-# The exposures' own word to whoever writes the title; rules' tags are left out by ``encode_rule``.
-_UNPUBLISHED = frozenset({"opens"})
+# Not their word to whoever writes the title.
+EXPOSURE_FIELDS = ("severity", "reason", "controls", "rule")
 
 
 def _encode(value: object) -> Any:
@@ -194,7 +201,7 @@ def _encode(value: object) -> Any:
             return encode_rule(value)
         case Unknown():
             return value.text
-        case tuple():
+        case tuple() if not isinstance(value, Exposure):
             return [_encode(item) for item in value]
         case datetime():
             return format_time(value)
@@ -204,7 +211,8 @@ def _encode(value: object) -> Any:
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    return {name: _encode(getattr(value, name)) for name in value.__slots__ if name not in _UNPUBLISHED}
+    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else value.__slots__
+    return {name: _encode(getattr(value, name)) for name in names}
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:
@@ -228,6 +236,8 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         exposures=tuple(_decode_exposure(item) for item in document["exposures"]),
         undo=Undo(commands=_strings(document["undo"]["commands"]), reason=document["undo"]["reason"]),
         unknowns=tuple(map(other, document["unknowns"])),
+        # A queue may hold alerts of the release before, which had no notes.
+        notes=tuple(document.get("notes", ())),
         alarm_path=AlarmPath(alarm_path["status"], parse_time(alarm_path["checked_at"])) if alarm_path else None,
     )
 

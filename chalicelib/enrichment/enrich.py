@@ -151,10 +151,10 @@ class Enricher:
         attachment = change.attachment
         before: tuple[str, ...] | None = world.config_group_ids
         if attachment is not None and change.succeeded and not change.changes.before_known:
-            change, before = of_endpoint(record, change, world, before)
+            change, before = of_endpoint(change, world, before)
             attachment = change.attachment or attachment
             remembered_groups, unknowns = self._attached_before(
-                resource_of(attachment, world), record, attachment.groups_after
+                resource_of(attachment, world), record, attachment.groups_after or ()
             )
             if remembered_groups is None and before is not None and before is world.config_group_ids:
                 unknowns += (_since_config(world),)
@@ -197,12 +197,12 @@ class Enricher:
         plain = judgement.build_alert(record, named, facts)
         exposures = refine(plain.exposures, replace(known, change=named), world, facts)
         principal = plain.principal or read_principal(record)
-        told = " ".join((summary(record, principal, exposures), *said))
         return replace(
             plain,
             severity=severity_of(exposures),
             title=title(named, exposures),
-            summary=told,
+            summary=" ".join((summary(record, principal, exposures), *said)),
+            notes=said,
             account=Account(record.account_id, world.account_name),
             security_group=self._described(plain.security_group, group, world),
             exposures=exposures,

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.state.table import StateTable
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
 from sgwatch.commands import setup
 from sgwatch.durable_mending import differences
-from sgwatch.durable_template import Place
+from sgwatch.durable_template import StagePlace
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud() as running, tempfile.TemporaryDirectory() as folder:
-        place = Place("dev", "aws", running.region, running.account_id)
+        place = StagePlace("dev", "aws", running.region, running.account_id)
         config = Path(folder) / "config.json"
         config.write_text((ROOT / ".chalice" / "config.json").read_text())
         clients: dict[str, Any] = {}
@@ -84,5 +84,5 @@ def test_the_alert_of_an_event_is_kept_so_that_its_id_is_enough_to_undo_it(
     group = ec2.create_security_group(GroupName="kept", Description="d")["GroupId"]
     table = StateTable(lambda: cloud.client("dynamodb"), "sgwatch-dev-state")
     created = [record for record in cloud.records if record["eventName"] == "CreateSecurityGroup"][-1]
-    (kept,) = until(lambda: KeptAlerts(table, lambda: datetime.now(UTC)).of_event(created["eventID"]))
+    (kept,) = until(lambda: AlertArchive(table, lambda: datetime.now(UTC)).of_event(created["eventID"]))
     assert kept.undo.commands == (f"aws ec2 delete-security-group --region {cloud.region} --group-id {group}",)
