@@ -22,7 +22,6 @@ MAX_TITLE = 256
 MAX_DESCRIPTION = 4_096
 MAX_FIELDS = 25
 MAX_FIELD = 1_024
-MAX_FOOTER = 2_048
 MAX_EMBED = 6_000
 
 _COLORS = {
@@ -85,8 +84,6 @@ def _embed(alert: Alert, cut: Cut, runbook: str | None) -> dict[str, Any]:
     }
     if alert.occurred_at:
         embed["timestamp"] = format_time(alert.occurred_at)
-    if parts.footer:
-        embed["footer"] = {"text": clip(parts.footer, 300)[0]}
     return embed
 
 
@@ -98,7 +95,7 @@ def _lines(alert: Alert, parts: Outline) -> Iterator[str]:
         yield f"**Why {alert.severity}**"
         yield from (f"• {_escaped(item)}" for item in parts.why)
     if parts.undo_note or parts.commands:
-        yield "**Undo**"
+        yield f"**{parts.undo_title}**"
         yield from [_escaped(parts.undo_note)] if parts.undo_note else []
         yield from ["```\n" + "\n".join(parts.commands) + "\n```"] if parts.commands else []
     if parts.unknowns:
@@ -118,7 +115,7 @@ def _escaped(text: str) -> str:
 
 def _weight(embed: Mapping[str, Any]) -> int:
     """What counts towards the embed's limit, and more than that where one of its parts is over its own."""
-    parts = [embed["title"], embed["description"], embed.get("footer", {}).get("text", "")]
+    parts = [embed["title"], embed["description"]]
     fields = [text for field in embed["fields"] for text in (field["name"], field["value"])]
     size = sum(map(_utf16, [*parts, *fields]))
     over = _utf16(embed["description"]) > MAX_DESCRIPTION

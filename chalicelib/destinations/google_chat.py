@@ -84,7 +84,7 @@ def _lines(alert: Alert, parts: Outline) -> Iterator[str]:
         yield f"*Why {alert.severity}*"
         yield from (f"• {_muted(item)}" for item in parts.why)
     if parts.undo_note or parts.commands:
-        yield "*Undo*"
+        yield f"*{parts.undo_title}*"
         yield from [_muted(parts.undo_note)] if parts.undo_note else []
         # A command is shown exactly or not at all (_FENCES).
         yield from ["```\n" + "\n".join(parts.commands) + "\n```"] if parts.commands else []
@@ -92,8 +92,6 @@ def _lines(alert: Alert, parts: Outline) -> Iterator[str]:
     if parts.unknowns:
         yield "*Not known*"
         yield from (f"• {_muted(item)}" for item in parts.unknowns)
-    if parts.footer:
-        yield _muted(parts.footer)
 
 
 def _block(lines: tuple[str, ...]) -> str:

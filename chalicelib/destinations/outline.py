@@ -11,29 +11,21 @@ from typing import NamedTuple
 
 from chalicelib.alert.model import Alert
 from chalicelib.destinations.slack_markup import is_console_url
-from chalicelib.rendering.facts import Fact, facts
-from chalicelib.rendering.lines import (
-    alarm_path_sentence,
-    call,
-    changes_title,
-    diff_entries,
-    headline,
-    outcome_sentence,
-    reasons,
-    rule_count,
-    undo_elsewhere,
-    unshowable,
-    utc,
-    value,
+from chalicelib.rendering.facts import Fact
+from chalicelib.rendering.lines import headline, unshowable
+from chalicelib.rendering.sections import (
+    Circumstances,
+    Diff,
+    Link,
+    Links,
+    NotKnown,
+    Paragraph,
+    Reasons,
+    WayBack,
+    sections,
+    way_back_elsewhere,
 )
-from chalicelib.text import clip, number_of, visible
-
-
-class Link(NamedTuple):
-    """Where a button leads: the AWS console, or the runbook that the operator set."""
-
-    label: str
-    url: str
+from chalicelib.text import clip, number_of
 
 
 class Cut(NamedTuple):
@@ -59,19 +51,19 @@ CUTS = (
 
 
 class Outline(NamedTuple):
-    """An alert's parts in order; ``commands`` is empty where ``undo_note`` says why."""
+    """An alert's sections (rendering/sections.py), cut; empty where there is nothing to say."""
 
     headline: str
-    lead: tuple[str, ...]
-    diff_title: str
-    diff: tuple[str, ...]
-    why: tuple[str, ...]
-    undo_note: str
-    commands: tuple[str, ...]
-    facts: tuple[Fact, ...]
-    unknowns: tuple[str, ...]
-    footer: str
-    links: tuple[Link, ...]
+    lead: tuple[str, ...] = ()
+    diff_title: str = ""
+    diff: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    undo_title: str = ""
+    undo_note: str = ""
+    commands: tuple[str, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    unknowns: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 def outline(alert: Alert, cut: Cut, runbook: str | None = None, forbidden: Mapping[str, str] | None = None) -> Outline:
@@ -79,20 +71,27 @@ def outline(alert: Alert, cut: Cut, runbook: str | None = None, forbidden: Mappi
 
     ``forbidden`` are texts that a code block of the service cannot hold, each with what it is called.
     """
-    note, commands = _undo(alert, cut, forbidden or {})
-    return Outline(
-        headline=clip(headline(alert), cut.text)[0],
-        lead=tuple(clip(text, cut.text)[0] for text in _lead(alert)),
-        diff_title=changes_title(alert),
-        diff=tuple(_some(diff_entries(alert), rule_count(alert.changes), cut.rules, "more rule", cut.text)),
-        why=tuple(_some(reasons(alert), len(alert.exposures), cut.reasons, "more reason", cut.text)),
-        undo_note=note,
-        commands=commands,
-        facts=tuple(_facts(alert, cut)),
-        unknowns=tuple(_some(map(_text, alert.unknowns), len(alert.unknowns), cut.unknowns, "more unknown", cut.text)),
-        footer=" · ".join(clip(part, 250)[0] for part in (call(alert.event), alarm_path_sentence(alert)) if part),
-        links=tuple(_links(alert, runbook)),
-    )
+    parts = Outline(clip(headline(alert), cut.text)[0])
+    for section in sections(alert):
+        match section:
+            case Paragraph(text):
+                parts = parts._replace(lead=(*parts.lead, clip(text, cut.text)[0]))
+            case Diff(title, entries, total):
+                parts = parts._replace(diff_title=title, diff=_some(entries, total, cut.rules, "more rule", cut.text))
+            case Reasons(_, items):
+                parts = parts._replace(why=_some(items, len(items), cut.reasons, "more reason", cut.text))
+            case WayBack():
+                title, note, commands = _way_back(alert, section, cut, forbidden or {})
+                parts = parts._replace(undo_title=title, undo_note=clip(note, 400)[0], commands=commands)
+            case Circumstances(facts):
+                parts = parts._replace(facts=tuple(_cut_fact(fact, cut) for fact in facts))
+            case NotKnown(_, items):
+                parts = parts._replace(unknowns=_some(items, len(items), cut.unknowns, "more unknown", cut.text))
+            case Links(links):
+                parts = parts._replace(links=tuple(link for link in links if is_console_url(link.url)))
+    if runbook and len(runbook) <= 600:
+        parts = parts._replace(links=(*parts.links, Link("Open the runbook", runbook)))
+    return parts
 
 
 def first_fitting(make: Callable[[Cut], bytes], limit: int) -> Cut:
@@ -110,68 +109,40 @@ def plain_outline(alert: Alert, limit: int, runbook: str | None = None) -> str:
 
 
 def _plain(parts: Outline) -> str:
+    undo = [*([parts.undo_note] if parts.undo_note else []), *parts.commands]
     blocks = [
         "\n".join([parts.headline, *parts.lead]),
         "\n".join([parts.diff_title, *parts.diff]) if parts.diff else "",
         "\n".join(["Why", *(f"- {item}" for item in parts.why)]) if parts.why else "",
-        "\n".join(["Undo", *([parts.undo_note] if parts.undo_note else []), *parts.commands])
-        if parts.undo_note or parts.commands
-        else "",
+        "\n".join([parts.undo_title, *undo]) if undo else "",
         "\n".join(f"{fact.label}: {', '.join(fact.lines)}" for fact in parts.facts),
         "\n".join(["Not known", *(f"- {item}" for item in parts.unknowns)]) if parts.unknowns else "",
-        "\n".join([*([parts.footer] if parts.footer else []), *(f"{link.label}: {link.url}" for link in parts.links)]),
+        "\n".join(f"{link.label}: {link.url}" for link in parts.links),
     ]
     return "\n\n".join(block for block in blocks if block)
 
 
-def _lead(alert: Alert) -> Iterator[str]:
-    outcome = outcome_sentence(alert.event)
-    if outcome:
-        yield outcome
-    if alert.summary and alert.summary != alert.title:
-        yield visible(alert.summary)
-
-
-def _text(unknown: object) -> str:
-    return visible(str(getattr(unknown, "text", unknown)))
-
-
-def _some(items: Iterable[str], total: int, most: int, noun: str, limit: int) -> Iterator[str]:
+def _some(items: Iterable[str], total: int, most: int, noun: str, limit: int) -> tuple[str, ...]:
     """The first of them, each clipped, and how many more there are."""
-    shown = 0
-    for item in items:
-        if shown == most:
-            break
-        shown += 1
+    shown = list(_first(items, most, limit))
+    more = [f"… and {number_of(total - len(shown), noun)}"] if total > len(shown) else []
+    return (*shown, *more)
+
+
+def _first(items: Iterable[str], most: int, limit: int) -> Iterator[str]:
+    for position, item in enumerate(items):
+        if position == most:
+            return
         yield clip(item, limit)[0]
-    if total > shown and shown == most:
-        yield f"… and {number_of(total - shown, noun)}"
 
 
-def _undo(alert: Alert, cut: Cut, forbidden: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    undo = alert.undo
-    reason = value(undo.reason, cut.text) if undo.reason else ""
-    if undo.commands is None:
-        return f"Not known: {reason or 'no reason given'}", ()
-    if not undo.commands:
-        return "", ()
-    hidden = unshowable(undo, forbidden)
-    if not hidden and sum(map(len, undo.commands)) > cut.command:
+def _way_back(alert: Alert, section: WayBack, cut: Cut, forbidden: Mapping[str, str]) -> WayBack:
+    """The commands whole, or the sentence in their place."""
+    hidden = unshowable(alert.undo, forbidden) if section.commands else None
+    if section.commands and not hidden and sum(map(len, section.commands)) > cut.command:
         hidden = "it is too long for this message"
-    return (clip(undo_elsewhere(alert, hidden), 400)[0], ()) if hidden else (reason, undo.commands)
+    return way_back_elsewhere(alert, hidden) if hidden else section
 
 
-def _facts(alert: Alert, cut: Cut) -> Iterator[Fact]:
-    for fact in facts(alert):
-        yield Fact(fact.label, tuple(clip(line, cut.text)[0] or "—" for line in fact.lines[: cut.lines]))
-    if alert.occurred_at:
-        yield Fact("When", (utc(alert.occurred_at),))
-
-
-def _links(alert: Alert, runbook: str | None) -> Iterator[Link]:
-    group = alert.security_group.url if alert.security_group else None
-    for label, url in (("Open the security group", group), ("Open the CloudTrail event", alert.event.url)):
-        if url and is_console_url(url):
-            yield Link(label, url)
-    if runbook and len(runbook) <= 600:
-        yield Link("Open the runbook", runbook)
+def _cut_fact(fact: Fact, cut: Cut) -> Fact:
+    return Fact(fact.label, tuple(clip(line, cut.text)[0] or "—" for line in fact.lines[: cut.lines]))

@@ -116,14 +116,20 @@ def _description(parts: Outline) -> str:
         lines += [f"*{parts.diff_title}*", "```", "\n".join(parts.diff).replace("`", "ˋ").replace("<", "‹"), "```"]
     lines += [f"• {_plain(item)}" for item in parts.why]
     if parts.commands:
-        lines += ["*Undo*", *([_plain(parts.undo_note)] if parts.undo_note else []), "```", *parts.commands, "```"]
+        lines += [
+            f"*{parts.undo_title}*",
+            *([_plain(parts.undo_note)] if parts.undo_note else []),
+            "```",
+            *parts.commands,
+            "```",
+        ]
     lines += [f"*{fact.label}* {_plain(', '.join(fact.lines))}" for fact in parts.facts]
     lines += [f"Not known: {_plain(item)}" for item in parts.unknowns]
-    return "\n".join([*lines, *([_plain(parts.footer)] if parts.footer else [])])
+    return "\n".join(lines)
 
 
 def _step(parts: Outline) -> list[str]:
-    return [f"Undo: {_plain(parts.undo_note)}"] if parts.undo_note and not parts.commands else []
+    return [f"{parts.undo_title}: {_plain(parts.undo_note)}"] if parts.undo_note and not parts.commands else []
 
 
 def _plain(text: str) -> str:

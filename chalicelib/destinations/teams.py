@@ -85,14 +85,12 @@ def _body(alert: Alert, parts: Outline) -> Iterator[Element]:
         yield from _titled(f"Why {alert.severity}", (_line({"text": f"• {item}"}, "None") for item in parts.why))
     if parts.undo_note or parts.commands:
         note = [_line({"text": parts.undo_note}, "None")] if parts.undo_note else []
-        yield from _titled("Undo", [*note, *_code(parts.commands)])
+        yield from _titled(parts.undo_title, [*note, *_code(parts.commands)])
     for fact in parts.facts:
         label = {"text": f"{fact.label}: ", "weight": "Bolder"}
         yield _line(label, "Small", {"text": ", ".join(fact.lines)})
     if parts.unknowns:
         yield from _titled("Not known", (_line({"text": f"• {item}"}, "None") for item in parts.unknowns))
-    if parts.footer:
-        yield _line({"text": parts.footer, "isSubtle": True, "size": "Small"})
 
 
 def _titled(title: str, elements: Iterator[Element] | list[Element]) -> Iterator[Element]:
