@@ -59,8 +59,8 @@ fix: setup ## let ruff mend what it can
 package: setup ## build the deployment package and the CloudFormation template into build/package; DURABLE=1 STAGE=dev
 	@find app.py chalicelib -name __pycache__ -prune -exec rm -r {} +  # Chalice zips whatever is under chalicelib/
 	@mkdir -p build
-	@$(if $(DURABLE),$(BIN)/python -m sgwatch.durable_template $(STAGE) > build/durable.json)
-	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) $(if $(DURABLE),--merge-template build/durable.json) build/package
+	@$(BIN)/python -m sgwatch.durable_template $(STAGE) $(if $(DURABLE),,--direct) > build/merged.json
+	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) --merge-template build/merged.json build/package
 
 bench: setup ## measure speed and memory as ratios
 	@$(OFFLINE) $(BIN)/python -m benchmarks

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.verdicts import Status
@@ -19,7 +18,9 @@ from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion, de
 from chalicelib.alarm_path.watch.scope import touches
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, StatusMemory
 from chalicelib.alert.model import Alert, AlertKind, format_time
-from chalicelib.cloudtrail.records import RecordError, mapping, read_record, text, unwrap
+from chalicelib.cloudtrail.records import CloudTrailRecord, RecordError, mapping, read_record, text, unwrap
+from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
+from chalicelib.cloudtrail.tamper_calls import named_by
 from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.deployment import Stage
@@ -88,7 +89,7 @@ class Guard:
             return
         running = _Running(self._look)
         found = running.within(min(self.most_wait, _left(invocation) - DELIVERY_SECONDS))
-        calls = _calls(document)
+        calls = _records(document)
         told = [self._told(alert, found, calls) if alert in tampers else alert for alert in alerts]
         telling = _Telling(self.alerts, invocation)
         telling.tell(told)
@@ -136,16 +137,13 @@ class Guard:
         except MemoryUnavailable as error:
             return None, error
 
-    def _told(
-        self, alert: Alert, found: Found | None, calls: Mapping[str, tuple[str | None, Mapping[str, Any]]]
-    ) -> Alert:
+    def _told(self, alert: Alert, found: Found | None, calls: Mapping[str, CloudTrailRecord]) -> Alert:
         if found is None:
             return without_audit(alert, f"the audit was not done within {self.most_wait:g} s")
         if found.audited is None:
             return without_audit(alert, f"the audit could not be made: {found.failure}")
-        name, parameters = calls.get(alert.id, (None, {}))
         standing, previous = found.audited.standing, found.previous
-        touched = touches(name, parameters, previous.parts if previous else None, standing.parts)
+        touched = _touched(calls.get(alert.id), previous.parts if previous else None, standing.parts)
         return tampering(alert, standing, touched, previous)
 
     def _not_audited(self, found: Found | None, log: Log) -> NotAudited:
@@ -282,13 +280,18 @@ def _left(invocation: Invocation) -> float:
     return invocation.remaining_ms() / 1000
 
 
-def _calls(document: object) -> dict[str, tuple[str | None, Mapping[str, Any]]]:
-    """Event id → name and request parameters of each record."""
-    calls: dict[str, tuple[str | None, Mapping[str, Any]]] = {}
+def _touched(record: CloudTrailRecord | None, before: frozenset[str] | None, now: frozenset[str] | None) -> bool | None:
+    call = TAMPER_CALLS.get((record and record.event_name) or "")
+    return None if record is None or call is None else touches(call, named_by(call, record.raw), before, now)
+
+
+def _records(document: object) -> dict[str, CloudTrailRecord]:
+    """The records in the event by their ids."""
+    found: dict[str, CloudTrailRecord] = {}
     try:
         for raw in unwrap(document):
             record = read_record(raw)
-            calls[record.event_id] = (record.event_name, record.request_parameters)
+            found[record.event_id] = record
     except (RecordError, RecursionError):
-        return calls  # alerted as no record by now
-    return calls
+        return found  # alerted as no record by now
+    return found
