@@ -104,6 +104,6 @@ if QUEUE := delivery_queue():
     @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
     def reconcile(event: CloudWatchEvent) -> None:
         """Compare the live rules with what was told, and tell what was not; once a day, what silences held back."""
-        from chalicelib.functions.composition import durable_delivery as bootstrap_durable  # noqa: PLC0415 - for this function alone
+        from chalicelib.functions.composition import reconciling  # noqa: PLC0415 - for this function alone
 
-        bootstrap_durable.reconcile(invocation_of(event))
+        reconciling.reconcile(invocation_of(event))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
@@ -14,11 +14,22 @@ from typing import Any
 
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
+from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope
 from chalicelib.destinations.slack import payload
+from chalicelib.settings.fields import Field
+from chalicelib.settings.kinds import KINDS, DestinationKind
+from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS
+from sgwatch.architecture import exceptions, mermaid
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS.parent / "README.md", DOCS / "cli.md", DOCS / "settings.md")
+PAGES = (
+    DOCS.parent / "README.md",
+    DOCS / "cli.md",
+    DOCS / "settings.md",
+    DOCS / "architecture.md",
+    DOCS / "alarm-path.md",
+)
 _WIDTH, _LEFT, _LINE = 720, 32, 20
 _PLAIN, _CODE = 92, 80  # characters in a line
 _DOTS = {"🔴": "#d1242f", "🟠": "#e16f24", "🟡": "#d4a72c", "🔵": "#218bff", "⚪": "#8c959f", "🟢": "#2da44e"}
@@ -43,10 +54,39 @@ def main() -> None:
 
 
 def with_tables(text: str) -> str:
-    """A page with the tables that it has a place for: of the commands that exist, and of the watched events."""
+    """A page with what it has a place for: the commands that exist, the watched events, the packages."""
     commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
-    return _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
+    text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
+    head = ["| call | of | what it touches is named by | severity by itself | undone by |", "|---|---|---|---|---|"]
+    text = _with_table(text, "tamper-calls", [*head, *_rows_of_tamper_calls()])
+    text = _with_table(text, "packages", mermaid())
+    text = _with_table(text, "exceptions", exceptions())
+    text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
+    text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
+    return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _rows_of_tamper_calls() -> Iterator[str]:
+    for call in TAMPER_CALLS:
+        thing = f"sgwatch's own {call.thing}" if call.scope is Scope.OWN else call.thing
+        names = ", ".join(f"`{name}`" for name in call.names)
+        severity = "high" if call.weakens else "medium; high where the request shows it" if call.effect else "medium"
+        undo = "a command" if call.inverse else ""
+        service = call.source.removesuffix(".amazonaws.com")
+        yield f"| {service} {call.api_name} | {thing} | {names} | {severity} | {undo} |"
+
+
+def _kind(kind: DestinationKind) -> Iterator[str]:
+    ways = " or ".join(" and ".join(f"`{kind.variable(field)}`" for field in needed) for needed in kind.needs)
+    yield from (f"### {kind.title}", "", f"Needs {ways}; what arrives is in [destinations](destinations.md).", "")
+    yield from _settings((kind.variable(item.name), item) for item in kind.fields)
+    yield ""
+
+
+def _settings(items: Iterable[tuple[str, Field]]) -> list[str]:
+    rows = [f"| `{name}` | {item.meaning} | {f'`{item.default}` ' if item.default else ''}|" for name, item in items]
+    return ["| variable | meaning | default |", "|---|---|---|", *rows]
 
 
 def _with_table(text: str, name: str, lines: list[str]) -> str:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.functions.composition.alerting import aws_client
-from chalicelib.state.table import StateError
+from chalicelib.aws.clients import aws_client
+from chalicelib.state.errors import StateError
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT, sentence
 from sgwatch.durable_stack import StackError
@@ -48,8 +48,7 @@ def refusals(stage: str) -> Iterator[None]:
     except StackError as error:
         refuse(str(error))
     except StateError as error:
-        reason = str(error).rpartition(": ")[2]
-        refuse(_not_set_up(stage) if reason in _NOT_THERE else WAYS_OUT.get(reason, str(error)))
+        refuse(_not_set_up(stage) if error.code in _NOT_THERE else WAYS_OUT.get(error.code, str(error)))
 
 
 _NOT_THERE = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")

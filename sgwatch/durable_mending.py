@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from chalicelib.aws.clients import ClientFactory
 from chalicelib.delivery.event_source import RESPONSES
 from chalicelib.deployment import WITH_EVENTS
 from sgwatch.durable_template import Place, resources
@@ -32,10 +33,7 @@ class Difference:
     mend: Callable[[], object] = field(repr=False)
 
 
-Clients = Callable[[str], Any]
-
-
-def differences(place: Place, client: Clients) -> Iterator[Difference]:
+def differences(place: Place, client: ClientFactory) -> Iterator[Difference]:
     """Everything that is not as the template and this module say."""
     # A queue that names its dead-letter queue can only be made behind it.
     for kind, wanted in sorted(resources(place).values(), key=lambda item: "RedrivePolicy" in item[1]):

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.alert.model import Alert
+from chalicelib.aws.clients import aws_client
 from chalicelib.aws.reader import Call, LookupFailed, Reader
 from chalicelib.delivery.alert_archive import KeptAlerts
-from chalicelib.functions.composition.alerting import aws_client
-from chalicelib.state.table import StateError, StateTable
+from chalicelib.state.errors import StateError
+from chalicelib.state.table import StateTable
 from sgwatch.aws_refusals import WAYS_OUT
 
 # Somebody is waiting: the table is tried again as often as ever, but not for as long.
@@ -64,7 +65,7 @@ class Finder:
         try:
             alerts = KeptAlerts(state, lambda: datetime.now(UTC)).of_event(event_id)
         except StateError as error:
-            return None, f"the state table did not tell: {WAYS_OUT.get(str(error).rpartition(': ')[2], error)}"
+            return None, f"the state table could not be read: {WAYS_OUT.get(error.code, error)}"
         if not alerts:
             return None, f"the state table {self.table} keeps no alert of it with something to undo"
         return alerts[0], ""

@@ -49,7 +49,7 @@ def words_of(alert: Alert) -> Words:
         reasons=tuple(reasons(alert)),
         facts=_facts(alert),
         alarm_path=alarm_path_sentence(alert) or "",
-        unknowns=tuple(map(visible, alert.unknowns)),
+        unknowns=tuple(visible(item.text) for item in alert.unknowns),
         undo=undo,
         commands=commands,
     )

@@ -14,13 +14,14 @@ from chalicelib.alarm_path.audit import audit
 from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
 from chalicelib.alarm_path.repair import FILTERS, TOPIC, apply, plan
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot.collect import ClientFactory, collect
+from chalicelib.alarm_path.snapshot.collect import collect
 from chalicelib.alarm_path.snapshot.collect_own_path import collect_own
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.watch.alerts import Done
 from chalicelib.alarm_path.watch.health import Standing, standing
+from chalicelib.aws.clients import ClientFactory
 
 Rules = Mapping[str, Mapping[str, Any] | None]
 

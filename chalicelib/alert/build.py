@@ -19,6 +19,7 @@ from chalicelib.exposure.judge import Exposure, Facts, Severity, judge, severity
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.undo.from_record import Undo, undo
 
 
@@ -54,7 +55,7 @@ def not_a_record(document: object, reason: str) -> Alert:
         changes=Changes(before_known=False),
         exposures=(Exposure(Severity.HIGH, "What cannot be understood may be anything."),),
         undo=Undo(None, "what happened is not known"),
-        unknowns=(f"what happened: {printable(reason, 300)}",),
+        unknowns=(other(f"what happened: {printable(reason, 300)}"),),
     )
 
 
@@ -81,7 +82,7 @@ def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert
         attachment=change.attachment,
         exposures=exposures,
         undo=undo(change, record.region),
-        unknowns=_unknowns(record) + tuple(map(printable, change.unknowns)),
+        unknowns=_unknowns(record) + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
     )
 
 
@@ -121,7 +122,7 @@ def _frame(record: CloudTrailRecord) -> Alert:
     )
 
 
-def _unknowns(record: CloudTrailRecord) -> tuple[str, ...]:
+def _unknowns(record: CloudTrailRecord) -> tuple[Unknown, ...]:
     missing = {
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
         "event source: the record names none, the event's name alone tells what it is": record.event_source is None,
@@ -129,7 +130,7 @@ def _unknowns(record: CloudTrailRecord) -> tuple[str, ...]:
         "account: the record names none": record.account_id is None,
         "region: the record names none": record.region is None,
     }
-    return tuple(sentence for sentence, applies in missing.items() if applies)
+    return tuple(other(sentence) for sentence, applies in missing.items() if applies)
 
 
 def _not_understood(record: CloudTrailRecord, reason: str) -> Alert:
@@ -146,7 +147,7 @@ def _not_understood(record: CloudTrailRecord, reason: str) -> Alert:
         changes=Changes(before_known=False),
         exposures=(Exposure(Severity.HIGH, f"What cannot be understood may be anything: {shown}."),),
         undo=Undo(None, "what changed is not known"),
-        unknowns=(*_unknowns(record), f"what changed: {shown}"),
+        unknowns=(*_unknowns(record), other(f"what changed: {shown}")),
     )
 
 
@@ -172,5 +173,5 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent) -> Alert:
     )
 
 
-def _unnamed(call: TamperCall, found: Tampering) -> tuple[str, ...]:
-    return () if found.names else (f"which {call.thing} it was: the record does not say",)
+def _unnamed(call: TamperCall, found: Tampering) -> tuple[Unknown, ...]:
+    return () if found.names else (other(f"which {call.thing} it was: the record does not say"),)

@@ -67,8 +67,18 @@ class Condition:
         Raises:
             ConditionFailed: it cannot be evaluated on this alert.
         """
+        return _is_true(self._value(alert))
+
+    def value(self, alert: Alert) -> object:
+        """What the expression makes of the alert; None where it cannot be evaluated on this one."""
         try:
-            return _is_true(self.search(to_json(alert)))
+            return self._value(alert)
+        except ConditionFailed:
+            return None
+
+    def _value(self, alert: Alert) -> object:
+        try:
+            return self.search(to_json(alert))
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise ConditionFailed(f"{self.text}: {error}") from error
 

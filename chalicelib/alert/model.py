@@ -16,6 +16,7 @@ from chalicelib.cloudtrail.records import parse_time
 from chalicelib.exposure.judge import Exposure, Severity
 from chalicelib.security_groups.changes import Attachment, Changes, Outcome
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.undo.from_record import Undo
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "AlarmPath",
+    "AlarmPathFinding",
     "Alert",
     "AlertKind",
     "Attached",
@@ -37,6 +39,7 @@ __all__ = [
     "SecurityGroup",
     "Severity",
     "Undo",
+    "Unknown",
     "decode_rule",
     "encode_rule",
     "format_time",
@@ -105,11 +108,27 @@ class SecurityGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmPathFinding:
+    """What is wrong with one link; ``fix`` is a command or a sentence, None where there is none."""
+
+    check: str
+    subject: str
+    reason: str
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmPath:
-    """What the latest audit of the alarm path said."""
+    """What the latest audit of the alarm path said; ``was`` is the status of the audit before, None where not known.
+
+    ``broken_by_this_call`` is None where the alert is about no call, and where it is not known.
+    """
 
     status: str
     checked_at: datetime | None
+    was: str | None = None
+    broken_by_this_call: bool | None = None
+    findings: tuple[AlarmPathFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +150,7 @@ class Alert:
     attachment: Attachment | None = None
     exposures: tuple[Exposure, ...] = ()
     undo: Undo = field(default_factory=lambda: Undo(commands=(), reason=None))
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
     alarm_path: AlarmPath | None = None
 
 
@@ -190,6 +209,8 @@ def _encode(value: object) -> Any:
             return str(value)  # a StrEnum as the plain string
         case SecurityGroupRule():
             return encode_rule(value)
+        case Unknown():
+            return value.text
         case tuple():
             return [_encode(item) for item in value]
         case datetime():
@@ -223,8 +244,19 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         attachment=_decode_attachment(document["attachment"]),
         exposures=tuple(_decode_exposure(item) for item in document["exposures"]),
         undo=Undo(commands=_strings(document["undo"]["commands"]), reason=document["undo"]["reason"]),
-        unknowns=tuple(document["unknowns"]),
-        alarm_path=AlarmPath(alarm_path["status"], parse_time(alarm_path["checked_at"])) if alarm_path else None,
+        unknowns=tuple(map(other, document["unknowns"])),
+        alarm_path=_decode_alarm_path(alarm_path) if alarm_path else None,
+    )
+
+
+def _decode_alarm_path(document: Mapping[str, Any]) -> AlarmPath:
+    """The alarm path; alerts of before 0.2.0, which may still be queued, hold only the first two fields."""
+    return AlarmPath(
+        document["status"],
+        parse_time(document["checked_at"]),
+        document.get("was"),
+        document.get("broken_by_this_call"),
+        tuple(_only_known(AlarmPathFinding, item) for item in document.get("findings", ())),
     )
 
 

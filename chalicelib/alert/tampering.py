@@ -66,7 +66,7 @@ def _title(said: str, call: TamperCall, principal: Principal) -> str:
     """A name is never cut: where the clause is too long for a title, the kind of thing stands for it."""
     by = f"by {printable(principal.name, 60)}"
     choices = (f"{said} ({call.api_name} {by})", f"{said} ({by})", f"{call.thing} {call.done} ({call.api_name} {by})")
-    return _capital(next((text for text in choices if len(text) <= MAX_TITLE), choices[-1]))
+    return _capital(next((text for text in choices if len(text) <= MAX_TITLE), printable(choices[-1], MAX_TITLE)))
 
 
 def concerns_others(record: CloudTrailRecord, call: TamperCall) -> bool:
@@ -105,8 +105,10 @@ def _things(call: TamperCall, subjects: Sequence[str]) -> str:
 
 
 def _filled(said: str, things: str, verb: str) -> str:
-    # The clause may hold text of the record's, braces included: only these two are places to fill.
-    return printable(said.replace("{was}", verb, 1).replace("{things}", things, 1))
+    # What the caller chose stands behind the places to fill, and may look like them.
+    if said.startswith("{things} {was} "):
+        said = said.replace("{was}", verb, 1)
+    return printable(said.replace("{things}", things, 1))
 
 
 def _listed(subjects: Sequence[str]) -> str:

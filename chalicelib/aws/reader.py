@@ -1,7 +1,6 @@
 """AWS clients for the look-ups: made when first needed, of the account and region of the change.
 
-The only module of the look-ups that knows boto3, which it imports with the first client. Nothing is
-retried here: what does not answer at once is said to be unknown.
+What does not answer in time is said to be unknown: a call gets no more than clients.py's one more attempt.
 """
 
 from __future__ import annotations
@@ -14,20 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from chalicelib.aws.clients import AwsClients
+from chalicelib.aws.retries import NETWORK_WORDS
+
 # An assumed role lasts an hour unless asked otherwise; it is renewed while it is still good.
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 _ROLE_SECONDS = 3600 - 300
-
-
-# botocore's names for having had no answer, in words. https://botocore.amazonaws.com/v1/documentation/
-_NETWORK_WORDS = {
-    "ConnectTimeoutError": "timed out",
-    "ReadTimeoutError": "timed out",
-    "EndpointConnectionError": "no connection",
-    "ConnectionClosedError": "no connection",
-    "NoCredentialsError": "no credentials",
-    "NoRegionError": "no region",
-}
 
 
 class LookupFailed(Exception):  # noqa: N818 - a look-up fails, the program does not
@@ -49,7 +40,7 @@ def named_failures(action: str) -> Iterator[None]:
     except ClientError as error:
         raise LookupFailed(action, error.response.get("Error", {}).get("Code") or "an error") from error
     except BotoCoreError as error:
-        raise LookupFailed(action, _NETWORK_WORDS.get(type(error).__name__, type(error).__name__)) from error
+        raise LookupFailed(action, NETWORK_WORDS.get(type(error).__name__, type(error).__name__)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,56 +76,55 @@ class AwsReader:
     role: str | None = None
     timeout: float = 3.0
     now: Callable[[], float] = time.monotonic
-    _clients: dict[tuple[str, str | None, str | None], tuple[Any, float]] = field(default_factory=dict)
+    _clients: dict[str | None, tuple[AwsClients, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _own_account: str | None = None
 
     def __call__(self, call: Call, account_id: str | None, region: str | None) -> Mapping[str, Any]:
         """The answer of AWS to one call."""
         with named_failures(call.action):
-            client = self._client(call.service, account_id, region)
+            client = self._clients_of(account_id, region)(call.service, region)
             answer: Mapping[str, Any] = getattr(client, call.method)(**call.parameters)
         return answer
 
-    def _client(self, service: str, account_id: str | None, region: str | None) -> Any:
-        with self._lock:  # making a client is not safe from several threads at once
+    def _clients_of(self, account_id: str | None, region: str | None) -> AwsClients:
+        with self._lock:
             foreign = self._foreign(account_id)
-            key = (service, foreign, region)
-            known = self._clients.get(key)
+            known = self._clients.get(foreign)
             if known is None or self.now() >= known[1]:
-                expires = self.now() + _ROLE_SECONDS if foreign else float("inf")
-                known = (self._make(service, foreign, region), expires)
-                self._clients[key] = known
+                known = (self._assumed(foreign, region), self.now() + _ROLE_SECONDS) if foreign else self._own()
+                self._clients[foreign] = known
             return known[0]
+
+    def _own(self) -> tuple[AwsClients, float]:
+        return self._clients.get(None) or (self._made(), float("inf"))
 
     def _foreign(self, account_id: str | None) -> str | None:
         """The account whose role has to be assumed; None for our own, or without a role."""
         if self.role is None or account_id is None:
             return None
         if self._own_account is None:
-            self._own_account = self._make("sts", None, None).get_caller_identity()["Account"]
+            self._clients[None] = self._own()
+            self._own_account = self._clients[None][0]("sts").get_caller_identity()["Account"]
         return None if account_id == self._own_account else account_id
 
-    def _make(self, service: str, foreign: str | None, region: str | None) -> Any:
-        import boto3  # noqa: PLC0415 - 200 ms of a cold start
-        from botocore.config import Config  # noqa: PLC0415
+    def _made(self, session: Callable[[], Any] | None = None) -> AwsClients:
+        return AwsClients(connect_timeout=self.timeout, read_timeout=self.timeout, session=session)
 
-        config = Config(
-            connect_timeout=self.timeout, read_timeout=self.timeout, retries={"total_max_attempts": 1, "mode": "legacy"}
-        )
-        session = boto3.Session(**self._credentials(foreign, region), region_name=region)
-        return session.client(service, config=config)  # type: ignore[call-overload]
+    def _assumed(self, account_id: str, region: str | None) -> AwsClients:
+        sts = self._own()[0]("sts", region)
+        answer = sts.assume_role(RoleArn=self._role_arn(sts, account_id), RoleSessionName="sgwatch")["Credentials"]
 
-    def _credentials(self, foreign: str | None, region: str | None) -> dict[str, Any]:
-        if foreign is None:
-            return {}
-        sts = self._make("sts", None, region)
-        answer = sts.assume_role(RoleArn=self._role_arn(sts, foreign), RoleSessionName="sgwatch")["Credentials"]
-        return {
-            "aws_access_key_id": answer["AccessKeyId"],
-            "aws_secret_access_key": answer["SecretAccessKey"],
-            "aws_session_token": answer["SessionToken"],
-        }
+        def session() -> Any:
+            import boto3  # noqa: PLC0415 - 200 ms of a cold start
+
+            return boto3.Session(
+                aws_access_key_id=answer["AccessKeyId"],
+                aws_secret_access_key=answer["SecretAccessKey"],
+                aws_session_token=answer["SessionToken"],
+            )
+
+        return self._made(session)
 
     def _role_arn(self, sts: Any, account_id: str) -> str:
         role = self.role or ""

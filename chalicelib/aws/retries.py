@@ -1,4 +1,4 @@
-"""AWS calls that are made again where they may go better: throttled ones, and those that no answer came to."""
+"""AWS calls with retries: throttled calls and calls without an answer are made again, with growing delays."""
 
 from __future__ import annotations
 
@@ -7,30 +7,54 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+# botocore's names for having had no answer, in words. https://botocore.amazonaws.com/v1/documentation/
+NETWORK_WORDS = {
+    "ConnectTimeoutError": "timed out",
+    "ReadTimeoutError": "timed out",
+    "EndpointConnectionError": "no connection",
+    "ConnectionClosedError": "no connection",
+    "NoCredentialsError": "no credentials",
+    "NoRegionError": "no region",
+}
+
+
+# What botocore raises before anything is sent, and will raise again.
+_NEVER_SENT = frozenset({"NoRegionError", "NoCredentialsError", "ParamValidationError"})
+
 
 class CallFailed(Exception):  # noqa: N818 - it reads as what happened
-    """A call did not succeed: ``code`` is AWS's, empty where AWS did not answer, and ``reason`` holds no value."""
+    """A call did not succeed.
+
+    ``code`` is AWS's error code, empty where AWS did not answer; ``name`` that code or the exception's
+    class; ``reason`` is for people. None of them holds a value.
+    """
 
     def __init__(self, operation: str, error: Exception) -> None:
         self.operation = operation
         response = getattr(error, "response", None)
         self.response: Mapping[str, Any] = response if isinstance(response, dict) else {}
         self.code = str((self.response.get("Error") or {}).get("Code") or "")
-        self.reason = self.code or type(error).__name__
+        self.name = self.code or type(error).__name__
+        self.reason = self.code or NETWORK_WORDS.get(self.name, self.name)
         self.said = str(error)
         super().__init__(f"{operation}: {self.reason}")
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether no answer came, and one may come to another attempt."""
+        return not self.code and self.name not in _NEVER_SENT
 
 
 class AwsCalls:
     """Calls about one thing in AWS by its name; ``client`` is called for the client when it is first needed.
 
-    The clients make one attempt each (bootstrap.aws_client); the further ones are made here. None is begun
-    after ``longest`` seconds: where AWS does not answer at all, an attempt takes ten and more.
+    The clients make one attempt each (clients.py); the further ones are made here. None is begun
+    after ``max_seconds``: where AWS does not answer at all, an attempt takes ten and more.
     """
 
     attempts: ClassVar[int]
-    first_wait: ClassVar[float]
-    longest: ClassVar[float] = 20.0
+    base_delay: ClassVar[float]
+    max_seconds: ClassVar[float] = 20.0
 
     def __init__(
         self,
@@ -47,11 +71,11 @@ class AwsCalls:
         self._jitter = jitter
         self._clock = clock
 
-    def _may_go_better(self, failure: CallFailed) -> bool:
-        """Whether to make a call again."""
+    def _is_retryable(self, failure: CallFailed) -> bool:
+        """Whether another attempt may succeed."""
         raise NotImplementedError
 
-    def _once(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
+    def _call_once(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
         """The answer of one attempt; raises CallFailed."""
         try:
             answer: Mapping[str, Any] = getattr(self._client(), operation)(**arguments)
@@ -61,18 +85,18 @@ class AwsCalls:
             raise CallFailed(operation, error) from error
         return answer
 
-    def _again(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
-        """The answer of the attempts that it takes; raises CallFailed."""
+    def _with_retries(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
+        """The answer of the first attempt that succeeds; raises CallFailed."""
         began = self._clock()
         for attempt in range(1, self.attempts):
             try:
-                return self._once(operation, **arguments)
+                return self._call_once(operation, **arguments)
             except CallFailed as failure:
-                if not self._may_go_better(failure) or self._clock() - began > self.longest:
+                if not self._is_retryable(failure) or self._clock() - began > self.max_seconds:
                     raise
             self._wait(attempt)
-        return self._once(operation, **arguments)
+        return self._call_once(operation, **arguments)
 
     def _wait(self, attempt: int) -> None:
         """Twice as long each time, and spread out."""
-        self._sleep(self.first_wait * 2.0 ** (attempt - 1) * (0.5 + self._jitter() / 2))
+        self._sleep(self.base_delay * 2.0 ** (attempt - 1) * (0.5 + self._jitter() / 2))

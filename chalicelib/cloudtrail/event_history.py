@@ -35,7 +35,7 @@ class EventHistory(AwsCalls):
 
     # Two calls a second are allowed in an account and region; these wait for 15 seconds at most.
     attempts = 6
-    first_wait = 0.5
+    base_delay = 0.5
 
     def of_resource(self, resource: str, since: datetime) -> History:
         """What changed something and names the resource; of very many calls only the latest are read.
@@ -58,13 +58,13 @@ class EventHistory(AwsCalls):
 
     def _page(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            return self._again("lookup_events", **arguments)
+            return self._with_retries("lookup_events", **arguments)
         except CallFailed as failure:
             error = NoHistory(f"{failure.reason} on cloudtrail:LookupEvents")
         raise error
 
-    def _may_go_better(self, failure: CallFailed) -> bool:
-        return not failure.code or "Throttl" in failure.code or failure.code == "RequestLimitExceeded"
+    def _is_retryable(self, failure: CallFailed) -> bool:
+        return failure.is_unanswered or "Throttl" in failure.code or failure.code == "RequestLimitExceeded"
 
 
 def _changing(newest_first: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:

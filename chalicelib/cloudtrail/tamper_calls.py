@@ -287,7 +287,7 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
         _LAMBDA,
         "event source mapping",
         _DELETE,
-        *_MAPPING,
+        f"{_RESPONSE}.functionArn",
         whose=_OF_FUNCTION,
         weakens=True,
     ),

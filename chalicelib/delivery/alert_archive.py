@@ -11,7 +11,8 @@ from typing import Any
 
 from chalicelib.alert.model import Alert, from_json, to_json
 from chalicelib.destinations.delivery_ids import delivery_id, safe_id
-from chalicelib.state.table import Item, StateTable
+from chalicelib.state.codec import StateItem
+from chalicelib.state.table import StateTable
 
 KEPT = timedelta(days=30)
 # An item has at most 400 KB, names included.
@@ -54,13 +55,13 @@ class KeptAlerts:
 
     def _all(self, event_id: str) -> dict[str, Alert]:
         """Every alert that is there whole, by the id of its delivery."""
-        found: dict[str, list[Item]] = {}
+        found: dict[str, list[StateItem]] = {}
         for item in self.table.query(_pk(event_id)):
             found.setdefault(str(item["sk"]).rpartition("#")[0], []).append(item)
         return {key: alert for key, parts in found.items() if (alert := _joined(parts)) is not None}
 
 
-def _joined(parts: Iterable[Item]) -> Alert | None:
+def _joined(parts: Iterable[StateItem]) -> Alert | None:
     """The alert of its parts; a function that was ended while it kept the alert anew leaves parts of two."""
     try:
         return unpack(b"".join(part["content"] for part in parts if isinstance(part["content"], bytes)))

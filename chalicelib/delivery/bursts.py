@@ -18,7 +18,8 @@ from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.rules import RuleIdentity, SecurityGroupRule
-from chalicelib.state.table import Item, StateTable, check, put_write
+from chalicelib.state.codec import StateItem
+from chalicelib.state.table import StateTable, check, put_write
 from chalicelib.text import number_of
 
 KEPT = timedelta(days=30)
@@ -85,7 +86,7 @@ class Bursts:
             StateError: that could not be read.
         """
         noted = self.table.get(_note_key(alert), "decision")
-        return noted is not None and noted["outcome"] in (SENT, FOLDED)
+        return noted is not None and str(noted["outcome"]) in (SENT, FOLDED)
 
     def end(self, burst: str, window: str) -> list[Alert]:
         """Close a window and give what was folded in it; the same again when it is asked again.
@@ -107,14 +108,14 @@ class Bursts:
         who = f"{alert.account.id}/{alert.principal.arn or alert.principal.name}"
         return hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
-    def _as_noted(self, burst: str, noted: Item) -> bool:
+    def _as_noted(self, burst: str, noted: StateItem) -> bool:
         if noted["outcome"] == FOLDED:
             self._schedule(burst, str(noted["window"]), float(noted["ends_at"]))
-        return noted["outcome"] != FOLDED
+        return bool(noted["outcome"] != FOLDED)
 
     def _open(self, alert: Alert, burst: str) -> bool:
         now = self.now()
-        window: Item = {
+        window: StateItem = {
             "pk": _pk(burst),
             "sk": "window",
             "id": hashlib.sha256(delivery_id(alert).encode()).hexdigest()[:32],
@@ -132,9 +133,9 @@ class Bursts:
             ),
         )
 
-    def _fold(self, alert: Alert, burst: str, window: Item) -> bool:
-        note: Item = {**self._note(alert, FOLDED), "window": window["id"], "ends_at": window["ends_at"]}
-        folded: Item = {
+    def _fold(self, alert: Alert, burst: str, window: StateItem) -> bool:
+        note: StateItem = {**self._note(alert, FOLDED), "window": window["id"], "ends_at": window["ends_at"]}
+        folded: StateItem = {
             "pk": f"{_pk(burst)}#{window['id']!s}",
             "sk": delivery_id(alert),
             "alert": pack(alert),
@@ -152,7 +153,7 @@ class Bursts:
         if failures:
             raise QueueError(failures[0])
 
-    def _note(self, alert: Alert, outcome: str) -> Item:
+    def _note(self, alert: Alert, outcome: str) -> StateItem:
         return {
             "pk": _note_key(alert),
             "sk": "decision",
@@ -196,7 +197,7 @@ def _follow_up(groups: Sequence[tuple[str, list[Alert]]], window: str) -> Alert:
         principal=last.principal,
         exposures=exposures,
         undo=_undo(folded),
-        unknowns=tuple(dict.fromkeys(sentence for alert in folded for sentence in alert.unknowns))[:50],
+        unknowns=tuple(dict.fromkeys(item for alert in folded for item in alert.unknowns))[:50],
     )
 
 

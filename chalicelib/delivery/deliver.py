@@ -23,7 +23,7 @@ from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.observability.metrics import Metrics
-from chalicelib.state.table import StateError
+from chalicelib.state.errors import StateError
 
 # A later delivery says so.
 LATE_SECONDS = 60

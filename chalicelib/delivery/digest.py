@@ -15,7 +15,8 @@ from chalicelib.alert.model import Account, Alert, AlertKind, Exposure, Severity
 from chalicelib.delivery.alert_archive import pack, unpack
 from chalicelib.delivery.silences import Silence, Silences
 from chalicelib.security_groups.phrases import printable
-from chalicelib.state.table import Item, StateTable
+from chalicelib.state.codec import StateItem
+from chalicelib.state.table import StateTable
 from chalicelib.text import number_of
 
 KEY = ("silences-digest", "latest")
@@ -120,6 +121,6 @@ def _command(arguments: str, stage: str | None) -> str:
     return f"`sgwatch silence {arguments}{f' --stage {stage}' if stage else ''}`"
 
 
-def _counts(latest: Item | None) -> dict[str, int] | None:
+def _counts(latest: StateItem | None) -> dict[str, int] | None:
     known: dict[str, int] | None = json.loads(str(latest["counts"])) if latest else None
     return known

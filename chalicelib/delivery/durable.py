@@ -16,7 +16,7 @@ from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.queue import DEAD_LETTER_BYTES, MAX_BYTES, Queue
 from chalicelib.destinations.contract import Destination
 from chalicelib.rendering.shrink import shrink
-from chalicelib.state.table import StateError
+from chalicelib.state.errors import StateError
 
 # Kept back from the function's time, for logs and for raising.
 RESERVE_MS = 2_000

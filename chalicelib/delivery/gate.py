@@ -10,7 +10,7 @@ from chalicelib.delivery.direct import NotDecided
 from chalicelib.delivery.queue import QueueError
 from chalicelib.delivery.silences import Silences
 from chalicelib.observability.logs import Log
-from chalicelib.state.table import StateError
+from chalicelib.state.errors import StateError
 
 
 @dataclass(frozen=True, slots=True)

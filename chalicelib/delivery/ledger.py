@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.state.table import Item, StateTable
+from chalicelib.state.codec import StateItem
+from chalicelib.state.table import StateTable
 
 KEPT = timedelta(days=30)
 
@@ -77,7 +78,7 @@ class Ledger:
             return Claimed(int(item["attempts"]), int(item["unfinished"]) - 1, _text(item, "reason"))
         return self._taken(self.table.get(_pk(delivery), destination) or {}, now)
 
-    def _taken(self, item: Item, now: float) -> Claim:
+    def _taken(self, item: StateItem, now: float) -> Claim:
         if item.get("state") == "delivered":
             return AlreadyDelivered(_text(item, "receipt"))
         return Held(max(1.0, float(item.get("lease_until", now)) - now))
@@ -121,6 +122,6 @@ def _pk(delivery: str) -> str:
     return f"delivery#{delivery}"
 
 
-def _text(item: Item, name: str) -> str | None:
+def _text(item: StateItem, name: str) -> str | None:
     value = item.get(name)
     return str(value) if value else None

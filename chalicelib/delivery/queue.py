@@ -56,7 +56,7 @@ class Queue(AwsCalls):
     """The delivery queue, by its name."""
 
     attempts = 6
-    first_wait = 0.1
+    base_delay = 0.1
 
     def send(self, messages: Sequence[Message], still_time: Callable[[], bool] = lambda: True) -> dict[int, str]:
         """Put the messages into the queue; gives why not, by position, for those that SQS did not take."""
@@ -71,12 +71,12 @@ class Queue(AwsCalls):
         reasons: dict[int, str] = {}
         for attempt in range(1, self.attempts + 1):
             try:
-                answer = self._once("send_message_batch", QueueUrl=self._url, Entries=list(waiting.values()))
+                answer = self._call_once("send_message_batch", QueueUrl=self._url, Entries=list(waiting.values()))
             except QueueError as error:
                 return dict.fromkeys(waiting, str(error))
             except CallFailed as failure:
                 reasons = dict.fromkeys(waiting, str(_error(failure)))
-                if not self._may_go_better(failure):
+                if not self._is_retryable(failure):
                     return reasons
             else:
                 reasons = {int(item["Id"]): f"SQS answered {item['Code']}" for item in answer.get("Failed", ())}
@@ -144,13 +144,13 @@ class Queue(AwsCalls):
 
     def _call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
         try:
-            return self._again(operation, **arguments)
+            return self._with_retries(operation, **arguments)
         except CallFailed as failure:
             error = _error(failure)
         raise error
 
-    def _may_go_better(self, failure: CallFailed) -> bool:
-        return failure.code not in _PERMANENT
+    def _is_retryable(self, failure: CallFailed) -> bool:
+        return failure.is_unanswered or (bool(failure.code) and failure.code not in _PERMANENT)
 
 
 def _entry(position: int, message: Message, body: str) -> dict[str, str]:

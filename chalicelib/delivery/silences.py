@@ -12,7 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.alert.filters import Condition, ConditionFailed, compile_condition
 from chalicelib.alert.model import Alert, AlertKind, Severity, format_time
-from chalicelib.state.table import Item, StateError, StateTable, one_more_write, put_write
+from chalicelib.state.codec import StateItem
+from chalicelib.state.errors import StateError
+from chalicelib.state.table import StateTable, one_more_write, put_write
 
 PK = "silences"
 # A warm container takes this long to hear of a silence, or of its end.
@@ -121,7 +123,7 @@ class Silences:
         """
         at = format_time(alert.occurred_at or self._now())
         pk, sk = _suppressed_pk(silence.id), f"{at}#{alert.id}"[:900]
-        item: Item = {
+        item: StateItem = {
             "pk": pk,
             "sk": sk,
             "at": at,
@@ -155,7 +157,7 @@ def _condition(silence: Silence) -> Condition | None:
         return None
 
 
-def _silence(item: Item) -> Silence | None:
+def _silence(item: StateItem) -> Silence | None:
     try:
         return Silence(
             id=str(item["sk"]),

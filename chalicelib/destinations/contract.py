@@ -5,14 +5,16 @@ Retries, deduplication and logging are around a destination (delivery/), never i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chalicelib.alert.model import Alert
 
+if TYPE_CHECKING:
+    from chalicelib.destinations.http_door import HttpDoor
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+
+class Receipt(NamedTuple):
     """A destination has taken the alert; ``reference`` is its own id for it, where it gave one."""
 
     reference: str | None = None
@@ -23,13 +25,17 @@ class DeliveryError(Exception):
 
     ``permanent`` says that sending it again cannot help; ``retry_after`` is how many seconds the
     destination asked to be left alone, where it did. ``reason`` never holds a URL or a secret.
+    ``maybe_taken`` says that the request went out whole and no answer came: the destination may have the alert.
     """
 
-    def __init__(self, reason: str, *, permanent: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, permanent: bool, retry_after: float | None = None, maybe_taken: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
         self.retry_after = retry_after
+        self.maybe_taken = maybe_taken
 
 
 class Destination(Protocol):
@@ -45,3 +51,19 @@ class Destination(Protocol):
         Raises:
             DeliveryError: it was not delivered.
         """
+
+
+def no_runbook(alert: Alert) -> str | None:  # noqa: ARG001 - the form of a runbook's lookup
+    """The link of an alert where ``RUNBOOK_URL`` is not set."""
+    return None
+
+
+class Tools(NamedTuple):
+    """What a destination's ``build(name, values, tools)`` is given besides its settings.
+
+    ``client(service, region)`` makes an AWS client; ``runbook`` gives the link of an alert, where there is one.
+    """
+
+    http: HttpDoor
+    client: Callable[..., Any]
+    runbook: Callable[[Alert], str | None] = no_runbook

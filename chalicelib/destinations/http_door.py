@@ -11,14 +11,13 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from ipaddress import ip_address
 from ssl import SSLCertVerificationError
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from chalicelib.destinations.contract import DeliveryError
@@ -32,12 +31,10 @@ USER_AGENT = "sgwatch"
 # that is not 2xx will not. 408 Request Timeout, 425 Too Early, 429 Too Many Requests:
 # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.9, rfc8470#section-5.2, rfc6585#section-4.
 _RETRIED = frozenset({408, 425, 429})
-_UNSAFE_IN_URL = re.compile(r"[^!-\[\]-~]")
 _CHUNK = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
+class HttpResponse(NamedTuple):
     """An answer; ``body`` is its beginning, up to the door's limit."""
 
     status: int
@@ -63,7 +60,7 @@ def url_fault(url: str) -> str | None:
     except ValueError:
         return "the URL is malformed"
     # A backslash is where URL parsers disagree on what the host is.
-    if _UNSAFE_IN_URL.search(url) or not host:
+    if re.search(r"[^!-\[\]-~]", url) or not host:
         return "the URL is malformed"
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
         return None
@@ -98,12 +95,23 @@ def error_for(response: HttpResponse, said: str = "") -> DeliveryError:
     )
 
 
+class Network(NamedTuple):
+    """What lies between the function and its destinations."""
+
+    proxy_url: str | None = None
+    ca_file: str | None = None
+
+
+DIRECTLY = Network()
+
+
 class HttpDoor:
     """Posts JSON to URLs.
 
     Proxies, ``.netrc`` and certificate bundles named in the environment are not looked at: the
     function's behavior follows from its settings alone. ``deadline`` bounds the whole exchange
-    in seconds, name resolution and an answer that trickles in included.
+    in seconds, name resolution and an answer that trickles in included. ``network`` gives the proxy that
+    HTTPS goes through and a file of certificates to trust, both None where there is none; it is asked at each use.
     """
 
     def __init__(
@@ -114,14 +122,16 @@ class HttpDoor:
         *,
         deadline: float = 15.0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        network: Callable[[], Network] = lambda: DIRECTLY,
     ) -> None:
+        self._network = network
         self._timeout = (connect_timeout, read_timeout)
         self._max_response_bytes = max_response_bytes
         self._deadline = deadline
         self._now = now
 
     def post_json(
-        self, url: str, body: bytes | Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self, url: str, body: bytes | Mapping[str, Any] | Sequence[Any], headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
         """Post a JSON document, given as such or encoded, and return whatever was answered.
 
@@ -132,11 +142,12 @@ class HttpDoor:
         if fault:
             raise DeliveryError(fault, permanent=True)
         data = body if isinstance(body, bytes) else encode_json(body)
-        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **(headers or {})}
-        sent["Content-Type"] = "application/json"
+        # A type of JSON may be said more exactly, as CloudEvents does.
+        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Content-Type": "application/json"}
+        sent |= headers or {}
         outcome = _within(self._deadline, lambda tell: self._attempt(url, data, sent, tell))
         if outcome is None:
-            raise DeliveryError(f"no complete answer within {self._deadline:g} s", permanent=False)
+            raise DeliveryError(f"no complete answer within {self._deadline:g} s", permanent=False, maybe_taken=True)
         if isinstance(outcome, DeliveryError):
             raise outcome
         return outcome
@@ -152,13 +163,18 @@ class HttpDoor:
         try:
             with requests.Session() as session:
                 session.trust_env = False
+                network = self._network()
+                if network.proxy_url and not url.startswith("http:"):
+                    session.proxies = {"https": network.proxy_url}
+                if network.ca_file:
+                    session.verify = network.ca_file
                 with session.post(
                     url, data=data, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
                 ) as response:
                     heard = HttpResponse(response.status_code, b"", self._retry_after(response))
                     # Who answers 2xx has taken what was sent, whatever becomes of the body.
                     tell(heard)
-                    return replace(heard, body=self._body(response))
+                    return heard._replace(body=self._body(response))
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             return _error_without_url(error)
 
@@ -182,7 +198,7 @@ class HttpDoor:
         return bytes(body)
 
 
-def encode_json(document: Mapping[str, Any]) -> bytes:
+def encode_json(document: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Compact JSON in ASCII: a lone surrogate in it stays an escape that any reader takes."""
     return json.dumps(document, separators=(",", ":")).encode("ascii")
 
@@ -214,16 +230,22 @@ def _error_without_url(error: BaseException) -> DeliveryError:
     chain = list(_causes(error))
     if any(isinstance(item, SSLCertVerificationError) for item in chain):
         return DeliveryError("its TLS certificate could not be verified", permanent=True)
+    if any(type(item).__name__ == "InvalidHeader" and type(item).__module__.startswith("urllib3") for item in chain):
+        # Raised while the answer's headers are read: two lengths that differ, say.
+        return DeliveryError("its answer has contradictory headers", permanent=False, maybe_taken=True)
     names = {type(item).__name__ for item in chain}
     for name, (reason, permanent) in _FAILURES.items():
         if name in names:
-            return DeliveryError(reason, permanent=permanent)
+            return DeliveryError(reason, permanent=permanent, maybe_taken=reason in _AFTER_SENDING)
     return DeliveryError(f"the request failed: {type(error).__name__}", permanent=isinstance(error, ValueError))
 
 
+# By then the request may have arrived whole.
+_AFTER_SENDING = frozenset({"no answer in time", "the connection broke"})
 # By class name, the most telling first, so that requests is not imported to look at an error.
 _FAILURES = {
     "NameResolutionError": ("its host name could not be resolved", False),
+    "ProxyError": ("the proxy refused the connection", False),
     "ConnectTimeout": ("no connection in time", False),
     "ConnectTimeoutError": ("no connection in time", False),
     "ReadTimeout": ("no answer in time", False),

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert, Severity
-from chalicelib.destinations.contract import DeliveryError, Receipt
+from chalicelib.destinations.contract import DeliveryError, Receipt, Tools
 from chalicelib.destinations.http_door import HttpDoor, HttpResponse, error_for, is_success
 from chalicelib.destinations.slack_markup import (
     MAX_TEXT,
@@ -104,13 +103,15 @@ _RESERVED = {"unknowns": 2_400, "why": 1_800, "why alone": 700, "diff": 700, "un
 _BRIEF = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Slack:
+class Slack(NamedTuple):
     """Posts alerts to the channel that the webhook was made for."""
 
     name: str
-    webhook_url: str = field(repr=False)
-    http: HttpDoor = field(repr=False)
+    webhook_url: str
+    http: HttpDoor
+
+    def __repr__(self) -> str:
+        return f"Slack(name={self.name!r})"
 
     def send(self, alert: Alert) -> Receipt:
         """Deliver one alert.
@@ -118,20 +119,89 @@ class Slack:
         Raises:
             DeliveryError: it was not delivered.
         """
-        response = self.http.post_json(self.webhook_url, payload(alert))
+        body = flat_payload(alert) if _is_workflow(self.webhook_url) else payload(alert)
+        response = self.http.post_json(self.webhook_url, body)
         if not is_success(response.status):
             raise error_for(response, _said(response))
-        if response.body.strip() != b"ok":
-            # Whatever else answers 200 (a proxy's sign-in page, say) is not Slack having taken it.
-            raise DeliveryError(f'it answered HTTP {response.status} without Slack\'s "ok"', permanent=False)
+        refusal = _refusal(response)
+        if refusal:
+            raise DeliveryError(f"it answered HTTP {response.status}: {refusal}", permanent=True)
         return Receipt()
 
 
-def _said(response: HttpResponse) -> str:
-    """Slack's word for the error: a few lower-case words joined by underscores, which no token is."""
-    word = response.body.strip().decode("ascii", "replace")
-    if not re.fullmatch(r"[a-z]+(_[a-z]+){0,6}", word) or len(word) > 50:
+def build(name: str, values: Mapping[str, str], tools: Tools) -> Slack:
+    """The destination of these settings."""
+    return Slack(name, values["WEBHOOK_URL"], tools.http)
+
+
+def flat_payload(alert: Alert) -> dict[str, str]:
+    """What a workflow's webhook takes: one object of texts, each a variable that the workflow may name.
+
+    https://slack.com/help/articles/360041352714-Create-workflows-that-start-with-a-webhook
+    """
+    group = alert.security_group
+    values = {
+        "text": clip(_plain_notification(alert), 400)[0],
+        "severity": alert.severity.value,
+        "title": visible(alert.title),
+        "summary": visible(alert.summary),
+        "account": alert.account.name or alert.account.id,
+        "region": alert.region,
+        "principal": alert.principal and alert.principal.name,
+        "security_group": group and (group.id or group.name),
+        "event": alert.event.name,
+        "url": (group and group.url) or alert.event.url,
+        "id": alert.id,
+    }
+    return {name: clip(mute(visible(text or "")), MAX_TEXT)[0] for name, text in values.items()}
+
+
+def _is_workflow(url: str) -> bool:
+    return re.match(r"https?://[^/]+/(?:slack/)?(?:workflows|triggers)/", url) is not None
+
+
+def _refusal(response: HttpResponse) -> str:
+    """Why a 2xx is no delivery; empty where it counts as one.
+
+    Slack answers ``ok``, its workflows ``{"ok":true}``, others that read the same form a JSON of their own or
+    nothing: all of them have taken the message. What says no says it in JSON, or in one of Slack's own words;
+    a web page is a proxy's, to sign in.
+    """
+    if response.body.lstrip()[:1] == b"<":
+        return "a web page, so something else than Slack answers at this URL"
+    word = _word(response)
+    if word in _REMEDIES or word in _REFUSALS:
+        return _with_remedy(word)
+    try:
+        answer = json.loads(response.body)
+    except ValueError:
         return ""
+    if not isinstance(answer, dict) or (answer.get("ok") is not False and answer.get("success") is not False):
+        return ""
+    return _with_remedy(_as_word(str(answer.get("error", "")))) or "it said that it did not take the message"
+
+
+# Slack's other words for a message that it does not take, with the page in _REMEDIES' comment.
+_REFUSALS = frozenset(
+    {"invalid_payload", "invalid_blocks", "invalid_blocks_format", "invalid_attachments", "no_text", "msg_too_long"}
+    | {"channel_is_limited_access", "message_limit_exceeded", "not_authed", "invalid_auth", "token_revoked"}
+)
+
+
+def _said(response: HttpResponse) -> str:
+    return _with_remedy(_word(response))
+
+
+def _word(response: HttpResponse) -> str:
+    return _as_word(response.body.strip().decode("ascii", "replace"))
+
+
+def _as_word(text: str) -> str:
+    """Slack's word for the error: a few lower-case words joined by underscores, which no token is."""
+    return text if re.fullmatch(r"[a-z]+(_[a-z]+){0,6}", text) and len(text) <= 50 else ""
+
+
+def _with_remedy(word: str) -> str:
     remedy = _REMEDIES.get(word)
     return f"{word} ({remedy})" if remedy else word
 
@@ -143,12 +213,15 @@ def _first_line(alert: Alert) -> str:
 
 def _notification(alert: Alert) -> str:
     """What a phone's lock screen and a screen reader get: the fallback ``text``."""
+    # The fallback text is mrkdwn too, and has nothing to hide code in.
+    return mute(_plain_notification(alert)).translate(_NO_MARKUP)
+
+
+def _plain_notification(alert: Alert) -> str:
     name = alert.principal.name if alert.principal else None
     who = [f"by {visible(name)}"] if name and f" by {name}" not in alert.title else []
     where = [visible(item) for item in (alert.account.name or alert.account.id, alert.region) if item]
-    line = " · ".join([clip(_first_line(alert), 200, weight)[0], *who, *where])
-    # The fallback text is mrkdwn too, and has nothing to hide code in.
-    return mute(line).translate(_NO_MARKUP)
+    return " · ".join([clip(_first_line(alert), 200, weight)[0], *who, *where])
 
 
 _NO_MARKUP = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
@@ -237,7 +310,7 @@ def _sections(pieces: list[str], joint: str) -> Iterator[Block]:
 
 
 def _unknowns(alert: Alert, room: int) -> Iterator[Block]:
-    yield from _list("Not known:", [visible(item) for item in alert.unknowns], room)
+    yield from _list("Not known:", [visible(item.text) for item in alert.unknowns], room)
 
 
 def _list(title: str, items: list[str], room: int) -> Iterator[Block]:

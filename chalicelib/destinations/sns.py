@@ -5,13 +5,12 @@ Limits: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, Protocol
 
 from chalicelib.alert.model import Alert, to_json
-from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.destinations.delivery_ids import delivery_id, group_key
+from chalicelib.destinations.contract import DeliveryError, Receipt, Tools
+from chalicelib.destinations.delivery_ids import delivery_id, group_key, safe_id
 from chalicelib.destinations.http_door import encode_json, is_permanent
 from chalicelib.rendering.lines import headline, value
 from chalicelib.rendering.plain_text import plain_text
@@ -86,14 +85,13 @@ def json_within(alert: Alert, room: int) -> str:
     return encode_json(to_json(shrink(alert, room, "an SNS message"))).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Sns:
+class Sns(NamedTuple):
     """Publishes alerts to a topic; ``client`` is called for the SNS client when there is something to send."""
 
     name: str
     topic_arn: str
     format: Format
-    client: Callable[[], SnsPublisher] = field(repr=False)
+    client: Callable[[], SnsPublisher]
 
     def send(self, alert: Alert) -> Receipt:
         """Deliver one alert; the receipt's reference is SNS's MessageId.
@@ -103,7 +101,9 @@ class Sns:
         """
         request = {"TopicArn": self.topic_arn, **payload(alert, self.format)}
         if self.topic_arn.endswith(".fifo"):
-            request |= {"MessageGroupId": group_key(alert), "MessageDeduplicationId": delivery_id(alert)}
+            # Two destinations may publish to one topic, and SNS keeps only the first of each id for five minutes.
+            once = safe_id(f"{delivery_id(alert)}-{self.name.replace('.', '-')}")
+            request |= {"MessageGroupId": group_key(alert), "MessageDeduplicationId": once}
         try:
             answer = self.client().publish(**request)
         except Exception as error:  # noqa: BLE001 - boto3 raises what it likes where no answer comes, and SNS has said nothing of taking it
@@ -124,3 +124,11 @@ def error_from(error: Exception) -> DeliveryError:
         return DeliveryError(f"SNS could not be called: {type(error).__name__}", permanent=permanent)
     permanent = code not in _RETRIED_CODES and isinstance(status, int) and is_permanent(status)
     return DeliveryError(f"SNS answered {value(code, 60)}", permanent=permanent)
+
+
+def build(name: str, values: Mapping[str, str], tools: Tools) -> Sns:
+    """The destination of these settings."""
+    topic = values["TOPIC_ARN"]
+    region = topic.split(":")[3]  # settings/fields.py has matched the whole ARN
+    form: Format = "json" if values["FORMAT"] == "json" else "text"
+    return Sns(name, topic, form, lambda: tools.client("sns", region))

@@ -9,13 +9,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert, to_json
-from chalicelib.destinations.contract import DeliveryError, Receipt
+from chalicelib.destinations.contract import DeliveryError, Receipt, Tools
 from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.destinations.http_door import HttpDoor, encode_json, error_for, is_success
 
@@ -43,21 +43,60 @@ def signing_key(secret: str) -> bytes:
     return key
 
 
+def signing_keys(secrets: str) -> tuple[bytes, ...]:
+    """The keys of one secret, or of two with a blank between: the new one first, while receivers change over.
+
+    Raises:
+        ValueError: there is none, or one holds no key.
+    """
+    found = tuple(signing_key(each) for each in secrets.split())
+    if not 1 <= len(found) <= 2:
+        raise ValueError("a webhook has one secret, or two with a blank between while one replaces the other")
+    return found
+
+
+# Ours, or HTTP's own.
+_RESERVED = frozenset(
+    {"content-length", "host", "transfer-encoding", "connection", "webhook-id", "webhook-timestamp"}
+    | {"webhook-signature"}
+)
+
+
+def parse_headers(text: str) -> dict[str, str]:
+    """The headers in ``Name: value; Name: value``; a value may hold semicolons of its own.
+
+    Raises:
+        ValueError: it is not that. The text does not repeat a value, which is a secret.
+    """
+    found: dict[str, str] = {}
+    for part in re.split(r";\s*(?=[A-Za-z0-9-]+:\s)", text.strip().rstrip(";")):
+        name, colon, value = part.partition(":")
+        name, value = name.strip(), value.strip()
+        if not colon or not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name) or not re.fullmatch(r"[ -~]+", value):
+            raise ValueError("headers are written Name: value, with semicolons between (the values are not shown)")
+        if name.lower() in _RESERVED:
+            raise ValueError(f"the header {name} is not for you to set: remove it")
+        found[name] = value
+    return found
+
+
 def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     """The ``webhook-signature`` header, scheme v1."""
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(NamedTuple):
     """Posts alerts to a URL; without a secret they go unsigned."""
 
     name: str
-    url: str = field(repr=False)
-    secret: str | None = field(repr=False)
-    http: HttpDoor = field(repr=False)
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
+    url: str
+    secret: str | None
+    http: HttpDoor
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __repr__(self) -> str:
+        return f"Webhook(name={self.name!r})"
 
     def send(self, alert: Alert) -> Receipt:
         """Deliver one alert; any 2xx is a delivery, and its answer is not read.
@@ -77,11 +116,17 @@ class Webhook:
         headers = {"webhook-id": message_id, "webhook-timestamp": str(timestamp)}
         if self.secret is None:
             return headers
-        return {**headers, "webhook-signature": signature(self._key(), message_id, timestamp, body)}
+        signed = " ".join(signature(key, message_id, timestamp, body) for key in self._keys())
+        return {**headers, "webhook-signature": signed}
 
-    def _key(self) -> bytes:
+    def _keys(self) -> tuple[bytes, ...]:
         try:
-            return signing_key(self.secret or "")
+            return signing_keys(self.secret or "whsec_")
         except ValueError as error:
             reason = str(error)
         raise DeliveryError(reason, permanent=True)
+
+
+def build(name: str, values: Mapping[str, str], tools: Tools) -> Webhook:
+    """The destination of these settings."""
+    return Webhook(name, values["URL"], values.get("SECRET"), tools.http)

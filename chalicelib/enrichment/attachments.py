@@ -9,6 +9,7 @@ from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.enrichment.plan import removed_from_endpoint
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
 from chalicelib.security_groups.lookup_result import LookupResult
+from chalicelib.security_groups.unknowns import UnknownTopic, without
 
 _ENTRIES_KEPT = 50
 
@@ -91,10 +92,9 @@ def with_groups_before(change: Change, before: tuple[str, ...] | None) -> Change
     attachment = change.attachment
     if attachment is None or before is None:
         return change
-    beginnings = (f"the groups of {attachment.resource_id} before", f"all groups of {attachment.resource_id}")
     return replace(
         change,
         attachment=replace(attachment, groups_before=before),
         changes=replace(change.changes, before_known=True),
-        unknowns=tuple(item for item in change.unknowns if not item.startswith(beginnings)),
+        unknowns=without(change.unknowns, UnknownTopic.GROUPS_BEFORE),
     )

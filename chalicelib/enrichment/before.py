@@ -14,6 +14,7 @@ from chalicelib.enrichment.replay_changes import completed, find, same_rule, sam
 from chalicelib.security_groups.changes import Change, Changes
 from chalicelib.security_groups.lookup_result import ResolvedChange, Rules
 from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,16 @@ def resolve(change: Change, evidence: RuleSources) -> ResolvedChange:
     known = _before(filled, live, evidence.snapshot)
     unknowns = _still_unknown(filled, evidence)
     if evidence.live is not None and live is None:
-        unknowns += ("the rules right after the change: the live rules show a later state",)
+        unknowns += (_LATER_STATE,)
     changes = replace(
         filled.changes,
         before_known=not _has_gaps(filled),
         rules_after=None if known.after is None else len(known.after),
     )
     return replace(known, change=replace(filled, changes=changes, unknowns=unknowns))
+
+
+_LATER_STATE = other("the rules right after the change: the live rules show a later state")
 
 
 def reflects(change: Change, live: Rules) -> bool:
@@ -109,7 +113,7 @@ def _with_former(change: Change, evidence: RuleSources) -> Change:
     seen = {rule.id for rule in found}
     left = tuple(rule_id for rule_id in change.rule_ids if rule_id not in seen) if found else change.rule_ids
     if change.event.name.startswith("Revoke"):
-        unread = any(item.startswith("a removed rule:") for item in change.unknowns)
+        unread = any(item.topic is UnknownTopic.UNREAD_RULE for item in change.unknowns)
         changes = replace(changes, before_known=not left and not unread)
     changes = replace(changes, modified=modified, removed=(*removed, *found))
     return replace(change, changes=changes, rule_ids=left)
@@ -249,32 +253,19 @@ def _deleted(change: Change, evidence: RuleSources) -> ResolvedChange:
         return ResolvedChange(change)
     changes = replace(change.changes, removed=former, before_known=True, rules_after=0)
     filled = replace(change, changes=changes)
-    unknowns = _without(filled.unknowns, ("the rules that went with the group",))
+    unknowns = without(filled.unknowns, UnknownTopic.DELETED_RULES)
     return ResolvedChange(replace(filled, unknowns=unknowns), former, is_whole=True, after=())
 
 
-# How the readers of records begin the sentences about what only look-ups can tell.
-_FORMER = (
-    "the former values of",
-    "the former descriptions:",
-    "the removed rules",
-    "the rule sgr-",
-)
-
-
-def _still_unknown(change: Change, evidence: RuleSources) -> tuple[str, ...]:
+def _still_unknown(change: Change, evidence: RuleSources) -> tuple[Unknown, ...]:
     unknowns = change.unknowns
     modified = change.changes.modified
     if modified and all(item.after.direction is not None for item in modified):
-        unknowns = _without(unknowns, ("the direction of",))
+        unknowns = without(unknowns, UnknownTopic.DIRECTION)
     if all(item.after.peer.account_id for item in modified if item.after.peer.type is PeerType.SECURITY_GROUP):
-        unknowns = _without(unknowns, ("the account of group",))
+        unknowns = without(unknowns, UnknownTopic.PEER_ACCOUNT)
     if not _has_gaps(change):
-        unknowns = _without(unknowns, _FORMER)
+        unknowns = without(unknowns, UnknownTopic.PREVIOUS_VALUES, UnknownTopic.RULE_BY_ID)
     if change.changes.removed and all(_is_told(rule, evidence) for rule in change.changes.removed):
-        unknowns = _without(unknowns, ("the former descriptions of the removed rules",))
+        unknowns = without(unknowns, UnknownTopic.PREVIOUS_DESCRIPTIONS)
     return unknowns
-
-
-def _without(unknowns: tuple[str, ...], beginnings: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(item for item in unknowns if not item.startswith(beginnings))

@@ -24,21 +24,24 @@ from chalicelib.enrichment.before import RuleSources, resolve
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.plan import INTERFACES_OF, LABELS, list_versions
+from chalicelib.enrichment.plan import INTERFACES_OF, list_versions
 from chalicelib.enrichment.related_changes import remarks
 from chalicelib.enrichment.remember import Memory, described_by_id, group_of, key_of, past_of, remembered
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.exposure.refine import refine
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import Facts, GroupInfo, Interface, LookupResult, ResolvedChange, Rules
-from chalicelib.security_groups.parse import LIST_USERS, read_change
+from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.severity import severity_of
-from chalicelib.state.snapshot_table import VersionConflict
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, without
+from chalicelib.state.errors import StateError
 from chalicelib.undo.from_lookups import restore
 
 DEFAULT_OWNER_TAGS = ("owner", "team")
 # No record of a revoke tells them.
-TAGS_NOT_SEEN = "the removed rules' own tags, if they had any: nobody looked while the rules were there"
+TAGS_NOT_SEEN = Unknown(
+    UnknownTopic.RULE_TAGS, "the removed rules' own tags, if they had any: they were never looked up before removal"
+)
 
 
 def _utc_now() -> datetime:
@@ -72,12 +75,12 @@ class Enricher:
             return self._enriched(record, read_change(record))
         except Exception as error:  # noqa: BLE001 - the record alone has made an alert already, and raising would lose it
             self.on_fault(record, error)
-            unknown = f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})"
+            unknown = other(f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})")
             return replace(plain, unknowns=(*plain.unknowns, unknown))
 
     def _enriched(self, record: CloudTrailRecord, change: Change) -> Alert:
         if record.region is None or record.account_id is None:
-            nowhere = "everything beyond the record: it names no account or no region to look in"
+            nowhere = other("everything beyond the record: it names no account or no region to look in")
             world = LookupResult(account_name=self.lookups.name_of(record.account_id), unknowns=(nowhere,))
             return self._alert(record, ResolvedChange(change), world, None, ())
         if change.event.group is EventGroup.ATTACHMENTS:
@@ -108,14 +111,14 @@ class Enricher:
             looked_up = (world.groups or {}).get(key.group_id)
             memory = Memory(past, known, live, looked_up, self.now(), world.account_name)
             unknowns += self._remember(key, memory, snapshot)
-        told = world.unknowns if group is None else [item for item in world.unknowns if not item.startswith(LABELS)]
+        told = world.unknowns if group is None else without(world.unknowns, UnknownTopic.GROUP_LABELS)
         name = world.account_name or (snapshot.account_name if snapshot else None)
         world = replace(world, account_name=name, unknowns=(*told, *doubts, *unknowns))
         return self._alert(record, known, world, group, said)
 
     def _look(
         self, record: CloudTrailRecord, change: Change, key: GroupKey | None
-    ) -> tuple[LookupResult, Snapshot | None, tuple[str, ...]]:
+    ) -> tuple[LookupResult, Snapshot | None, tuple[Unknown, ...]]:
         """The world and the snapshot, asked for at the same time."""
         snapshots = self.snapshots
         if key is None or snapshots is None:
@@ -126,10 +129,10 @@ class Enricher:
         left = self.lookups.timeout - (self.lookups.now() - started)
         try:
             return world, _in_time(reading, max(left, 0.0), "dynamodb:GetItem"), ()
-        except LookupFailed as error:
-            return world, None, (f"what was known of the group before: {error}",)
+        except (LookupFailed, StateError) as error:
+            return world, None, (other(f"what was known of the group before: {error}"),)
 
-    def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[str, ...]:
+    def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[Unknown, ...]:
         snapshots = self.snapshots
         if snapshots is None:
             return ()
@@ -138,13 +141,13 @@ class Enricher:
         )
         try:
             _in_time(writing, self.lookups.timeout, "dynamodb:PutItem")
-        except (LookupFailed, VersionConflict) as error:
-            return (f"whether the next alert will know this change: {error}",)
+        except (LookupFailed, StateError) as error:
+            return (other(f"whether the next alert will know this change: {error}"),)
         return ()
 
     def _of_attachment(self, record: CloudTrailRecord, change: Change) -> Alert:
         world = self.lookups.look(record, change)
-        unknowns: tuple[str, ...] = ()
+        unknowns: tuple[Unknown, ...] = ()
         attachment = change.attachment
         before: tuple[str, ...] | None = world.config_group_ids
         if attachment is not None and change.succeeded and not change.changes.before_known:
@@ -158,7 +161,7 @@ class Enricher:
             change = with_groups_before(change, likelier(attachment, remembered_groups, before))
             if world.interfaces == ():
                 if attachment.resource_type in INTERFACES_OF:
-                    unknowns += (f"attached interfaces: none of {attachment.resource_id} is to be seen",)
+                    unknowns += (other(f"attached interfaces: none of {attachment.resource_id} is to be seen"),)
                 world = replace(world, interfaces=None)
         group = (world.groups or {}).get(change.group_id or "")
         world = replace(world, unknowns=(*world.unknowns, *unknowns))
@@ -166,7 +169,7 @@ class Enricher:
 
     def _attached_before(
         self, resource_id: str | None, record: CloudTrailRecord, after: tuple[str, ...]
-    ) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    ) -> tuple[tuple[str, ...] | None, tuple[Unknown, ...]]:
         snapshots, at = self.snapshots, record.event_time
         if snapshots is None or at is None or resource_id is None:
             return None, ()
@@ -174,8 +177,8 @@ class Enricher:
         noting = _in_background(lambda: snapshots.note_attachment(key, record.event_id, at, after))
         try:
             log = _in_time(noting, self.lookups.timeout, "dynamodb:GetItem or dynamodb:PutItem")
-        except (LookupFailed, VersionConflict) as error:
-            return None, (f"what was known of {resource_id} before: {error}",)
+        except (LookupFailed, StateError) as error:
+            return None, (other(f"what was known of {resource_id} before: {error}"),)
         return log.before(record.event_id, at), ()
 
     def _alert(
@@ -257,15 +260,15 @@ def _in_time(future: Future[_Result], seconds: float, action: str) -> _Result:
         raise LookupFailed(action, "timed out") from error
 
 
-def _live(change: Change, world: LookupResult) -> tuple[Rules | None, tuple[str, ...]]:
+def _live(change: Change, world: LookupResult) -> tuple[Rules | None, tuple[Unknown, ...]]:
     """The live rules, where it is certain that they are this group's."""
     if world.groups is not None and change.group_id is not None and change.group_id not in world.groups:
         if not change.succeeded or change.event.name == "DeleteSecurityGroup" or change.prefix_list is not None:
             return None, ()
-        return None, ("the live group: it is not in this account and region, perhaps deleted since",)
+        return None, (other("the live group: it is not in this account and region, perhaps deleted since"),)
     if not world.rules and world.groups is None:
         nothing_seen = world.rules == () and world.interfaces == ()
-        unseen = (
+        unseen = other(
             "the live group: neither rules nor interfaces were shown, so perhaps it is not in this account and region"
         )
         return None, (unseen,) if nothing_seen else ()
@@ -281,17 +284,18 @@ def _snapshot_before(
     return fold(snapshot, past, live).rules_before(past.event_id, past.event_time)
 
 
-def _since_config(world: LookupResult) -> str:
+def _since_config(world: LookupResult) -> Unknown:
     # It looks some minutes after a change.
     when = f", at {world.config_seen_at}" if world.config_seen_at else ""
-    return f"what changed between the call and AWS Config's look before it{when}: what was before is told as of then"
+    what = f"what changed between the call and the last AWS Config snapshot before it{when}"
+    return other(f"{what}: the state before is as of then")
 
 
 def _with_users(change: Change, world: LookupResult) -> Change:
     """A change of a prefix list without the doubt who uses it, where that was looked up."""
     if change.prefix_list is None or world.groups is None:
         return change
-    return replace(change, unknowns=tuple(item for item in change.unknowns if not item.startswith(LIST_USERS)))
+    return replace(change, unknowns=without(change.unknowns, UnknownTopic.LIST_USERS))
 
 
 def _group(change: Change, world: LookupResult, snapshot: Snapshot | None) -> GroupInfo | None:

@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from chalicelib.alert.model import decode_rule, encode_rule, format_time
-from chalicelib.aws.reader import LookupFailed
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.enrichment.attachments import AttachmentKey, AttachmentLog
 from chalicelib.enrichment.group_snapshots import MAX_HISTORY, GroupKey, Snapshot, shortened
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.lookup_result import Rules
 from chalicelib.security_groups.rules import ModifiedRule, Tags
-from chalicelib.state.snapshot_table import Item, VersionConflict
+from chalicelib.state.codec import StateItem
+from chalicelib.state.errors import StateError, VersionConflict
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html: 400 KB an item;
 # the rest is left to the other attributes and to the names.
@@ -37,11 +37,11 @@ SnapshotChange = Callable[[Snapshot | None], Snapshot | None]
 class SnapshotTable(Protocol):
     """What is asked of the table; items are mappings with ``pk``, ``sk`` and ``revision`` in them."""
 
-    def get(self, pk: str, sk: str) -> Item | None:
+    def get(self, pk: str, sk: str) -> StateItem | None:
         """The item as of the latest write, None where there is none."""
         ...
 
-    def put(self, item: Item, seen: int) -> None:
+    def put_revision(self, item: StateItem, seen: int) -> None:
         """Write the item where its stored revision is still ``seen``, 0 meaning that there is none.
 
         Raises:
@@ -49,7 +49,7 @@ class SnapshotTable(Protocol):
         """
         ...
 
-    def query(self, pk: str) -> Iterator[Item]:
+    def query(self, pk: str) -> Iterator[StateItem]:
         """Every item of a partition, by ``sk``."""
         ...
 
@@ -89,7 +89,7 @@ class Snapshots:
         """
         try:
             return self._update(key, change, seen)
-        except (LookupFailed, VersionConflict):
+        except StateError:
             if len(self._unwritten) < _UNWRITTEN_GROUPS or key in self._unwritten:
                 self._unwritten[key] = [*self._unwritten.get(key, ()), change][-MAX_HISTORY:]
             raise
@@ -103,7 +103,7 @@ class Snapshots:
             revision = current.revision if current else 0
             written = replace(wanted, revision=revision + 1)
             try:
-                self._table.put(encode_snapshot(written), revision)
+                self._table.put_revision(encode_snapshot(written), revision)
             except VersionConflict:
                 current = self.get(key)
                 continue
@@ -130,7 +130,9 @@ class Snapshots:
             if wanted == current:
                 return current
             try:
-                self._table.put(_encode_attachment(replace(wanted, revision=current.revision + 1)), current.revision)
+                self._table.put_revision(
+                    _encode_attachment(replace(wanted, revision=current.revision + 1)), current.revision
+                )
             except VersionConflict:
                 continue
             return wanted
@@ -184,7 +186,7 @@ def _body(snapshot: Snapshot) -> bytes:
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode())
 
 
-def decode_snapshot(item: Item) -> Snapshot:
+def decode_snapshot(item: StateItem) -> Snapshot:
     """The snapshot of an item."""
     _, account_id, region = str(item["pk"]).split("#")
     body = json.loads(zlib.decompress(bytes(item["body"])))
@@ -264,7 +266,7 @@ def _encode_attachment(log: AttachmentLog) -> dict[str, Any]:
     }
 
 
-def _decode_attachment(key: AttachmentKey, item: Item) -> AttachmentLog:
+def _decode_attachment(key: AttachmentKey, item: StateItem) -> AttachmentLog:
     entries = []
     for event_id, at, groups in json.loads(bytes(item["body"])):
         moment = parse_time(at)

@@ -18,6 +18,7 @@ from chalicelib.enrichment import parse_answers as wire
 from chalicelib.enrichment.plan import ENTRIES, MAX_CALLS, Plan, Question, alias, plan
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import LookupResult, PrefixList
+from chalicelib.security_groups.unknowns import Unknown, other
 
 # What may be kept between alerts: names hardly change, lists seldom. Rules and interfaces never are.
 PREFIX_LIST_SECONDS = 60.0
@@ -94,7 +95,7 @@ class Lookups:
             return asked
         return replace(asked, questions=(*asked.questions, alias()))
 
-    def _ask(self, asked: Plan, place: Place) -> tuple[Answers, list[str]]:
+    def _ask(self, asked: Plan, place: Place) -> tuple[Answers, list[Unknown]]:
         if not asked.questions:
             return {}, []
         pool = ThreadPoolExecutor(MAX_CALLS, thread_name_prefix="look-up")
@@ -102,23 +103,23 @@ class Lookups:
         wait(futures.values(), timeout=self.timeout)
         pool.shutdown(wait=False, cancel_futures=True)
         answers: Answers = {}
-        unknowns = []
+        unknowns: list[Unknown] = []
         for question in asked.questions:
             try:
                 answers[question.key] = _result(question, futures[question.key])
             except LookupFailed as error:
-                unknowns.append(f"{question.lacks}: {error}")
+                unknowns.append(Unknown(question.topic, f"{question.lacks}: {error}"))
         return answers, unknowns
 
-    def _world(self, answers: Answers, unknowns: list[str]) -> LookupResult:
+    def _world(self, answers: Answers, unknowns: list[Unknown]) -> LookupResult:
         def read(key: str, reader: Callable[[Mapping[str, Any]], Any]) -> Any:
             try:
                 return reader(answers[key]) if key in answers else None
             except wire.CutShort as error:
-                unknowns.append(f"live rules: {error}")
+                unknowns.append(other(f"live rules: {error}"))
                 return None
 
-        unknowns += _cut_short(answers)
+        unknowns += map(other, _cut_short(answers))
         config = read("config", wire.read_config_group)
         return LookupResult(
             groups=read("groups", wire.read_groups),

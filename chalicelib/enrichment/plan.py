@@ -6,7 +6,7 @@ What each event asks, and what it gives up for that, is told in docs/enrichment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Change
 from chalicelib.security_groups.parse_rule_calls import texts
 from chalicelib.security_groups.rules import PeerType, SecurityGroupRule
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other
 from chalicelib.security_groups.wire_rules import field
 
 MAX_CALLS = 3
@@ -23,8 +24,8 @@ MAX_CALLS = 3
 _MAX_VALUES = 200
 _PAGE = 1000
 
-# What the alert lacks where nobody describes the group.
-LABELS = "the group's name, description and tags"
+# What the alert lacks where DescribeSecurityGroups did not describe the group.
+_LABELS = "the group's name, description and tags"
 
 # How the key of a question for a prefix list's present entries begins.
 ENTRIES = "entries:"
@@ -32,19 +33,20 @@ ENTRIES = "entries:"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One look-up: ``key`` is what its answer is filed under, ``lacks`` what the alert lacks without it."""
+    """One look-up: ``key`` names its answer, ``lacks`` and ``topic`` what the alert lacks without it."""
 
     key: str
     lacks: str
     call: Call
+    topic: UnknownTopic = UnknownTopic.OTHER
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is asked, and a sentence for what is not."""
+    """What is asked, and what will not be known because it is not."""
 
     questions: tuple[Question, ...] = ()
-    given_up: tuple[str, ...] = ()
+    given_up: tuple[Unknown, ...] = ()
 
 
 def plan(record: CloudTrailRecord, change: Change, *, with_config: bool, is_cached: Callable[[str], bool]) -> Plan:
@@ -84,14 +86,18 @@ def _for_rules(
     lists = [item for item in dict.fromkeys(lists) if not is_cached(item)]
     rules = _rules(change.group_id)
     if lists:
-        given_up = [
-            f"{part}: not looked up, the prefix list took the calls" for part in (LABELS, "attached interfaces")
-        ]
-        given_up += [f"what is in prefix list {item}: not looked up, an alert has three calls" for item in lists[1:]]
-        return Plan((rules, _lists(lists), _entries(lists[0])), tuple(given_up))
+        return Plan((rules, _lists(lists), _entries(lists[0])), tuple(_given_up_for(lists)))
     if with_config and not change.changes.before_known:
         return Plan((rules, _config(change.group_id, "AWS::EC2::SecurityGroup", record), _attached(change)))
     return Plan((_groups(change, _referenced(change)), rules, _attached(change)))
+
+
+def _given_up_for(lists: Sequence[str]) -> Iterator[Unknown]:
+    taken = "not looked up, the prefix list took the calls"
+    yield Unknown(UnknownTopic.GROUP_LABELS, f"{_LABELS}: {taken}")
+    yield other(f"attached interfaces: {taken}")
+    for item in lists[1:]:
+        yield other(f"what is in prefix list {item}: not looked up, an alert has three calls")
 
 
 def _for_group(record: CloudTrailRecord, change: Change, *, with_config: bool) -> Plan:
@@ -184,23 +190,23 @@ def _referenced(change: Change) -> tuple[str, ...]:
 
 
 def _groups(change: Change, others: Iterable[str]) -> Question:
-    lacks = LABELS
     if change.group_id is None:
         # A filter takes * and ? for any characters, and whoever made the call chose the name.
         literal = re.sub(r"[*?\\]", r"\\\g<0>", change.group_name or "")
-        return _describe_groups([{"Name": "group-name", "Values": [literal]}], lacks)
-    return _groups_by_id((change.group_id, *others), lacks)
+        return _describe_groups([{"Name": "group-name", "Values": [literal]}], _LABELS, UnknownTopic.GROUP_LABELS)
+    return _groups_by_id((change.group_id, *others), _LABELS, UnknownTopic.GROUP_LABELS)
 
 
-def _groups_by_id(group_ids: Iterable[str], lacks: str) -> Question:
+def _groups_by_id(group_ids: Iterable[str], lacks: str, topic: UnknownTopic = UnknownTopic.OTHER) -> Question:
     # By filter and not by id: one unknown id would make the whole call fail.
     values = list(dict.fromkeys(group_ids))[:_MAX_VALUES]
-    return _describe_groups([{"Name": "group-id", "Values": values}], lacks)
+    return _describe_groups([{"Name": "group-id", "Values": values}], lacks, topic)
 
 
-def _describe_groups(filters: list[Any], lacks: str) -> Question:
+def _describe_groups(filters: list[Any], lacks: str, topic: UnknownTopic = UnknownTopic.OTHER) -> Question:
     parameters = {"Filters": filters, "MaxResults": _PAGE}
-    return Question("groups", lacks, Call("ec2:DescribeSecurityGroups", "describe_security_groups", parameters))
+    call = Call("ec2:DescribeSecurityGroups", "describe_security_groups", parameters)
+    return Question("groups", lacks, call, topic)
 
 
 def _rules(group_id: str) -> Question:

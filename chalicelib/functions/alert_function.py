@@ -22,7 +22,7 @@ from chalicelib.observability.logs import Log
 from chalicelib.observability.metrics import Metrics
 from chalicelib.security_groups.changes import NotWatched
 from chalicelib.settings.model import Settings, SettingsError
-from chalicelib.state.table import StateError
+from chalicelib.state.errors import StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class AlertFunction:
         for outcome in outcomes:
             self._record(alert, outcome, log)
         if alert.kind is AlertKind.NOT_UNDERSTOOD:
-            log.warning("record was not understood", unknowns=alert.unknowns)
+            log.warning("record was not understood", unknowns=[item.text for item in alert.unknowns])
             self.metrics.emit(names.NOT_UNDERSTOOD)
         self.keep(alert, log)
         return outcomes

@@ -16,6 +16,7 @@ from chalicelib.security_groups.lookup_result import Facts, Rules
 from chalicelib.security_groups.phrases import group_phrase, printable
 from chalicelib.security_groups.rules import Direction, SecurityGroupRule, diff
 from chalicelib.security_groups.severity import Severity, severity_of
+from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
 from chalicelib.undo.from_lookups import restore
 
@@ -132,13 +133,13 @@ def _change(drift: Drift, name: str, changes: Changes) -> Change:
     return replace(made, changes=changes)
 
 
-def _unknowns(drift: Drift) -> tuple[str, ...]:
+def _unknowns(drift: Drift) -> tuple[Unknown, ...]:
     if drift.unasked is not None:
-        return (f"who did it: {drift.unasked}",)
+        return (other(f"who did it: {drift.unasked}"),)
     if not drift.calls:
-        return ("who did it: CloudTrail names no call on this group in the last day",)
+        return (other("who did it: CloudTrail names no call on this group in the last day"),)
     said = "; ".join(printable(call, 200) for call in drift.calls[-5:])
-    return (f"who did it: none of the calls that CloudTrail names explains it ({said})",)
+    return (other(f"who did it: none of the calls that CloudTrail names explains it ({said})"),)
 
 
 def _id(drift: Drift) -> str:

@@ -31,7 +31,8 @@ from chalicelib.reconciliation.suspicion import GRACE, Suspicions, difference
 from chalicelib.security_groups.changes import NotWatched
 from chalicelib.security_groups.lookup_result import GroupInfo, Rules
 from chalicelib.security_groups.wire_rules import read_rule_set
-from chalicelib.state.table import Item, StateTable
+from chalicelib.state.codec import StateItem
+from chalicelib.state.table import StateTable
 
 # How far back a call is looked for that explains a difference.
 LOOK_BACK = timedelta(hours=26)
@@ -234,7 +235,7 @@ class Reconciliation:
         pk = f"reconcile#{self.account_id}#{region}"
         swept = self.table.get(pk, "swept") is not None
         if not swept:
-            began: Item = {"pk": pk, "sk": "first", "began_at": int(self.now().timestamp())}
+            began: StateItem = {"pk": pk, "sk": "first", "began_at": int(self.now().timestamp())}
             self.table.put(began, "attribute_not_exists(pk)")
         return swept
 

@@ -107,7 +107,7 @@ def _undo(alert: Alert, room: int) -> Iterator[str]:
 
 
 def _unknowns(alert: Alert, room: int) -> Iterator[str]:
-    yield from _bullets("Not known", [visible(item) for item in alert.unknowns], room)
+    yield from _bullets("Not known", [visible(item.text) for item in alert.unknowns], room)
 
 
 def _links(alert: Alert) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from chalicelib.alert.model import Alert, Principal, SecurityGroup, Undo, to_json
 from chalicelib.rendering.lines import rule_count, value
+from chalicelib.security_groups.unknowns import other
 from chalicelib.text import number_of
 
 
@@ -53,7 +54,7 @@ def _with_fewer_rules(alert: Alert, most: int, place: str) -> Alert:
     more = len(alert.exposures) - most
     said += [f"{number_of(more, 'more exposure')}: left out to fit into {place}"] if more > 0 else []
     worst = sorted(alert.exposures, key=lambda item: -item.severity.rank)[:most]
-    return replace(alert, changes=kept, exposures=tuple(worst), unknowns=(*alert.unknowns, *said))
+    return replace(alert, changes=kept, exposures=tuple(worst), unknowns=(*alert.unknowns, *map(other, said)))
 
 
 def _without_undo(alert: Alert, place: str) -> Alert:
@@ -88,5 +89,5 @@ def _with_short_texts(alert: Alert, place: str) -> Alert:
         principal=who and Principal(value(who.type), value(who.name), source_ip=who.source_ip and value(who.source_ip)),
         security_group=group and SecurityGroup(id=group.id and value(group.id), name=group.name and value(group.name)),
         undo=Undo(None, f"the commands are too long for {place}"),
-        unknowns=(said,),
+        unknowns=(other(said),),
     )

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
 from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
+from chalicelib.security_groups.unknowns import Unknown
 
 
 class Outcome(StrEnum):
@@ -91,7 +92,7 @@ class Change:
     associated_vpc_id: str | None = None
     attachment: Attachment | None = None
     prefix_list: PrefixListChange | None = None
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
     unread: tuple[str, ...] = ()
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.rules import SecurityGroupRule
+from chalicelib.security_groups.unknowns import Unknown
 
 Rules = tuple[SecurityGroupRule, ...]
 
@@ -81,7 +82,7 @@ class LookupResult:
     entries_after: tuple[str, ...] | None = None
     endpoint_groups: tuple[str, ...] | None = None
     account_name: str | None = None
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

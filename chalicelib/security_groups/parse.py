@@ -20,6 +20,7 @@ from chalicelib.security_groups.changes import (
     read_outcome,
 )
 from chalicelib.security_groups.parse_rule_calls import RULE_READERS, Parameters, Reader, texts
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other
 from chalicelib.security_groups.wire_rules import field, items
 
 
@@ -44,7 +45,8 @@ def read_change(record: CloudTrailRecord) -> Change:
         # What the answer tells is still good.
         if change.succeeded and change.group_id is None:
             raise NotUnderstood(no_request)
-        change = replace(change, unknowns=(f"the request: {no_request}", *change.unknowns))
+        unknown = Unknown(UnknownTopic.REQUEST, f"the request: {no_request}")
+        change = replace(change, unknowns=(unknown, *change.unknowns))
     return _READERS[event.name](change, request, response)
 
 
@@ -84,7 +86,7 @@ def _identify(
 ) -> Change:
     unknowns = []
     if event.group in (EventGroup.RULES, EventGroup.GROUPS) and not (group_id or group_name):
-        unknowns.append("the security group: the record does not name it")
+        unknowns.append(other("the security group: the record does not name it"))
     return Change(
         event=event,
         outcome=outcome,
@@ -102,18 +104,16 @@ def _group_of_rules(response: Parameters) -> str | None:
 
 def _read_create(change: Change, request: Parameters, _response: Parameters) -> Change:
     description = text(field(request, "groupDescription")) or text(field(request, "description"))
-    unknowns = () if change.group_id or not change.succeeded else ("the new group's id: the record has no answer",)
+    no_id = other("the new group's id: the record has no answer")
+    unknowns = () if change.group_id or not change.succeeded else (no_id,)
     return replace(change, description=description, unknowns=change.unknowns + unknowns)
 
 
 def _read_delete(change: Change, _request: Parameters, _response: Parameters) -> Change:
     if not change.succeeded:
         return change
-    return replace(
-        change,
-        changes=Changes(before_known=False),
-        unknowns=(*change.unknowns, "the rules that went with the group: the record does not list them"),
-    )
+    unknown = Unknown(UnknownTopic.DELETED_RULES, "the rules that went with the group: the record does not list them")
+    return replace(change, changes=Changes(before_known=False), unknowns=(*change.unknowns, unknown))
 
 
 def _read_association(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -141,7 +141,8 @@ def _read_groups_of(change: Change, request: Parameters, _response: Parameters) 
         groups = texts(request, ("value",), "value")
     if not groups and change.succeeded:
         raise NotUnderstood(f"{change.event.name} names no security group that can be read")
-    unknown = f"the groups of {resource_id} before: the record carries the new ones only"
+    reason = f"the groups of {resource_id} before: the record carries the new ones only"
+    unknown = Unknown(UnknownTopic.GROUPS_BEFORE, reason)
     return _attached(change, Attachment(resource_type, resource_id, None, groups), (unknown,))
 
 
@@ -157,13 +158,14 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
     """ModifyVpcEndpoint adds groups and takes others away; most of its calls do neither."""
     resource_id = text(field(request, "vpcEndpointId")) or "unknown"
     added, removed = (texts(request, _keys_of(request, f"{verb}SecurityGroupId"), "securityGroupId") for verb in _VERBS)
-    unknowns: tuple[str, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
     if not (added or removed) and change.succeeded and any(items(request[key]) for key in _keys_of(request)):
         raise NotUnderstood(f"{change.event.name} names no security group that can be read")
     _must_tell(change, text(field(request, "vpcEndpointId")), added, removed)
     if added or removed:
         told = ", ".join(f"{verb} {', '.join(ids)}" for verb, ids in (("added", added), ("removed", removed)) if ids)
-        unknowns = (f"all groups of {resource_id}, before and after: the record tells only {told}",)
+        reason = f"all groups of {resource_id}, before and after: the record has only those {told}"
+        unknowns = (Unknown(UnknownTopic.GROUPS_BEFORE, reason),)
     return _attached(change, Attachment(VPC_ENDPOINT, resource_id, None, added), unknowns)
 
 
@@ -176,7 +178,7 @@ def _keys_of(request: Parameters, beginning: str = "") -> list[str]:
     return [key for key in keys if "securitygroup" in key.lower() and key.lower().startswith(beginning.lower())]
 
 
-def _attached(change: Change, attachment: Attachment, unknowns: tuple[str, ...]) -> Change:
+def _attached(change: Change, attachment: Attachment, unknowns: tuple[Unknown, ...]) -> Change:
     groups = attachment.groups_after
     return replace(
         change,
@@ -189,10 +191,6 @@ def _attached(change: Change, attachment: Attachment, unknowns: tuple[str, ...])
     )
 
 
-# How the doubt begins that only a look-up can take away.
-LIST_USERS = "which security groups use"
-
-
 def _read_prefix_list(change: Change, request: Parameters, _response: Parameters) -> Change:
     prefix_list_id = text(field(request, "prefixListId")) or "unknown"
 
@@ -203,8 +201,9 @@ def _read_prefix_list(change: Change, request: Parameters, _response: Parameters
     added, removed = cidrs("addEntries", "addEntry"), cidrs("removeEntries", "removeEntry")
     _must_tell(change, text(field(request, "prefixListId")), added, removed)
     unread = tuple(f"an entry of {prefix_list_id} without a range" for cidr in added if not cidr)
-    unknowns = [f"{LIST_USERS} {prefix_list_id}: the record does not say"]
-    unknowns += [f"part of the request: {problem}" for problem in unread]
+    users = f"which security groups use {prefix_list_id}: not in the record"
+    unknowns = [Unknown(UnknownTopic.LIST_USERS, users)]
+    unknowns += [Unknown(UnknownTopic.UNREAD_RULE, f"part of the request: {problem}") for problem in unread]
     return replace(
         change,
         prefix_list=PrefixListChange(

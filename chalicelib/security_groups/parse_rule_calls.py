@@ -13,6 +13,7 @@ from typing import Any
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood
 from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule, Tags
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other
 from chalicelib.security_groups.wire_rules import (
     Reading,
     field,
@@ -46,9 +47,10 @@ def _rule_ids(request: Parameters) -> tuple[str, ...]:
 
 
 def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = ()) -> Change:
-    unknowns = tuple(f"an attempted rule: {problem}" for problem in requested.unread)
+    unknowns = _unread("an attempted rule", requested.unread)
     if rule_ids:
-        unknowns += (f"the rules {', '.join(rule_ids)}: the record names them by id only",)
+        by_id = f"the rules {', '.join(rule_ids)}: the record names them by id only"
+        unknowns += (Unknown(UnknownTopic.RULE_BY_ID, by_id),)
     return replace(
         change,
         changes=Changes(attempted=requested.rules),
@@ -58,8 +60,12 @@ def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = (
 
 
 def _with_unread(change: Change, unread: tuple[str, ...]) -> Change:
-    told = tuple(f"part of the request: {problem}" for problem in unread)
-    return replace(change, unread=change.unread + unread, unknowns=change.unknowns + told)
+    unknowns = change.unknowns + _unread("part of the request", unread)
+    return replace(change, unread=change.unread + unread, unknowns=unknowns)
+
+
+def _unread(what: str, problems: Iterable[str]) -> tuple[Unknown, ...]:
+    return tuple(Unknown(UnknownTopic.UNREAD_RULE, f"{what}: {problem}") for problem in problems)
 
 
 def _nothing_read(problems: tuple[str, ...]) -> NotUnderstood:
@@ -135,18 +141,24 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
         raise _nothing_read(problems)
     seen = {rule.id for rule in removed}
     unseen = tuple(rule_id for rule_id in rule_ids if rule_id not in seen)
-    unknowns = tuple(f"a removed rule: {problem}" for problem in problems)
+    unknowns = _unread("a removed rule", problems)
     if unseen:
-        unknowns += (f"the removed rules {', '.join(unseen)}: the record names them by id only",)
+        by_id = f"the removed rules {', '.join(unseen)}: the record names them by id only"
+        unknowns += (Unknown(UnknownTopic.RULE_BY_ID, by_id),)
     before_known = not unknowns
     if any(rule.id is None and rule.description is None for rule in removed):
-        unknowns += ("the former descriptions of the removed rules: the record has no answer that tells them",)
+        unknowns += (_NO_DESCRIPTIONS,)
     return replace(
         change,
         changes=Changes(removed=removed, before_known=before_known),
         rule_ids=unseen,
         unknowns=change.unknowns + unknowns,
     )
+
+
+_NO_DESCRIPTIONS = Unknown(
+    UnknownTopic.PREVIOUS_DESCRIPTIONS, "the previous descriptions of the removed rules: the record has no answer"
+)
 
 
 def read_modify(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -160,15 +172,16 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     reading = read_rule_set([_new_values(update) for update in updates])
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
     named = ", ".join(rule_ids) or "the modified rules"
-    direction = f"the direction of {named}: the record does not say it"
+    direction = f"the direction of {named}: not in the record"
     if not change.succeeded:
         attempt = _attempted(change, reading)
-        return replace(attempt, unknowns=(*attempt.unknowns, direction)) if reading.rules else attempt
+        unknown = Unknown(UnknownTopic.DIRECTION, direction)
+        return replace(attempt, unknowns=(*attempt.unknowns, unknown)) if reading.rules else attempt
     if not reading.rules:
         raise _nothing_read(reading.problems)
     unknowns = (
-        f"the former values of {named}: the record carries new values only",
-        f"{direction}, judged as ingress",
+        Unknown(UnknownTopic.PREVIOUS_VALUES, f"the previous values of {named}: the record carries new values only"),
+        Unknown(UnknownTopic.DIRECTION, f"{direction}, judged as ingress"),
         *_owners_not_told(reading.rules),
     )
     changed = replace(
@@ -180,12 +193,13 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     return _with_unread(changed, reading.problems)
 
 
-def _owners_not_told(rules: Iterable[SecurityGroupRule]) -> Iterable[str]:
+def _owners_not_told(rules: Iterable[SecurityGroupRule]) -> Iterable[Unknown]:
     """The call names a group by its id alone, also one of another account."""
     groups = [rule.peer.value for rule in rules if rule.peer.type is PeerType.SECURITY_GROUP]
     if groups:
         named = ", ".join(dict.fromkeys(groups))
-        yield f"the account of group {named}: the record does not say it, judged as the same account's"
+        assumed = f"the account of group {named}: not in the record, judged as the same account's"
+        yield Unknown(UnknownTopic.PEER_ACCOUNT, assumed)
 
 
 def _new_values(update: Parameters) -> dict[str, Any]:
@@ -208,12 +222,14 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
     named = bool(requested.rules or rule_ids or requested.gaps)
     if requested.problems and not named:
         raise _nothing_read(requested.problems)
-    unknowns = [] if named else ["which descriptions changed: the record names no rule"]
-    unknowns += ["the former descriptions: the record carries new ones only"]
-    unknowns += [
-        f"the rule {key}, now {_described(described[key])}: the record names it by id only" for key in rule_ids
-    ]
-    unknowns += [f"a described rule: {problem}" for problem in requested.unread]
+    unknowns = [] if named else [other("which descriptions changed: the record names no rule")]
+    unknowns.append(
+        Unknown(UnknownTopic.PREVIOUS_VALUES, "the previous descriptions: the record carries new ones only")
+    )
+    for key in rule_ids:
+        named_only = f"the rule {key}, now {_described(described[key])}: the record names it by id only"
+        unknowns.append(Unknown(UnknownTopic.RULE_BY_ID, named_only))
+    unknowns += _unread("a described rule", requested.unread)
     return replace(
         change,
         changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in requested.rules), before_known=False),

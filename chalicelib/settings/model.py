@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from chalicelib.alert.filters import Condition, Filter
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
+from chalicelib.settings.table import default_of
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One setting read back: its variable, its value with secrets masked, and where that came from."""
 
     variable: str
@@ -18,48 +21,59 @@ class Row:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationSettings:
-    """One destination. ``values`` are by field name (``WEBHOOK_URL``); a secret may still be a reference."""
+class DestinationSettings(NamedTuple):
+    """One destination. ``values`` are by field name (``WEBHOOK_URL``) and may still be references."""
 
     kind: str
     name: str
-    values: Mapping[str, str] = field(repr=False)
-    filter: Filter = field(default_factory=Filter)
+    values: Mapping[str, str]
+    filter: Filter
+
+    def __repr__(self) -> str:
+        return f"DestinationSettings(kind={self.kind!r}, name={self.name!r}, filter={self.filter!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class AuditSettings:
+class AuditSettings(NamedTuple):
     """What the audit of the alarm path goes by; the URL may still be a reference."""
 
-    standard: str = "cis_5"
-    heartbeat_url: str | None = field(default=None, repr=False)
-    auto_repair: bool = False
+    standard: str = default_of("AUDIT_STANDARD")
+    heartbeat_url: str | None = None
+    auto_repair: bool = default_of("AUTO_REPAIR")
+
+    def __repr__(self) -> str:
+        return f"AuditSettings(standard={self.standard!r}, auto_repair={self.auto_repair!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class DurableSettings:
+class DurableSettings(NamedTuple):
     """The resources of durable delivery, by name."""
 
     queue: str
     table: str
-    burst_seconds: int = 60
+    burst_seconds: int = default_of("BURST_WINDOW")
     regions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EnrichmentSettings:
+class EnrichmentSettings(NamedTuple):
     """How look-ups are made."""
 
-    timeout: float = 3.0
+    timeout: float = default_of("ENRICH_TIMEOUT")
     role: str | None = None
-    with_config: bool = False
-    account_names: Mapping[str, str] = field(default_factory=dict)
-    owner_tags: tuple[str, ...] = ()
+    with_config: bool = default_of("ENRICH_CONFIG")
+    account_names: Mapping[str, str] = _NOTHING
+    owner_tags: tuple[str, ...] = default_of("OWNER_TAGS")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class HttpSettings(NamedTuple):
+    """How HTTPS destinations are reached; both may still be references."""
+
+    proxy_url: str | None = None
+    ca_bundle: str | None = None
+
+    def __repr__(self) -> str:
+        return "HttpSettings()"
+
+
+class Settings(NamedTuple):
     """All settings, or (from a SettingsError) the sound part of them.
 
     ``enrichment`` is None where look-ups are off.
@@ -68,12 +82,17 @@ class Settings:
     destinations: tuple[DestinationSettings, ...] = ()
     ignore_when: Condition | None = None
     watch: tuple[EventGroup, ...] = DEFAULT_WATCH
-    log_level: str = "info"
-    audit: AuditSettings = field(default_factory=AuditSettings)
+    log_level: str = default_of("LOG_LEVEL")
+    audit: AuditSettings = AuditSettings()
     durable: DurableSettings | None = None
     enrichment: EnrichmentSettings | None = None
+    http: HttpSettings = HttpSettings()
+    runbook: str | None = None
     rows: tuple[Row, ...] = ()
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Settings(destinations={self.destinations!r})"
 
     def describe(self) -> tuple[Row, ...]:
         """Each setting with its value, secrets masked, and its origin."""

@@ -8,29 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.alert.filters import Filter
-from chalicelib.alert.model import Severity
-from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
-from chalicelib.settings.fields import Field, Kind, did_you_mean
+from chalicelib.settings.fields import Field, did_you_mean
+from chalicelib.settings.kinds import KINDS, DestinationKind
+from chalicelib.settings.masking import hidden, looks_like_secret, looks_like_url, may_be_key
 from chalicelib.settings.model import (
     AuditSettings,
     DestinationSettings,
     DurableSettings,
     EnrichmentSettings,
+    HttpSettings,
     Row,
     Settings,
 )
 from chalicelib.settings.secrets import parse_reference
-from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS, KINDS
-
-_NAME = re.compile(r"[A-Z0-9]+(_[A-Z0-9]+)*")
+from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 
 
-@dataclass(frozen=True, slots=True)
-class _Variable:
+class _Variable(NamedTuple):
     """A variable of a destination, taken apart; ``name`` is empty for the only one of its kind."""
 
     variable: str
@@ -50,51 +47,55 @@ class Reader:
 
     def read(self) -> Settings:
         """All settings; what is wrong with them is in ``faults`` then."""
-        values = {item.name: self._value(item.name, item) for item in GLOBALS}
+        values = self._globals()
         destinations = [each for kind in KINDS for each in self._destinations(kind)]
         self._reject_near_misses()
         if not destinations and not self.faults:
-            names = ", ".join(f"{kind.prefix}_{kind.fields[0].name}" for kind in KINDS if kind.fields)
+            names = ", ".join(kind.variable(kind.needs[0][0]) for kind in KINDS)
             self.faults.append(f"no destination is configured, so no alert would reach anybody: set one of {names}")
-        watch: Any = values["WATCH"]
-        ignore_when: Any = values["IGNORE_WHEN"]
         return Settings(
             destinations=tuple(destinations),
-            ignore_when=ignore_when,
-            watch=watch or DEFAULT_WATCH,
-            log_level=str(values["LOG_LEVEL"] or "info"),
-            audit=_audit(values),
+            ignore_when=values["IGNORE_WHEN"],
+            watch=values["WATCH"],
+            log_level=values["LOG_LEVEL"],
+            audit=AuditSettings(values["AUDIT_STANDARD"], values["HEARTBEAT_URL"], values["AUTO_REPAIR"]),
             durable=self._durable(values),
             enrichment=_enrichment(values) if values["ENRICH"] else None,
+            http=HttpSettings(values["HTTPS_PROXY_URL"], values["CA_BUNDLE"]),
+            runbook=values["RUNBOOK_URL"],
             rows=tuple(self._rows),
             secrets=tuple(self._secrets),
         )
 
-    def _durable(self, values: Mapping[str, object]) -> DurableSettings | None:
-        queue, table, burst = (values[name] for name in ("DELIVERY_QUEUE", "STATE_TABLE", "BURST_WINDOW"))
+    def read_enrichment(self) -> EnrichmentSettings:
+        """How look-ups are made, whether or not they are on."""
+        return _enrichment(
+            self._globals("ENRICH_TIMEOUT", "ENRICH_ROLE", "ENRICH_CONFIG", "ACCOUNT_NAMES", "OWNER_TAGS")
+        )
+
+    def _globals(self, *names: str) -> Mapping[str, Any]:
+        return {item.name: self._value(item.name, item) for item in GLOBALS if not names or item.name in names}
+
+    def _durable(self, values: Mapping[str, Any]) -> DurableSettings | None:
+        queue, table = values["DELIVERY_QUEUE"], values["STATE_TABLE"]
         if queue is not None and table is not None:
-            regions: Any = values["RECONCILE_REGIONS"] or (self._environ.get("AWS_REGION", "us-east-1"),)
-            return DurableSettings(str(queue), str(table), burst if isinstance(burst, int) else 60, regions)
+            regions = values["RECONCILE_REGIONS"] or (self._environ.get("AWS_REGION", "us-east-1"),)
+            return DurableSettings(queue, table, values["BURST_WINDOW"], regions)
         for given, missing in (("DELIVERY_QUEUE", "STATE_TABLE"), ("STATE_TABLE", "DELIVERY_QUEUE")):
             if values[given] is not None and missing not in self._environ:
                 self.faults.append(f"{given} is set but {missing} is not: run `sgwatch setup`, or remove {given}")
         return None
 
-    def read_enrichment(self) -> EnrichmentSettings:
-        """How look-ups are made, whether or not they are on."""
-        wanted = ("ENRICH_TIMEOUT", "ENRICH_ROLE", "ENRICH_CONFIG", "ACCOUNT_NAMES", "OWNER_TAGS")
-        return _enrichment({item.name: self._value(item.name, item) for item in GLOBALS if item.name in wanted})
-
-    def _destinations(self, kind: Kind) -> list[DestinationSettings]:
+    def _destinations(self, kind: DestinationKind) -> list[DestinationSettings]:
         named: dict[str, dict[str, _Variable]] = {}
         for variable in sorted(self._environ):
-            parsed = self._take_apart(variable, kind) if variable.startswith(kind.prefix + "_") else None
+            parsed = self._take_apart(variable, kind) if kind.owns(variable) else None
             if parsed is not None:
                 named.setdefault(parsed.name, {})[parsed.field] = parsed
         found = (self._destination(kind, name, variables) for name, variables in sorted(named.items()))
         return [each for each in found if each is not None]
 
-    def _take_apart(self, variable: str, kind: Kind) -> _Variable | None:
+    def _take_apart(self, variable: str, kind: DestinationKind) -> _Variable | None:
         name, field_name = "", variable[len(kind.prefix) + 1 :]
         if field_name.startswith("_"):
             name, _, field_name = field_name[1:].rpartition("__")
@@ -104,93 +105,143 @@ class Reader:
             return None
         return _Variable(variable, name, field_name)
 
-    def _destination(self, kind: Kind, name: str, variables: Mapping[str, _Variable]) -> DestinationSettings | None:
-        prefix = f"{kind.prefix}__{name}__" if name else f"{kind.prefix}_"
+    def _destination(
+        self, kind: DestinationKind, name: str, given: Mapping[str, _Variable]
+    ) -> DestinationSettings | None:
+        before = len(self.faults)
+        self._require(kind, name, given)
         values: dict[str, str] = {}
-        sound = True
         for item in kind.fields:
-            if item.required and item.name not in variables:
-                first = next(iter(variables.values())).variable
-                self.faults.append(f"{first} is set but {prefix}{item.name} is not: set it too, or remove {first}")
-                sound = False
-                continue
-            before = len(self.faults)
-            value = self._value(prefix + item.name, item)
-            sound = sound and len(self.faults) == before
+            value = self._value(kind.variable(item.name, name), item)
             if value is not None:
                 values[item.name] = str(value)
-        wanted = self._filter(prefix)
-        label = kind.prefix.lower() + (f".{name.lower()}" if name else "")
-        return DestinationSettings(kind.prefix.lower(), label, values, wanted) if sound else None
+        sound = len(self.faults) == before
+        wanted = Filter(*(self._value(kind.variable(item.name, name), item) for item in EVERY_DESTINATION))
+        label = kind.key + (f".{name.lower()}" if name else "")
+        return DestinationSettings(kind.key, label, values, wanted) if sound else None
 
-    def _filter(self, prefix: str) -> Filter:
-        values = {item.name: self._value(prefix + item.name, item) for item in EVERY_DESTINATION}
-        min_severity: Any = values["MIN_SEVERITY"] or Severity.INFO
-        when: Any = values["WHEN"]
-        return Filter(min_severity, when)
+    def _require(self, kind: DestinationKind, name: str, given: Mapping[str, _Variable]) -> None:
+        """One of the sets of fields that the kind needs, whole, and not two."""
+        whole = [needed for needed in kind.needs if all(field in given for field in needed)]
+        if not whole:
+            nearest = max(kind.needs, key=lambda needed: sum(field in given for field in needed))
+            first = next(iter(given.values())).variable
+            for field in nearest:
+                if field not in given:
+                    missing = kind.variable(field, name)
+                    self.faults.append(f"{first} is set but {missing} is not: set it too, or remove {first}")
+        elif len(whole) > 1:
+            one, other = (kind.variable(needed[0], name) for needed in whole[:2])
+            another = f"{kind.prefix}__<NAME>__{whole[1][0]}"
+            self.faults.append(f"{one} and {other} are both set: remove one, or write the other as {another}")
 
-    def _value(self, variable: str, item: Field) -> object:
-        """The value of one setting, or None where it is unset without a default or faulty."""
+    def _value(self, variable: str, item: Field) -> Any:
+        """The value of one setting; the default's, or None, where it is unset or faulty."""
         text = self._environ.get(variable, item.default)
         if text is None:
             return None
         text = text.strip()
-        self._rows.append(Row(variable, _shown(text, item), self._source if variable in self._environ else "default"))
-        if not text:
-            self.faults.append(f"{variable} is empty: give it a value, or remove it")
-            return None
-        try:
-            value = item.read(text)
-        except ValueError as error:
-            self.faults.append(f"{variable}: {_without_secret(str(error), text)}")
-            return None
-        if item.secret and parse_reference(text) is None:
+        origin = self._source if variable in self._environ else "default"
+        value, fault = _read(item, text)
+        shown = hidden(text) if _is_hidden(item, text, faulty=fault is not None) else text
+        self._rows.append(Row(variable, shown, origin))
+        if shown != text:
             self._secrets.append(text)
+        if fault is not None:
+            self.faults.append(f"{variable} {fault}" if fault.startswith("is ") else f"{variable}: {fault}")
+            return None if item.default is None else item.read(item.default)
         return value
 
     def _reject_near_misses(self) -> None:
         """A misspelt variable is somebody's alert that would never arrive."""
         known = _all_variables()
+        # Ten to fifty variables of the runtime and the shell go through here on a cold start; all that
+        # is misspelt shares its first or its last letters with what was meant.
+        ends = {name[-3:] for name in known} | {name[:3] for name in known}
         for variable in sorted(self._environ):
-            if any(variable.startswith(kind.prefix + "_") for kind in KINDS) or variable in known:
+            if variable in known or any(kind.owns(variable) for kind in KINDS):
                 continue
             if variable.upper() in known or variable.upper().startswith(tuple(f"{kind.prefix}__" for kind in KINDS)):
                 self.faults.append(f"{variable} is not a setting: settings are in capital letters")
             elif variable in {item.name for item in EVERY_DESTINATION}:
                 self.faults.append(f"{variable} belongs to a destination: write SLACK_{variable}, for example")
-            elif near := _near(variable, known):
+            elif (variable[-3:] in ends or variable[:3] in ends) and (near := _near(variable, known)):
                 self.faults.append(f'{variable} is not a setting; did you mean "{near}"?')
 
 
-def _audit(values: Mapping[str, object]) -> AuditSettings:
-    url = values["HEARTBEAT_URL"]
-    return AuditSettings(
-        standard=str(values["AUDIT_STANDARD"] or "cis_5"),
-        heartbeat_url=None if url is None else str(url),
-        auto_repair=values["AUTO_REPAIR"] is True,
-    )
+def _read(item: Field, text: str) -> tuple[Any, str | None]:
+    """The value and None, or None and the fault: a sentence that goes behind the variable's name."""
+    fault = _form_fault(item, text)
+    if fault is not None:
+        return None, fault
+    if item.by_reference and parse_reference(text) is not None:
+        return text, None
+    try:
+        return item.read(text), None
+    except ValueError as error:
+        hide = may_be_key(text) and not item.secret
+        return None, str(error).replace(text, "(not shown, it may be a key)") if hide else str(error)
+
+
+def _form_fault(item: Field, text: str) -> str | None:
+    """What is wrong with a value before anything is known of its meaning."""
+    if not text:
+        return "is empty: give it a value, or remove it"
+    if text[0] in "\"'“‘" and text[-1] in "\"'”’" and (item.secret or looks_like_url(text) or text[1:-1].isalnum()):
+        return "it stands in quotation marks: write it without them"
+    if _is_misplaced(item, text):
+        what = "secret" if looks_like_secret(text) else "URL"
+        return (
+            f"it holds what looks like a {what} (not shown, {len(text)} characters), and none belongs here: "
+            "move it to the variable that it is for, and replace it if somebody may have seen it"
+        )
+    if (item.secret or item.by_reference) and re.match(r"arn:[a-z-]+:(ssm|secretsmanager):", text):
+        service = text.split(":")[2]
+        example = "ssm:/sgwatch/prod/name" if service == "ssm" else "secretsmanager:sgwatch/prod/name"
+        return f"it is an ARN: a reference is written {example}"
+    if not (item.secret or item.by_reference) and _is_reference(text):
+        return f'"{text}" is a reference, and this setting is not looked up: write the value itself'
+    return None
+
+
+def _is_misplaced(item: Field, text: str) -> bool:
+    """Whether a secret or a URL stands where neither belongs."""
+    if item.secret:
+        return False
+    return looks_like_secret(text) or (looks_like_url(text) and not item.holds_url)
+
+
+def _is_hidden(item: Field, text: str, *, faulty: bool) -> bool:
+    if not text or _is_reference(text):
+        return False
+    return item.secret or _is_misplaced(item, text) or (faulty and may_be_key(text))
+
+
+def _is_reference(text: str) -> bool:
+    try:
+        return parse_reference(text) is not None
+    except ValueError:
+        return False
 
 
 def _enrichment(values: Mapping[str, Any]) -> EnrichmentSettings:
     return EnrichmentSettings(
-        timeout=values["ENRICH_TIMEOUT"] or EnrichmentSettings().timeout,
+        timeout=values["ENRICH_TIMEOUT"],
         role=values["ENRICH_ROLE"],
-        with_config=bool(values["ENRICH_CONFIG"]),
+        with_config=values["ENRICH_CONFIG"],
         account_names=values["ACCOUNT_NAMES"] or {},
-        owner_tags=values["OWNER_TAGS"] or (),
+        owner_tags=values["OWNER_TAGS"],
     )
 
 
-def _naming_fault(variable: str, kind: Kind, name: str, field_name: str) -> str | None:
-    known = [item.name for item in (*kind.fields, *EVERY_DESTINATION)]
-    if not kind.fields or field_name in kind.planned:
-        return f"{variable} is not available in this version of sgwatch: remove it"
-    if variable.startswith(f"{kind.prefix}__") and not _NAME.fullmatch(name):
+def _naming_fault(variable: str, kind: DestinationKind, name: str, field_name: str) -> str | None:
+    known = [item.name for item in (*kind.fields, *EVERY_DESTINATION) if item.name]
+    if variable.startswith(f"{kind.prefix}__") and not re.fullmatch(r"[A-Z0-9]+(_[A-Z0-9]+)*", name):
         return (
             f"{variable}: a destination with a name is written {kind.prefix}__<NAME>__<FIELD>, "
             "the name in capital letters, digits and single underscores"
         )
-    if field_name in known:
+    if field_name in known or variable == kind.prefix:
         return None
     for item in known:
         if not name and field_name.endswith(f"_{item}"):
@@ -201,35 +252,12 @@ def _naming_fault(variable: str, kind: Kind, name: str, field_name: str) -> str 
 
 
 def _all_variables() -> frozenset[str]:
-    of_kinds = (f"{kind.prefix}_{item.name}" for kind in KINDS for item in (*kind.fields, *EVERY_DESTINATION))
+    of_kinds = (kind.variable(item.name) for kind in KINDS for item in (*kind.fields, *EVERY_DESTINATION))
     return frozenset({item.name for item in GLOBALS} | set(of_kinds))
 
 
 def _near(variable: str, known: Iterable[str]) -> str | None:
-    # Ten to fifty variables of the runtime and the shell go through here on a cold start; all that
-    # is misspelt shares its first or its last letters with what was meant.
-    ends = {name[-3:] for name in known} | {name[:3] for name in known}
-    if variable[-3:] not in ends and variable[:3] not in ends:
-        return None
     import difflib  # noqa: PLC0415 - rarely needed
 
     near = difflib.get_close_matches(variable, list(known), n=1, cutoff=0.85)
     return near[0] if near else None
-
-
-# A secret may have been put into the wrong variable.
-_LIKE_A_SECRET = re.compile(r"hooks\.slack|whsec_|xox[a-z]-", re.IGNORECASE)
-
-
-def _without_secret(fault: str, text: str) -> str:
-    return fault.replace(text, "(not shown, it looks like a secret)") if _LIKE_A_SECRET.search(text) else fault
-
-
-def _shown(text: str, item: Field) -> str:
-    if not text or not (item.secret or _LIKE_A_SECRET.search(text)):
-        return text
-    try:
-        reference = parse_reference(text)
-    except ValueError:
-        reference = None
-    return text if reference is not None else f"(secret, {len(text)} characters)"

@@ -9,20 +9,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-_SSM = re.compile(r"ssm:(?P<name>(?:arn:[\w:.-]+)?/?[\w.-]+(?:/[\w.-]+)*)")
+_SSM = r"ssm:(?P<name>(?:arn:[\w:.-]+)?/?[\w.-]+(?:/[\w.-]+)*)"
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html#API_CreateSecret_RequestParameters
-_SECRETS_MANAGER = re.compile(r"secretsmanager:(?P<name>[\w/+=.@:-]+)(?:#(?P<key>.+))?")
+_SECRETS_MANAGER = r"secretsmanager:(?P<name>[\w/+=.@:-]+)(?:#(?P<key>.+))?"
 
 
 class SecretError(Exception):
     """A reference could not be looked up; the text holds the reference and no secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """Where a secret is kept."""
 
     service: str
@@ -37,14 +35,14 @@ def parse_reference(value: str) -> Reference | None:
         ValueError: it begins like a reference and is none.
     """
     if value.startswith("ssm:"):
-        match = _SSM.fullmatch(value)
+        match = re.fullmatch(_SSM, value)
         if match is None:
-            raise ValueError("a reference to the parameter store is written ssm:/path/of/the/parameter")
+            raise ValueError("a reference to the parameter store is written ssm:/sgwatch/prod/name")
         return Reference("ssm", match["name"])
     if value.startswith("secretsmanager:"):
-        match = _SECRETS_MANAGER.fullmatch(value)
+        match = re.fullmatch(_SECRETS_MANAGER, value)
         if match is None:
-            raise ValueError("a reference to Secrets Manager is written secretsmanager:name or secretsmanager:name#key")
+            raise ValueError("a reference to Secrets Manager is written secretsmanager:sgwatch/prod/name or …/name#key")
         return Reference("secretsmanager", match["name"], match["key"])
     return None
 

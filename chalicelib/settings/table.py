@@ -1,30 +1,31 @@
-"""Every setting there is, as tables: what it is called, what it means, which reader reads it.
+"""Every setting that is not of one kind of destination: what it is called, what it means, which reader reads it.
 
-A new kind of destination is one more row in ``KINDS``. A row that is only ``planned`` makes its
-variables a fault that says so; silently ignoring them would lose alerts.
+A setting's default is written here and nowhere else; the kinds of destination are in settings/kinds.py.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from chalicelib.alert.filters import compile_condition
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.settings.fields import (
     LOG_LEVELS,
     Field,
-    Kind,
     choice,
     queue_name,
     read_account_names,
+    read_certificates,
+    read_proxy_url,
     read_regions,
     read_role,
+    read_runbook,
     read_seconds,
     read_severity,
-    read_signing_secret,
     read_standard,
     read_switch,
     read_table_name,
     read_tag_names,
-    read_topic_arn,
     read_url,
     read_watch,
     read_window,
@@ -43,52 +44,6 @@ WHEN = Field(
 )
 EVERY_DESTINATION = (MIN_SEVERITY, WHEN)
 
-KINDS = (
-    Kind(
-        "SLACK",
-        (
-            Field(
-                "WEBHOOK_URL",
-                "The URL of an incoming webhook, or a reference to it.",
-                read_url,
-                required=True,
-                secret=True,
-            ),
-        ),
-        planned=("BOT_TOKEN", "CHANNEL"),
-    ),
-    Kind(
-        "SNS",
-        (
-            Field("TOPIC_ARN", "The ARN of a topic, standard or FIFO.", read_topic_arn, required=True),
-            Field(
-                "FORMAT",
-                "What is published: `text` for people, `json` for programs.",
-                choice(("text", "json")),
-                default="text",
-            ),
-        ),
-    ),
-    Kind(
-        "WEBHOOK",
-        (
-            Field(
-                "URL", "Where the alert is sent as JSON, or a reference to it.", read_url, required=True, secret=True
-            ),
-            Field(
-                "SECRET",
-                "Signs what is sent, as Standard Webhooks describes: `whsec_` and base64, or a reference to it.",
-                read_signing_secret,
-                secret=True,
-            ),
-            Field("FORMAT", "What is sent: `alert`, the alert's own JSON.", choice(("alert",)), default="alert"),
-        ),
-    ),
-    Kind("TEAMS"),
-    Kind("PAGERDUTY"),
-    Kind("EVENT_BUS"),
-)
-
 GLOBALS: tuple[Field, ...] = (
     Field(
         "WATCH",
@@ -99,7 +54,7 @@ GLOBALS: tuple[Field, ...] = (
     ),
     Field(
         "IGNORE_WHEN",
-        "A JMESPath expression on the alert; alerts of which it is true are sent nowhere, but logged and counted.",
+        "A JMESPath expression on the alert; matching alerts are dropped (logged and counted).",
         compile_condition,
     ),
     Field(
@@ -131,6 +86,7 @@ GLOBALS: tuple[Field, ...] = (
         "DELIVERY_QUEUE",
         "The FIFO queue of durable delivery, by name, ARN or URL. Set by `sgwatch setup`, together with `STATE_TABLE`.",
         queue_name,
+        holds_url=True,
     ),
     Field(
         "STATE_TABLE",
@@ -146,20 +102,20 @@ GLOBALS: tuple[Field, ...] = (
     ),
     Field(
         "RECONCILE_REGIONS",
-        "Durable delivery with `ENRICH` only: the regions that are compared with what was told, every hour, with "
-        "commas between; without it, the function's own.",
+        "Durable delivery with `ENRICH` only: the regions to check for drift every hour, with commas between; "
+        "without it, the function's own.",
         read_regions,
     ),
     Field(
         "ENRICH",
-        "`true` looks up what the record does not tell (docs/enrichment.md), with at most three calls an alert; "
+        "`true` looks up what is not in the record (docs/enrichment.md), with at most three calls an alert; "
         "`false` asks AWS nothing.",
         read_switch,
         default="false",
     ),
     Field(
         "ENRICH_TIMEOUT",
-        "How many seconds the look-ups of one alert may take; what is late is said to be unknown.",
+        "How many seconds the look-ups of one alert may take; an answer that comes later counts as unknown.",
         read_seconds,
         default="3",
     ),
@@ -170,7 +126,7 @@ GLOBALS: tuple[Field, ...] = (
     ),
     Field(
         "ENRICH_CONFIG",
-        "`true` also asks AWS Config what was before, where neither record nor state table tells.",
+        "`true` also asks AWS Config what was before, where neither the record nor the state table has it.",
         read_switch,
         default="false",
     ),
@@ -186,4 +142,33 @@ GLOBALS: tuple[Field, ...] = (
         read_tag_names,
         default="owner,team",
     ),
+    Field(
+        "HTTPS_PROXY_URL",
+        "The proxy through which every HTTPS destination is reached, such as `http://proxy.example.com:3128`; or a "
+        "reference to it, which one with a password in it has to be.",
+        read_proxy_url,
+        secret=True,
+    ),
+    Field(
+        "CA_BUNDLE",
+        "Certificates (PEM) that are trusted beside the public ones, for a proxy or a receiver of one's own; or a "
+        "reference to them.",
+        read_certificates,
+        by_reference=True,
+    ),
+    Field(
+        "RUNBOOK_URL",
+        "What to do about an alert: an https URL, or a JMESPath expression on the alert that gives one; a link in "
+        "every alert.",
+        read_runbook,
+        holds_url=True,
+    ),
 )
+
+_BY_NAME = {item.name: item for item in GLOBALS}
+
+
+def default_of(name: str) -> Any:
+    """What a setting is where it is not set."""
+    item = _BY_NAME[name]
+    return None if item.default is None else item.read(item.default)

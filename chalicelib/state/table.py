@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.aws.retries import AwsCalls, CallFailed
-
-Value = str | int | float | bool | bytes
-Item = dict[str, Value]
+from chalicelib.state.codec import StateItem, StateValue, decode, encode
+from chalicelib.state.errors import StateError, VersionConflict
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 _RETRIED = frozenset(
@@ -30,19 +29,15 @@ _RETRIED = frozenset(
 )
 
 
-class StateError(Exception):
-    """The table could not be read or written; the text says what and why, and holds no value."""
-
-
 class StateTable(AwsCalls):
     """One table, by its name."""
 
     attempts = 8
-    first_wait = 0.05
+    base_delay = 0.05
     # An alert function that cannot ask the table still has to send.
-    longest = 8.0
+    max_seconds = 8.0
 
-    def get(self, pk: str, sk: str) -> Item | None:
+    def get(self, pk: str, sk: str) -> StateItem | None:
         """The item, read consistently.
 
         Raises:
@@ -51,7 +46,7 @@ class StateTable(AwsCalls):
         answer = self._call("get_item", Key=_key(pk, sk), ConsistentRead=True)
         return decode(answer["Item"]) if answer and "Item" in answer else None
 
-    def put(self, item: Mapping[str, Value | None], condition: str = "", **values: Value) -> bool:
+    def put(self, item: Mapping[str, StateValue | None], condition: str = "", **values: StateValue) -> bool:
         """Write the item; False where the condition does not hold.
 
         Raises:
@@ -59,9 +54,20 @@ class StateTable(AwsCalls):
         """
         return self._call("put_item", Item=encode(item), **_condition(condition, values)) is not None
 
+    def put_revision(self, item: Mapping[str, StateValue | None], seen: int) -> None:
+        """Write the item where its ``revision`` in the table is still ``seen``; 0 means that there is none.
+
+        Raises:
+            VersionConflict: it is another one by now.
+            StateError: it could not be written.
+        """
+        written = self.put(item, "revision = :seen", seen=seen) if seen else self.put(item, "attribute_not_exists(pk)")
+        if not written:
+            raise VersionConflict(f"{item['sk']!s} was written by somebody else")
+
     def update(
-        self, pk: str, sk: str, expression: str, condition: str = "", names: Sequence[str] = (), **values: Value
-    ) -> Item | None:
+        self, pk: str, sk: str, expression: str, condition: str = "", names: Sequence[str] = (), **values: StateValue
+    ) -> StateItem | None:
         """Change the item and give it as it is then; None where the condition does not hold.
 
         ``names`` are attributes that DynamoDB reserves; they are written ``#name`` in expressions,
@@ -78,7 +84,7 @@ class StateTable(AwsCalls):
         )
         return None if answer is None else decode(answer["Attributes"])
 
-    def query(self, pk: str) -> Iterator[Item]:
+    def query(self, pk: str) -> Iterator[StateItem]:
         """The items under a ``pk`` in the order of their ``sk``, read consistently.
 
         Raises:
@@ -109,21 +115,22 @@ class StateTable(AwsCalls):
         """The answer, None where a condition does not hold."""
         table = {"TableName": self.name} if with_table else {}
         try:
-            return self._again(operation, **table, **arguments)
+            return self._with_retries(operation, **table, **arguments)
         except CallFailed as failure:
             if _is_refusal(failure):
                 return None
             # Raised without the failure behind it, whose text may hold what was to be written.
-            error = StateError(f"{failure.operation} on the state table {self.name}: {failure.reason}")
+            action = f"dynamodb:{operation.title().replace('_', '')}"
+            error = StateError(f"{failure.reason} on {action} of the state table {self.name}", failure.name)
         raise error
 
-    def _may_go_better(self, failure: CallFailed) -> bool:
+    def _is_retryable(self, failure: CallFailed) -> bool:
         # No code: the connection failed, or no answer came. Writes are conditional or idempotent.
         conflict = failure.code == "TransactionCanceledException" and bool(_cancellations(failure))
-        return not _is_refusal(failure) and (not failure.code or failure.code in _RETRIED or conflict)
+        return not _is_refusal(failure) and (failure.is_unanswered or failure.code in _RETRIED or conflict)
 
 
-def put_write(item: Mapping[str, Value | None], condition: str = "", **values: Value) -> dict[str, Any]:
+def put_write(item: Mapping[str, StateValue | None], condition: str = "", **values: StateValue) -> dict[str, Any]:
     """A put for ``StateTable.write_all``."""
     return {"Put": {"Item": encode(item), **_condition(condition, values)}}
 
@@ -135,50 +142,16 @@ def one_more_write(pk: str, sk: str, name: str, condition: str) -> dict[str, Any
     }
 
 
-def check(pk: str, sk: str, condition: str, **values: Value) -> dict[str, Any]:
+def check(pk: str, sk: str, condition: str, **values: StateValue) -> dict[str, Any]:
     """A condition on an item that ``StateTable.write_all`` does not write."""
     return {"ConditionCheck": {"Key": _key(pk, sk), **_condition(condition, values)}}
-
-
-def encode(item: Mapping[str, Value | None]) -> dict[str, Any]:
-    """DynamoDB's form of an item; what is None is left out."""
-    return {name: _encode_value(value) for name, value in item.items() if value is not None}
-
-
-def decode(item: Mapping[str, Any]) -> Item:
-    """An item from DynamoDB's form; of the types only those that ``encode`` makes."""
-    return {name: _decode_value(value) for name, value in item.items()}
-
-
-def _encode_value(value: Value) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case float():
-            # DynamoDB keeps 38 digits and refuses more.
-            return {"N": format(value, ".6f")}
-        case bytes():
-            return {"B": value}
-    return {"S": value}
-
-
-def _decode_value(value: Mapping[str, Any]) -> Value:
-    ((kind, content),) = value.items()
-    if kind == "N":
-        return float(content) if "." in content else int(content)
-    if kind == "B":
-        return bytes(content)
-    known: Value = content
-    return known
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
     return encode({"pk": pk, "sk": sk})
 
 
-def _condition(condition: str, values: Mapping[str, Value]) -> dict[str, Any]:
+def _condition(condition: str, values: Mapping[str, StateValue]) -> dict[str, Any]:
     arguments: dict[str, Any] = {"ConditionExpression": condition} if condition else {}
     if values:
         arguments["ExpressionAttributeValues"] = encode({f":{name}": value for name, value in values.items()})

@@ -1,8 +1,8 @@
 """Services that alerts are sent to, played on loopback with their documented limits and errors.
 
-One module per service. Each has ``PREFIX``, the path under which it answers, and ``receive(request,
-inbox)``, which answers as the service does and puts what arrived into the inbox. Another service is
-one more module in ``SERVICES``.
+One module per service. Each has ``KINDS``, the kinds of destination (chalicelib/settings/kinds.py) that it
+plays, ``PREFIX``, the path under which it answers, and ``receive(request, inbox)``, which answers as the service
+does and puts what arrived into the inbox. Another service is one more module in ``SERVICES``.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from localcloud.receivers.http import Reply, Request
 if TYPE_CHECKING:
     from localcloud.inbox import Inbox
 
+KINDS = ("pagerduty",)
 PREFIX = "/pagerduty/"
 ACTIONS = frozenset({"trigger", "acknowledge", "resolve"})
 SEVERITIES = frozenset({"critical", "error", "warning", "info"})

@@ -17,6 +17,7 @@ from localcloud.receivers.http import Limiter, Reply, Request
 if TYPE_CHECKING:
     from localcloud.inbox import Inbox
 
+KINDS = ("slack",)
 PREFIX = "/slack/"
 WEBHOOKS = "/slack/services/"
 REVOKED = "/slack/services/T00000000/B00000000/revoked"

@@ -13,6 +13,7 @@ from localcloud.receivers.http import Reply, Request
 if TYPE_CHECKING:
     from localcloud.inbox import Inbox
 
+KINDS = ("sns",)
 PREFIX = "/sns/"
 
 

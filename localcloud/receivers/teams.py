@@ -13,6 +13,7 @@ from localcloud.receivers.http import Limiter, Reply, Request
 if TYPE_CHECKING:
     from localcloud.inbox import Inbox
 
+KINDS = ("teams",)
 PREFIX = "/teams/"
 # https://learn.microsoft.com/microsoftteams/limits-specifications-teams
 MAX_BYTES = 28 * 1024

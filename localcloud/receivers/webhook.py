@@ -18,6 +18,7 @@ from localcloud.receivers.http import Reply, Request
 if TYPE_CHECKING:
     from localcloud.inbox import Inbox
 
+KINDS = ("webhook",)
 PREFIX = "/webhook/"
 FAILING = "/webhook/failing"
 TOLERANCE_SECONDS = 300

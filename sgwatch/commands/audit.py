@@ -116,13 +116,13 @@ def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
     """Collect with the credentials and the region of the environment or the profile."""
     # The AWS SDK takes longer to import than a snapshot takes to judge, and judging needs none of it.
     from chalicelib.alarm_path.audit_run import Auditor, NotAudited  # noqa: PLC0415
-    from chalicelib.aws.client_factory import client_factory, default_region  # noqa: PLC0415
+    from chalicelib.aws.clients import default_region, patient_clients  # noqa: PLC0415
 
     region = default_region() or (deployed.region if deployed else None)
     if region is None:
         raise UsageError("no region: set AWS_REGION or AWS_DEFAULT_REGION")
     auditor = Auditor(
-        clients=client_factory(),
+        clients=patient_clients(),
         region=region,
         standard=Standard.CIS_5,
         now=lambda: datetime.now(UTC),

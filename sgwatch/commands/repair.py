@@ -18,7 +18,7 @@ from chalicelib.alarm_path.repair import Plan, Step, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.aws.client_factory import client_factory
+from chalicelib.aws.clients import patient_clients
 from chalicelib.text import number_of, visible
 from sgwatch.audit_text import show
 from sgwatch.commands.audit import EXIT_STATUS, UsageError, gather_from_aws, judge_snapshot
@@ -64,7 +64,7 @@ def run(out: Console, *, do_apply: bool, subscriber: Subscriber | None) -> int:
     if not do_apply or planned.refusals:
         return 1 if something_left(planned) else 0
     try:
-        apply(planned.steps, planned.region, client_factory())
+        apply(planned.steps, planned.region, patient_clients())
     except (BotoCoreError, ClientError) as error:
         raise UsageError(f"AWS refused a step, and what was done before it stays: {error}") from error
     snapshot = read_snapshot(gather_from_aws())

@@ -13,8 +13,8 @@ import typer
 
 from chalicelib.alert.filters import compile_condition
 from chalicelib.alert.model import format_time
+from chalicelib.aws.clients import aws_client
 from chalicelib.delivery.silences import Silence, Silences
-from chalicelib.functions.composition.alerting import aws_client
 from chalicelib.state.table import StateTable
 from chalicelib.text import visible
 from sgwatch.durable_access import Stage, caller, refusals

@@ -23,6 +23,7 @@ from chalicelib.security_groups.lookup_result import LookupResult, ResolvedChang
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.support import records as r
 from tests.support.records import Json, authorize, items, permission, revoke, stored, world
+from tests.support.unknowns import sentences
 
 G = r.GROUP_ID
 TITLES: list[tuple[Json, str]] = [
@@ -170,7 +171,7 @@ def test_no_text_makes_a_title_or_summary_more_than_one_visible_line(
         assert 0 < len(alert.title) <= 140
         assert one_line_and_visible(alert.title)
         assert one_line_and_visible(alert.summary)
-        assert all(map(one_line_and_visible, alert.unknowns))
+        assert all(map(one_line_and_visible, sentences(alert.unknowns)))
         assert all(one_line_and_visible(item.reason) for item in alert.exposures)
 
 

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import format_time, from_json, to_json
+from chalicelib.security_groups.unknowns import UnknownTopic, other
 from tests.support import records as r
 from tests.support.schema import SCHEMA, assert_valid
 
@@ -121,3 +122,12 @@ def test_times_are_utc_with_a_z() -> None:
 def test_the_schema_is_itself_valid_and_requires_every_key() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["required"] == KEYS[""].split()
+
+
+def test_unknowns_are_sentences_in_the_json_and_of_no_topic_when_read_back() -> None:
+    alert = alert_of(r.record("DeleteSecurityGroup", {"groupId": r.GROUP_ID}))
+    (unknown,) = alert.unknowns
+    assert unknown.topic is UnknownTopic.DELETED_RULES
+    document = to_json(alert)
+    assert document["unknowns"] == [unknown.text]
+    assert from_json(document).unknowns == (other(unknown.text),)

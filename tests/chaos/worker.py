@@ -11,7 +11,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any
@@ -29,7 +29,7 @@ from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.webhook import Webhook
 from chalicelib.functions.alert_function import AlertFunction, Route
-from chalicelib.functions.composition.durable_delivery import parts
+from chalicelib.functions.composition.durable_parts import parts
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.model import DurableSettings
@@ -122,7 +122,7 @@ class Fated:
         attempt = uuid.uuid4().hex
         self.fate.says("sending", attempt)
         try:
-            receipt = replace(self.inner, url=f"{self.inner.url}/{attempt}").send(alert)
+            receipt = self.inner._replace(url=f"{self.inner.url}/{attempt}").send(alert)
         except DeliveryError as error:
             self.fate.says("not taken", error.reason)
             raise

@@ -21,7 +21,9 @@ from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
 from chalicelib.observability.logs import Log, Redactor
-from chalicelib.state.table import Item, StateError, StateTable
+from chalicelib.state.codec import StateItem
+from chalicelib.state.errors import StateError
+from chalicelib.state.table import StateTable
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,
@@ -35,6 +37,7 @@ from tests.support.durable import (
     passing,
     sqs_event,
 )
+from tests.support.unknowns import sentences
 
 
 class Watched(Queue):
@@ -293,7 +296,7 @@ def test_a_kept_alert_of_two_pieces_is_sent_as_it_was_cut(durable: World) -> Non
     assert isinstance(content, bytes)
     durable.made.table.put({**item, "content": content[:500] + content[400:]})
     durable.run(durable.function(slack))
-    assert "left out to fit into a queue message" in slack.sent[0].unknowns[0]
+    assert "left out to fit into a queue message" in sentences(slack.sent[0].unknowns)[0]
 
 
 def test_a_dead_letter_with_its_reason_is_no_larger_than_sqs_takes(durable: World) -> None:
@@ -330,7 +333,7 @@ def test_what_there_is_no_time_left_to_send_comes_back_unsent(durable: World) ->
     ends_at = durable.clock.now() + timedelta(seconds=30)
 
     class Slow(StateTable):
-        def update(self, *arguments: Any, **more: Any) -> Item | None:
+        def update(self, *arguments: Any, **more: Any) -> StateItem | None:
             durable.clock.forward(15)
             return super().update(*arguments, **more)
 

@@ -3,72 +3,68 @@
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
 from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
-from chalicelib.destinations.http_door import HttpDoor, is_permanent, is_success
-from chalicelib.destinations.slack import Slack
-from chalicelib.destinations.sns import Sns, SnsPublisher
-from chalicelib.destinations.webhook import Webhook
+from chalicelib.destinations.http_door import is_permanent
+from chalicelib.settings.kinds import KINDS, DestinationKind
+from localcloud.receivers import SERVICES
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile
+from tests.support.destinations import PATH, ROWS, SECRET
 from tests.support.receiver import Answer, Receiver, receiver
 
-DOOR = HttpDoor(0.5, 0.3, deadline=2)
-SECRET = "whsec_eHl6enlYWVpaWXh5enp5WFlaWllYWVpaWQ=="
-PATH = "/services/T0XYZZY/B0XYZZY/xyzzyXYZZYxyzzy"
-TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
-
-
-@dataclass
-class FakeSns:
-    """An SNS client that answers HTTP statuses as botocore tells them."""
-
-    answer: Answer
-    published: list[dict[str, Any]]
-
-    def publish(self, **kwargs: Any) -> dict[str, str]:
-        self.published.append(kwargs)
-        if is_success(self.answer.status):
-            return {"MessageId": "8a1c"}
-        code = "Throttled" if self.answer.status == 429 else f"Code{self.answer.status}"
-        raise ClientError(
-            {"Error": {"Code": code, "Message": PATH}, "ResponseMetadata": {"HTTPStatusCode": self.answer.status}},  # type: ignore[typeddict-item]
-            "Publish",
-        )
-
-
+DOCS = Path(__file__).parents[2] / "docs" / "destinations.md"
 Make = Callable[[Receiver], Destination]
+OVER_HTTP = [name for name, row in ROWS.items() if row.over_http]
+OVER_AWS = [name for name, row in ROWS.items() if not row.over_http]
 
 
-def fake_sns(inbox: Receiver) -> SnsPublisher:
-    return FakeSns(inbox.answers[0], [])
-
-
-DESTINATIONS: dict[str, Make] = {
-    "slack": lambda inbox: Slack("slack", inbox.url + PATH, DOOR),
-    "sns": lambda inbox: Sns("sns", TOPIC, "text", lambda: fake_sns(inbox)),
-    "sns json": lambda inbox: Sns("sns.programs", TOPIC, "json", lambda: fake_sns(inbox)),
-    "webhook": lambda inbox: Webhook("webhook", inbox.url + PATH, SECRET, DOOR),
-    "webhook unsigned": lambda inbox: Webhook("webhook.open", inbox.url + PATH, None, DOOR),
-}
-OVER_HTTP = [name for name in DESTINATIONS if not name.startswith("sns")]
-
-
-@pytest.fixture(params=DESTINATIONS)
+@pytest.fixture(params=ROWS)
 def make(request: pytest.FixtureRequest) -> Make:
-    return DESTINATIONS[str(request.param)]
+    return ROWS[str(request.param)].make
 
 
 @pytest.fixture(params=OVER_HTTP)
 def make_over_http(request: pytest.FixtureRequest) -> Make:
-    return DESTINATIONS[str(request.param)]
+    return ROWS[str(request.param)].make
+
+
+def test_no_kind_of_destination_is_left_out_of_this_suite() -> None:
+    assert {row.kind for row in ROWS.values()} == {kind.key for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
+def test_every_form_of_a_kind_has_a_row_and_every_way_to_address_it(kind: DestinationKind) -> None:
+    rows = [row.settings("https://example.com") for row in ROWS.values() if row.kind == kind.key]
+    used = {(variable.rpartition("__")[2], value) for row in rows for variable, value in row.items()}
+    for item in kind.fields:
+        for form in re.findall(r"`(\w+)`", item.meaning) if item.name == "FORMAT" else ():
+            assert form == item.default or (kind.variable("FORMAT"), form) in used or ("FORMAT", form) in used, form
+    for needed in kind.needs:
+        assert any(
+            {kind.variable(field) for field in needed} <= set(row)
+            or set(needed) <= {variable.rpartition("__")[2] for variable in row}
+            for row in rows
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
+def test_every_kind_has_a_receiver_in_the_local_cloud(kind: DestinationKind) -> None:
+    assert kind.key in {name for service in SERVICES for name in service.KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
+def test_every_kind_has_a_module_that_builds_it_and_a_section_in_the_docs(kind: DestinationKind) -> None:
+    assert callable(import_module(kind.module).build)
+    assert f"\n## {kind.title}\n" in DOCS.read_text()
 
 
 def failure(destination: Destination, alert: Alert) -> DeliveryError:
@@ -152,20 +148,22 @@ def test_a_dead_server_is_worth_a_retry(make_over_http: Make) -> None:
     assert (error.reason, error.permanent) == ("the connection was refused", False)
 
 
+@pytest.mark.parametrize("name", OVER_AWS)
 @pytest.mark.parametrize(
-    ("raised", "permanent"),
+    "raised",
     [
-        (EndpointConnectionError(endpoint_url="https://sns.example.com/XYZZY"), False),
-        (ReadTimeoutError(endpoint_url="https://sns.example.com/XYZZY"), False),
-        (NoCredentialsError(), False),
-        (RuntimeError("XYZZY"), False),
+        EndpointConnectionError(endpoint_url="https://sns.example.com/XYZZY"),
+        ReadTimeoutError(endpoint_url="https://sns.example.com/XYZZY"),
+        NoCredentialsError(),
+        RuntimeError("XYZZY"),
     ],
 )
-def test_what_keeps_the_sns_client_from_calling_is_worth_a_retry(raised: Exception, permanent: bool) -> None:
-    def client() -> SnsPublisher:
+def test_what_keeps_an_aws_client_from_calling_is_worth_a_retry(inbox: Receiver, name: str, raised: Exception) -> None:
+    def client(*_: object) -> object:
         raise raised
 
-    error = failure(Sns("sns", TOPIC, "text", client), critical_open_ssh())
-    assert (error.reason, error.permanent) == (f"SNS could not be called: {type(raised).__name__}", permanent)
+    error = failure(ROWS[name].make(inbox, client), critical_open_ssh())
+    assert error.reason.endswith(f" could not be called: {type(raised).__name__}")
+    assert not error.permanent
     assert error.__context__ is None
     assert "XYZZY" not in "".join(traceback.format_exception(error))

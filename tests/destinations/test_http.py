@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from chalicelib.destinations.contract import DeliveryError
 from chalicelib.destinations.http_door import (
     HttpDoor,
     HttpResponse,
+    Network,
     _error_without_url,
     error_for,
     is_permanent,
@@ -25,7 +28,7 @@ from chalicelib.destinations.http_door import (
     retry_after_seconds,
     url_fault,
 )
-from tests.support.receiver import Answer, Receiver, receiver
+from tests.support.receiver import CERTIFICATE, Answer, Receiver, receiver
 
 SECRET = "services/T0XYZZY/B0XYZZY/xyzzyXYZZYxyzzy"
 NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
@@ -197,6 +200,58 @@ def test_proxies_and_netrc_of_the_environment_are_not_looked_at(
     monkeypatch.setenv("NETRC", str(netrc))
     DOOR.post_json(inbox.url, {})
     assert "authorization" not in inbox.requests[0].headers
+
+
+@pytest.mark.parametrize("lengths", [("2", "5"), ("5", "2")])
+def test_two_lengths_in_an_answer_are_not_our_request_s_fault(lengths: tuple[str, str]) -> None:
+    answer = "HTTP/1.1 200 OK\r\n" + "".join(f"Content-Length: {length}\r\n" for length in lengths) + "\r\nok"
+    with raw_server(answer.encode()) as url:
+        error = fails(url)
+    assert error.reason == "its answer has contradictory headers"
+    assert (error.permanent, error.maybe_taken) == (False, True)
+
+
+@contextmanager
+def raw_server(answer: bytes) -> Iterator[str]:
+    """A server that answers one request with these bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        thread.join(5)
+
+
+def test_https_goes_through_the_proxy_that_is_set_and_loopback_does_not(inbox: Receiver) -> None:
+    with receiver() as proxy:
+        door = HttpDoor(1, 1, network=lambda: Network(proxy_url=proxy.url))
+        door.post_json(inbox.url, {})
+        assert len(inbox.requests) == 1
+        error = fails("https://hooks.example.com/services/XYZZY", door)
+    assert error.reason == "the proxy refused the connection"
+    assert "XYZZY" not in repr(error)
+
+
+def test_a_certificate_of_one_s_own_is_trusted_where_it_is_named(tmp_path: Path) -> None:
+    with receiver(tls=True) as found:
+        url = found.url.replace("127.0.0.1", "localhost")
+        trusting = HttpDoor(1, 1, network=lambda: Network(ca_file=str(CERTIFICATE)))
+        assert fails(url).reason == "its TLS certificate could not be verified"
+        assert trusting.post_json(found.url, {}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("answer", "maybe"), [(Answer(hang=True), True), (Answer(garbage=True), True)], ids=["silent", "garbage"]
+)
+def test_what_went_out_whole_without_an_answer_may_have_been_taken(answer: Answer, maybe: bool) -> None:
+    assert scripted(answer).maybe_taken is maybe
+    assert not refused().maybe_taken
 
 
 def refused() -> DeliveryError:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
 from chalicelib.alert.model import Alert, Changes, Severity, Undo
-from chalicelib.destinations.contract import DeliveryError
+from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
-from chalicelib.destinations.slack import Slack, payload
+from chalicelib.destinations.slack import Slack, flat_payload, payload
 from chalicelib.destinations.slack_markup import code, is_console_url, weight
 from chalicelib.text import is_plain
 from tests.support.alerts import (
@@ -299,10 +299,42 @@ def test_a_fault_of_slack_s_own_is_worth_a_retry(inbox: Receiver) -> None:
     assert not slack_error(inbox, Answer(500, b"rollup_error")).permanent
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b"not ok"])
-def test_a_200_without_ok_is_not_a_delivery(inbox: Receiver, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body", [b"ok", b"", b'{"ok":true}', b'{"success":true}', b"{}", b"not json", b'{"ok":null}', b"\xff", b"[1]", b"1"]
+)
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_every_2xx_that_does_not_say_no_is_a_delivery(inbox: Receiver, status: int, body: bytes) -> None:
+    inbox.will(Answer(status, b"" if status == 204 else body))
+    assert Slack("slack", inbox.url, DOOR).send(critical_open_ssh()) == Receipt()
+    assert len(inbox.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"ok":false,"error":"invalid_blocks"}', "invalid_blocks"),
+        (b'{"ok":false,"error":"/services/T0/B0/XXXX"}', "it said that it did not take the message"),
+        (b'{"success":false}', "it said that it did not take the message"),
+        (b"no_service", "no_service (the webhook is disabled, removed or its URL is wrong; make a new one)"),
+        (b"invalid_payload", "invalid_payload"),
+        (b"<!DOCTYPE html><html>sign in</html>", "a web page, so something else than Slack answers at this URL"),
+    ],
+)
+def test_a_200_that_says_no_is_permanent(inbox: Receiver, body: bytes, said: str) -> None:
     error = slack_error(inbox, Answer(200, body))
-    assert (error.reason, error.permanent) == ('it answered HTTP 200 without Slack\'s "ok"', False)
+    assert (error.reason, error.permanent) == (f"it answered HTTP 200: {said}", True)
+
+
+@pytest.mark.parametrize("path", ["/workflows/T0/A0/1/xyz", "/triggers/E0/1/xyz"])
+@pytest.mark.parametrize("sample", [*SAMPLES, "hostile"])
+def test_a_workflow_gets_one_flat_object_of_texts(inbox: Receiver, path: str, sample: str) -> None:
+    alert = hostile() if sample == "hostile" else SAMPLES[sample]()
+    Slack("slack", inbox.url + path, DOOR).send(alert)
+    body = json.loads(inbox.requests[0].body)
+    assert body == flat_payload(alert)
+    assert all(isinstance(value, str) and is_plain(value) and len(value) <= 3_000 for value in body.values())
+    assert body["severity"] == alert.severity
+    assert not re.search(r"@(?:here|channel|everyone)\b", " ".join(body.values()))
 
 
 @pytest.mark.parametrize("body", [b"/services/T0/B0/XXXX", b"<html>", b"\xff\xfe", b"a" * 51, b"No_Service", b"a_1"])

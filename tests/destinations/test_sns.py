@@ -19,6 +19,7 @@ from chalicelib.destinations.contract import DeliveryError
 from chalicelib.destinations.sns import MAX_BYTES, Format, Sns, error_from, payload, subject
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile, not_understood, rule, thousand_rules
 from tests.support.goldens import check_golden
+from tests.support.unknowns import sentences
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
@@ -99,7 +100,7 @@ def test_json_that_is_too_long_says_in_its_unknowns_what_was_left_out() -> None:
     alert = from_json(json.loads(request["Message"]))
     assert alert.changes.added == huge(3_000).changes.added[: len(alert.changes.added)]
     left = 3_000 - len(alert.changes.added)
-    assert f"{left:,} more rules: left out to fit into an SNS message" in alert.unknowns
+    assert f"{left:,} more rules: left out to fit into an SNS message" in sentences(alert.unknowns)
     assert alert.undo == Undo(None, "the commands are too long for an SNS message")
 
 
@@ -138,7 +139,7 @@ def test_what_is_left_of_an_absurd_alert_is_an_alert_still() -> None:
     assert from_json(to_json(alert)) == alert
     assert alert.severity == hostile().severity
     assert alert.principal
-    assert alert.unknowns == (
+    assert sentences(alert.unknowns) == (
         "all but the headline, the call, who and which group: left out to fit into an SNS message",
     )
 
@@ -204,6 +205,14 @@ def test_a_fifo_topic_gets_the_ids_it_asks_for(aws: Any) -> None:
     destination = Sns("sns", topic, "text", lambda: sns)
     destination.send(thousand_rules())
     destination.send(hostile())
+    assert len(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]) == 2
+
+
+def test_two_destinations_on_one_fifo_topic_both_publish(aws: Any) -> None:
+    topic, queue, sns, sqs = subscribed(aws, "alerts.fifo", FifoTopic="true", FifoQueue="true")
+    Sns("sns", topic, "text", lambda: sns).send(critical_open_ssh())
+    for _ in range(2):
+        Sns("sns.programs", topic, "json", lambda: sns).send(critical_open_ssh())
     assert len(sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]) == 2
 
 

@@ -12,7 +12,7 @@ from chalicelib.alert.model import from_json
 from chalicelib.destinations.contract import DeliveryError
 from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.destinations.http_door import HttpDoor
-from chalicelib.destinations.webhook import Webhook, signature, signing_key
+from chalicelib.destinations.webhook import Webhook, parse_headers, signature, signing_key
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile, trial
 from tests.support.receiver import Receiver
 
@@ -102,3 +102,28 @@ def test_a_secret_that_holds_no_key_is_refused_without_repeating_it(inbox: Recei
 
 def test_the_prefix_and_the_padding_may_be_missing() -> None:
     assert signing_key(SECRET) == signing_key(SECRET.removeprefix("whsec_").rstrip("=")) == bytes(range(32))
+
+
+def test_two_secrets_both_sign_so_that_receivers_can_change_over(inbox: Receiver) -> None:
+    other = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
+    Webhook("webhook", inbox.url, f"{other} {SECRET}", DOOR).send(critical_open_ssh())
+    (request,) = inbox.requests
+    for secret in (SECRET, other):
+        standardwebhooks.Webhook(secret).verify(request.body, request.headers)
+
+
+def test_headers_are_read_with_semicolons_of_their_own() -> None:
+    assert parse_headers("Authorization: Bearer a;b; X-Key: c:d ;Cookie: x=1; y=2;") == {
+        "Authorization": "Bearer a;b",
+        "X-Key": "c:d",
+        "Cookie": "x=1; y=2",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["hush", "X Y: hush", ": hush", "X: hush\nY: a", "Host: hush", "webhook-id: hush", "X:"]
+)
+def test_headers_that_cannot_be_sent_are_refused_without_repeating_them(text: str) -> None:
+    with pytest.raises(ValueError, match="header") as caught:
+        parse_headers(text)
+    assert "hush" not in str(caught.value)

@@ -20,7 +20,8 @@ from chalicelib.destinations.slack import payload
 from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, world_controls
 from chalicelib.security_groups.rules import ALL_PROTOCOLS
 from chalicelib.settings.fields import Field
-from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS, KINDS
+from chalicelib.settings.kinds import KINDS
+from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS, Command
 from sgwatch.commands.explain import WHEN
 from sgwatch.docs import DOCS, PAGES, draw, with_tables
@@ -28,7 +29,7 @@ from sgwatch.docs import DOCS, PAGES, draw, with_tables
 ROOT = DOCS.parent
 SETTINGS = [
     *(item.name for item in GLOBALS),
-    *(f"{kind.prefix}_{item.name}" for kind in KINDS for item in kind.fields),
+    *(variable for kind in KINDS for variable in kind.variables()),
     *(f"…_{item.name}" for item in EVERY_DESTINATION),
 ]
 

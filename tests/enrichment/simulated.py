@@ -14,7 +14,8 @@ from typing import Any
 from chalicelib.aws.reader import Call, LookupFailed
 from chalicelib.enrichment.group_snapshots import DEFAULT_EGRESS, GroupKey
 from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.snapshot_table import Item, MemoryTable
+from chalicelib.state.errors import StateError
+from tests.support.memory_table import MemoryTable
 
 KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -136,11 +137,11 @@ class FailingTable(MemoryTable):
         self._random = random
         self._fault_rate = fault_rate
 
-    def put(self, item: Item, seen: int) -> None:
+    def put_revision(self, item: Mapping[str, Any], seen: int) -> None:
         """Write the item, perhaps."""
         if self._random.random() < self._fault_rate:
-            raise LookupFailed("dynamodb:PutItem", "ThrottlingException")
-        super().put(item, seen)
+            raise StateError("ThrottlingException on dynamodb:PutItem", "ThrottlingException")
+        super().put_revision(item, seen)
 
 
 def shown(rule: SecurityGroupRule) -> dict[str, Any]:

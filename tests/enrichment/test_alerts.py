@@ -12,8 +12,9 @@ from chalicelib.aws.reader import AwsReader
 from chalicelib.enrichment.enrich import TAGS_NOT_SEEN, Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import World
+from tests.support.memory_table import MemoryTable
+from tests.support.unknowns import sentences
 
 WORLD_SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
@@ -145,11 +146,11 @@ def test_an_interfaces_groups_before_and_after_are_told_and_undone(world: World,
     alert = enricher.alert_of(world.call(change, {"NetworkInterfaceId": interface_id, "Groups": [first]}))
     assert alert.attachment is not None
     assert alert.attachment.groups_before is None
-    assert any(item.startswith(f"the groups of {interface_id} before") for item in alert.unknowns)
+    assert any(item.startswith(f"the groups of {interface_id} before") for item in sentences(alert.unknowns))
     alert = enricher.alert_of(world.call(change, {"NetworkInterfaceId": interface_id, "Groups": [second]}))
     assert alert.attachment is not None
     assert (alert.attachment.groups_before, alert.attachment.groups_after) == ((first,), (second,))
-    assert not any(item.startswith("the groups of") for item in alert.unknowns)
+    assert not any(item.startswith("the groups of") for item in sentences(alert.unknowns))
     assert alert.undo.commands
     assert world.shell.run(alert.undo.commands).code == 0
     found = world.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface_id])["NetworkInterfaces"]
@@ -234,9 +235,9 @@ def test_the_role_is_assumed_in_another_account(world: World, lookups: Lookups) 
     assumed = [item for item in world.cloud.records if item["eventName"] == "AssumeRole"]
     assert assumed[-1]["requestParameters"]["roleArn"] == "arn:aws:iam::444455556666:role/sgwatch-read"
     assert alert.account.name == "audit"
-    assert "the live group: it is not in this account and region, perhaps deleted since" in alert.unknowns
+    assert "the live group: it is not in this account and region, perhaps deleted since" in sentences(alert.unknowns)
 
 
 def test_enriched_alerts_keep_the_published_shape(world: World, enricher: Enricher) -> None:
     alert = enricher.alert_of(authorize(world, new_group(world, enricher), WORLD_SSH))
-    assert from_json(to_json(alert)) == alert
+    assert to_json(from_json(to_json(alert))) == to_json(alert)

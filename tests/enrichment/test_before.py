@@ -20,9 +20,11 @@ from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.parse_answers import read_interfaces
 from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.snapshot_table import Item, MemoryTable
+from chalicelib.state.codec import StateItem
 from chalicelib.undo.from_record import undo
+from tests.support.memory_table import MemoryTable
 from tests.support.stubbed import Stubbed
+from tests.support.unknowns import sentences
 
 RULE = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.IPV4, "203.0.113.0/24"), "old", "sgr-1")
 OTHER = SecurityGroupRule(Direction.INGRESS, "tcp", 443, 443, Peer(PeerType.IPV4, "0.0.0.0/0"), None, "sgr-2")
@@ -82,7 +84,7 @@ def test_live_rules_alone_tell_the_direction_but_not_the_former_values() -> None
     assert not known.change.changes.before_known
     assert known.before == (OTHER,)
     assert not known.is_whole
-    assert [item.split(":")[0] for item in known.change.unknowns] == ["the former values of sgr-1"]
+    assert [item.split(":")[0] for item in sentences(known.change.unknowns)] == ["the previous values of sgr-1"]
 
 
 def test_config_tells_the_one_rule_that_is_live_no_more() -> None:
@@ -117,7 +119,7 @@ def test_live_rules_that_contradict_the_change_are_a_later_state() -> None:
     known = modified(RuleSources(live=(later, OTHER)))
     assert known.before is None
     assert known.change.changes.rules_after is None
-    assert "the rules right after the change: the live rules show a later state" in known.change.unknowns
+    assert "the rules right after the change: the live rules show a later state" in sentences(known.change.unknowns)
 
 
 def test_where_snapshot_and_live_rules_differ_only_what_both_know_counts() -> None:
@@ -158,25 +160,25 @@ def test_live_rules_tell_that_a_modified_rule_lets_a_group_of_another_account_in
     changed = {"GroupId": "sg-1", "SecurityGroupRule": {"SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": values}}
     raw = record("ModifySecurityGroupRules", {"ModifySecurityGroupRulesRequest": changed})
     groups = {"ec2:DescribeSecurityGroups": {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web"}]}}
-    untold = "the account of group sg-9: the record does not say it, judged as the same account's"
+    untold = "the account of group sg-9: not in the record, judged as the same account's"
     (owner, alone) = ({"GroupId": "sg-9", "UserId": "444455556666"}, {"GroupId": "sg-9"})
     for peer, severity, is_told in ((owner, "medium", True), (alone, "low", False)):
         rule = {key: value for key, value in live("sgr-1", "").items() if key != "CidrIpv4"}
         rules = {"SecurityGroupRules": [rule | {"ReferencedGroupInfo": peer}]}
         alert = alert_of(raw, {"ec2:DescribeSecurityGroupRules": rules, **groups})
-        assert (alert.severity, untold not in alert.unknowns) == (severity, is_told)
-    assert untold in judgement.alert_of(raw).unknowns
+        assert (alert.severity, untold not in sentences(alert.unknowns)) == (severity, is_told)
+    assert untold in sentences(judgement.alert_of(raw).unknowns)
 
 
 def revoked(described: str | None, evidence: RuleSources) -> tuple[str, ...]:
     ranges = {"items": [{"cidrIp": "203.0.113.0/24", **({"description": described} if described else {})}]}
     permission = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": ranges}
     raw = record("RevokeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
-    return resolve(read_change(read_record(raw)), evidence).change.unknowns
+    return sentences(resolve(read_change(read_record(raw)), evidence).change.unknowns)
 
 
 def test_the_former_description_of_a_rule_that_the_snapshot_lacks_stays_unknown() -> None:
-    assert revoked(None, RuleSources(snapshot=(OTHER,)))[0].startswith("the former descriptions of the removed rules")
+    assert revoked(None, RuleSources(snapshot=(OTHER,)))[0].startswith("the previous descriptions of the removed rules")
     assert revoked(None, RuleSources(snapshot=(RULE,))) == ()
 
 
@@ -200,7 +202,7 @@ def test_a_new_group_with_more_than_the_default_rule_has_changed_since() -> None
     assert resolve(created, RuleSources(live=(default,))).change.changes.rules_after == 1
     later = resolve(created, RuleSources(live=(default, OTHER)))
     assert later.change.changes.rules_after is None
-    assert later.change.unknowns == ("the rules right after the change: the live rules show a later state",)
+    assert sentences(later.change.unknowns) == ("the rules right after the change: the live rules show a later state",)
 
 
 def live(rule_id: str, cidr: str) -> dict[str, Any]:
@@ -279,8 +281,8 @@ def test_when_config_looked_is_said_for_it_may_have_missed_a_change_in_between()
     looked = {"configurationItemCaptureTime": datetime(2026, 11, 23, 9, 58, tzinfo=UTC)}
     answer = {"configurationItems": [{**looked, "configuration": json.dumps(CONFIG_GROUP)}]}
     alert = alert_of(record("DeleteSecurityGroup", {"groupId": "sg-1"}), {"config:GetResourceConfigHistory": answer})
-    look = "AWS Config's look before it, at 2026-11-23 09:58:00 UTC"
-    assert f"what changed between the call and {look}: what was before is told as of then" in alert.unknowns
+    look = "the last AWS Config snapshot before it, at 2026-11-23 09:58:00 UTC"
+    assert f"what changed between the call and {look}: the state before is as of then" in sentences(alert.unknowns)
 
 
 def test_an_endpoints_groups_are_told_whole_with_the_change_undone() -> None:
@@ -397,7 +399,7 @@ def test_a_prefix_list_with_more_entries_than_one_page_is_judged_by_those_that_c
     page = {"Entries": [{"Cidr": "0.0.0.0/0"}], "NextToken": "more"}
     alert = alert_of(WORLD_SSH_THROUGH_LIST, {"ec2:GetManagedPrefixListEntries": page})
     assert alert.severity == "critical"
-    assert "what is in prefix list pl-1: more than the 1 that are listed" in alert.unknowns
+    assert "what is in prefix list pl-1: more than the 1 that are listed" in sentences(alert.unknowns)
     page = {"Entries": [{"Cidr": "10.0.0.0/8"}], "NextToken": "more"}
     alert = alert_of(WORLD_SSH_THROUGH_LIST, {"ec2:GetManagedPrefixListEntries": page})
     assert alert.severity == "medium"
@@ -467,7 +469,7 @@ def test_where_the_group_is_not_its_interfaces_are_not_known() -> None:
     alert = alert_of(opened("0.0.0.0/0"), {})
     assert alert.security_group is not None
     assert alert.security_group.attached is None
-    assert alert.unknowns == ("the live group: it is not in this account and region, perhaps deleted since",)
+    assert sentences(alert.unknowns) == ("the live group: it is not in this account and region, perhaps deleted since",)
 
 
 def test_either_call_that_changes_the_groups_of_an_instance_knows_those_before() -> None:
@@ -493,7 +495,7 @@ class Hanging(MemoryTable):
         super().__init__()
         self.let_go = Event()
 
-    def get(self, pk: str, sk: str) -> Item | None:
+    def get(self, pk: str, sk: str) -> StateItem | None:
         self.let_go.wait(60)
         return super().get(pk, sk)
 
@@ -506,15 +508,14 @@ def test_a_state_table_that_hangs_delays_no_alert() -> None:
     taken = time.monotonic() - started
     table.let_go.set()
     assert taken < 20
-    assert "what was known of the group before: timed out on dynamodb:GetItem" in rules.unknowns
-    assert "whether the next alert will know this change: timed out on dynamodb:PutItem" in rules.unknowns
-    assert any(
-        item.startswith("what was known of eni-1 before: timed out on dynamodb:GetItem") for item in groups.unknowns
-    )
+    assert "what was known of the group before: timed out on dynamodb:GetItem" in sentences(rules.unknowns)
+    assert "whether the next alert will know this change: timed out on dynamodb:PutItem" in sentences(rules.unknowns)
+    late = "what was known of eni-1 before: timed out on dynamodb:GetItem"
+    assert any(item.startswith(late) for item in sentences(groups.unknowns))
 
 
 def test_more_rules_than_one_page_are_not_taken_for_all() -> None:
     page = {"SecurityGroupRules": [], "NextToken": "more"}
     alert = alert_of(record("ModifySecurityGroupRules", MODIFY), {"ec2:DescribeSecurityGroupRules": page})
-    assert any(item.startswith("live rules: more than") for item in alert.unknowns)
+    assert any(item.startswith("live rules: more than") for item in sentences(alert.unknowns))
     assert alert.changes.rules_after is None

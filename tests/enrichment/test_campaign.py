@@ -14,7 +14,6 @@ from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import (
     CHANGES,
     TEXTS,
@@ -29,6 +28,8 @@ from tests.enrichment.world import (
     undone,
     unique,
 )
+from tests.support.memory_table import MemoryTable
+from tests.support.unknowns import sentences
 
 CHANGES_PER_GROUP = 4
 # A rule that names a prefix list leaves no call for the interfaces.
@@ -77,7 +78,7 @@ class Story:
         self.made["with rule tags that come back"] += '"security-group-rule"' in str(alert.undo.commands)
         if self.snapshots is not None:
             assert alert.changes.before_known, alert.unknowns
-            assert all(item.endswith(GIVEN_UP) for item in alert.unknowns), alert.unknowns
+            assert all(item.endswith(GIVEN_UP) for item in sentences(alert.unknowns)), sentences(alert.unknowns)
         if not alert.changes.before_known:
             return group_id if step.kind != "delete" else self.world.new_group((), {})
         assert_true(alert.changes, true_difference(before, after))

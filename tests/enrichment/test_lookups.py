@@ -24,13 +24,14 @@ from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.plan import MAX_CALLS, alias, plan
 from chalicelib.security_groups.changes import NotUnderstood, NotWatched
 from chalicelib.security_groups.parse import read_change
-from chalicelib.state.snapshot_table import MemoryTable
 from localcloud.cloud import LocalCloud
 from localcloud.servers import HttpServer
 from tests.enrichment.world import World
 from tests.support import records as r
 from tests.support.faulty import BROKEN, DENIED, NOT_FOUND, THROTTLED, FaultyEndpoint, Refusal
+from tests.support.memory_table import MemoryTable
 from tests.support.stubbed import Stubbed
+from tests.support.unknowns import sentences
 
 ROOT = Path(__file__).parent.parent.parent
 LOOKED_UP = ("DescribeSecurityGroups", "DescribeSecurityGroupRules", "DescribeNetworkInterfaces")
@@ -88,7 +89,7 @@ def test_a_failed_lookup_is_said_in_the_alert(
     endpoint, enricher = faulty
     endpoint.refusals[action] = refusal
     alert = enricher.alert_of(opened)
-    assert [item for item in alert.unknowns if item.endswith(f": {refusal[1]} on ec2:{action}")]
+    assert [item for item in sentences(alert.unknowns) if item.endswith(f": {refusal[1]} on ec2:{action}")]
     assert_complete_otherwise(alert)
 
 
@@ -103,7 +104,7 @@ def test_a_failed_lookup_is_named_for_what_is_missing(faulty: tuple[FaultyEndpoi
     endpoint, enricher = faulty
     endpoint.refusals["DescribeNetworkInterfaces"] = DENIED
     expected = "attached interfaces: UnauthorizedOperation on ec2:DescribeNetworkInterfaces"
-    assert enricher.alert_of(opened).unknowns == (expected,)
+    assert sentences(enricher.alert_of(opened).unknowns) == (expected,)
 
 
 def test_a_late_lookup_does_not_delay_the_alert(faulty: tuple[FaultyEndpoint, Enricher], opened: Any) -> None:
@@ -114,7 +115,7 @@ def test_a_late_lookup_does_not_delay_the_alert(faulty: tuple[FaultyEndpoint, En
     started = time.monotonic()
     alert = enricher.alert_of(opened)
     assert time.monotonic() - started < 10.0
-    assert alert.unknowns == ("attached interfaces: timed out on ec2:DescribeNetworkInterfaces",)
+    assert sentences(alert.unknowns) == ("attached interfaces: timed out on ec2:DescribeNetworkInterfaces",)
     assert_complete_otherwise(alert)
 
 
@@ -124,7 +125,7 @@ def test_an_endpoint_that_is_down_costs_only_what_it_would_have_told(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     alert = Enricher(Lookups(AwsReader(timeout=20.0), {}, timeout=20.0)).alert_of(opened)
     assert len(alert.unknowns) == 3
-    assert all("no connection on ec2:" in item for item in alert.unknowns)
+    assert all("no connection on ec2:" in item for item in sentences(alert.unknowns))
     assert_complete_otherwise(alert)
 
 
@@ -135,7 +136,7 @@ def test_a_fault_of_our_own_costs_only_the_lookups(opened: Any) -> None:
     heard: list[str] = []
     enricher = Enricher(Lookups(broken), on_fault=lambda _record, error: heard.append(type(error).__name__))
     alert = enricher.alert_of(opened)
-    assert alert.unknowns[-1] == "everything beyond the record: a fault in sgwatch itself (KeyError)"
+    assert sentences(alert.unknowns)[-1] == "everything beyond the record: a fault in sgwatch itself (KeyError)"
     assert heard == ["KeyError"]
     assert_complete_otherwise(alert)
 
@@ -341,7 +342,7 @@ def test_the_policy_is_enough_and_none_of_it_is_spare(
         for name, value in limited(cloud, [item for item in allowed if item != missing]).items():
             monkeypatch.setenv(name, value)
         alert = Enricher(Lookups(AwsReader(timeout=10), {cloud.account_id: "x"}, timeout=10)).alert_of(opened)
-        assert [item.rsplit(" on ")[-1] for item in alert.unknowns] == ([missing] if missing else [])
+        assert [item.rsplit(" on ")[-1] for item in sentences(alert.unknowns)] == ([missing] if missing else [])
 
 
 _PROBE = """

@@ -16,8 +16,8 @@ from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, created, f
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.replay_changes import PastChange, replay
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.snapshot_table import MemoryTable
 from tests.enrichment.world import Step, World, contents, request_of, rules, steps, unique
+from tests.support.memory_table import MemoryTable
 
 KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

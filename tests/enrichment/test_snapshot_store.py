@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.aws.reader import LookupFailed
 from chalicelib.enrichment.attachments import AttachmentKey
 from chalicelib.enrichment.group_snapshot_store import (
     MAX_BODY,
@@ -21,8 +21,10 @@ from chalicelib.enrichment.group_snapshot_store import (
 from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.snapshot_table import DynamoTable, Item, MemoryTable, VersionConflict
+from chalicelib.state.errors import StateError, VersionConflict
+from chalicelib.state.table import StateTable
 from localcloud.cloud import LocalCloud
+from tests.support.memory_table import MemoryTable
 
 KEY = GroupKey("123456789012", "eu-west-1", "sg-1")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -55,7 +57,7 @@ SNAPSHOT = Snapshot(
 
 
 @pytest.fixture(scope="module")
-def dynamo(cloud: LocalCloud) -> DynamoTable:
+def dynamo(cloud: LocalCloud) -> StateTable:
     client = cloud.client("dynamodb")
     keys = ("pk", "HASH"), ("sk", "RANGE")
     client.create_table(
@@ -64,7 +66,7 @@ def dynamo(cloud: LocalCloud) -> DynamoTable:
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
         BillingMode="PAY_PER_REQUEST",
     )
-    return DynamoTable("state", lambda: client)
+    return StateTable(lambda: client, "state")
 
 
 @pytest.fixture(params=["memory", "dynamo"])
@@ -77,26 +79,26 @@ def item(pk: str, sk: str, revision: int = 1) -> dict[str, Any]:
 
 
 def test_what_was_put_is_got(table: SnapshotTable) -> None:
-    table.put(item("got", "1"), 0)
+    table.put_revision(item("got", "1"), 0)
     assert table.get("got", "1") == item("got", "1")
     assert table.get("got", "2") is None
 
 
 def test_a_writer_that_was_outrun_is_told(table: SnapshotTable) -> None:
-    table.put(item("outrun", "1"), 0)
+    table.put_revision(item("outrun", "1"), 0)
     with pytest.raises(VersionConflict):
-        table.put(item("outrun", "1"), 0)
-    table.put(item("outrun", "1", 2), 1)
+        table.put_revision(item("outrun", "1"), 0)
+    table.put_revision(item("outrun", "1", 2), 1)
     with pytest.raises(VersionConflict):
-        table.put(item("outrun", "1", 2), 1)
+        table.put_revision(item("outrun", "1", 2), 1)
     with pytest.raises(VersionConflict):
-        table.put(item("outrun", "never", 2), 1)
+        table.put_revision(item("outrun", "never", 2), 1)
 
 
 def test_a_partition_is_listed_in_order(table: SnapshotTable) -> None:
     for sk in ("b", "a", "c"):
-        table.put(item("listed", sk), 0)
-    table.put(item("other", "a"), 0)
+        table.put_revision(item("listed", sk), 0)
+    table.put_revision(item("other", "a"), 0)
     assert [found["sk"] for found in table.query("listed")] == ["a", "b", "c"]
 
 
@@ -130,17 +132,17 @@ class Failing(MemoryTable):
 
     refused = False
 
-    def put(self, item: Item, seen: int) -> None:
+    def put_revision(self, item: Mapping[str, Any], seen: int) -> None:
         if not self.refused:
             self.refused = True
-            raise LookupFailed("dynamodb:PutItem", "ThrottlingException")
-        super().put(item, seen)
+            raise StateError("ThrottlingException on dynamodb:PutItem", "ThrottlingException")
+        super().put_revision(item, seen)
 
 
 def test_what_could_not_be_written_is_told_all_the_same_and_written_with_the_next_change() -> None:
     table = Failing()
     snapshots = Snapshots(table)
-    with pytest.raises(LookupFailed):
+    with pytest.raises(StateError):
         snapshots.update(KEY, lambda _: replace(SNAPSHOT, history=(past(1),)))
     assert Snapshots(table).get(KEY) is None
     seen = snapshots.get(KEY)
@@ -159,7 +161,7 @@ def test_what_could_not_be_written_is_written_when_its_event_comes_again() -> No
     def change(current: Snapshot | None) -> Snapshot:
         return fold(current or replace(SNAPSHOT, history=()), past(1))
 
-    with pytest.raises(LookupFailed):
+    with pytest.raises(StateError):
         snapshots.update(KEY, change)
     snapshots.update(KEY, change, snapshots.get(KEY))
     assert Snapshots(table).get(KEY) is not None
@@ -214,5 +216,5 @@ def test_rules_that_cannot_fit_are_not_known_rather_than_cut() -> None:
 
 def test_a_table_that_is_not_there_is_a_failed_lookup(cloud: LocalCloud) -> None:
     client = cloud.client("dynamodb")
-    with pytest.raises(LookupFailed, match="ResourceNotFoundException on dynamodb:GetItem"):
-        DynamoTable("missing", lambda: client).get("a", "b")
+    with pytest.raises(StateError, match="ResourceNotFoundException on dynamodb:GetItem"):
+        StateTable(lambda: client, "missing").get("a", "b")

@@ -16,20 +16,20 @@ from typer.testing import CliRunner, Result
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, to_json
+from chalicelib.aws.clients import process_clients
 from chalicelib.delivery.alert_archive import KeptAlerts
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.functions.composition.alerting import aws_client
 from chalicelib.reconciliation.drift import Drift, drift_alert
 from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.snapshot_table import MemoryTable
 from chalicelib.state.table import StateTable
 from chalicelib.undo.from_lookups import rule_request
 from localcloud.cloud import LocalCloud
 from sgwatch.commands.undo import undo
 from tests.enrichment.world import World
+from tests.support.memory_table import MemoryTable
 from tests.support.shell_aws import AwsShell
 
 WORLD_SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
@@ -66,9 +66,9 @@ def table(cloud: LocalCloud, lookups: Lookups, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(autouse=True)
 def clients_of_this_cloud() -> Iterator[None]:
     """Clients live as long as the process, the local cloud as long as the module."""
-    aws_client.cache_clear()
+    process_clients.cache_clear()
     yield
-    aws_client.cache_clear()
+    process_clients.cache_clear()
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_without_durable_delivery_the_missing_table_is_named_and_cloudtrail_aske
 ) -> None:
     done = run("0f9c2f2e-0000-4000-8000-000000000000", "--stage", "absent")
     assert done.exit_code == 2
-    assert "query on the state table sgwatch-absent-state: ResourceNotFoundException" in done.stderr
+    assert "ResourceNotFoundException on dynamodb:Query of the state table sgwatch-absent-state" in done.stderr
     assert "CloudTrail knows no such event" in done.stderr
     event_id = authorize(world, world.new_group((), {}), WORLD_SSH)["eventID"]
     assert "revoke-security-group-ingress" in run(event_id, "--stage", "absent").stdout

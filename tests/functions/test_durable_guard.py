@@ -15,7 +15,8 @@ from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.deployment import NO_RULE, Stage, dead_letter_queues, own_rules
 from chalicelib.functions.composition.auditing import assemble_guard
 from chalicelib.settings.environment import read_settings
-from chalicelib.state.table import StateError, StateTable
+from chalicelib.state.errors import StateError
+from chalicelib.state.table import StateTable
 from tests.support.alarm_paths import NO_RUNS, NOW, Account
 from tests.support.guards import audited
 

@@ -148,9 +148,11 @@ def alarm_path(module: str) -> str:
 
 def audited() -> set[str]:
     """Collecting names each call by service and action, in the code itself or as an error would have it."""
-    listed = re.findall(r'"([a-z]+)", [\w.]*region, "([A-Z]\w+)"', alarm_path("collect"))
+    listed = re.findall(r'"([a-z]+)", [\w.]*region, "([A-Z]\w+)"', alarm_path("snapshot/collect"))
     found = {f"{service}:{action}" for service, action in listed}
-    return found | set(re.findall(r'"([a-z]+:[A-Z]\w+)"', alarm_path("own_collect") + alarm_path("own_runs")))
+    return found | set(
+        re.findall(r'"([a-z]+:[A-Z]\w+)"', alarm_path("snapshot/collect_own_path") + alarm_path("checks/own_runs"))
+    )
 
 
 def repaired() -> set[str]:

@@ -15,10 +15,11 @@ from chalicelib.aws.reader import AwsReader
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.state.snapshot_table import MemoryTable
 from localcloud import LocalCloud
 from sgwatch.undoing import CannotUndo, check_unchanged, live_difference
+from tests.support.memory_table import MemoryTable
 from tests.support.shell_aws import AwsShell
+from tests.support.unknowns import sentences
 
 Groups = list[str]
 
@@ -200,7 +201,7 @@ def test_a_first_change_says_what_it_does_not_know(watched: Watched) -> None:
     if alert.attachment.groups_before is None:
         assert alert.undo.commands is None
         assert "before" in str(alert.undo.reason)
-        assert any("before" in item for item in alert.unknowns)
+        assert any("before" in item for item in sentences(alert.unknowns))
     else:
         assert sorted(alert.attachment.groups_before) == [one]
         ran = watched.shell.run(alert.undo.commands or ())

@@ -16,6 +16,7 @@ from chalicelib.security_groups.changes import Changes, Outcome
 from chalicelib.security_groups.rules import RuleDiff, SecurityGroupRule, diff
 from chalicelib.security_groups.wire_rules import read_rule_set
 from localcloud import LocalCloud
+from tests.support.unknowns import sentences
 
 WORLD = "0.0.0.0/0"
 
@@ -263,7 +264,7 @@ def test_a_dry_run_changes_nothing_and_is_recorded_as_one(
     alert = last_alert(deployed)
     assert alert.event.outcome is Outcome.DRY_RUN
     assert (alert.changes.added, alert.changes.removed, alert.changes.modified) == ((), (), ())
-    assert alert.changes.attempted or scene.names["https"] in " ".join(alert.unknowns)
+    assert alert.changes.attempted or scene.names["https"] in " ".join(sentences(alert.unknowns))
 
 
 def test_a_description_by_rule_id_is_recorded_with_the_id(
@@ -272,7 +273,7 @@ def test_a_description_by_rule_id_is_recorded_with_the_id(
     given = f"SecurityGroupRuleId={scene.names['ssh']},Description=office"
     result = aws("ec2", DESCRIBE_IN, "--group-id", scene.names["group"], "--security-group-rule-descriptions", given)
     assert result.status == 0
-    assert scene.names["ssh"] in " ".join(last_alert(deployed).unknowns)
+    assert scene.names["ssh"] in " ".join(sentences(last_alert(deployed).unknowns))
     assert [rule.description for rule in scene.rules() if rule.id == scene.names["ssh"]] == ["office"]
 
 

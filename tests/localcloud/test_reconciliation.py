@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import Snapshot
-from chalicelib.state.snapshot_table import DynamoTable
+from chalicelib.state.table import StateTable
 from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
@@ -65,7 +65,7 @@ class Unheard:
             if item["pk"]["S"].startswith("reconcile#") and item["sk"]["S"] == "first":
                 began_at = {"N": str(float(item["began_at"]["N"]) - seconds)}
                 table.put_item(TableName=TABLE, Item={**item, "began_at": began_at})
-        snapshots = Snapshots(DynamoTable(TABLE, lambda: table))
+        snapshots = Snapshots(StateTable(lambda: table, TABLE))
         for snapshot in snapshots.of_region(self.cloud.account_id, self.cloud.region):
             snapshots.update(snapshot.key, lambda known: known and earlier(known))
         for record in self.cloud.records:

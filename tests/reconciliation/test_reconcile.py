@@ -19,13 +19,14 @@ from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.functions.alert_function import Invocation
-from chalicelib.functions.composition.durable_delivery import reconcile, sweep_regions
+from chalicelib.functions.composition.reconciling import reconcile, sweep_regions
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.reconciliation.reconcile import Reconciliation, Sweep
 from chalicelib.reconciliation.suspicion import GRACE
 from chalicelib.settings.model import SettingsError
-from chalicelib.state.snapshot_table import DynamoTable
+from chalicelib.state.table import StateTable
 from tests.support.durable import QUEUE, REGION, TABLE, World
+from tests.support.unknowns import sentences
 
 ACCOUNT = "123456789012"
 
@@ -136,7 +137,7 @@ def call_record(region: Region, name: str) -> dict[str, Any]:
 @pytest.fixture
 def region(durable: World) -> Region:
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
-    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))
     made.group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]  # type: ignore[attr-defined]
     made.sweep()
     durable.clock.forward(3600)
@@ -162,7 +163,7 @@ def test_a_change_that_nobody_told_is_a_drift_with_its_rules_and_the_way_back(re
     assert [rule.peer.value for rule in alert.changes.added] == ["0.0.0.0/0"]
     assert alert.undo.commands is not None
     assert "revoke-security-group-ingress" in alert.undo.commands[0]
-    assert alert.unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
+    assert sentences(alert.unknowns) == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
 def test_the_tags_of_rules_are_learned_by_the_sweep_and_come_back(region: Region, group: str) -> None:
@@ -235,7 +236,7 @@ def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: s
     region.later()
     drift = region.told[-1]
     assert drift.kind is AlertKind.DRIFT
-    assert "AuthorizeSecurityGroupIngress by alice" in drift.unknowns[0]
+    assert "AuthorizeSecurityGroupIngress by alice" in sentences(drift.unknowns)[0]
 
 
 def test_a_deletion_that_is_told_late_is_no_drift_too(region: Region, group: str) -> None:
@@ -257,7 +258,7 @@ def test_that_cloudtrail_could_not_be_asked_is_said_in_the_drift(region: Region,
     region.open_ssh(group)
     region.trail.refusals = ["AccessDeniedException"]
     assert region.later() == Sweep(groups=2, drifts=1)
-    assert region.told[0].unknowns == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
+    assert sentences(region.told[0].unknowns) == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
 
 
 def test_that_not_all_calls_were_read_is_said_in_the_drift(region: Region, group: str) -> None:
@@ -265,7 +266,9 @@ def test_that_not_all_calls_were_read_is_said_in_the_drift(region: Region, group
     looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
     region.trail.records = [{**looked, "readOnly": True}] * 50
     assert region.later() == Sweep(groups=2, drifts=1)
-    assert region.told[0].unknowns == ("who did it: CloudTrail names more calls on this group than are read",)
+    assert sentences(region.told[0].unknowns) == (
+        "who did it: CloudTrail names more calls on this group than are read",
+    )
 
 
 def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
@@ -273,7 +276,7 @@ def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
     looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
     region.trail.records = [{**looked, "readOnly": True}]
     region.later()
-    assert region.told[0].unknowns == ("who did it: CloudTrail names no call on this group in the last day",)
+    assert sentences(region.told[0].unknowns) == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
 def test_a_group_that_was_deleted_or_made_unseen_is_a_drift(region: Region, group: str) -> None:
@@ -416,7 +419,7 @@ def test_a_change_that_is_told_just_after_a_drift_is_not_forgotten(region: Regio
 class Meanwhile(Snapshots):
     """Snapshots of a region to which something happens when they have been read."""
 
-    def __init__(self, table: DynamoTable, happens: Callable[[], object]) -> None:
+    def __init__(self, table: StateTable, happens: Callable[[], object]) -> None:
         super().__init__(table)
         self.happens = happens
 
@@ -430,7 +433,7 @@ def test_a_change_that_is_told_while_tags_are_learned_is_not_forgotten(region: R
     region.tell(region.alert_of(record))
     (opened,) = record["responseElements"]["securityGroupRuleSet"]["items"]
     region.ec2.create_tags(Resources=[opened["securityGroupRuleId"]], Tags=[{"Key": "why", "Value": "audit"}])
-    table = DynamoTable(TABLE, lambda: boto3.client("dynamodb"))
+    table = StateTable(lambda: boto3.client("dynamodb"), TABLE)
     busy = replace(region, snapshots=Meanwhile(table, lambda: told_at_once(region, group, 3389)))
     assert busy.sweep() == Sweep(groups=2)
     assert region.later() == Sweep(groups=2)
@@ -440,14 +443,14 @@ def test_a_change_during_the_first_sweep_that_is_heard_after_it_is_no_drift(dura
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
     group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
     heard: list[dict[str, Any]] = []
-    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))
 
     def change() -> None:
         durable.clock.forward(5)
         heard.append(made.open_ssh(group))
         durable.clock.forward(5)
 
-    replace(made, snapshots=Meanwhile(DynamoTable(TABLE, lambda: dynamodb), change)).sweep()
+    replace(made, snapshots=Meanwhile(StateTable(lambda: dynamodb, TABLE), change)).sweep()
     made.tell(made.alert_of(heard[0]))
     assert made.later() == Sweep(groups=2)
 
@@ -481,7 +484,7 @@ def test_a_told_change_that_could_not_be_remembered_is_no_drift(region: Region, 
 def test_what_was_done_before_the_first_sweep_is_not_told_late(durable: World) -> None:
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
     group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
-    made = Region(durable, ec2, Trail(), Snapshots(DynamoTable(TABLE, lambda: dynamodb)))
+    made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))
     made.trail.records.append(made.open_port(group, 8000))
     durable.clock.forward(3600)
     made.sweep()

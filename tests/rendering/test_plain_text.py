@@ -28,6 +28,7 @@ from tests.support.alerts import (
     thousand_rules,
 )
 from tests.support.records import Json, items
+from tests.support.unknowns import sentences
 
 
 def set_groups(**fields: Any) -> Json:
@@ -153,7 +154,7 @@ def test_a_reason_that_several_rules_share_is_said_once() -> None:
 def test_the_text_tells_what_the_alert_holds(sample: str) -> None:
     alert = SAMPLES[sample]()
     told = " ".join(plain_text(alert).split())
-    for text in (alert.title, *(item.reason for item in alert.exposures), *alert.unknowns):
+    for text in (alert.title, *(item.reason for item in alert.exposures), *sentences(alert.unknowns)):
         assert text in told
     for fact in facts(alert):
         assert all(line in told for line in fact.lines)

@@ -12,6 +12,7 @@ from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction
 from tests.support import records as r
 from tests.support.records import Json, items, permission, stored, world
+from tests.support.unknowns import sentences
 
 ANSWER = "securityGroupRuleSet"
 REVOKED = "revokedSecurityGroupRuleSet"
@@ -23,7 +24,7 @@ def change_of(record: Json) -> Change:
 
 
 def said(change: Change, *words: str) -> bool:
-    return any(all(word in sentence for word in words) for sentence in change.unknowns)
+    return any(all(word in sentence for word in words) for sentence in sentences(change.unknowns))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_revoke_removes_what_was_asked_where_there_is_no_answer() -> None:
     change = change_of(r.revoke(world(), permission(v4=("10.0.0.0/8",))))
     assert [rule.peer.value for rule in change.changes.removed] == ["0.0.0.0/0", "10.0.0.0/8"]
     assert change.changes.before_known
-    assert said(change, "former descriptions")
+    assert said(change, "previous descriptions")
 
 
 def test_revoke_removes_what_the_answer_lists() -> None:
@@ -266,7 +267,7 @@ def test_modify_tells_new_values_and_neither_direction_nor_former_self(peer: Jso
     assert (modified.after.id, modified.after.direction, modified.after.description) == (r.RULE_ID, None, "office")
     assert modified.after.peer.value == value
     assert not change.changes.before_known
-    assert said(change, "former values", r.RULE_ID)
+    assert said(change, "previous values", r.RULE_ID)
     assert said(change, "direction", "judged as ingress")
 
 
@@ -296,7 +297,7 @@ def test_described_by_values_is_a_modified_rule(wrapper: bool) -> None:
     (modified,) = change.changes.modified
     assert (modified.before, modified.after.peer.value) == (None, "203.0.113.0/24")
     assert (modified.after.direction, modified.after.description) == (Direction.INGRESS, "office")
-    assert said(change, "former descriptions")
+    assert said(change, "previous descriptions")
     assert change.group_id == r.GROUP_ID
 
 
@@ -372,7 +373,7 @@ def test_an_endpoint_tells_the_groups_it_was_given_and_those_it_lost() -> None:
     change = change_of(r.wrapped("ModifyVpcEndpoint", request))
     assert change.attachment is not None
     assert (change.attachment.resource_id, change.attachment.groups_after) == ("vpce-1", ("sg-1",))
-    assert said(change, "only added sg-1, removed sg-2")
+    assert said(change, "only those added sg-1, removed sg-2")
 
 
 @pytest.mark.parametrize("key", ["addSecurityGroupIds", "addSecurityGroupId", "AddSecurityGroupIdSet"])

@@ -10,15 +10,19 @@ import pytest
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alert.model import Severity
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
-from chalicelib.functions.composition.alerting import BUILDERS
 from chalicelib.settings.environment import read_settings, watched_groups
 from chalicelib.settings.fields import STANDARDS
-from chalicelib.settings.model import AuditSettings, SettingsError
-from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS, KINDS
+from chalicelib.settings.kinds import KINDS
+from chalicelib.settings.model import AuditSettings, Settings, SettingsError
+from chalicelib.settings.stage import stage_faults, stage_variables
+from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 
 URL = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:security"
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+API_URLS = [kind.variable(item.name) for kind in KINDS for item in kind.fields if item.holds_url]
 
 
 def faults_of(**environ: str) -> tuple[str, ...]:
@@ -74,10 +78,6 @@ def test_no_destination_at_all_is_a_fault() -> None:
 @pytest.mark.parametrize(
     ("variable", "said"),
     [
-        ("TEAMS_WEBHOOK_URL", "not available in this version"),
-        ("PAGERDUTY_ROUTING_KEY", "not available in this version"),
-        ("EVENT_BUS_ARN", "not available in this version"),
-        ("SLACK_BOT_TOKEN", "not available in this version"),
         ("SLACK_WEBHOK_URL", 'did you mean "WEBHOOK_URL"'),
         ("SLACK_SECOPS_WEBHOOK_URL", 'did you mean "SLACK__SECOPS__WEBHOOK_URL"'),
         ("SLACK__SECOPS_WEBHOOK_URL", "written SLACK__<NAME>__<FIELD>"),
@@ -104,14 +104,40 @@ def test_the_one_format_of_a_webhook_may_be_said() -> None:
     assert faults_of(WEBHOOK_URL=url, WEBHOOK_FORMAT="ocsf") == ('WEBHOOK_FORMAT: "ocsf" is not one of alert',)
 
 
-@pytest.mark.parametrize("secret", [URL, "whsec_" + "a" * 32, "xoxb-1234-abcd"])
-@pytest.mark.parametrize("variable", ["SNS_TOPIC_ARN", "SLACK__OPS__MIN_SEVERITY", "LOG_LEVEL", "STATE_TABLE"])
-def test_a_secret_in_the_wrong_variable_is_not_shown_either(variable: str, secret: str) -> None:
+NO_SECRETS = sorted(
+    {item.name for item in (*GLOBALS, *EVERY_DESTINATION) if not item.secret}
+    | {kind.variable(item.name) for kind in KINDS for item in kind.fields if not item.secret}
+)
+
+
+SECRETS = (URL, "whsec_" + "a" * 32, "xoxb-1234-abcd", "https://example.com/x?key=hush", "AKIAIOSFODNN7EXAMPLE")
+MISPLACED = [
+    (variable, secret)
+    for variable in NO_SECRETS
+    for secret in SECRETS
+    # A URL belongs into some of them.
+    if not secret.startswith("https://example") or variable not in ("DELIVERY_QUEUE", "RUNBOOK_URL", *API_URLS)
+]
+
+
+@pytest.mark.parametrize(("variable", "secret"), MISPLACED)
+def test_a_secret_in_the_wrong_variable_is_a_fault_and_masked(variable: str, secret: str) -> None:
+    name = f"SLACK_{variable}" if variable in {item.name for item in EVERY_DESTINATION} else variable
     with pytest.raises(SettingsError) as caught:
-        read_settings({"WEBHOOK_URL": "https://example.com/hook", variable: secret})
+        read_settings({"SLACK_WEBHOOK_URL": URL + "x", name: secret})
     rows = caught.value.sound.describe()
+    assert any(fault.startswith(name) for fault in caught.value.faults)
     assert secret not in str(caught.value)
-    assert secret not in str([row.shown for row in rows])
+    assert [row.shown for row in rows if row.variable == name and secret in row.shown] == []
+    assert secret in caught.value.sound.secrets or name not in {row.variable for row in rows}
+
+
+@pytest.mark.parametrize("variable", ["SNS_TOPIC_ARN", "LOG_LEVEL", "SLACK_MIN_SEVERITY"])
+def test_what_may_be_a_key_is_not_shown_where_it_is_no_value(variable: str) -> None:
+    key = "0123456789abcdef0123456789ABCDEF"
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"SLACK_WEBHOOK_URL": URL, variable: key})
+    assert key not in str(caught.value) + str(caught.value.sound.describe())
 
 
 def test_variables_of_the_runtime_are_no_business_of_ours() -> None:
@@ -232,12 +258,8 @@ def test_a_faulty_watch_stops_a_deployment_but_no_alert() -> None:
     assert watched_groups({"WATCH": "groups"}) == (EventGroup.GROUPS,)
 
 
-def test_every_kind_in_the_table_can_be_built() -> None:
-    assert {kind.prefix.lower() for kind in KINDS if kind.fields} == set(BUILDERS)
-
-
 def test_the_documentation_has_every_setting_and_no_other() -> None:
-    fields = [f"{kind.prefix}_{item.name}" for kind in KINDS for item in kind.fields]
+    fields = [variable for kind in KINDS for variable in kind.variables()]
     expected = {item.name for item in GLOBALS} | set(fields) | {f"…_{item.name}" for item in EVERY_DESTINATION}
     page = re.sub(r"<!-- events -->.*<!-- /events -->", "", DOCS.read_text(), flags=re.DOTALL)
     documented = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
@@ -247,15 +269,97 @@ def test_the_documentation_has_every_setting_and_no_other() -> None:
 def test_the_documentation_gives_each_settings_meaning_and_default() -> None:
     page = DOCS.read_text()
     own = [("", item) for item in GLOBALS] + [("…_", item) for item in EVERY_DESTINATION]
-    own += [(f"{kind.prefix}_", item) for kind in KINDS for item in kind.fields]
-    for prefix, item in own:
-        row = next(line for line in page.splitlines() if line.startswith(f"| `{prefix}{item.name}` |"))
+    own_names = [(f"{prefix}{item.name}", item) for prefix, item in own]
+    for variable, item in own_names + [(kind.variable(item.name), item) for kind in KINDS for item in kind.fields]:
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{variable}` |"))
         assert item.meaning in row
         assert item.default is None or f"`{item.default}`" in row
 
 
-def test_the_documentation_names_what_is_not_available_yet() -> None:
-    page = DOCS.read_text()
-    for kind in KINDS:
-        for name in kind.planned or ((kind.prefix,) if not kind.fields else ()):
-            assert name in page
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"SLACK_WEBHOOK_URL": f'"{URL}"'}, "SLACK_WEBHOOK_URL: it stands in quotation marks: write it without them"),
+        (
+            {"SLACK_WEBHOOK_URL": URL.replace("https", "http")},
+            "SLACK_WEBHOOK_URL: the URL does not begin with https://",
+        ),
+        ({"SLACK_WEBHOOK_URL": "https://acme.slack.com/archives/C0123456789"}, "it is the link of a channel"),
+        ({"SLACK_WEBHOOK_URL": "https://app.slack.com/client/T1/C1"}, "it is the link of a channel"),
+        (
+            {"SLACK_WEBHOOK_URL": "arn:aws:ssm:eu-west-1:123456789012:parameter/sgwatch/prod/slack"},
+            "it is an ARN: a reference is written ssm:/sgwatch/prod/name",
+        ),
+        (
+            {"SLACK_WEBHOOK_URL": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:sgwatch/prod/slack-AbCdEf"},
+            "it is an ARN: a reference is written secretsmanager:sgwatch/prod/name",
+        ),
+        ({"ENRICH": "yes"}, 'ENRICH: "yes" is not one of true, false; did you mean "true"?'),
+        ({"SLACK_WEBHOOK_URL": "ssm:/sgwatch/dev/slack"}, "is outside of what stage prod may read"),
+        ({"SLACK_WEBHOOK_URL": "ssm:/sgwatch/slack"}, "keep it under ssm:/sgwatch/prod/ or ssm:/sgwatch/shared/"),
+        ({"SLACK_WEBHOOK_URL": "secretsmanager:sgwatch/slack"}, "keep it under secretsmanager:sgwatch/prod/ or"),
+        ({"SNS_TOPIC_ARN": "ssm:/sgwatch/prod/topic"}, "is a reference, and this setting is not looked up"),
+        ({"ENRICH": True}, "ENRICH: true is not in quotation marks, and a setting is text"),
+        ({"SLACK_WHEN": "severity == 'high'" + " " * 4000 + "&& region"}, "Lambda allows 4,096"),
+        ({}, "no destination is configured"),
+    ],
+)
+def test_the_mistakes_of_a_first_deployment_are_faults_of_the_stage(environ: dict[str, object], said: str) -> None:
+    alone = not environ or any("URL" in name for name in environ)
+    variables = environ if alone else {"SLACK_WEBHOOK_URL": URL, **environ}
+    (fault,) = [fault for fault in stage_faults(variables, "prod") if said in fault]
+    assert URL not in fault
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "ssm:/sgwatch/prod/slack",
+        "ssm:/sgwatch/shared/slack",
+        "ssm:arn:aws:ssm:eu-west-1:123456789012:parameter/sgwatch/prod/slack",
+        "secretsmanager:sgwatch/shared/slack#url",
+        "secretsmanager:arn:aws:secretsmanager:eu-west-1:123456789012:secret:sgwatch/prod/slack-AbCdEf",
+    ],
+)
+def test_references_under_the_stages_own_names_and_the_shared_ones_are_sound(reference: str) -> None:
+    assert stage_faults({"SLACK_WEBHOOK_URL": reference}, "prod") == ()
+
+
+def test_all_faults_of_a_stage_come_together() -> None:
+    faults = stage_faults({"SLACK_WEBHOOK_URL": "ssm:/x", "ENRICH": "yes", "LOG_LEVEL": 1, "WATCH": "rule"}, "prod")
+    assert [fault.split(":")[0] for fault in faults] == ["LOG_LEVEL", "WATCH", "ENRICH", "SLACK_WEBHOOK_URL"]
+
+
+@pytest.mark.parametrize("spelling", ["HIGH", "High", "high"])
+def test_capital_letters_make_no_difference_to_a_choice(spelling: str) -> None:
+    settings = read_settings({"SNS_TOPIC_ARN": TOPIC, "SNS_MIN_SEVERITY": spelling, "ENRICH": "TRUE"})
+    assert settings.destinations[0].filter.min_severity is Severity.HIGH
+    assert settings.enrichment is not None
+
+
+def test_the_variables_of_a_function_come_from_all_three_places_of_the_file() -> None:
+    config = {
+        "environment_variables": {"A": "app", "B": "app", "C": "app"},
+        "stages": {
+            "prod": {
+                "environment_variables": {"B": "stage", "C": "stage"},
+                "lambda_functions": {"deliver": {"environment_variables": {"C": "function"}}},
+            }
+        },
+    }
+    assert stage_variables(config, "prod") == {"A": "app", "B": "stage", "C": "stage"}
+    assert stage_variables(config, "prod", "deliver") == {"A": "app", "B": "stage", "C": "function"}
+
+
+def test_a_setting_that_is_not_set_is_as_the_table_says() -> None:
+    settings = read_settings({"SNS_TOPIC_ARN": TOPIC})
+    assert (settings.log_level, settings.watch) == (Settings().log_level, Settings().watch)
+    assert settings.audit == AuditSettings()
+    broken = faults_settings(LOG_LEVEL="loud", AUDIT_STANDARD="cis", BURST_WINDOW="x")
+    assert (broken.log_level, broken.audit) == (settings.log_level, settings.audit)
+
+
+def faults_settings(**environ: str) -> Settings:
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"SNS_TOPIC_ARN": TOPIC, **environ})
+    return caught.value.sound

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 from chalicelib.alert.model import Alert, Severity
+from chalicelib.security_groups.unknowns import other
 from sgwatch.report import page
 from sgwatch.report.chart import timeline
 from tests.support.alerts import HOSTILE
@@ -40,7 +41,7 @@ def hostile(alert: Alert, text: str) -> Alert:
         title=text,
         principal=replace(alert.principal, name=text, session_name=text, role=text, permission_set=None),
         security_group=replace(alert.security_group, id=text, name=text, description=text),
-        unknowns=(text,),
+        unknowns=(other(text),),
         exposures=tuple(replace(item, reason=text) for item in alert.exposures),
     )
 

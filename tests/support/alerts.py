@@ -22,6 +22,7 @@ from chalicelib.alert.model import (
     Undo,
 )
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.unknowns import other
 
 CONSOLE = "https://eu-west-1.console.aws.amazon.com"
 EVENT_ID = "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10"
@@ -188,8 +189,8 @@ def modify_before_unknown() -> Alert:
         exposures=(replace(critical_open_ssh().exposures[0], rule=after),),
         undo=Undo(None, "the record does not say what the rule was before"),
         unknowns=(
-            "the direction of sgr-0123456789abcdef0: the record does not say; judged as ingress",
-            "what sgr-0123456789abcdef0 was before: the record does not say",
+            other("the direction of sgr-0123456789abcdef0: the record does not say; judged as ingress"),
+            other("what sgr-0123456789abcdef0 was before: the record does not say"),
         ),
     )
 
@@ -276,7 +277,7 @@ def not_understood() -> Alert:
         region=None,
         exposures=(Exposure(Severity.HIGH, "a record that was not understood"),),
         undo=Undo(None, "the change is not known"),
-        unknowns=("requestParameters: not an object",),
+        unknowns=(other("requestParameters: not an object"),),
     )
 
 
@@ -349,7 +350,7 @@ def hostile(text: str = HOSTILE) -> Alert:
         attachment=Attachment(text, text, (text,), (text,)),
         exposures=(Exposure(Severity.CRITICAL, text, (text,), bad),) * 20,
         undo=Undo((text, text), text),
-        unknowns=(text,) * 20,
+        unknowns=(other(text),) * 20,
         alarm_path=AlarmPath(text, None),
     )
 

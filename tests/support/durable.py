@@ -21,7 +21,7 @@ from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.functions.composition.durable_delivery import Parts, parts
+from chalicelib.functions.composition.durable_parts import Parts, parts
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.model import DurableSettings

@@ -16,9 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.aws.arns import Arn, log_group_name, parse_arn
+from chalicelib.aws.clients import ClientFactory
 
-# service, region → boto3 client
-ClientFactory = Callable[[str, str], Any]
 Document = dict[str, Any]
 
 

@@ -6,96 +6,49 @@ imports no boto3.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert
+from chalicelib.aws.clients import ClientFactory, aws_client
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
-from chalicelib.destinations.contract import Destination
-from chalicelib.destinations.http_door import HttpDoor
+from chalicelib.destinations.contract import Destination, Tools, no_runbook
+from chalicelib.destinations.http_door import HttpDoor, Network, url_fault
 from chalicelib.functions.alert_function import AlertFunction, Deliverer, Gate, Kept, Route
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.environment import from_environment, function_name
-from chalicelib.settings.model import DestinationSettings, EnrichmentSettings, Settings, SettingsError
+from chalicelib.settings.kinds import KINDS
+from chalicelib.settings.model import DestinationSettings, EnrichmentSettings, HttpSettings, Settings, SettingsError
 from chalicelib.settings.secrets import Secrets
 
 if TYPE_CHECKING:
     from chalicelib.enrichment.group_snapshot_store import Snapshots
 
-Clients = Callable[..., Any]
-_MAKING_A_CLIENT = threading.Lock()
 
-
-@cache
-def aws_client(service: str, region: str | None = None) -> Any:
-    """A client of an AWS service, made once; retries are the delivery's, so it makes none."""
-    with _MAKING_A_CLIENT:  # boto3.client is not safe from several threads at once
-        import boto3  # noqa: PLC0415 - 200 ms of a cold start, which only some destinations need
-        from botocore.config import Config  # noqa: PLC0415
-
-        once = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
-        return boto3.Session().client(service, region_name=region, config=once)  # type: ignore[call-overload]
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """What destinations are made of."""
-
-    secret: Callable[[str], str]
-    http: HttpDoor
-    client: Clients
-
-
-def _slack(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
-    from chalicelib.destinations.slack import Slack  # noqa: PLC0415 - each kind only where it is configured
-
-    return Slack(name, parts.secret(values["WEBHOOK_URL"]), parts.http)
-
-
-def _sns(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
-    from chalicelib.destinations.sns import Format, Sns  # noqa: PLC0415
-
-    topic = values["TOPIC_ARN"]
-    region = topic.split(":")[3]  # settings_fields has matched the whole ARN
-    form: Format = "json" if values["FORMAT"] == "json" else "text"
-    return Sns(name, topic, form, lambda: parts.client("sns", region))
-
-
-def _webhook(values: Mapping[str, str], name: str, parts: _Parts) -> Destination:
-    from chalicelib.destinations.webhook import Webhook  # noqa: PLC0415
-
-    secret = values.get("SECRET")
-    return Webhook(name, parts.secret(values["URL"]), secret and parts.secret(secret), parts.http)
-
-
-BUILDERS: Mapping[str, Callable[[Mapping[str, str], str, _Parts], Destination]] = {
-    "slack": _slack,
-    "sns": _sns,
-    "webhook": _webhook,
-}
-
-
-def routes(settings: Settings, redactor: Redactor, client: Clients = aws_client) -> tuple[Route, ...]:
+def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_client) -> tuple[Route, ...]:
     """The configured destinations with their filters; secrets are looked up when one is used."""
     secrets = Secrets(client)
-    http = HttpDoor()
 
     def secret(value: str) -> str:
         resolved = secrets.resolve(value)
-        redactor.add(resolved)
+        if resolved != value:
+            redactor.add(resolved)
         return resolved
+
+    http = HttpDoor(network=cache(lambda: network(settings.http, secret)))
+    tools = Tools(http, client, runbook_of(settings.runbook))
 
     def destination(configured: DestinationSettings) -> Destination:
         def build() -> Destination:
-            return BUILDERS[configured.kind](configured.values, configured.name, _Parts(secret, http, client))
+            values = {name: secret(value) for name, value in configured.values.items()}
+            return builder_of(configured.kind)(configured.name, values, tools)
 
         def forget() -> None:
             for value in configured.values.values():
@@ -104,6 +57,50 @@ def routes(settings: Settings, redactor: Redactor, client: Clients = aws_client)
         return Lazy(configured.name, build, forget)
 
     return tuple(Route(destination(each), each.filter) for each in settings.destinations)
+
+
+Build = Callable[[str, Mapping[str, str], Tools], Destination]
+
+
+def builder_of(kind: str) -> Build:
+    """What builds the destinations of a kind; its module is imported here, so only where one is used."""
+    (module,) = [each.module for each in KINDS if each.key == kind]
+    build: Build = import_module(module).build
+    return build
+
+
+def network(settings: HttpSettings, secret: Callable[[str], str]) -> Network:
+    """The proxy and the certificates of these settings, looked up."""
+    proxy = secret(settings.proxy_url) if settings.proxy_url else None
+    return Network(proxy, _certificate_file(secret(settings.ca_bundle)) if settings.ca_bundle else None)
+
+
+def _certificate_file(bundle: str) -> str:
+    """A file with these certificates beside the public ones, which is the form that TLS takes them in."""
+    from tempfile import NamedTemporaryFile  # noqa: PLC0415
+
+    import certifi  # noqa: PLC0415 - where there are certificates of one's own
+
+    with NamedTemporaryFile("w", suffix=".pem", delete=False, encoding="ascii") as file:
+        file.write(f"{certifi.contents()}\n{bundle}\n")
+    return file.name
+
+
+def runbook_of(setting: str | None) -> Callable[[Alert], str | None]:
+    """What gives an alert's runbook: the URL itself, or what the expression makes of the alert."""
+    if setting is None:
+        return no_runbook
+    if url_fault(setting) is None:
+        return lambda _: setting
+    from chalicelib.alert.filters import compile_condition  # noqa: PLC0415 - where there is an expression
+
+    condition = compile_condition(setting)
+
+    def look_up(alert: Alert) -> str | None:
+        found = condition.value(alert)
+        return found if isinstance(found, str) and url_fault(found) is None else None
+
+    return look_up
 
 
 AlertOf = Callable[[Mapping[str, Any]], Alert]
@@ -132,13 +129,13 @@ def alert_maker(
 def group_snapshots(state_table: str) -> Snapshots:
     """The snapshots of security groups in the state table of this name."""
     from chalicelib.enrichment.group_snapshot_store import Snapshots  # noqa: PLC0415
-    from chalicelib.state.snapshot_table import DynamoTable  # noqa: PLC0415 - only where there is one
+    from chalicelib.state.table import StateTable  # noqa: PLC0415 - only where there is one
 
-    return Snapshots(DynamoTable(state_table, lambda: aws_client("dynamodb")))
+    return Snapshots(StateTable(lambda: aws_client("dynamodb"), state_table))
 
 
 def assemble(
-    settings: Settings, faults: tuple[str, ...] = (), function: str = "local", client: Clients = aws_client
+    settings: Settings, faults: tuple[str, ...] = (), function: str = "local", client: ClientFactory = aws_client
 ) -> AlertFunction:
     """The alert function of these settings."""
     redactor = Redactor(settings.secrets)
@@ -147,9 +144,9 @@ def assemble(
     gate: Gate | None = None
     kept: Kept | None = None
     if settings.durable is not None:
-        from chalicelib.functions.composition import durable_delivery as bootstrap_durable  # noqa: PLC0415 - a direct delivery's cold start does not need it
+        from chalicelib.functions.composition.durable_parts import entrance  # noqa: PLC0415 - a direct delivery's cold start does not need it
 
-        direct, gate, kept = bootstrap_durable.entrance(settings.durable, client)
+        direct, gate, kept = entrance(settings.durable, client)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,

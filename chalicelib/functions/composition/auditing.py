@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 from chalicelib.alarm_path.audit_run import Auditor
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.watch.status_store import ParameterMemory, StatusMemory, TableMemory
-from chalicelib.aws.client_factory import client_factory, default_region
+from chalicelib.aws.clients import ClientFactory, aws_client, default_region, patient_clients
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.deployment import Stage, dead_letter_queues, own_rules, stage_of
 from chalicelib.destinations.http_door import HttpDoor
-from chalicelib.functions.composition.alerting import assemble, aws_client
+from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
 from chalicelib.settings.environment import from_environment, function_name
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 from chalicelib.settings.secrets import Secrets
-
-Clients = Callable[[str, str], Any]
 
 
 def assemble_guard(
     settings: Settings,
     faults: tuple[str, ...] = (),
     function: str = "local",
-    clients: Clients | None = None,
+    clients: ClientFactory | None = None,
     region: str | None = None,
 ) -> Guard:
     """The guard of these settings; its own path is audited where the function's name tells the stage."""
     region = region or default_region() or ""  # Lambda sets it
-    made = clients or client_factory()
+    made = clients or patient_clients()
     stage, durable = stage_of(function), settings.durable
     auditor = Auditor(
         clients=made,
@@ -48,15 +44,15 @@ def assemble_guard(
         audit=auditor.audit,
         memory=_memory(made, region, stage, durable),
         region=region,
-        stage=stage,
         heartbeat=_heartbeat(settings),
         repair=auditor.repair if settings.audit.auto_repair else None,
     )
 
 
-def _memory(clients: Clients, region: str, stage: Stage | None, durable: DurableSettings | None) -> StatusMemory:
+def _memory(clients: ClientFactory, region: str, stage: Stage | None, durable: DurableSettings | None) -> StatusMemory:
     if durable is not None:
-        from chalicelib.state.table import StateError, StateTable  # noqa: PLC0415 - where there is a table
+        from chalicelib.state.errors import StateError  # noqa: PLC0415 - where there is a table
+        from chalicelib.state.table import StateTable  # noqa: PLC0415
 
         return TableMemory(StateTable(lambda: clients("dynamodb", region), durable.table), StateError)
     return ParameterMemory(lambda: clients("ssm", region), parameter_name(stage))

@@ -1,0 +1,96 @@
+"""The composition root of the reconcile function: the digest of silences, then a sweep of each region."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from chalicelib.aws.clients import aws_client
+from chalicelib.delivery.digest import Digest
+from chalicelib.deployment import stage_of
+from chalicelib.functions.alert_function import AlertFunction, Invocation
+from chalicelib.functions.composition.alerting import assemble, group_snapshots
+from chalicelib.functions.composition.durable_parts import Parts, parts
+from chalicelib.observability.logs import Log
+from chalicelib.reconciliation.reconcile import Reconciliation
+from chalicelib.settings.environment import from_environment, function_name
+from chalicelib.settings.model import DurableSettings, Settings, SettingsError
+
+
+def reconcile(invocation: Invocation) -> None:
+    """Tell the digest of silences where it is due, and sweep the regions of this process's settings.
+
+    Raises:
+        SettingsError: all that is sound was done, but the settings have faults.
+        Exception: the digest or a region failed; the other regions were swept.
+    """
+    settings, faulty = _own_settings()
+    alerts = assemble(settings, function=function_name())
+    if settings.durable is None:
+        alerts.log.info("nothing is reconciled", reason="DELIVERY_QUEUE and STATE_TABLE are not both set")
+    else:
+        made = parts(settings.durable)
+        stage = stage_of(function_name())
+        try:
+            digest = Digest(made.table, made.silences, _now, stage.name if stage else None)
+            digest.tell(lambda alert: alerts.announce(alert, invocation))
+        finally:
+            sweep(settings, settings.durable, made, alerts, invocation)
+    if faulty is not None:
+        raise faulty
+
+
+def _own_settings() -> tuple[Settings, SettingsError | None]:
+    """What is sound in this process's settings, and what is not."""
+    try:
+        return from_environment(), None
+    except SettingsError as error:
+        return error.sound, error
+
+
+def sweep(
+    settings: Settings, durable: DurableSettings, made: Parts, alerts: AlertFunction, invocation: Invocation
+) -> None:
+    """Sweep the regions; look-ups must be on, for they keep what was told.
+
+    Raises:
+        ExceptionGroup: some regions could not be swept; the others were.
+    """
+    if settings.enrichment is None:
+        alerts.log.info("nothing is reconciled", reason="ENRICH is not set")
+        return
+    reconciliation = Reconciliation(
+        account_id=str(aws_client("sts").get_caller_identity()["Account"]),
+        snapshots=group_snapshots(durable.table),
+        table=made.table,
+        client=aws_client,
+        watch=settings.watch,
+        alert_of=alerts.alert_of,
+        seen=made.bursts.seen,
+        tell=lambda alert: alerts.announce(alert, invocation),
+        log=alerts.log,
+        now=_now,
+    )
+    sweep_regions(durable.regions, reconciliation.sweep, alerts.log)
+
+
+def sweep_regions(regions: Iterable[str], sweep_one: Callable[[str], object], log: Log) -> None:
+    """Sweep one region after the other, whatever becomes of those before.
+
+    Raises:
+        ExceptionGroup: some could not be swept.
+    """
+    failed: dict[str, Exception] = {}
+    for region in regions:
+        try:
+            sweep_one(region)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is raised when the others have had their turn
+            failed[region] = error
+    for region, failure in failed.items():
+        log.error("region could not be reconciled", region=region, exc_info=failure)
+    if failed:
+        raise ExceptionGroup("some regions could not be reconciled", list(failed.values()))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

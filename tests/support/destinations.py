@@ -1,0 +1,76 @@
+"""A destination of every kind and form, made from settings as the app makes it: one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from chalicelib.destinations.contract import Destination, Tools
+from chalicelib.destinations.http_door import HttpDoor, is_success
+from chalicelib.functions.composition.alerting import builder_of
+from chalicelib.settings.environment import read_settings
+from tests.support.receiver import Answer, Receiver
+
+DOOR = HttpDoor(0.5, 0.3, deadline=2)
+SECRET = "whsec_eHl6enlYWVpaWXh5enp5WFlaWllYWVpaWQ=="
+PATH = "/services/T0XYZZY/B0XYZZY/xyzzyXYZZYxyzzy"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
+
+
+@dataclass
+class FakeAws:
+    """AWS clients that answer HTTP statuses as botocore gives them, and keep what they were asked."""
+
+    answer: Answer
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __call__(self, service: str, region: str | None = None) -> FakeAws:
+        return self
+
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/sgwatch/f"}
+
+    def publish(self, **request: Any) -> Any:
+        return self._answer("Publish", request, {"MessageId": "8a1c"})
+
+    def _answer(self, operation: str, request: dict[str, Any], success: Mapping[str, Any]) -> Any:
+        self.asked.append((operation, request))
+        status = self.answer.status
+        if is_success(status):
+            return success
+        code = "Throttled" if status == 429 else f"Code{status}"
+        document: Any = {"Error": {"Code": code, "Message": PATH}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(document, operation)
+
+
+class Row(NamedTuple):
+    """One configuration: its settings for a receiver at this address, and whether it goes out over HTTP."""
+
+    kind: str
+    settings: Callable[[str], dict[str, str]]
+    over_http: bool = True
+
+    def make(self, inbox: Receiver, client: Callable[..., Any] | None = None) -> Destination:
+        """The destination."""
+        return built(self.settings(inbox.url), client or FakeAws(inbox.answers[0]))
+
+
+def built(environ: Mapping[str, str], client: Callable[..., Any], http: HttpDoor = DOOR) -> Destination:
+    """The one destination of these settings."""
+    (configured,) = read_settings(environ).destinations
+    return builder_of(configured.kind)(configured.name, configured.values, Tools(http, client))
+
+
+ROWS = {
+    "slack": Row("slack", lambda url: {"SLACK_WEBHOOK_URL": url + PATH}),
+    "slack workflow": Row("slack", lambda url: {"SLACK_WEBHOOK_URL": f"{url}/workflows/xyzzyXYZZYxyzzy"}),
+    "sns": Row("sns", lambda _: {"SNS_TOPIC_ARN": TOPIC}, over_http=False),
+    "sns json": Row(
+        "sns", lambda _: {"SNS__PROGRAMS__TOPIC_ARN": TOPIC, "SNS__PROGRAMS__FORMAT": "json"}, over_http=False
+    ),
+    "webhook": Row("webhook", lambda url: {"WEBHOOK_URL": url + PATH, "WEBHOOK_SECRET": SECRET}),
+    "webhook unsigned": Row("webhook", lambda url: {"WEBHOOK__OPEN__URL": url + PATH}),
+}
