@@ -7,6 +7,8 @@ VENV ?= .venv-$(notdir $(PYTHON))
 endif
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_VENV := $(VENV)-docs
+DOCS_STAMP := $(DOCS_VENV)/.installed
 # Wheels of what is bundled, so that `chalice package` needs no network once `make setup` has run.
 WHEELS := $(VENV)/wheels
 STAGE ?= prod
@@ -57,16 +59,23 @@ fix: setup ## let ruff mend what it can
 	@$(BIN)/ruff format .
 
 package: setup ## build the deployment package and the CloudFormation template into build/package; DURABLE=1 STAGE=dev
-	@find app.py chalicelib -name __pycache__ -prune -exec rm -r {} +  # Chalice zips whatever is under chalicelib/
 	@mkdir -p build
+	@$(OFFLINE) $(BIN)/python -m sgwatch.bundle .
 	@$(BIN)/python -m sgwatch.durable_template $(STAGE) $(if $(DURABLE),,--direct) > build/merged.json
 	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) --merge-template build/merged.json build/package
+	@$(BIN)/python -m sgwatch.bundle build/package/deployment.zip
 
 bench: setup ## measure speed and memory as ratios
 	@$(OFFLINE) $(BIN)/python -m benchmarks
 
-docs: setup ## regenerate the pages and pictures that are made from code
+docs: setup $(DOCS_STAMP) ## regenerate what is made from code, check the links and build the site into build/site
 	@$(BIN)/python -m sgwatch.docs
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
+
+$(DOCS_STAMP): requirements-docs.txt
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $(DOCS_STAMP)
 
 clean: ## remove everything that the other targets made
-	@rm -rf $(VENV) build dist .chalice/deployments .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) $(DOCS_VENV) build dist .chalice/deployments .mypy_cache .pytest_cache .ruff_cache

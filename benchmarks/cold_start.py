@@ -1,29 +1,34 @@
 """Cold start as a ratio: the packaged handler sending one alert, against the imports and calls that it needs.
 
-Both run as new processes from the unpacked deployment package, without bytecode, and are timed from
-their start until the POST has arrived at a loopback receiver. boto3 is not in the package: as in
-Lambda it is found elsewhere, with bytecode.
+All run in turns as new processes from unpacked deployment packages, and are timed from their start until the POST
+has arrived at a loopback receiver. The handler's package is the one that ``make package`` makes, with bytecode;
+the references are run from one without, as ``chalice deploy`` alone ships it, and from the handler's own. boto3 is
+not in the package: as in Lambda it is found elsewhere, with bytecode.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from benchmarks.ec2_answers import ec2_answers
+from sgwatch.bundle import prepare
 
 GROUP_ID = "sg-0a1b2c3d4e5f60718"
-TARGET = 1.3
 ROUNDS = 15
 
 POST = "requests.post(sys.argv[1], json={'text': 'hello'}, timeout=10)"
@@ -79,60 +84,63 @@ class _Receiver(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def measure(
-    package: Path, rounds: int = ROUNDS, baseline: str = BASELINE, environment: Mapping[str, str] | None = None
-) -> tuple[float, float]:
-    """Median seconds of the handler and of the baseline, taken in turns."""
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One program to time: its code, and the package that it finds its modules in."""
+
+    code: str
+    package: Path
+    environment: Mapping[str, str]
+
+
+def in_turns(variants: Mapping[str, Variant], rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Seconds from the start of the process to the POST, of each variant in each round."""
+    taken: dict[str, list[float]] = {name: [] for name in variants}
+    with _receiving() as url:
+        for number in range(rounds + 1):
+            for name, variant in list(variants.items())[:: 1 if number % 2 else -1]:
+                taken[name].append(_run(variant, url))
+    return {name: seconds[1:] for name, seconds in taken.items()}  # the first round fills the disk's cache
+
+
+@contextmanager
+def _receiving() -> Iterator[str]:
     server = HTTPServer(("127.0.0.1", 0), _Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/x"
     try:
-        taken: dict[str, list[float]] = {HANDLER: [], baseline: []}
-        for _ in range(rounds):
-            for code, seconds in taken.items():
-                seconds.append(_run(package, code, url, environment or {}))
+        yield f"http://127.0.0.1:{server.server_port}/services/T0/B0/x"
     finally:
         server.shutdown()
         server.server_close()
-    return statistics.median(taken[HANDLER]), statistics.median(taken[baseline])
 
 
-def _run(package: Path, code: str, url: str, extra: Mapping[str, str]) -> float:
+def _run(variant: Variant, url: str) -> float:
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(package),
+        "PYTHONPATH": str(variant.package),
         "AWS_LAMBDA_FUNCTION_NAME": "sgwatch-bench",
         "SLACK_WEBHOOK_URL": url,
     }
     # -S: no site-packages, so that nothing but the package is found.
-    command = [sys.executable, "-S", "-c", code, url, json.dumps(EVENT)]
+    command = [sys.executable, "-S", "-c", variant.code, url, json.dumps(EVENT)]
     _Receiver.arrived.clear()
     start = time.perf_counter()
     subprocess.run(
-        command, cwd=package, env={**environment, **extra}, check=True, stdout=subprocess.DEVNULL, timeout=60
+        command,
+        cwd=variant.package,
+        env={**environment, **variant.environment},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        timeout=60,
     )
     return _Receiver.arrived[0] - start
 
 
-def measure_enriched(package: Path, rounds: int = ROUNDS) -> tuple[float, float]:
-    """The same with look-ups in EC2, against boto3 and one call."""
-    with ec2_answers(GROUP_ID) as endpoint:
-        environment = {
-            "ENRICH": "true",
-            "ACCOUNT_NAMES": "123456789012=example",
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_REGION": "eu-west-1",
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "PYTHONPATH": f"{package}{os.pathsep}{sysconfig.get_paths()['purelib']}",
-        }
-        return measure(package, rounds, ENRICHED_BASELINE, environment)
-
-
-def build(project: Path, into: Path) -> Path:
+def build(project: Path, into: Path, *, prepared: bool) -> Path:
     """The deployment package of the project (a copy without ``__pycache__``), unpacked."""
+    if prepared:
+        prepare(project)
     chalice = Path(sys.executable).with_name("chalice")
     subprocess.run(
         [chalice, "package", into / "out"],
@@ -146,11 +154,21 @@ def build(project: Path, into: Path) -> Path:
     return into / "package"
 
 
-def main() -> int:
-    """Measure, print, and say by the exit status whether the target is met."""
-    import shutil  # noqa: PLC0415
-    import tempfile  # noqa: PLC0415
+def _looking_up(endpoint: str, package: Path) -> dict[str, str]:
+    return {
+        "ENRICH": "true",
+        "ACCOUNT_NAMES": "123456789012=example",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "PYTHONPATH": f"{package}{os.pathsep}{sysconfig.get_paths()['purelib']}",
+    }
 
+
+def main() -> int:
+    """Measure, print, and say by the exit status whether the targets are met."""
     root = Path(__file__).parent.parent
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "project"
@@ -158,23 +176,40 @@ def main() -> int:
         shutil.copytree(root / ".chalice", project / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
         for name in ("app.py", "requirements.txt"):
             shutil.copy(root / name, project / name)
-        package = build(project, Path(folder))
-        met = [
-            _report("cold alert", "requests and one POST", measure(package)),
-            _report(
-                "cold alert with look-ups", "boto3, requests, one EC2 call and one POST", measure_enriched(package)
-            ),
-        ]
+        plain = build(project, Path(folder) / "plain", prepared=False)
+        compiled = build(project, Path(folder) / "compiled", prepared=True)
+        with ec2_answers(GROUP_ID) as endpoint:
+            taken = in_turns(
+                {
+                    "cold alert": Variant(HANDLER, compiled, {"ENRICH": "false"}),
+                    "import requests and one POST": Variant(BASELINE, plain, {}),
+                    "the same with bytecode": Variant(BASELINE, compiled, {}),
+                    "cold alert with look-ups": Variant(HANDLER, compiled, _looking_up(endpoint, compiled)),
+                    "boto3, requests, one EC2 call and one POST": Variant(
+                        ENRICHED_BASELINE, plain, _looking_up(endpoint, plain)
+                    ),
+                }
+            )
+    met = [_report(taken, *row) for row in TARGETS]
     return 0 if all(met) else 1
 
 
-def _report(what: str, against: str, seconds: tuple[float, float]) -> bool:
-    handler, baseline = seconds
-    ratio = handler / baseline
-    print(
-        f"{what} {handler * 1000:.0f} ms, {against} {baseline * 1000:.0f} ms: {ratio:.2f} × (target: at most {TARGET})"
-    )
-    return ratio <= TARGET
+# What is measured, its reference, and the most that the ratio may be.
+TARGETS = (
+    ("cold alert", "import requests and one POST", 0.75),
+    ("cold alert", "the same with bytecode", 1.35),
+    ("cold alert with look-ups", "boto3, requests, one EC2 call and one POST", 0.75),
+)
+
+
+def _report(taken: Mapping[str, list[float]], what: str, reference: str, target: float) -> bool:
+    ratios = [one / other for one, other in zip(taken[what], taken[reference], strict=True)]
+    ratio = statistics.median(ratios)
+    ours, theirs = (statistics.median(taken[name]) * 1000 for name in (what, reference))
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    verdict = "met" if ratio <= target else "MISSED"
+    print(f"{what} {ours:.0f} ms, {reference} {theirs:.0f} ms: {ratio:.2f} × ({spread}; at most {target}: {verdict})")
+    return ratio <= target
 
 
 if __name__ == "__main__":

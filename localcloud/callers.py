@@ -50,7 +50,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class CallerIdentity:
     """The principal behind one call."""
 
     type: str
@@ -149,22 +149,22 @@ class Callers:
         mfa = "SerialNumber" in call.params
         self.add_session(key, Session(datetime.now(UTC), call.params.get("SourceIdentity"), mfa, provider))
 
-    def identify(self, access_key_id: str) -> Caller:
+    def identify(self, access_key_id: str) -> CallerIdentity:
         """The principal of an access key; an unknown key is an IAM user of that name with every right."""
         if access_key_id in self._roots:
             account_id = self._roots[access_key_id]
             return self._with_session(
-                Caller("Root", account_id, f"arn:{PARTITION}:iam::{account_id}:root", account_id, access_key_id)
+                CallerIdentity("Root", account_id, f"arn:{PARTITION}:iam::{account_id}:root", account_id, access_key_id)
             )
         account_id = get_account_id_from(access_key_id)
         return self._role_session(access_key_id, account_id) or self._user(access_key_id, account_id)
 
-    def _role_session(self, access_key_id: str, account_id: str) -> Caller | None:
+    def _role_session(self, access_key_id: str, account_id: str) -> CallerIdentity | None:
         assumed = sts_backends[account_id][PARTITION].get_assumed_role_from_access_key(access_key_id)
         if assumed is None:
             return None
         role_name = assumed.role_arn.rsplit("/", maxsplit=1)[-1]
-        return Caller(
+        return CallerIdentity(
             type="AssumedRole",
             account_id=account_id,
             arn=f"arn:{PARTITION}:sts::{account_id}:assumed-role/{role_name}/{assumed.session_name}",
@@ -176,21 +176,23 @@ class Callers:
             from_console=access_key_id in self._console_keys,
         )
 
-    def _user(self, access_key_id: str, account_id: str) -> Caller:
+    def _user(self, access_key_id: str, account_id: str) -> CallerIdentity:
         for user in list(iam_backends[account_id][PARTITION].users.values()):
             if any(key.access_key_id == access_key_id for key in user.access_keys):
                 return self._with_session(
-                    Caller("IAMUser", account_id, user.arn, user.id, access_key_id, user_name=user.name)
+                    CallerIdentity("IAMUser", account_id, user.arn, user.id, access_key_id, user_name=user.name)
                 )
         name = "local"
         arn = f"arn:{PARTITION}:iam::{account_id}:user/{name}"
-        return self._with_session(Caller("IAMUser", account_id, arn, "AIDALOCALCLOUDEXAMPLE", access_key_id, name))
+        return self._with_session(
+            CallerIdentity("IAMUser", account_id, arn, "AIDALOCALCLOUDEXAMPLE", access_key_id, name)
+        )
 
-    def _with_session(self, caller: Caller) -> Caller:
+    def _with_session(self, caller: CallerIdentity) -> CallerIdentity:
         session = self._sessions.get(caller.access_key_id)
         if session is None:
             return caller
-        return Caller(
+        return CallerIdentity(
             type=caller.type,
             account_id=caller.account_id,
             arn=caller.arn,

@@ -32,7 +32,7 @@ from moto.core.config import default_user_config
 from moto.core.model_instances import reset_model_data
 
 from localcloud import metric_filters, receivers, trails
-from localcloud.alarms import AlarmPath, PatternMatches, chain
+from localcloud.alarm_engine import AlarmEngine, PatternMatches, chain
 from localcloud.callers import ACCOUNT_ID, Callers, Credentials
 from localcloud.endpoint import Endpoint
 from localcloud.eventbridge import EventBus, event_of
@@ -41,8 +41,8 @@ from localcloud.functions.invoke_api import InvokeApi
 from localcloud.functions.package import link_runtime, make_writable
 from localcloud.functions.pool import FunctionPool, LogLine
 from localcloud.identities import Identities
-from localcloud.inbox import Inbox, Message
-from localcloud.page import page_application
+from localcloud.inbox import Inbox, InboxMessage
+from localcloud.inbox_page import page_application
 from localcloud.queues import QueuePoller
 from localcloud.schedules import Schedules
 from localcloud.servers import HttpServer
@@ -91,7 +91,7 @@ class LocalCloud:
         self._servers: list[HttpServer] = []
         self._callers = Callers()
         self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam)
-        self._alarm_path = AlarmPath(self._endpoint.lock, pattern_matches)
+        self._alarm_path = AlarmEngine(self._endpoint.lock, pattern_matches)
         self.identities = Identities(self._callers, self._endpoint.lock)
 
     def start(self) -> Self:
@@ -237,7 +237,7 @@ class LocalCloud:
             time.sleep(0.02)
         return False
 
-    def seconds_to(self, message: Message, event_id: str) -> float:
+    def seconds_to(self, message: InboxMessage, event_id: str) -> float:
         """Seconds from the API call with this event id to a message's arrival."""
         seconds: float = (message.at - self._called_at[event_id]).total_seconds()
         return seconds

@@ -32,7 +32,7 @@ class DeployError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class LocalDeployment:
     """Where the private copy is, and what Chalice said."""
 
     folder: Path
@@ -46,7 +46,7 @@ def deploy(
     *,
     stage: str = "dev",
     variables: Mapping[str, str] | None = None,
-) -> Deployed:
+) -> LocalDeployment:
     """Copy the project into ``folder`` and deploy a stage; ``variables`` are added to the functions' environment."""
     copy, temporary = folder / "project", folder / "temporary"
     for made in (copy, temporary):
@@ -62,7 +62,7 @@ def deploy(
     command = [sys.executable, "-c", CHALICE, "deploy", "--stage", stage, "--connection-timeout", "60"]
     # Chalice leaves its temporary folders behind where it is killed; there they go along with ours.
     settings = _environment(copy, environment) | {"TMPDIR": str(temporary)}
-    return Deployed(copy, _run(command, copy, settings))
+    return LocalDeployment(copy, _run(command, copy, settings))
 
 
 def _run(command: list[str], folder: Path, environment: Mapping[str, str]) -> str:

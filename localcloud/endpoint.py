@@ -6,6 +6,7 @@ moto otherwise) and, once answered, told to the listener as a CloudTrail record.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -16,19 +17,23 @@ from botocore.parsers import ResponseParserFactory
 from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from localcloud.aws_error import AwsError
 from localcloud.calls import ApiCall, decode
-from localcloud.errors import AwsError
-from localcloud.gaps import Answer, answers
+from localcloud.gaps import StandIn, amendments, answers, wrappers
 from localcloud.permissions import action_of, is_allowed
-from localcloud.records import Outcome, is_recorded, record_of
+from localcloud.record_writer import CallResult, is_recorded, record_of
 
 if TYPE_CHECKING:
-    from localcloud.callers import Caller, Callers
+    from localcloud.callers import CallerIdentity, Callers
+    from localcloud.servers import StartResponse
 
-StartResponse = Callable[..., Any]
+
 Amendment = Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]
+# Given the call, its account and a way to have moto answer it.
+Wrapper = Callable[[ApiCall, str, Callable[[], "Answered"]], "Answered"]
 Listener = Callable[[ApiCall, Mapping[str, Any] | None], None]
 
+LOG = logging.getLogger(__name__)
 REQUEST_ID = re.compile(rb"(<(requestId|RequestId|RequestID)>)[^<]*(</)")
 PARSERS = ResponseParserFactory()
 PARSERS.set_parser_defaults(timestamp_parser=str, blob_parser=lambda _: None)
@@ -37,7 +42,13 @@ DRY_RUN = AwsError("DryRunOperation", "Request would have succeeded, but DryRun 
 # Services whose code for a refusal is AccessDenied; EC2 has its own and the rest say AccessDeniedException.
 QUERY_SERVICES = frozenset({"cloudwatch", "elbv2", "iam", "sns", "sts", "cloudformation", "elb"})
 # By error code, where it is not 400.
-STATUS = {"DryRunOperation": 412, "UnauthorizedOperation": 403, "AccessDenied": 403, "AuthorizationError": 403}
+STATUS = {
+    "InternalFailure": 500,
+    "DryRunOperation": 412,
+    "UnauthorizedOperation": 403,
+    "AccessDenied": 403,
+    "AuthorizationError": 403,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +65,16 @@ class Endpoint:
     """The WSGI application behind ``AWS_ENDPOINT_URL``.
 
     moto is not thread-safe: one call at a time is in it. ``answers`` stand in for moto's own,
-    ``amendments`` change what it answered, and the ``unlocked`` may wait for other calls to come in.
+    ``wrappers`` stand around it, ``amendments`` change what it answered, and the ``unlocked`` may wait for other
+    calls to come in.
     """
 
     callers: Callers
     listener: Listener
     enforce_iam: bool = True
-    answers: dict[tuple[str, str], Answer] = field(default_factory=answers)
-    amendments: dict[tuple[str, str], Amendment] = field(default_factory=dict)
+    answers: dict[tuple[str, str], StandIn] = field(default_factory=answers)
+    wrappers: dict[tuple[str, str], Wrapper] = field(default_factory=wrappers)
+    amendments: dict[tuple[str, str], Amendment] = field(default_factory=amendments)
     unlocked: dict[tuple[str, str], Callable[[ApiCall, str], Answered]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
@@ -85,7 +98,7 @@ class Endpoint:
         self.listener(call, record)
         return _send(answered, start_response)
 
-    def _refuse(self, call: ApiCall, caller: Caller) -> Answered | None:
+    def _refuse(self, call: ApiCall, caller: CallerIdentity) -> Answered | None:
         enforced = self.enforce_iam or self.callers.is_function(call.access_key_id)
         if enforced and not is_allowed(call, caller):
             return error(call, refusal(call, caller))
@@ -93,12 +106,15 @@ class Endpoint:
             return error(call, DRY_RUN)
         return None
 
-    def _answer(self, call: ApiCall, caller: Caller, environ: dict[str, Any]) -> Answered:
-        stand_in = self.answers.get((call.service, call.operation))
-        if stand_in is None:
-            return self._ask_moto(call, environ)
+    def _answer(self, call: ApiCall, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
+        named = (call.service, call.operation)
+        stand_in, wrapper = self.answers.get(named), self.wrappers.get(named)
         try:
-            return serialized(call, stand_in(call, caller.account_id))
+            if stand_in is not None:
+                return serialized(call, stand_in(call, caller.account_id))
+            if wrapper is not None:
+                return wrapper(call, caller.account_id, lambda: self._ask_moto(call, environ))
+            return self._ask_moto(call, environ)
         except AwsError as exception:
             return error(call, exception)
 
@@ -112,6 +128,9 @@ class Endpoint:
             body = b"".join(self._moto(environ, start_response))
         except NotImplementedError as exception:
             return error(call, AwsError("InvalidAction", f"not in the local cloud: {exception}"))
+        except Exception:  # moto's own fault: to a client it is AWS's, and the next call is answered
+            LOG.exception("moto failed: %s %s", call.service, call.operation)
+            return error(call, AwsError("InternalFailure", f"The local cloud cannot answer this {call.operation}."))
         status, headers = caught
         body = REQUEST_ID.sub(rb"\g<1>" + call.request_id.encode() + rb"\g<3>", body)
         kept = [item for item in headers if item[0].lower() not in ("content-length", "x-amzn-requestid")]
@@ -152,7 +171,7 @@ def error(call: ApiCall, exception: AwsError) -> Answered:
     return Answered(STATUS.get(exception.code, answered.status), answered.headers, answered.body)
 
 
-def refusal(call: ApiCall, caller: Caller) -> AwsError:
+def refusal(call: ApiCall, caller: CallerIdentity) -> AwsError:
     """The error with which a service refuses a caller whose policies do not allow the call."""
     what = f"User: {caller.arn} is not authorized to perform: {action_of(call)}"
     reason = f"{what} because no identity-based policy allows the {action_of(call)} action"
@@ -163,7 +182,7 @@ def refusal(call: ApiCall, caller: Caller) -> AwsError:
     return AwsError("AccessDenied" if call.service in QUERY_SERVICES else "AccessDeniedException", reason)
 
 
-def outcome_of(call: ApiCall, answered: Answered) -> Outcome:
+def outcome_of(call: ApiCall, answered: Answered) -> CallResult:
     """How a call ended, read from its response as a client reads it."""
     parser = PARSERS.create_parser(call.protocol)
     response = {
@@ -175,6 +194,6 @@ def outcome_of(call: ApiCall, answered: Answered) -> Outcome:
     parsed = parser.parse(response, call.model.output_shape)
     parsed.pop("ResponseMetadata", None)
     if answered.status < 300:
-        return Outcome(answered.status, parsed)
+        return CallResult(answered.status, parsed)
     problem = parsed.get("Error", {})
-    return Outcome(answered.status, {}, problem.get("Code", "InternalFailure"), problem.get("Message"))
+    return CallResult(answered.status, {}, problem.get("Code", "InternalFailure"), problem.get("Message"))

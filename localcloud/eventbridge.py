@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.events.models import events_backends
+from moto.events.utils import EventTemplateParser
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
-from localcloud.errors import AwsError
+from localcloud import event_patterns, trails
+from localcloud.aws_error import AwsError
 
 if TYPE_CHECKING:
     import threading
@@ -103,28 +106,39 @@ class EventBus:
         return len(held)
 
     def _deliver(self, event: dict[str, Any], bus_name: str) -> None:
+        self._deliver_to(event["account"], event["region"], bus_name, event, forwarded=False)
+
+    def _deliver_to(
+        self, account_id: str, region: str, bus_name: str, event: dict[str, Any], *, forwarded: bool
+    ) -> None:
         with self.lock:
-            bus = events_backends[event["account"]][event["region"]].event_buses.get(bus_name)
+            bus = events_backends[account_id][region].event_buses.get(bus_name)
             rules = list(bus.rules.values()) if bus else []
             targets = [(rule, target) for rule in rules if _matches(rule, event) for target in list(rule.targets)]
         for rule, target in targets:
-            self.feed(rule, target, event)
+            if ":event-bus/" not in target["Arn"]:
+                self.feed(rule, target, event)
+            elif not forwarded:  # from a bus that it was forwarded to, an event goes to no third one
+                _, _, _, to_region, to_account, resource = target["Arn"].split(":", maxsplit=5)
+                self._deliver_to(to_account, to_region, resource.removeprefix("event-bus/"), event, forwarded=True)
 
     def feed(self, rule: Any, target: Mapping[str, Any], event: dict[str, Any]) -> None:
         """Hand an event to one target, as the target's input says."""
-        arn, payload = target["Arn"], _input(target, event)
-        service = arn.split(":")[2]
+        arn, payload = target["Arn"], json.dumps(_input(target, event))
+        _, _, service, region, account_id, name = arn.split(":", maxsplit=5)
         if service == "lambda":
             function = self.deliveries.pool.find(arn)
             if function is not None and may_invoke(function, "events.amazonaws.com", rule.arn):
-                self.deliveries.send(function, json.dumps(payload).encode())
-        elif service == "sns":
-            account_id, region = arn.split(":")[4], arn.split(":")[3]
-            with self.lock:
-                sns_backends[account_id][region].publish(message=json.dumps(payload), arn=arn)
-        else:
-            with self.lock:
-                _other_target(rule, target).send_to_targets(payload)
+                self.deliveries.send(function, payload.encode())
+            return
+        with self.lock:
+            if service == "sns":
+                _send_to_topic(arn, payload)
+            elif service == "sqs":
+                _send_to_queue(account_id, region, name, payload, target)
+            elif service == "logs":
+                group = name.removeprefix("log-group:").removesuffix(":*")
+                trails.write_log(account_id, region, group, str(uuid.uuid4()), payload)
 
     def put_events(self, call: ApiCall, account_id: str) -> Mapping[str, Any]:
         """The PutEvents call."""
@@ -148,13 +162,11 @@ class EventBus:
 
     def try_pattern(self, call: ApiCall, _account_id: str) -> Mapping[str, Any]:
         """The TestEventPattern call, which moto answers with nothing."""
-        from moto.events.models import EventPattern  # noqa: PLC0415  # only for this rare call
-
         try:
             pattern, event = json.loads(call.params["EventPattern"]), json.loads(call.params["Event"])
         except ValueError as error:
             raise AwsError("InvalidEventPatternException", "Event pattern is not valid.") from error
-        return {"Result": EventPattern(None, pattern).matches_event(event)}
+        return {"Result": event_patterns.matches(pattern, event)}
 
 
 def _matches(rule: Any, event: Mapping[str, Any]) -> bool:
@@ -169,7 +181,7 @@ def _matches(rule: Any, event: Mapping[str, Any]) -> bool:
         reads = detail.get("readOnly") is True
         if reads and rule.state != ALL_CALLS:
             return False
-    return bool(rule.event_pattern.matches_event(event))
+    return event_patterns.matches(rule.event_pattern.get_pattern(), event)
 
 
 def may_invoke(function: Any, principal: str, source_arn: str) -> bool:
@@ -184,19 +196,28 @@ def may_invoke(function: Any, principal: str, source_arn: str) -> bool:
     return False
 
 
+def _send_to_topic(arn: str, payload: str) -> None:
+    account_id, region = arn.split(":")[4], arn.split(":")[3]
+    backend = sns_backends[account_id][region]
+    if arn in backend.topics:
+        backend.publish(message=payload, arn=arn)
+
+
+def _send_to_queue(account_id: str, region: str, name: str, payload: str, target: Mapping[str, Any]) -> None:
+    backend = sqs_backends[account_id][region]
+    if name in backend.queues:
+        group_id = target.get("SqsParameters", {}).get("MessageGroupId")
+        backend.send_message(queue_name=name, message_body=payload, group_id=group_id)
+
+
 def _input(target: Mapping[str, Any], event: dict[str, Any]) -> Any:
     if "Input" in target:
         return json.loads(target["Input"])
+    if transformer := target.get("InputTransformer"):
+        dated = {**event, "ingestion-time": datetime.now(UTC).isoformat()}
+        paths = transformer.get("InputPathsMap", {})
+        return EventTemplateParser.parse(transformer["InputTemplate"], paths, dated)
     value: Any = event
     for part in target.get("InputPath", "$").removeprefix("$").split("."):
         value = value.get(part) if part and isinstance(value, Mapping) else value
     return value
-
-
-def _other_target(rule: Any, target: Mapping[str, Any]) -> Any:
-    """A rule with this one target that takes every event, so that moto feeds queues, log groups and buses."""
-    from moto.events.models import EventPattern, Rule  # noqa: PLC0415  # only where such a target exists
-
-    one = Rule.__new__(Rule)
-    one.__dict__ |= rule.__dict__ | {"targets": [target], "event_pattern": EventPattern(None, {})}
-    return one

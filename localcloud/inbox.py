@@ -16,7 +16,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class InboxMessage:
     """One delivery. ``service`` is slack, webhook, sns, email or lambda; ``payload`` is what was sent, whole.
 
     ``severity`` is None where the payload does not tell it. ``accepted`` is False for what the service
@@ -41,16 +41,16 @@ class Message:
 class Inbox:
     """Keeps messages and tells listeners of each new one."""
 
-    _messages: list[Message] = field(default_factory=list)
+    _messages: list[InboxMessage] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
-    _listeners: list[queue.Queue[Message]] = field(default_factory=list)
+    _listeners: list[queue.Queue[InboxMessage]] = field(default_factory=list)
     _count: int = 0
 
-    def add(self, service: str, where: str, payload: Any, *, title: str = "", **more: Any) -> Message:
+    def add(self, service: str, where: str, payload: Any, *, title: str = "", **more: Any) -> InboxMessage:
         """Keep one delivery; ``more`` are the message's other fields."""
         with self._changed:
             self._count += 1
-            message = Message(
+            message = InboxMessage(
                 number=self._count,
                 service=service,
                 where=where,
@@ -69,14 +69,16 @@ class Inbox:
             listener.put(message)
         return message
 
-    def messages(self, service: str | None = None, *, accepted: bool | None = True) -> list[Message]:
+    def messages(self, service: str | None = None, *, accepted: bool | None = True) -> list[InboxMessage]:
         """What arrived, oldest first; ``accepted=None`` includes what was refused."""
         with self._changed:
             return [
                 item for item in self._messages if service in (None, item.service) and accepted in (None, item.accepted)
             ]
 
-    def wait_for(self, wanted: Callable[[Message], bool], seconds: float = 10.0, after: int = 0) -> Message | None:
+    def wait_for(
+        self, wanted: Callable[[InboxMessage], bool], seconds: float = 10.0, after: int = 0
+    ) -> InboxMessage | None:
         """The first message numbered above ``after`` that is wanted; None where none came in time."""
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -90,9 +92,9 @@ class Inbox:
                 self._changed.wait(left)
 
     @contextmanager
-    def listening(self) -> Iterator[queue.Queue[Message]]:
+    def listening(self) -> Iterator[queue.Queue[InboxMessage]]:
         """A queue of the messages from now on."""
-        listener: queue.Queue[Message] = queue.Queue()
+        listener: queue.Queue[InboxMessage] = queue.Queue()
         with self._changed:
             self._listeners.append(listener)
         try:

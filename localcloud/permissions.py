@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import Policy, iam_backends
 
-from localcloud.callers import PARTITION, Caller
+from localcloud.callers import PARTITION, CallerIdentity
 from localcloud.resources import resource_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def action_of(call: ApiCall) -> str:
     return IAM_ACTIONS.get(named, named)
 
 
-def is_allowed(call: ApiCall, caller: Caller) -> bool:
+def is_allowed(call: ApiCall, caller: CallerIdentity) -> bool:
     """Whether the caller's policies allow the call. Root, and a principal that IAM does not know, may do anything."""
     action = action_of(call)
     policies = policies_of(caller)
@@ -56,7 +56,7 @@ def is_allowed(call: ApiCall, caller: Caller) -> bool:
     return "Deny" not in verdicts and "Allow" in verdicts
 
 
-def policies_of(caller: Caller) -> list[dict[str, Any]] | None:
+def policies_of(caller: CallerIdentity) -> list[dict[str, Any]] | None:
     """The identity policies of a user or of a session's role; None where IAM does not hold the principal."""
     iam = iam_backends[caller.account_id][PARTITION]
     if caller.type == "IAMUser" and caller.user_name in iam.users:

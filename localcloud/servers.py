@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+# WSGI's own callable, as PEP 3333 has it.
+StartResponse = Callable[..., Any]
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 128
@@ -29,7 +30,7 @@ class _QuietHandler(MotoRequestHandler):  # type: ignore[misc]  # moto ships no 
         """Say nothing."""
 
 
-class _Server(ThreadedWSGIServer):
+class _LoopbackServer(ThreadedWSGIServer):
     """Knows its open connections, so that stopping closes those that clients keep alive."""
 
     daemon_threads = True
@@ -71,13 +72,13 @@ class _Server(ThreadedWSGIServer):
 class HttpServer:
     """A WSGI application served on loopback in a thread of its own; port 0 takes a free one."""
 
-    _server: _Server
+    _server: _LoopbackServer
     _thread: threading.Thread
 
     @classmethod
     def start(cls, app: Callable[..., Any], port: int = 0) -> HttpServer:
         """Listen and serve."""
-        server = _Server(app, port)
+        server = _LoopbackServer(app, port)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True, name="localcloud-http")
         thread.start()
         return cls(server, thread)

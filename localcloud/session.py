@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.baseline import READER, confirmed_topic
 from localcloud.cloud import LocalCloud
-from localcloud.deploy import Deployed, deploy
+from localcloud.deploy import LocalDeployment, deploy
 from localcloud.receivers.webhook import SECRET
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def running(
     on_record: Callable[[Mapping[str, Any]], None] | None = None,
     variables: Callable[[LocalCloud], Mapping[str, str]] = variables_of,
     on_started: Callable[[LocalCloud], None] = lambda _: None,
-) -> Iterator[tuple[LocalCloud, Deployed]]:
+) -> Iterator[tuple[LocalCloud, LocalDeployment]]:
     """A local cloud with the project's app deployed in it. ``on_started`` is told before the deployment."""
     cloud = LocalCloud(port=port, inbox_port=inbox_port, on_record=on_record, aws_managed_policies=aws_managed_policies)
     with ExitStack() as stack:

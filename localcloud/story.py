@@ -14,7 +14,7 @@ from typing import Any
 
 from localcloud.callers import Credentials
 from localcloud.cloud import LocalCloud
-from localcloud.inbox import Message
+from localcloud.inbox import InboxMessage
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 TERRAFORM = "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 (+https://www.terraform.io) aws-sdk-go-v2/1.32.4 os/linux"
@@ -32,21 +32,21 @@ class StoryError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StoryStep:
     """One call: who does what, and how severe its alert must be."""
 
     who: str
     what: str
     event_name: str
     severity: str
-    act: Callable[[Scene], None]
+    act: Callable[[StoryScene], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """What came of a step: its alert (None where none came), seconds from call to receipt, where it did not arrive."""
 
-    step: Step
+    step: StoryStep
     alert: Mapping[str, Any] | None
     seconds: float
     missing: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ class Told:
         return self.severity == self.step.severity and not self.missing
 
 
-class Scene:
+class StoryScene:
     """The people of the story, their group, and the alerts so far."""
 
     def __init__(self, cloud: LocalCloud) -> None:
@@ -83,14 +83,14 @@ class Scene:
         return self.cloud.client("ec2", credentials=credentials, user_agent=user_agent, source_ip=source_ip)
 
 
-def _make(scene: Scene) -> None:
+def _make(scene: StoryScene) -> None:
     vpc = scene.terraform.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     scene.group = scene.terraform.create_security_group(GroupName="web", Description="web servers", VpcId=vpc)[
         "GroupId"
     ]
 
 
-def _allow_office(scene: Scene) -> None:
+def _allow_office(scene: StoryScene) -> None:
     rule = {"IpProtocol": "tcp", "FromPort": 3389, "ToPort": 3389}
     office = {"CidrIp": "10.0.0.0/8", "Description": "remote desktop from the office"}
     answer = scene.terraform.authorize_security_group_ingress(
@@ -99,14 +99,14 @@ def _allow_office(scene: Scene) -> None:
     scene.remote_desktop = answer["SecurityGroupRules"][0]["SecurityGroupRuleId"]
 
 
-def _open_ssh(scene: Scene) -> None:
+def _open_ssh(scene: StoryScene) -> None:
     scene.dora.authorize_security_group_ingress(
         GroupId=scene.group,
         IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": WORLD}]}],
     )
 
 
-def _widen(scene: Scene) -> None:
+def _widen(scene: StoryScene) -> None:
     rule = {"IpProtocol": "tcp", "FromPort": 3389, "ToPort": 3389, "CidrIpv4": WORLD}
     scene.dora.modify_security_group_rules(
         GroupId=scene.group,
@@ -114,7 +114,7 @@ def _widen(scene: Scene) -> None:
     )
 
 
-def _try(scene: Scene) -> None:
+def _try(scene: StoryScene) -> None:
     try:
         scene.intern.authorize_security_group_ingress(
             GroupId=scene.group, IpProtocol="-1", FromPort=-1, ToPort=-1, CidrIp=WORLD
@@ -126,11 +126,11 @@ def _try(scene: Scene) -> None:
     raise StoryError("the intern was not refused")
 
 
-def _take_back(scene: Scene) -> None:
+def _take_back(scene: StoryScene) -> None:
     scene.dora.revoke_security_group_ingress(GroupId=scene.group, SecurityGroupRuleIds=[scene.remote_desktop])
 
 
-def _undo(scene: Scene) -> None:
+def _undo(scene: StoryScene) -> None:
     """Run the undo commands of the alert about SSH, as they stand, with the real AWS CLI."""
     opened = next((alert for alert in scene.alerts if _opened_ssh(alert)), None)
     commands = (opened or {}).get("undo", {}).get("commands") or ()
@@ -158,36 +158,40 @@ def _opened_ssh(alert: Mapping[str, Any]) -> bool:
 
 
 STEPS = (
-    Step("Terraform", "creates the group web", "CreateSecurityGroup", "low", _make),
-    Step("Terraform", "allows remote desktop from 10.0.0.0/8", "AuthorizeSecurityGroupIngress", "low", _allow_office),
-    Step("Dora, in the console,", "opens SSH to the world", "AuthorizeSecurityGroupIngress", "critical", _open_ssh),
-    Step(
+    StoryStep("Terraform", "creates the group web", "CreateSecurityGroup", "low", _make),
+    StoryStep(
+        "Terraform", "allows remote desktop from 10.0.0.0/8", "AuthorizeSecurityGroupIngress", "low", _allow_office
+    ),
+    StoryStep(
+        "Dora, in the console,", "opens SSH to the world", "AuthorizeSecurityGroupIngress", "critical", _open_ssh
+    ),
+    StoryStep(
         "Dora, in the console,",
         "edits the remote desktop rule to 0.0.0.0/0",
         "ModifySecurityGroupRules",
         "critical",
         _widen,
     ),
-    Step("An intern", "tries to open everything and is denied", "AuthorizeSecurityGroupIngress", "medium", _try),
-    Step("Dora", "takes the remote desktop rule back", "RevokeSecurityGroupIngress", "low", _take_back),
-    Step("Olaf, on call,", "pastes the alert's undo command", "RevokeSecurityGroupIngress", "low", _undo),
+    StoryStep("An intern", "tries to open everything and is denied", "AuthorizeSecurityGroupIngress", "medium", _try),
+    StoryStep("Dora", "takes the remote desktop rule back", "RevokeSecurityGroupIngress", "low", _take_back),
+    StoryStep("Olaf, on call,", "pastes the alert's undo command", "RevokeSecurityGroupIngress", "low", _undo),
 )
 
 
 def play(cloud: LocalCloud) -> Iterator[Callable[[], Told]]:
     """The steps, each to be called when its turn has come."""
-    scene = Scene(cloud)
+    scene = StoryScene(cloud)
     for step in STEPS:
         yield lambda step=step: _tell(scene, step)  # type: ignore[misc]  # mypy cannot infer a lambda's default
 
 
-def _arrival(cloud: LocalCloud, service: str, event_id: str) -> Message | None:
+def _arrival(cloud: LocalCloud, service: str, event_id: str) -> InboxMessage | None:
     return cloud.inbox.wait_for(
         lambda item: item.service == service and event_id in f"{json.dumps(item.payload)} {item.text}", WAIT_SECONDS
     )
 
 
-def _tell(scene: Scene, step: Step) -> Told:
+def _tell(scene: StoryScene, step: StoryStep) -> Told:
     seen = len(scene.cloud.records)
     step.act(scene)
     record = next((item for item in list(scene.cloud.records)[seen:] if item["eventName"] == step.event_name), None)

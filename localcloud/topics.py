@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from moto.sns.models import Subscription, sns_backends
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 from localcloud.eventbridge import may_invoke
 
 if TYPE_CHECKING:

@@ -11,6 +11,9 @@ from typing import Any
 from moto.cloudtrail.models import cloudtrail_backends
 from moto.logs.models import logs_backends
 
+# arn:partition:logs:region:account:log-group:name, with ":*" behind it or not.
+LOG_GROUP_ARN_PARTS = 7
+
 
 def trails() -> Iterator[Any]:
     """Every trail of every account."""
@@ -62,10 +65,15 @@ def _field(condition: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
 
 
 def log_group_of(trail: Any) -> tuple[str, str, str] | None:
-    """Account, region and name of the log group that a trail delivers to."""
-    if not trail.cw_log_group_arn:
+    """Account, region and name of the log group that a trail delivers to; None where it delivers to none."""
+    return log_group_named(str(trail.cw_log_group_arn or ""))
+
+
+def log_group_named(arn: str) -> tuple[str, str, str] | None:
+    """Account, region and name of the log group with this ARN; None where it is no log group's ARN."""
+    parts = arn.split(":")
+    if len(parts) < LOG_GROUP_ARN_PARTS or parts[2] != "logs" or parts[5] != "log-group":
         return None
-    parts = str(trail.cw_log_group_arn).split(":")
     return parts[4], parts[3], parts[6]
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from chalicelib.aws.service_models import prefer_packaged
+
 # botocore's own list of throttling codes (botocore/retries/standard.py), and DynamoDB's and SQS's besides.
 THROTTLED = frozenset(
     {
@@ -85,7 +87,9 @@ class AwsClients:
             # The legacy mode raises before other handlers are asked whether to try again.
             retries={"mode": "standard", "total_max_attempts": self._attempts},
         )
-        client = self._session().client(service, region_name=region, config=config)
+        session = self._session()
+        prefer_packaged(session)
+        client = session.client(service, region_name=region, config=config)
         if self._attempts == 1:
             client.meta.events.register("before-call", self._note_beginning)
             client.meta.events.register("needs-retry", self._pause_before_another)

@@ -18,12 +18,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localcloud.functions.worker import StoppedError
+from localcloud.functions.function_process import StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from localcloud.functions.pool import FunctionPool, Invocation
+    from localcloud.functions.pool import FunctionPool, FunctionRun
 
 DEFAULT_RETRIES = 2
 NO_RETRIES = Config(retries={"max_attempts": 0})
@@ -35,7 +35,7 @@ class Failure:
 
     function_name: str
     event: bytes
-    invocation: Invocation
+    invocation: FunctionRun
     destination: str | None
     destination_error: str | None = None
 
@@ -98,7 +98,7 @@ class Deliveries:
         if invocation.failed and not self._stopping.is_set():
             self._give_up(function, event, invocation, config, retries + 1)
 
-    def _give_up(self, function: Any, event: bytes, last: Invocation, config: dict[str, Any], attempts: int) -> None:
+    def _give_up(self, function: Any, event: bytes, last: FunctionRun, config: dict[str, Any], attempts: int) -> None:
         destination = config.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         error = None
         if destination:
@@ -134,7 +134,7 @@ class Deliveries:
             client.put_events(Entries=[{**entry, "EventBusName": destination}])
 
 
-def _failure_record(function: Any, event: bytes, last: Invocation, attempts: int) -> str:
+def _failure_record(function: Any, event: bytes, last: FunctionRun, attempts: int) -> str:
     """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html."""
     return json.dumps(
         {

@@ -6,8 +6,8 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localcloud.aws_error import AwsError
 from localcloud.endpoint import Answered, error, whole
-from localcloud.errors import AwsError
 
 if TYPE_CHECKING:
     from localcloud.calls import ApiCall

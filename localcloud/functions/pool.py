@@ -22,10 +22,10 @@ from moto.awslambda.models import lambda_backends
 from moto.sts.models import sts_backends
 
 from localcloud.callers import PARTITION, Credentials
+from localcloud.functions.function_process import FunctionProcess, StoppedError
 from localcloud.functions.package import unpack
-from localcloud.functions.runtime_api import Answer, Work
-from localcloud.functions.worker import StoppedError, Worker
-from localcloud.gaps.metrics import count_run
+from localcloud.functions.runtime_api import RuntimeAnswer, Work
+from localcloud.gaps.function_metrics import count_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ KEPT_LINES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class FunctionRun:
     """One run of a function. ``payload`` is its result or its error; the times are in seconds."""
 
     function_name: str
@@ -76,10 +76,10 @@ class FunctionPool:
     lock: threading.RLock
     on_log: Callable[[LogLine], None]
     on_credentials: Callable[[str], None]
-    invocations: deque[Invocation] = field(default_factory=lambda: deque(maxlen=KEPT_INVOCATIONS))
+    invocations: deque[FunctionRun] = field(default_factory=lambda: deque(maxlen=KEPT_INVOCATIONS))
     logs: deque[LogLine] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
-    _idle: dict[str, list[Worker]] = field(default_factory=dict)
-    _workers: dict[int, Worker] = field(default_factory=dict)
+    _idle: dict[str, list[FunctionProcess]] = field(default_factory=dict)
+    _workers: dict[int, FunctionProcess] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_CONCURRENCY))
     _stopped: bool = False
@@ -91,7 +91,7 @@ class FunctionPool:
             functions = lambda_backends[parts[4]][parts[3]].list_functions()
             return next((item for item in functions if item.function_name == parts[6]), None)
 
-    def invoke(self, function: Any, event: bytes) -> Invocation:
+    def invoke(self, function: Any, event: bytes) -> FunctionRun:
         """Run a function on an event and wait for its end."""
         with self._slots:
             request_id = str(uuid.uuid4())
@@ -99,7 +99,7 @@ class FunctionPool:
             key = _version_key(function)
             worker = self._take(key)
             cold = worker is None
-            failed: Answer | None = None
+            failed: RuntimeAnswer | None = None
             if worker is None:
                 worker = self._new_worker(function)
                 failed = worker.start()
@@ -110,7 +110,7 @@ class FunctionPool:
             duration = time.monotonic() - ran
             self._give_back(key, worker)
             self._report(function, request_id, duration, init_seconds if cold else None, worker.peak_mb)
-            invocation = Invocation(
+            invocation = FunctionRun(
                 function_name=function.function_name,
                 request_id=request_id,
                 event=event,
@@ -126,7 +126,7 @@ class FunctionPool:
             self._count(function, invocation)
             return invocation
 
-    def _count(self, function: Any, invocation: Invocation) -> None:
+    def _count(self, function: Any, invocation: FunctionRun) -> None:
         account_id = function.function_arn.split(":")[4]
         with self.lock:
             count_run(
@@ -141,7 +141,7 @@ class FunctionPool:
         deadline_ms = int((time.time() + float(function.timeout)) * 1000)
         return Work(request_id, event, function.function_arn, deadline_ms)
 
-    def _take(self, key: str) -> Worker | None:
+    def _take(self, key: str) -> FunctionProcess | None:
         with self._guard:
             idle = self._idle.get(key, [])
             while idle:
@@ -151,7 +151,7 @@ class FunctionPool:
                 self._discard(worker)
         return None
 
-    def _give_back(self, key: str, worker: Worker) -> None:
+    def _give_back(self, key: str, worker: FunctionProcess) -> None:
         with self._guard:
             if worker.alive and not self._stopped:
                 self._idle.setdefault(key, []).append(worker)
@@ -159,15 +159,15 @@ class FunctionPool:
             self._discard(worker)
         worker.stop()
 
-    def _discard(self, worker: Worker) -> None:
+    def _discard(self, worker: FunctionProcess) -> None:
         self._workers.pop(id(worker), None)
 
-    def _new_worker(self, function: Any) -> Worker:
+    def _new_worker(self, function: Any) -> FunctionProcess:
         with self._guard:
             if self._stopped:
                 raise StoppedError
             task_root = unpack(function.code_bytes, self.root)
-        worker = Worker(
+        worker = FunctionProcess(
             handler=function.handler,
             task_root=task_root,
             environment=self._environment(function, task_root),

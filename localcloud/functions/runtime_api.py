@@ -32,7 +32,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RuntimeAnswer:
     """What the process said of an event: its result, or the error that it raised."""
 
     request_id: str | None
@@ -44,7 +44,7 @@ class Answer:
 class RuntimeApi:
     """Hands events to one process and takes its answers. ``ready`` holds an item once it asked for work."""
 
-    answers: queue.Queue[Answer] = field(default_factory=queue.Queue)
+    answers: queue.Queue[RuntimeAnswer] = field(default_factory=queue.Queue)
     ready: queue.Queue[float] = field(default_factory=queue.Queue)
     _work: queue.Queue[Work | None] = field(default_factory=queue.Queue)
     _server: HttpServer | None = None
@@ -71,10 +71,10 @@ class RuntimeApi:
             return self._next(start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if path == INIT_ERROR:
-            self.answers.put(Answer(None, body, failed=True))
+            self.answers.put(RuntimeAnswer(None, body, failed=True))
         elif path.startswith(INVOCATION):
             request_id, _, kind = path.removeprefix(INVOCATION).partition("/")
-            self.answers.put(Answer(request_id, body, failed=kind == "error"))
+            self.answers.put(RuntimeAnswer(request_id, body, failed=kind == "error"))
         return _answer(start_response, "202 Accepted", [], b'{"status":"OK"}')
 
     def _next(self, start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -12,25 +12,51 @@ from typing import Any
 from moto.ec2.models.security_groups import SecurityGroup
 
 from localcloud.calls import ApiCall
-from localcloud.gaps import alarm_path, cloudtrail, event_sources, groups, metrics, prefix_lists, security_groups
+from localcloud.gaps import (
+    alarm_calls,
+    event_sources,
+    function_metrics,
+    groups,
+    keys,
+    log_groups,
+    mute_rules,
+    prefix_lists,
+    security_groups,
+    trail_calls,
+)
 from localcloud.gaps.group_store import names_prefix_list
 
-Answer = Callable[[ApiCall, str], Mapping[str, Any]]
+StandIn = Callable[[ApiCall, str], Mapping[str, Any]]
 
 
-def answers() -> dict[tuple[str, str], Answer]:
+def answers() -> dict[tuple[str, str], StandIn]:
     """Every stand-in that needs nothing but moto's own state, by service and operation."""
     SecurityGroup.filter_ip_permission__prefix_list_id = names_prefix_list
     parts = {
         "ec2": (security_groups.ANSWERS, groups.ANSWERS, prefix_lists.ANSWERS),
-        "cloudtrail": (cloudtrail.ANSWERS, alarm_path.CLOUDTRAIL),
-        "logs": (alarm_path.LOGS,),
-        "cloudwatch": (alarm_path.CLOUDWATCH, metrics.ANSWERS),
+        "cloudtrail": (trail_calls.ANSWERS,),
+        "logs": (log_groups.LOGS,),
+        "cloudwatch": (alarm_calls.ANSWERS, mute_rules.ANSWERS, function_metrics.ANSWERS),
         "lambda": (event_sources.ANSWERS,),
+        "kms": (keys.ANSWERS,),
     }
     return {
         (service, operation): answer
         for service, tables in parts.items()
         for table in tables
         for operation, answer in table.items()
+    }
+
+
+def amendments() -> dict[tuple[str, str], Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]]:
+    """What changes moto's outputs."""
+    return {("cloudwatch", "DescribeAlarms"): alarm_calls.describe_alarms}
+
+
+def wrappers() -> dict[tuple[str, str], Callable[[ApiCall, str, Callable[[], Any]], Any]]:
+    """What stands around moto's own answers."""
+    return {
+        ("cloudwatch", "PutMetricAlarm"): alarm_calls.put_metric_alarm,
+        ("cloudtrail", "CreateTrail"): trail_calls.with_log_group_checked,
+        ("cloudtrail", "UpdateTrail"): trail_calls.with_log_group_checked,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 from localcloud.gaps.rule_specs import RuleSpec
 
 if TYPE_CHECKING:

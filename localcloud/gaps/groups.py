@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 from localcloud.gaps.group_store import group_of, groups_of, rules_by_id, shown, spec_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models import ec2_backends
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

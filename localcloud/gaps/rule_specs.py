@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
-from localcloud.errors import AwsError
+from localcloud.aws_error import AwsError
 from localcloud.gaps.group_store import (
     PEER_OF_KIND,
     group_of,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from localcloud.cloud import LocalCloud
-    from localcloud.inbox import Message
+    from localcloud.inbox import InboxMessage
 
 app = typer.Typer(help="A local AWS with sgwatch deployed in it.", invoke_without_command=True, no_args_is_help=False)
 
@@ -113,7 +113,7 @@ def _recorder(stack: ExitStack, path: Path) -> Callable[[Mapping[str, Any]], Non
     return write
 
 
-def _forever(arrivals: queue.Queue[Message]) -> Iterator[Message]:
+def _forever(arrivals: queue.Queue[InboxMessage]) -> Iterator[InboxMessage]:
     while True:
         try:
             yield arrivals.get(timeout=1.0)
@@ -135,7 +135,7 @@ def print_welcome(cloud: LocalCloud, told: Iterable[str] = ()) -> None:
     output.print("\nAlerts appear here. Ctrl-C ends it.\n", markup=False, soft_wrap=True)
 
 
-def print_message(console: Console, message: Message) -> None:
+def print_message(console: Console, message: InboxMessage) -> None:
     """One line per delivery."""
     severity = message.severity or "-"
     line = Text(f"{message.at:%H:%M:%S} ")

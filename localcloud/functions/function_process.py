@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localcloud.functions.runtime_api import Answer, RuntimeApi, Work, error_payload
+from localcloud.functions.runtime_api import RuntimeAnswer, RuntimeApi, Work, error_payload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class StoppedError(Exception):
 
 
 @dataclass(slots=True)
-class Worker:
+class FunctionProcess:
     """A function process. It serves one event at a time and dies of a timeout or of too much memory."""
 
     handler: str
@@ -46,7 +46,7 @@ class Worker:
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
 
-    def start(self) -> Answer | None:
+    def start(self) -> RuntimeAnswer | None:
         """Start the process and wait until it asks for work; the error where it cannot be initialized."""
         began = time.monotonic()
         with self._guard:
@@ -70,7 +70,7 @@ class Worker:
         self._reader = threading.Thread(target=self._read_output, daemon=True, name="localcloud-function-output")
         self._reader.start()
 
-    def _await_ready(self, deadline: float) -> Answer | None:
+    def _await_ready(self, deadline: float) -> RuntimeAnswer | None:
         while time.monotonic() < deadline:
             with contextlib.suppress(queue.Empty):
                 self._api.ready.get(timeout=POLL_SECONDS)
@@ -79,14 +79,14 @@ class Worker:
                 return self._api.answers.get_nowait()
             if not self.alive:
                 return self._exit_error(None)
-        return Answer(None, error_payload("Sandbox.Timedout", "Init did not finish in 10 s"), failed=True)
+        return RuntimeAnswer(None, error_payload("Sandbox.Timedout", "Init did not finish in 10 s"), failed=True)
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
-    def invoke(self, work: Work, timeout_seconds: float) -> Answer:
+    def invoke(self, work: Work, timeout_seconds: float) -> RuntimeAnswer:
         """Run one event. A timeout, too much memory or an exit ends the process and is an error."""
         self._api.submit(work)
         deadline = time.monotonic() + timeout_seconds
@@ -100,21 +100,21 @@ class Worker:
             if self.peak_mb > self.memory_mb:
                 self.stop()
                 message = f"RequestId: {work.request_id} Error: Runtime exited with error: signal: killed"
-                return Answer(work.request_id, error_payload("Runtime.ExitError", message), failed=True)
+                return RuntimeAnswer(work.request_id, error_payload("Runtime.ExitError", message), failed=True)
             if not self.alive:
                 return self._exit_error(work.request_id)
         self.stop()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
         message = f"{stamp} {work.request_id} Task timed out after {timeout_seconds:.2f} seconds"
         self.on_output(message)
-        return Answer(work.request_id, error_payload("Sandbox.Timedout", message), failed=True)
+        return RuntimeAnswer(work.request_id, error_payload("Sandbox.Timedout", message), failed=True)
 
-    def _exit_error(self, request_id: str | None) -> Answer:
+    def _exit_error(self, request_id: str | None) -> RuntimeAnswer:
         with contextlib.suppress(queue.Empty):  # an error that it reported with its last breath says more
             return self._api.answers.get(timeout=0.1)
         status = self._process.returncode if self._process else None
         message = f"RequestId: {request_id} Error: Runtime exited with error: exit status {status}"
-        return Answer(request_id, error_payload("Runtime.ExitError", message), failed=True)
+        return RuntimeAnswer(request_id, error_payload("Runtime.ExitError", message), failed=True)
 
     def _measure(self) -> None:
         if self._process is None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
-    from localcloud.inbox import Inbox, Message
+    from localcloud.inbox import Inbox, InboxMessage
+    from localcloud.servers import StartResponse
 
 KEEP_ALIVE_SECONDS = 10.0
 # Nothing on the page may come from, or go to, anywhere else.
@@ -18,7 +19,6 @@ POLICY = (
     "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-StartResponse = Callable[..., Any]
 
 
 def page_application(
@@ -32,7 +32,7 @@ def page_application(
     def serve(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/":
-            html = files("localcloud").joinpath("page.html").read_text(encoding="utf-8")
+            html = files("localcloud").joinpath("inbox_page.html").read_text(encoding="utf-8")
             return _answer(start_response, "text/html; charset=utf-8", html)
         if path == "/events":
             start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
@@ -71,11 +71,11 @@ def _stream(inbox: Inbox) -> Iterator[bytes]:
                 yield b": still here\n\n"
 
 
-def _event(message: Message) -> bytes:
+def _event(message: InboxMessage) -> bytes:
     return f"id: {message.number}\ndata: {json.dumps(shown(message))}\n\n".encode()
 
 
-def shown(message: Message) -> dict[str, Any]:
+def shown(message: InboxMessage) -> dict[str, Any]:
     """A message as the page gets it."""
     return {
         "number": message.number,

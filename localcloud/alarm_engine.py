@@ -55,7 +55,7 @@ class Datapoint:
 
 
 @dataclass(slots=True)
-class AlarmPath:
+class AlarmEngine:
     """Runs records through metric filters and alarms."""
 
     lock: threading.RLock
