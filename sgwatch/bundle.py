@@ -23,7 +23,7 @@ from typing import NamedTuple
 import chalice
 import chalice.app
 
-from sgwatch.service_models import add_service_models
+from sgwatch.cut_models import add_service_models
 
 # What no alert about a security group waits for; the package stays under its limit without their bytecode.
 COLD = ("alarm_path", "reconciliation", "functions/guard.py", "functions/composition/auditing.py")

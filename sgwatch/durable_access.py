@@ -14,10 +14,10 @@ from chalicelib.state.errors import StateError
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT, sentence
 from sgwatch.durable_stack import StackError
-from sgwatch.durable_template import Place
+from sgwatch.durable_template import StagePlace
 from sgwatch.terminal import refuse
 
-Stage = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
+StageOption = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
 
 
 def client(service: str) -> Any:
@@ -25,11 +25,11 @@ def client(service: str) -> Any:
     return aws_client(service)
 
 
-def place_of(stage: str) -> Place:
+def place_of(stage: str) -> StagePlace:
     """Where the stage's resources are: in the account and region of the credentials."""
     sts = client("sts")
     arn = sts.get_caller_identity()["Arn"].split(":")
-    return Place(stage, arn[1], sts.meta.region_name, arn[4])
+    return StagePlace(stage, arn[1], sts.meta.region_name, arn[4])
 
 
 def caller() -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib.aws.clients import ClientFactory
 from chalicelib.delivery.event_source import RESPONSES
 from chalicelib.deployment import WITH_EVENTS
-from sgwatch.durable_template import Place, resources
+from sgwatch.durable_template import StagePlace, resources
 
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 RETRIES, MAX_AGE_SECONDS = 2, 21_600
@@ -33,7 +33,7 @@ class Difference:
     mend: Callable[[], object] = field(repr=False)
 
 
-def differences(place: Place, client: ClientFactory) -> Iterator[Difference]:
+def differences(place: StagePlace, client: ClientFactory) -> Iterator[Difference]:
     """Everything that is not as the template and this module say."""
     # A queue that names its dead-letter queue can only be made behind it.
     for kind, wanted in sorted(resources(place).values(), key=lambda item: "RedrivePolicy" in item[1]):
@@ -49,14 +49,14 @@ def differences(place: Place, client: ClientFactory) -> Iterator[Difference]:
     yield from functions(place, client("lambda"))
 
 
-def functions(place: Place, lambda_client: Any) -> Iterator[Difference]:
+def functions(place: StagePlace, lambda_client: Any) -> Iterator[Difference]:
     """What is not as it should be of the functions; those that are not deployed, or not yet, are passed over."""
     for handler in WITH_EVENTS:
         yield from _failures(place, lambda_client, place.function(handler))
     yield from _event_source(place, lambda_client)
 
 
-def _failures(place: Place, lambda_client: Any, name: str) -> Iterator[Difference]:
+def _failures(place: StagePlace, lambda_client: Any, name: str) -> Iterator[Difference]:
     """How often Lambda tries a function's event again, and where it puts it in the end."""
     if not deployed(lambda_client, name):
         return
@@ -80,7 +80,7 @@ def deployed(lambda_client: Any, name: str) -> bool:
     return _or_none(lambda_client, partial(lambda_client.get_function_configuration, FunctionName=name)) is not None
 
 
-def _event_source(place: Place, lambda_client: Any) -> Iterator[Difference]:
+def _event_source(place: StagePlace, lambda_client: Any) -> Iterator[Difference]:
     deliver = place.function("deliver")
     if not deployed(lambda_client, deliver):
         return
@@ -104,7 +104,7 @@ def _event_source(place: Place, lambda_client: Any) -> Iterator[Difference]:
             yield Difference(f"{deliver}: its queue is not read", partial(update, Enabled=True))
 
 
-def let_go(place: Place, lambda_client: Any) -> None:
+def let_go(place: StagePlace, lambda_client: Any) -> None:
     """Take away the functions' on-failure destination, if it is the queue that goes."""
     for name in (place.function(handler) for handler in WITH_EVENTS):
         look = partial(lambda_client.get_function_event_invoke_config, FunctionName=name)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sgwatch.durable_template import TEMPLATE, Place
+from sgwatch.durable_template import TEMPLATE, StagePlace
 
 CHANGE_SET = "sgwatch-setup"
 POLL_SECONDS = 2.0
@@ -36,7 +36,7 @@ class Stack:
     """The stack at a place."""
 
     client: Any
-    place: Place
+    place: StagePlace
     sleep: Callable[[float], None] = time.sleep
 
     def plan(self) -> ChangeSet:

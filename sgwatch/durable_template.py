@@ -25,7 +25,7 @@ DELIVER_RESOURCE, DELIVER_SOURCE = "Deliver", "DeliverSqsEventSource"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StagePlace:
     """Where a stage's resources are."""
 
     stage: str
@@ -88,7 +88,7 @@ def template() -> dict[str, Any]:
     return document
 
 
-def resources(place: Place) -> dict[str, tuple[str, dict[str, Any]]]:
+def resources(place: StagePlace) -> dict[str, tuple[str, dict[str, Any]]]:
     """Each resource's type and its properties as they should be at this place."""
     document = template()
     return {
@@ -121,7 +121,7 @@ def _named(stage: str, handler: str) -> dict[str, Any]:
 
 def _wiring(stage: str, handler: str) -> dict[str, Any]:
     """What a function's properties have to say of the durable resources."""
-    place = Place(stage, "", "", "")
+    place = StagePlace(stage, "", "", "")
     variables = {"DELIVERY_QUEUE": place.queue, "STATE_TABLE": place.table}
     properties: dict[str, Any] = {**_named(stage, handler), "Environment": {"Variables": variables}}
     if handler in WITH_EVENTS:
@@ -141,7 +141,7 @@ def _resource_of(handler: str) -> str:
     return "".join(part.capitalize() for part in handler.split("_"))
 
 
-def _resolve(node: Any, place: Place, siblings: Mapping[str, Any]) -> Any:
+def _resolve(node: Any, place: StagePlace, siblings: Mapping[str, Any]) -> Any:
     if isinstance(node, list):
         return [_resolve(item, place, siblings) for item in node]
     if not isinstance(node, dict):
@@ -162,7 +162,7 @@ def _resolve(node: Any, place: Place, siblings: Mapping[str, Any]) -> Any:
     return {key: _resolve(value, place, siblings) for key, value in node.items()}
 
 
-def _name_of(resource: Mapping[str, Any], place: Place) -> str:
+def _name_of(resource: Mapping[str, Any], place: StagePlace) -> str:
     properties = resource["Properties"]
     named = next(properties[key] for key in ("QueueName", "TableName", "AlarmName") if key in properties)
     return str(_resolve(named, place, {}))

@@ -1,7 +1,7 @@
 """An alert on a terminal, for somebody who was just woken by it.
 
-All text goes through ``chalicelib.rendering.lines`` and ``message_facts``, which make visible what
-others chose, and into ``Text`` objects, in which nothing is markup.
+All text goes through ``chalicelib.rendering``, which makes visible what others chose, and into ``Text``
+objects, in which nothing is markup.
 """
 
 from __future__ import annotations
@@ -13,8 +13,18 @@ from rich.text import Text
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.rendering.facts import Fact
+from chalicelib.rendering.sections import (
+    Circumstances,
+    Diff,
+    Links,
+    NotKnown,
+    Paragraph,
+    Reasons,
+    Section,
+    WayBack,
+    sections,
+)
 from chalicelib.text import visible, wrap
-from sgwatch.words import Words, words_of
 
 STYLES = {
     Severity.CRITICAL: "bold white on red",
@@ -38,21 +48,26 @@ def show(console: Console, alert: Alert) -> None:
 
 def lines(alert: Alert, width: int) -> Iterator[Text]:
     """The alert line by line; undo commands alone may be wider, since broken they could not be pasted."""
-    words = words_of(alert)
     yield from _headline(alert, width)
-    if words.outcome:
-        yield from _wrapped(words.outcome, width, "  ", style="bold magenta")
-    if words.changes:
-        yield Text(f"  {words.changes_title}", "bold")
-    for entry in words.changes:
-        for line in entry.split("\n"):
-            yield from _wrapped(line, width, "      ", "    ", _SIGNS.get(entry[:1], ""))
-    yield from _list(f"Why {alert.severity}", words.reasons, width)
-    yield from _facts(words.facts, width)
-    if words.alarm_path:
-        yield from _wrapped(words.alarm_path, width, "  ")
-    yield from _list("Not known", words.unknowns, width)
-    yield from _undo(words, width)
+    for part in sections(alert):
+        yield from _section(part, width)
+
+
+def _section(part: Section, width: int) -> Iterator[Text]:
+    match part:
+        case Paragraph():
+            yield from _wrapped(part.text, width, "  ", style="bold")
+        case Diff():
+            yield Text(f"  {part.title}", "bold")
+            yield from _entries(part.entries, width)
+        case Reasons() | NotKnown():
+            yield from _list(part.title, part.items, width)
+        case WayBack():
+            yield from _way_back(part, width)
+        case Circumstances():
+            yield from _facts(part.facts, width)
+        case Links():
+            return  # a terminal is no place for them
 
 
 def _headline(alert: Alert, width: int) -> Iterator[Text]:
@@ -66,9 +81,14 @@ def _wrapped(text: str, width: int, indent: str, first: str | None = None, style
     yield from (Text(line, style) for line in wrap(text, width, indent, first).split("\n"))
 
 
+def _entries(entries: Iterable[str], width: int) -> Iterator[Text]:
+    for entry in entries:
+        for line in entry.split("\n"):
+            yield from _wrapped(line, width, "      ", "    ", _SIGNS.get(entry[:1], ""))
+
+
 def _list(title: str, sentences: Sequence[str], width: int) -> Iterator[Text]:
-    if sentences:
-        yield Text(f"  {title}", "bold")
+    yield Text(f"  {title}", "bold")
     for sentence in sentences:
         yield from _wrapped(sentence, width, "      ", "    - ")
 
@@ -81,11 +101,9 @@ def _facts(facts: Iterable[Fact], width: int) -> Iterator[Text]:
             yield line
 
 
-def _undo(words: Words, width: int) -> Iterator[Text]:
+def _way_back(part: WayBack, width: int) -> Iterator[Text]:
     """The commands stand at the margin, each on one line and unstyled, so that they can be copied as they are."""
-    heading = words.undo
-    if words.commands:
-        heading = f"Undo ({words.undo})" if words.undo else "Undo"
-    if heading:
-        yield from _wrapped(heading, width, "  ", style="bold" if words.commands else "")
-    yield from (Text(command) for command in words.commands)
+    yield Text(f"  {part.title}", "bold")
+    if part.note:
+        yield from _wrapped(part.note, width, "    ")
+    yield from (Text(command) for command in part.commands)

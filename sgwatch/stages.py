@@ -1,4 +1,4 @@
-"""A stage as the project's own files tell of it: the region and the settings that it was deployed with."""
+"""A stage in the project's own files: its settings in .chalice/config.json, and where it was deployed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from chalicelib.deployment import Stage, dead_letter_queues, own_rules
 from chalicelib.settings.environment import delivery_queue, watched_groups
 from chalicelib.settings.model import SettingsError
 
+CONFIG = Path(".chalice", "config.json")
+
 
 class StageError(ValueError):
-    """What the files tell of the stage is not enough; the text says why and what to do."""
+    """The stage or its files are not there, or cannot be read; the text says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class DeployedStage:
     """``functions`` by name, each with its rule's pattern; ``region`` is None where nothing was deployed from here."""
 
     functions: Mapping[str, Mapping[str, Any] | None]
@@ -28,7 +30,7 @@ class Deployed:
     variables: Mapping[str, str]
 
 
-def deployed_stage(name: str, project: Path) -> Deployed:
+def deployed_stage(name: str, project: Path) -> DeployedStage:
     """The stage ``name`` of the project in this folder.
 
     Raises:
@@ -49,7 +51,36 @@ def deployed_stage(name: str, project: Path) -> Deployed:
     durable = delivery_queue(variables) is not None
     functions = own_rules(stage, watch, durable=durable)
     queues = dead_letter_queues(stage) if durable else ()
-    return Deployed(functions, queues, _region(project / ".chalice" / "deployed" / f"{name}.json"), variables)
+    return DeployedStage(functions, queues, _region(project / ".chalice" / "deployed" / f"{name}.json"), variables)
+
+
+def check(path: Path, stage: str) -> None:
+    """Make sure that the file tells of the stage, before anything is made for it.
+
+    Raises:
+        StageError: it does not, or cannot be read.
+    """
+    _variables(_read(path), path, stage)
+
+
+def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Set these variables of a stage, or take away those that are None; gives the names of what changed.
+
+    Raises:
+        StageError: that cannot be done.
+    """
+    document = _read(path)
+    present = _variables(document, path, stage)
+    changed = tuple(name for name, value in variables.items() if present.get(name) != value)
+    for name in changed:
+        value = variables[name]
+        if value is None:
+            present.pop(name, None)
+        else:
+            present[name] = value
+    if changed:
+        _write(path, document)
+    return changed
 
 
 def _region(path: Path) -> str | None:
@@ -73,3 +104,19 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise StageError(f"{path} is not a JSON object")
     return document
+
+
+def _variables(document: Mapping[str, Any], path: Path, stage: str) -> dict[str, str]:
+    stages = document.get("stages")
+    if not isinstance(stages, dict) or stage not in stages:
+        there = f"it has {', '.join(stages)}" if isinstance(stages, dict) and stages else "it has none"
+        raise StageError(f'"{stage}" is not a stage of {path}; {there}')
+    variables: dict[str, str] = stages[stage].setdefault("environment_variables", {})
+    return variables
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    # Beside it and then in its place, so that nobody finds half a file.
+    beside = path.with_suffix(".json.new")
+    beside.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(path)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +45,7 @@ __all__ = [
     "format_time",
     "from_json",
     "to_json",
+    "with_note",
 ]
 
 VERSION = "1"
@@ -133,7 +134,7 @@ class AlarmPath:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A change we tell somebody about."""
+    """A change that is reported; ``notes`` are what else its summary says: an earlier change, a late delivery."""
 
     id: str
     kind: AlertKind
@@ -151,7 +152,13 @@ class Alert:
     exposures: tuple[Exposure, ...] = ()
     undo: Undo = field(default_factory=lambda: Undo(commands=(), reason=None))
     unknowns: tuple[Unknown, ...] = ()
+    notes: tuple[str, ...] = ()
     alarm_path: AlarmPath | None = None
+
+
+def with_note(alert: Alert, note: str) -> Alert:
+    """The alert with a sentence before all others."""
+    return replace(alert, summary=f"{note} {alert.summary}", notes=(note, *alert.notes))
 
 
 def to_json(alert: Alert) -> dict[str, Any]:
@@ -245,6 +252,8 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         exposures=tuple(_decode_exposure(item) for item in document["exposures"]),
         undo=Undo(commands=_strings(document["undo"]["commands"]), reason=document["undo"]["reason"]),
         unknowns=tuple(map(other, document["unknowns"])),
+        # A queue may hold alerts of the release before, which had no notes.
+        notes=tuple(document.get("notes", ())),
         alarm_path=_decode_alarm_path(alarm_path) if alarm_path else None,
     )
 

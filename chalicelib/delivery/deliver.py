@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from chalicelib.alert.model import Alert
+from chalicelib.alert.model import Alert, with_note
 from chalicelib.delivery.alert_archive import KeptAlerts
 from chalicelib.delivery.direct import place
 from chalicelib.delivery.envelope import BurstEnd, Delivery, PoisonError, read
@@ -236,7 +236,7 @@ class _Attempt:
         late = (self.function.now() - self.message.queued_at).total_seconds()
         if late <= LATE_SECONDS:
             return alert
-        return replace(alert, summary=f"Delivered late by {late:.0f} s. {alert.summary}")
+        return with_note(alert, f"Delivered late by {late:.0f} s.")
 
     def _delivered(self, alert: Alert, reference: str | None, claim: Claimed) -> None:
         self.log.info("alert sent", severity=alert.severity, reference=reference, attempts=claim.attempts)

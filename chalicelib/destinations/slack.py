@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert, Severity
@@ -31,24 +32,24 @@ from chalicelib.destinations.slack_markup import (
     shortened,
     weight,
 )
-from chalicelib.rendering.facts import facts
-from chalicelib.rendering.lines import (
-    alarm_path_sentence,
-    call,
-    changes_title,
-    diff_entries,
-    headline,
-    in_brief,
-    is_closing,
-    outcome_sentence,
-    reasons,
-    rule_count,
-    undo_elsewhere,
-    unshowable,
+from chalicelib.rendering.facts import Fact
+from chalicelib.rendering.lines import headline, is_closing, unshowable
+from chalicelib.rendering.sections import (
+    Circumstances,
+    Diff,
+    Links,
+    NotKnown,
+    Paragraph,
+    Reasons,
+    Section,
+    WayBack,
+    sections,
+    way_back_elsewhere,
 )
 from chalicelib.text import clip, fit, number_of, visible
 
 MAX_WEIGHT = 9_400
+_MAX_FIELDS = 10
 
 _ICONS = {
     Severity.CRITICAL: "🔴",
@@ -78,27 +79,44 @@ _REMEDIES = {
 
 def payload(alert: Alert) -> dict[str, Any]:
     """The message: what matters in the first line, then as much of the rest as Slack takes."""
-    opening = [*_opening(alert), *_facts(alert)]
-    closing = [*_buttons(alert), *_footnote(alert)]
-    message = {"text": shortened(_notification(alert), 400), "blocks": [*opening, *closing]}
+    opening = [header(_first_line(alert))]
+    message = {"text": shortened(_notification(alert), 400), "blocks": opening}
     left = MAX_WEIGHT - len(json.dumps(message))
-    parts: dict[str, list[Block]] = {}
-    # What is written first has the first claim on the room that is left.
-    reasons_given = ("why", _why, 1_100) if rule_count(alert.changes) else ("why alone", _why_alone, MAX_WEIGHT)
-    for name, build, most in (
-        ("unknowns", _unknowns, 600),
-        reasons_given,
-        ("diff", _diff, 2_900),
-        ("undo", _undo, 2_900),
-    ):
-        parts[name] = list(build(alert, min(most, left - _RESERVED[name])))
-        left -= sum(len(json.dumps(block)) + 2 for block in parts[name])
-    middle = [*parts["diff"], *parts[reasons_given[0]], *parts["undo"], *parts["unknowns"]]
-    return {**message, "blocks": [*opening, *middle, *closing]}
+    parts = list(sections(alert))
+    is_alone = not any(isinstance(part, Diff) for part in parts)
+    built: list[list[Block]] = [[] for _ in parts]
+    for place, part in sorted(enumerate(parts), key=lambda numbered: _CLAIMS.index(type(numbered[1]))):
+        built[place] = list(_section(alert, part, left, is_alone=is_alone))
+        left -= sum(len(json.dumps(block)) + 2 for block in built[place])
+    return {**message, "blocks": [*opening, *chain.from_iterable(built)]}
 
 
-# What has to stay free for the parts that come later, and for the frame of the part itself.
-_RESERVED = {"unknowns": 2_400, "why": 1_800, "why alone": 700, "diff": 700, "undo": 150}
+# What is written first has the first claim on the room that is left.
+_CLAIMS = (Paragraph, Circumstances, Links, NotKnown, Reasons, Diff, WayBack)
+
+
+def _section(alert: Alert, part: Section, left: int, *, is_alone: bool) -> Iterator[Block]:
+    """The blocks of a section; what has to stay free is for those that come later, and for the frame of this one."""
+    match part:
+        case Paragraph():
+            yield section(plain(part.text, 600))
+        case Circumstances():
+            yield from _facts(part.facts)
+        case Links():
+            yield from _buttons(part)
+        case NotKnown():
+            yield from _list(part.title, part.items, min(600, left - 2_400))
+        case Reasons():
+            shown = (
+                _why_alone(part, left - 700) if is_alone else _list(part.title, part.items, min(1_100, left - 1_800))
+            )
+            yield from shown
+        case Diff():
+            yield from _diff(part, min(2_900, left - 700))
+        case WayBack():
+            yield from _way_back(alert, part, min(2_900, left - 150))
+
+
 # What one line of the rest takes where there are many: a group's id, a comma, and part of its name.
 _BRIEF = 24
 
@@ -227,74 +245,45 @@ def _plain_notification(alert: Alert) -> str:
 _NO_MARKUP = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
 
 
-def _opening(alert: Alert) -> Iterator[Block]:
-    yield header(_first_line(alert))
-    outcome = outcome_sentence(alert.event)
-    if outcome:
-        yield section(plain(outcome, 500))
-    summary = visible(alert.summary)
-    if summary and summary != visible(alert.title):
-        yield section(plain(summary, 600))
+def _facts(facts: Iterable[Fact]) -> Iterator[Block]:
+    fields = [mrkdwn("\n".join([f"*{fact.label}*", *_fact_lines(fact)])) for fact in facts]
+    for start in range(0, len(fields), _MAX_FIELDS):
+        yield {"type": "section", "fields": fields[start : start + _MAX_FIELDS]}
 
 
-def _facts(alert: Alert) -> Iterator[Block]:
-    fields = [
-        mrkdwn("\n".join([f"*{fact.label}*", *(code(line, 110) for line in fact.lines)])) for fact in facts(alert)
-    ]
-    if alert.occurred_at:
-        fields.append(mrkdwn(f"*When*\n{date(alert.occurred_at)}"))
-    if fields:
-        yield {"type": "section", "fields": fields[:10]}
+def _fact_lines(fact: Fact) -> list[str]:
+    return [date(fact.moment)] if fact.moment else [code(line, 110) for line in fact.lines]
 
 
-def _diff(alert: Alert, room: int) -> Iterator[Block]:
-    total = rule_count(alert.changes)
-    if not total:
-        return
+def _diff(part: Diff, room: int) -> Iterator[Block]:
     each = max(room // 3, 100)
-    entries = fit((clip(in_code(entry), each, weight)[0] for entry in diff_entries(alert)), room, weight)
-    left = total - len(entries)
+    entries = fit((clip(in_code(entry), each, weight)[0] for entry in part.entries), room, weight)
+    left = part.total - len(entries)
     more = f"\n… and {number_of(left, 'more rule')}" if left else ""
-    yield section(mrkdwn(f"*{changes_title(alert)}*\n{code_block(entries)}{more}"))
+    yield section(mrkdwn(f"*{part.title}*\n{code_block(entries)}{more}"))
 
 
-def _why(alert: Alert, room: int) -> Iterator[Block]:
-    yield from _list(_why_title(alert), list(reasons(alert)), room)
+def _why_alone(part: Reasons, room: int) -> Iterator[Block]:
+    """Without a diff beside it: as many sentences as there is room for, and how the others begin.
 
-
-def _why_title(alert: Alert) -> str:
-    return f"Why {alert.severity}:"
-
-
-def _why_alone(alert: Alert, room: int) -> Iterator[Block]:
-    """Without a diff beside it: as many sentences as there is room for, and what the others are about.
-
-    In the alert of a burst that is every group, with its id at least.
+    In the alert of a burst each begins with the id of its group.
     """
-    sentences = [mute(item) for item in reasons(alert)]
-    if not sentences:
-        return
+    sentences = [mute(item) for item in part.items]
     room -= 400
     each = min(100, max(_BRIEF, room // len(sentences))) - 2
-    names = [_brief(sentence, each) for sentence in sentences]
+    names = [clip(sentence, each, weight)[0] for sentence in sentences]
     lines = [f"• {clip(sentence, 1_000, weight)[0]}" for sentence in sentences]
     spare = room - sum(weight(name) + 2 for name in names)
     whole = 0
     while whole < len(lines) and (spare := spare - weight(lines[whole]) + weight(names[whole])) >= 0:
         whole += 1
     shown = fit(names[whole:], room, weight)
-    yield from _sections([_why_title(alert), *lines[:whole]], "\n")
+    yield from _sections([f"{part.title}:", *lines[:whole]], "\n")
     if shown:
         yield from _sections(["And " + shown[0], *shown[1:]], ", ")
     left = len(names) - whole - len(shown)
     if left:
         yield section(plain(f"… and {left:,} more", 100))
-
-
-def _brief(sentence: str, limit: int) -> str:
-    """What the sentence is about, where there is room for it, else the first word of that: a group's id."""
-    about = in_brief(sentence)
-    return about if weight(about) <= limit else clip(about.partition(" ")[0], limit, weight)[0]
 
 
 def _sections(pieces: list[str], joint: str) -> Iterator[Block]:
@@ -309,46 +298,31 @@ def _sections(pieces: list[str], joint: str) -> Iterator[Block]:
     yield section(plain(text, MAX_TEXT))
 
 
-def _unknowns(alert: Alert, room: int) -> Iterator[Block]:
-    yield from _list("Not known:", [visible(item.text) for item in alert.unknowns], room)
-
-
-def _list(title: str, items: list[str], room: int) -> Iterator[Block]:
-    if not items:
-        return
+def _list(title: str, items: Sequence[str], room: int) -> Iterator[Block]:
     each = max(room // 3, 60)
     shown = fit((f"• {clip(mute(item), each, weight)[0]}" for item in items), room - 80, weight)
     left = len(items) - len(shown)
-    yield section(plain("\n".join([title, *shown, *([f"… and {left:,} more"] if left else [])]), room))
+    yield section(plain("\n".join([f"{title}:", *shown, *([f"… and {left:,} more"] if left else [])]), room))
 
 
-def _undo(alert: Alert, room: int) -> Iterator[Block]:
-    undo = alert.undo
-    reason = visible(undo.reason) if undo.reason else ""
-    if undo.commands is None:
-        yield section(plain(f"Undo is not known: {reason or 'no reason given'}", min(room, 400)))
-    if not undo.commands:
-        return
-    note = [code(reason, 200)] if reason else []
-    size = sum(weight(command) + 2 for command in undo.commands)
-    hidden = unshowable(undo, {"```": "a code fence"})
-    if not hidden and size > room - 260:
+def _way_back(alert: Alert, part: WayBack, room: int) -> Iterator[Block]:
+    size = sum(weight(command) + 2 for command in part.commands)
+    hidden = unshowable(alert.undo, {"```": "a code fence"}) if part.commands else None
+    if not hidden and size > room - weight(part.note) - 60:
         hidden = f"too long for Slack ({size:,} characters)"
-    if hidden:
-        yield section(plain(f"Undo: {undo_elsewhere(alert, hidden)}", max(room, 200)))
+    if part.commands and hidden:
+        part = way_back_elsewhere(alert, hidden)
+    if not part.commands:
+        yield section(plain(f"{part.title}: {part.note}", max(room, 200)))
         return
-    yield section(mrkdwn("\n".join(["*Undo*", *note, code_block(undo.commands)])))
+    if part.note:
+        yield section(plain(f"{part.title}: {part.note}", min(room, 1_000)))
+        yield section(mrkdwn(code_block(part.commands)))
+    else:
+        yield section(mrkdwn(f"*{part.title}*\n{code_block(part.commands)}"))
 
 
-def _buttons(alert: Alert) -> Iterator[Block]:
-    group = alert.security_group.url if alert.security_group else None
-    links = [("Open the security group", group), ("Open the CloudTrail event", alert.event.url)]
-    buttons = [button(label, url) for label, url in links if url and is_console_url(url)]
+def _buttons(part: Links) -> Iterator[Block]:
+    buttons = [button(link.label, link.url) for link in part.links if is_console_url(link.url)]
     if buttons:
         yield {"type": "actions", "elements": buttons}
-
-
-def _footnote(alert: Alert) -> Iterator[Block]:
-    parts = [part for part in (call(alert.event), alarm_path_sentence(alert)) if part]
-    if parts:
-        yield {"type": "context", "elements": [plain(" · ".join(parts), 250)]}

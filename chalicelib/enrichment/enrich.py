@@ -197,12 +197,12 @@ class Enricher:
         plain = judgement.build_alert(record, named, facts)
         exposures = refine(plain.exposures, replace(known, change=named), world, facts)
         principal = plain.principal or read_principal(record)
-        told = " ".join((summary(record, principal, exposures), *said))
         return replace(
             plain,
             severity=severity_of(exposures),
             title=title(named, exposures),
-            summary=told,
+            summary=" ".join((summary(record, principal, exposures), *said)),
+            notes=said,
             account=Account(record.account_id, world.account_name),
             security_group=self._described(plain.security_group, group, world),
             exposures=exposures,

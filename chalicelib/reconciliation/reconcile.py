@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.alert import build as judgement
-from chalicelib.alert.model import Alert
+from chalicelib.alert.model import Alert, with_note
 from chalicelib.cloudtrail.catalog import EventGroup, lookup
 from chalicelib.cloudtrail.event_history import EventHistory, NoHistory
 from chalicelib.cloudtrail.principals import read_principal
@@ -207,7 +207,7 @@ class Reconciliation:
 
     def _tell(self, owed: Outbox, key: str, alert: Alert) -> int:
         minutes = f"{(self.now() - alert.occurred_at).total_seconds() / 60:.0f} min" if alert.occurred_at else "long"
-        self.tell(replace(alert, summary=f"Told {minutes} late: its event never arrived. {alert.summary}"))
+        self.tell(with_note(alert, f"Reported {minutes} late: the event was never delivered."))
         owed.settle(key)
         return 1
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
-from chalicelib.alert.model import Alert, Attached, Attachment, Principal, SecurityGroup
-from chalicelib.rendering.lines import is_attempt, quoted, value
+from chalicelib.alert.model import AlarmPath, Alert, Attached, Attachment, Event, Principal, SecurityGroup
+from chalicelib.rendering.lines import is_attempt, quoted, utc, value
 from chalicelib.security_groups.changes import VPC_ENDPOINT
 
 _MFA = {True: "MFA", False: "no MFA", None: "MFA not recorded"}
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing to know: a label of ours and lines of values."""
+class Fact(NamedTuple):
+    """One thing to know: a label of ours and lines of values; ``moment`` is the time that the lines give in UTC."""
 
     label: str
     lines: tuple[str, ...]
+    moment: datetime | None = None
 
 
 def facts(alert: Alert) -> Iterator[Fact]:
-    """Who, from where, in which account, which group; only what is known."""
+    """Who, from where, in which account, which group, when; only what is known."""
     if alert.principal:
         yield Fact("Who", tuple(_who(alert.principal)))
         yield Fact("From", tuple(_from(alert.principal)))
@@ -37,6 +38,26 @@ def facts(alert: Alert) -> Iterator[Fact]:
         yield Fact("Groups of", tuple(_attachment(alert, alert.attachment)))
     if alert.changes.rules_after is not None:
         yield Fact("Rules now", (f"{alert.changes.rules_after:,}",))
+    if alert.occurred_at:
+        yield Fact("When", (utc(alert.occurred_at),), alert.occurred_at)
+    called = tuple(_call(alert.event))
+    if called:
+        yield Fact("Call", called)
+    if alert.alarm_path:
+        yield Fact("Alarm path", tuple(_alarm_path(alert.alarm_path)))
+
+
+def _call(event: Event) -> Iterator[str]:
+    if event.name:
+        yield value(event.name)
+    if event.id:
+        yield f"event {value(event.id, 80)}"
+
+
+def _alarm_path(path: AlarmPath) -> Iterator[str]:
+    yield value(path.status)
+    if path.checked_at:
+        yield f"checked {utc(path.checked_at)}"
 
 
 def _who(principal: Principal) -> Iterator[str]:

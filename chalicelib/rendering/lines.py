@@ -36,7 +36,6 @@ LONGEST_VALUE = 255
 # An event's id as CloudTrail gives it, or one of our own.
 _ID = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+){1,8}")
 
-_OUTCOMES = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
 _PEERS = {PeerType.PREFIX_LIST: "prefix list ", PeerType.SECURITY_GROUP: "group "}
 
 
@@ -68,13 +67,12 @@ def is_closing(alert: Alert) -> bool:
 
 
 def outcome_sentence(event: Event) -> str | None:
-    """What became of a call that did not succeed; None for one that did."""
-    word = _OUTCOMES.get(event.outcome) if event.outcome else None
-    if word is None:
+    """What AWS answered a call that did not succeed; None for one that did."""
+    if event.outcome in (None, Outcome.SUCCEEDED):
         return None
-    code = f" ({value(event.error_code)})" if event.error_code else ""
-    message = f" AWS said: {value(event.error_message, 300)}" if event.error_message else ""
-    return f"{word}{code}: nothing changed.{message}"
+    said = [value(event.error_code)] if event.error_code else []
+    said += [value(event.error_message, 300)] if event.error_message else []
+    return f"AWS answered {': '.join(said)}" if said else None
 
 
 def rule_line(rule: SecurityGroupRule) -> str:
@@ -155,28 +153,9 @@ def reasons(alert: Alert) -> Iterator[str]:
             yield sentence
 
 
-def in_brief(sentence: str) -> str:
-    """What a sentence of ``reasons`` is about: in the alert of a burst, the group that it names."""
-    return sentence.partition(": ")[0]
-
-
-def call(event: Event) -> str | None:
-    """``AuthorizeSecurityGroupIngress, event 1f0c…``."""
-    name = [value(event.name)] if event.name else []
-    return ", ".join([*name, *([f"event {value(event.id, 80)}"] if event.id else [])]) or None
-
-
 def utc(moment: datetime) -> str:
     """``2026-11-23 10:00:00 UTC``."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def alarm_path_sentence(alert: Alert) -> str | None:
-    """What the latest audit said of the alarm path."""
-    if alert.alarm_path is None:
-        return None
-    checked = f", checked {utc(alert.alarm_path.checked_at)}" if alert.alarm_path.checked_at else ""
-    return f"Alarm path: {value(alert.alarm_path.status)}{checked}"
 
 
 def unshowable(undo: Undo, extra: Mapping[str, str]) -> str | None:

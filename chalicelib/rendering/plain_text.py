@@ -1,25 +1,25 @@
-"""An alert as plain text, before any markup and 80 columns wide: what SNS mails and the terminal prints."""
+"""An alert as plain text, before any markup and 80 columns wide: what SNS mails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from chalicelib.alert.model import Alert
-from chalicelib.rendering.facts import facts
-from chalicelib.rendering.lines import (
-    alarm_path_sentence,
-    call,
-    changes_title,
-    diff_entries,
-    headline,
-    outcome_sentence,
-    reasons,
-    rule_count,
-    undo_elsewhere,
-    unshowable,
-    utc,
+from chalicelib.rendering.facts import Fact
+from chalicelib.rendering.lines import headline, rule_count
+from chalicelib.rendering.sections import (
+    Circumstances,
+    Diff,
+    Links,
+    NotKnown,
+    Paragraph,
+    Reasons,
+    Section,
+    WayBack,
+    sections,
+    way_back_elsewhere,
 )
-from chalicelib.text import clip, fit, number_of, visible, wrap
+from chalicelib.text import clip, fit, number_of, wrap
 
 _UNLIMITED = 10**9
 _LABEL = 13
@@ -31,19 +31,32 @@ def plain_text(alert: Alert, limit: int | None = None) -> str:
     A limit under 16,384 is taken as that: below it there is no room for what always stands there.
     """
     room = _UNLIMITED if limit is None else max(limit, 16_384)
-    opening = [_paragraph(clip(headline(alert), room // 32, _size)[0])]
-    if alert.summary and alert.summary != alert.title:
-        opening.append(_paragraph(clip(visible(alert.summary), room // 32, _size)[0]))
-    outcome = outcome_sentence(alert.event)
-    if outcome:
-        opening.append(_paragraph(outcome))
-    # The alert of a burst has no diff, and a reason for each of its groups.
-    why = list(
-        _bullets(f"Why {alert.severity}", list(reasons(alert)), room // 8 if rule_count(alert.changes) else room // 3)
-    )
-    closing = [*_facts(alert), *_undo(alert, room // 4), *_unknowns(alert, room // 8), *_links(alert)]
-    used = _size("\n\n".join([*opening, *why, *closing]))
-    return "\n\n".join([*opening, *_diff(alert, room - used - 200), *why, *closing]) + "\n"
+    parts = list(sections(alert))
+    # The diff takes the room that the rest leaves.
+    texts = ["" if isinstance(part, Diff) else _text(alert, part, room) for part in parts]
+    first = _paragraph(clip(headline(alert), room // 32, _size)[0])
+    left = room - _size("\n\n".join([first, *texts])) - 200
+    said = (_diff(part, left) if isinstance(part, Diff) else text for part, text in zip(parts, texts, strict=True))
+    return "\n\n".join([first, *said]) + "\n"
+
+
+def _text(alert: Alert, part: Section, room: int) -> str:
+    match part:
+        case Paragraph():
+            return _paragraph(clip(part.text, room // 32, _size)[0])
+        case Reasons():
+            # The alert of a burst has no diff, and a reason for each of its groups.
+            return _bullets(part.title, part.items, room // 8 if rule_count(alert.changes) else room // 3)
+        case WayBack():
+            return _way_back(alert, part, room // 4)
+        case Circumstances():
+            return "\n".join(line for fact in part.facts for line in _labeled(fact))
+        case NotKnown():
+            return _bullets(part.title, part.items, room // 8)
+        case Links():
+            return "\n".join(f"{link.label}\n  {link.url}" for link in part.links if len(link.url) <= 2_000)
+        case Diff():
+            return _diff(part, room)
 
 
 def _paragraph(text: str) -> str:
@@ -55,64 +68,27 @@ def _size(text: str) -> int:
     return len(text.encode())
 
 
-def _diff(alert: Alert, room: int) -> Iterator[str]:
-    total = rule_count(alert.changes)
-    if not total:
-        return
-    entries = fit((f"  {entry}".replace("\n", "\n  ") for entry in diff_entries(alert)), room, _size)
-    left = total - len(entries)
+def _diff(part: Diff, room: int) -> str:
+    entries = fit((f"  {entry}".replace("\n", "\n  ") for entry in part.entries), room, _size)
+    left = part.total - len(entries)
     more = [f"  … and {number_of(left, 'more rule')}"] if left else []
-    yield "\n".join([changes_title(alert), *entries, *more])
+    return "\n".join([part.title, *entries, *more])
 
 
-def _bullets(title: str, items: list[str], room: int) -> Iterator[str]:
-    if not items:
-        return
+def _bullets(title: str, items: Sequence[str], room: int) -> str:
     shown = fit((wrap(clip(item, 2_000)[0], indent="    ", first="  - ") for item in items), room, _size)
     left = len(items) - len(shown)
-    yield "\n".join([title, *shown, *([f"  … and {left:,} more"] if left else [])])
+    return "\n".join([title, *shown, *([f"  … and {left:,} more"] if left else [])])
 
 
-def _facts(alert: Alert) -> Iterator[str]:
-    lines = [line for fact in facts(alert) for line in _labeled(fact.label, fact.lines)]
-    if alert.occurred_at:
-        lines += _labeled("When", (utc(alert.occurred_at),))
-    what = call(alert.event)
-    if what:
-        lines += _labeled("Call", (what,))
-    path = alarm_path_sentence(alert)
-    if path:
-        lines.append(path)
-    if lines:
-        yield "\n".join(lines)
-
-
-def _labeled(label: str, values: tuple[str, ...]) -> list[str]:
+def _labeled(fact: Fact) -> Iterator[str]:
     margin = " " * _LABEL
-    firsts = [label.ljust(_LABEL), *([margin] * (len(values) - 1))]
-    return [wrap(text, indent=margin, first=first) for first, text in zip(firsts, values, strict=True)]
+    firsts = [fact.label.ljust(_LABEL), *([margin] * (len(fact.lines) - 1))]
+    return (wrap(text, indent=margin, first=first) for first, text in zip(firsts, fact.lines, strict=True))
 
 
-def _undo(alert: Alert, room: int) -> Iterator[str]:
-    undo = alert.undo
-    reason = clip(visible(undo.reason), 1_000)[0] if undo.reason else None
-    if undo.commands is None:
-        yield "Undo\n" + wrap(f"Not known: {reason or 'no reason given'}", indent="  ", first="  ")
-    if not undo.commands:
-        return
-    body = "\n".join(f"  {command}" for command in undo.commands)
-    hidden = unshowable(undo, {}) or ("it is too long for this message" if _size(body) > room else None)
-    shown = wrap(undo_elsewhere(alert, hidden), indent="  ", first="  ") if hidden else body
-    yield "\n".join(["Undo", *([wrap(reason, indent="  ", first="  ")] if reason else []), shown])
-
-
-def _unknowns(alert: Alert, room: int) -> Iterator[str]:
-    yield from _bullets("Not known", [visible(item.text) for item in alert.unknowns], room)
-
-
-def _links(alert: Alert) -> Iterator[str]:
-    group = alert.security_group.url if alert.security_group else None
-    links = [("Open group", group), ("Open event", alert.event.url)]
-    lines = [f"{label.ljust(_LABEL)}{visible(url)}" for label, url in links if url and len(url) <= 2_000]
-    if lines:
-        yield "\n".join(lines)
+def _way_back(alert: Alert, part: WayBack, room: int) -> str:
+    if sum(_size(command) + 3 for command in part.commands) > room:
+        part = way_back_elsewhere(alert, "it is too long for this message")
+    note = [wrap(clip(part.note, 2_000)[0], indent="  ", first="  ")] if part.note else []
+    return "\n".join([part.title, *note, *(f"  {command}" for command in part.commands)])

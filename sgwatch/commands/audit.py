@@ -22,7 +22,7 @@ from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import show
 from sgwatch.aws_refusals import sentence
-from sgwatch.stages import Deployed, StageError, deployed_stage
+from sgwatch.stages import DeployedStage, StageError, deployed_stage
 from sgwatch.terminal import console, read_in_part
 
 EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
@@ -112,7 +112,7 @@ def gatherer(source: Path | None, stage: str | None) -> Collect:
     return lambda: gather_from_aws(deployed)
 
 
-def gather_from_aws(deployed: Deployed | None = None) -> dict[str, Any]:
+def gather_from_aws(deployed: DeployedStage | None = None) -> dict[str, Any]:
     """Collect with the credentials and the region of the environment or the profile."""
     # The AWS SDK takes longer to import than a snapshot takes to judge, and judging needs none of it.
     from chalicelib.alarm_path.audit_run import Auditor, NotAudited  # noqa: PLC0415

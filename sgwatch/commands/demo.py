@@ -30,9 +30,9 @@ from localcloud.session import Interrupted, ended_by_signals, running, stand_apa
 from localcloud.story import STEPS, StoryError, Told, play
 from sgwatch.commands import setup
 from sgwatch.commands.local import COLORS
-from sgwatch.durable_template import Place
+from sgwatch.durable_template import StagePlace
 from sgwatch.render import show
-from sgwatch.stage_settings import CONFIG, StageError, check
+from sgwatch.stages import CONFIG, StageError, check
 from sgwatch.terminal import refuse
 
 DEPLOY = """\
@@ -95,7 +95,7 @@ def _variables(cloud: LocalCloud, config: Path, stage: str) -> Mapping[str, str]
 
 
 def _set_up(cloud: LocalCloud, config: Path, stage: str) -> None:
-    place = Place(stage, PARTITION, cloud.region, cloud.account_id)
+    place = StagePlace(stage, PARTITION, cloud.region, cloud.account_id)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         # moto names the kinds of resource that it does not make.
         warnings.simplefilter("ignore")

@@ -21,7 +21,7 @@ from rich.text import Text
 from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running, stand_apart
-from sgwatch.stage_settings import CONFIG, StageError, check
+from sgwatch.stages import CONFIG, StageError, check
 from sgwatch.terminal import refuse
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from chalicelib.alert.model import format_time
 from chalicelib.text import visible
 from sgwatch import durable_access
 from sgwatch.dead_letters import Letter, failed_events, letters, release, send_again
-from sgwatch.durable_access import Stage, place_of, refusals
-from sgwatch.durable_template import Place
+from sgwatch.durable_access import StageOption, place_of, refusals
+from sgwatch.durable_template import StagePlace
 from sgwatch.terminal import note
 
 
 def redrive(
-    stage: Stage = "prod",
+    stage: StageOption = "prod",
     destination: Annotated[
         str | None, typer.Option("--destination", metavar="NAME", help="Only what is for this destination.")
     ] = None,
@@ -35,7 +35,7 @@ def redrive(
     raise typer.Exit(status)
 
 
-def run(place: Place, client: Callable[[str], Any], destination: str | None, *, dry_run: bool) -> int:
+def run(place: StagePlace, client: Callable[[str], Any], destination: str | None, *, dry_run: bool) -> int:
     """Look at everything, then send what was asked for and let go of the rest."""
     sqs = client("sqs")
     queue, dead, failed = (

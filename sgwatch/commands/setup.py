@@ -11,11 +11,11 @@ import typer
 
 from chalicelib.aws.arns import parse_arn
 from sgwatch import durable_access
-from sgwatch.durable_access import Stage, place_of, refusals
+from sgwatch.durable_access import StageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, differences
 from sgwatch.durable_stack import Stack
-from sgwatch.durable_template import Place
-from sgwatch.stage_settings import StageError, check, wire
+from sgwatch.durable_template import StagePlace
+from sgwatch.stages import StageError, check, wire
 from sgwatch.terminal import agreed, note, refuse
 
 # What was made anew has settings of its own to be mended.
@@ -24,7 +24,7 @@ CONFIG = Path(".chalice") / "config.json"
 
 
 def setup(
-    stage: Stage = "prod",
+    stage: StageOption = "prod",
     alarm_topic: Annotated[
         str | None,
         typer.Option(
@@ -50,13 +50,13 @@ def setup(
     raise typer.Exit(status)
 
 
-def _place(stage: str, alarm_topic: str | None) -> Place:
+def _place(stage: str, alarm_topic: str | None) -> StagePlace:
     place = place_of(stage)
     kept = Stack(durable_access.client("cloudformation"), place).topic() if alarm_topic is None else alarm_topic
     return replace(place, topic=kept)
 
 
-def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:
+def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:
     """Stack, settings, mending, verdict."""
     if not _update_stack(Stack(client("cloudformation"), place), yes=yes):
         return 1
@@ -95,7 +95,7 @@ def _update_stack(stack: Stack, *, yes: bool) -> bool:
     return True
 
 
-def _wire(place: Place, config: Path) -> tuple[str, ...]:
+def _wire(place: StagePlace, config: Path) -> tuple[str, ...]:
     try:
         changed = wire(config, place.stage, {"DELIVERY_QUEUE": place.queue, "STATE_TABLE": place.table})
     except StageError as error:
@@ -105,7 +105,7 @@ def _wire(place: Place, config: Path) -> tuple[str, ...]:
     return changed
 
 
-def _mend(place: Place, client: Callable[[str], Any], *, yes: bool) -> bool:
+def _mend(place: StagePlace, client: Callable[[str], Any], *, yes: bool) -> bool:
     found = list(differences(place, client))
     if not found:
         return True

@@ -11,16 +11,16 @@ import typer
 from chalicelib.text import number_of
 from sgwatch import durable_access
 from sgwatch.commands.setup import CONFIG
-from sgwatch.durable_access import Stage, place_of, refusals
+from sgwatch.durable_access import StageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, let_go
 from sgwatch.durable_stack import Stack
-from sgwatch.durable_template import Place
-from sgwatch.stage_settings import StageError, wire
+from sgwatch.durable_template import StagePlace
+from sgwatch.stages import StageError, wire
 from sgwatch.terminal import agreed, note, refuse
 
 
 def teardown(
-    stage: Stage = "prod",
+    stage: StageOption = "prod",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is still in the queues.")] = False,
 ) -> None:
     """Take a stage back to direct delivery and remove its durable resources, showing first what is still in them.
@@ -32,7 +32,7 @@ def teardown(
     raise typer.Exit(status)
 
 
-def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:
+def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:
     """Settings first, the functions next, the resources last."""
     try:
         changed = wire(config, place.stage, {"DELIVERY_QUEUE": None, "STATE_TABLE": None})
@@ -69,7 +69,7 @@ def run(place: Place, client: Callable[[str], Any], config: Path, *, yes: bool) 
     return 0
 
 
-def _show(place: Place, sqs: Any) -> int:
+def _show(place: StagePlace, sqs: Any) -> int:
     """Print what is in each queue; gives how many messages there are."""
     total = 0
     for name in (place.queue, place.dead_letters, place.failed_events):

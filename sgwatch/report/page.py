@@ -9,10 +9,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.rendering.facts import Fact
 from chalicelib.rendering.lines import utc
+from chalicelib.rendering.sections import (
+    Circumstances,
+    Diff,
+    Links,
+    NotKnown,
+    Paragraph,
+    Reasons,
+    Section,
+    WayBack,
+    sections,
+)
 from chalicelib.text import visible
 from sgwatch.report.assets import POLICY, SCRIPT, STYLE
 from sgwatch.report.chart import timeline
-from sgwatch.words import Words, words_of
 
 _SIGNS = {"+": "added", "-": "removed", "~": "modified", "×": "attempted"}
 _NOBODY, _NO_GROUP = "not known", "none"
@@ -127,21 +137,27 @@ def _alert(alert: Alert) -> str:
 
 
 def _inside(alert: Alert) -> Iterator[str]:
-    words = words_of(alert)
-    if words.outcome:
-        yield f"<p><strong>{_text(words.outcome)}</strong></p>"
-    entries = "\n".join(f'<span class="{_SIGNS.get(item[0], "")}">{_lines(item)}</span>' for item in words.changes)
-    if entries:
-        yield f"<h3>{_text(words.changes_title)}</h3><pre>{entries}</pre>"
-    yield _list(f"Why {alert.severity}", words.reasons)
-    yield f"<dl>{''.join(map(_fact, words.facts))}</dl>"
-    yield f"<p>{_text(words.alarm_path)}</p>" if words.alarm_path else ""
-    yield _list("Not known", words.unknowns)
-    yield from _undo(words)
-    group_url = alert.security_group.url if alert.security_group else None
-    for label, url in (("Security group", group_url), ("CloudTrail event", alert.event.url)):
-        if url and url.startswith("https://"):
-            yield f'<p><a href="{_text(url)}" rel="noopener noreferrer">{label} in the console</a></p>'
+    for part in sections(alert):
+        yield from _section(part)
+
+
+def _section(part: Section) -> Iterator[str]:
+    match part:
+        case Paragraph():
+            yield f"<p><strong>{_text(part.text)}</strong></p>"
+        case Diff():
+            entries = (f'<span class="{_SIGNS.get(item[0], "")}">{_lines(item)}</span>' for item in part.entries)
+            yield f"<h3>{_text(part.title)}</h3><pre>{chr(10).join(entries)}</pre>"
+        case Reasons() | NotKnown():
+            yield _list(part.title, part.items)
+        case WayBack():
+            yield from _way_back(part)
+        case Circumstances():
+            yield f"<dl>{''.join(map(_fact, part.facts))}</dl>"
+        case Links():
+            for link in part.links:
+                if link.url.startswith("https://"):
+                    yield f'<p><a href="{_text(link.url)}" rel="noopener noreferrer">{link.label}</a></p>'
 
 
 def _lines(entry: str) -> str:
@@ -157,10 +173,9 @@ def _fact(fact: Fact) -> str:
     return f"<dt>{_text(fact.label)}</dt><dd>{'<br>'.join(_text(line) for line in fact.lines)}</dd>"
 
 
-def _undo(words: Words) -> Iterator[str]:
-    if words.undo or words.commands:
-        yield "<h3>Undo</h3>"
-    if words.undo:
-        yield f"<p>{_text(words.undo)}</p>"
-    if words.commands:
-        yield f"<pre>{html.escape(chr(10).join(words.commands))}</pre>"
+def _way_back(part: WayBack) -> Iterator[str]:
+    yield f"<h3>{_text(part.title)}</h3>"
+    if part.note:
+        yield f"<p>{_text(part.note)}</p>"
+    if part.commands:
+        yield f"<pre>{html.escape(chr(10).join(part.commands))}</pre>"

@@ -19,7 +19,7 @@ from tests.support.schema import SCHEMA, assert_valid
 # As the contract spells it; a key that is not there may be added, none of these may go.
 KEYS = {
     "": "version id kind severity title summary occurred_at account region event principal security_group changes "
-    "attachment exposures undo unknowns alarm_path",
+    "attachment exposures undo unknowns notes alarm_path",
     "account": "id name",
     "event": "name source id request_id outcome error_code error_message url",
     "principal": "type name arn account_id role permission_set session_name source_identity mfa access_key_id "

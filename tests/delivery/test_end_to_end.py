@@ -19,7 +19,7 @@ from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
 from sgwatch.commands import setup
 from sgwatch.durable_mending import differences
-from sgwatch.durable_template import Place
+from sgwatch.durable_template import StagePlace
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud() as running, tempfile.TemporaryDirectory() as folder:
-        place = Place("dev", "aws", running.region, running.account_id)
+        place = StagePlace("dev", "aws", running.region, running.account_id)
         config = Path(folder) / "config.json"
         config.write_text((ROOT / ".chalice" / "config.json").read_text())
         clients: dict[str, Any] = {}

@@ -37,9 +37,9 @@ DOOR = HttpDoor(1, 1)
 MARKUP = re.compile(r"[<>]|&(?!(?:amp|lt|gt);)")
 DATE = re.compile(r"<!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|[-0-9: ]+ UTC>")
 
-LABELS = {"Who", "From", "Where", "Group", "Attached to", "Groups of", "Rules now", "When", "Undo"} | {
-    f"What {verb}" for verb in ("changed", "was attempted", "was closed")
-}
+FACTS = {"Who", "From", "Where", "Group", "Attached to", "Groups of", "Rules now", "When", "Call", "Alarm path"}
+# A code block has no label of its own where a note stands above it.
+LABELS = FACTS | {"", "Undo"} | {f"What {verb}" for verb in ("changed", "was attempted", "was closed")}
 
 
 def texts(node: Any) -> Iterator[dict[str, Any]]:
@@ -185,9 +185,7 @@ def test_an_undo_command_is_shown_exactly() -> None:
 
 
 def test_why_there_is_no_undo_is_said() -> None:
-    assert "Undo is not known: the rules of a deleted group are not in the record" in json.dumps(
-        payload(group_deleted())
-    )
+    assert "Undo not known: the rules of a deleted group are not in the record" in json.dumps(payload(group_deleted()))
 
 
 def test_the_first_line_tells_what_matters() -> None:

@@ -120,7 +120,7 @@ def test_a_change_whose_event_never_came_is_told_late_in_full(unheard: Unheard, 
     assert unheard.arrived() == [], "the rule is disabled"
     (alert,) = unheard.found_later()
     assert (alert["kind"], alert["severity"]) == ("security_group_change", "critical")
-    assert "min late: its event never arrived." in alert["summary"]
+    assert "min late: the event was never delivered." in alert["summary"]
     assert (alert["principal"]["name"], alert["principal"]["source_ip"]) == ("mallory", "203.0.113.66")
     assert alert["event"]["name"] == "AuthorizeSecurityGroupIngress"
     assert [rule["peer"]["value"] for rule in alert["changes"]["added"]] == ["0.0.0.0/0"]

@@ -202,7 +202,7 @@ def test_a_call_that_cloudtrail_knows_and_nobody_told_is_told_late_in_full(regio
     assert region.later() == Sweep(groups=2, late=1)
     (alert,) = region.told
     assert alert.kind is AlertKind.SECURITY_GROUP_CHANGE
-    assert alert.summary.startswith("Told 20 min late: its event never arrived. ")
+    assert alert.summary.startswith("Reported 20 min late: the event was never delivered. ")
     assert alert.principal is not None
     assert alert.principal.name == "alice"
     assert region.later() == Sweep(groups=2)

@@ -19,7 +19,7 @@ from botocore.model import Shape, StructureShape
 
 from chalicelib.aws.service_models import FOLDER, prefer_packaged
 from sgwatch.bundle import COLD, make_reproducible, prepare
-from sgwatch.service_models import cut_model
+from sgwatch.cut_models import cut_model
 from tests.support.deployment import ROOT, chalice, copy_project
 
 MOST_BYTES = 2_000_000

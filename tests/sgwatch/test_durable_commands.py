@@ -26,12 +26,12 @@ from sgwatch.commands import redrive, setup, teardown
 from sgwatch.commands.silence import app as silence
 from sgwatch.durable_mending import differences
 from sgwatch.durable_stack import Stack, StackError
-from sgwatch.durable_template import Place, package_template
+from sgwatch.durable_template import StagePlace, package_template
 from tests.support.alerts import critical_open_ssh
 from tests.support.durable import Clock, numbered
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
-PLACE = Place("dev", "aws", REGION, ACCOUNT, f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call")
+PLACE = StagePlace("dev", "aws", REGION, ACCOUNT, f"arn:aws:sns:{REGION}:{ACCOUNT}:on-call")
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 Client = Callable[[str], Any]
 
