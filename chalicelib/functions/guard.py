@@ -35,7 +35,8 @@ from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import MENDING, named_by
 from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
-from chalicelib.functions.alert_function import AlertFunction, Invocation
+from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.security_groups.phrases import printable
@@ -84,7 +85,7 @@ class Guard:
     repair: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
     most_wait: float = MOST_WAIT_SECONDS
 
-    def on_tampering(self, document: object, invocation: Invocation) -> None:
+    def on_tampering(self, document: object, invocation: InvocationContext) -> None:
         """Alert on every record in the event, saying what the audit finds now.
 
         Raises:
@@ -118,7 +119,7 @@ class Guard:
             )
         telling.end()
 
-    def on_schedule(self, document: object, invocation: Invocation) -> None:
+    def on_schedule(self, document: object, invocation: InvocationContext) -> None:
         """Audit, and tell what is news.
 
         Raises:
@@ -277,7 +278,7 @@ class Guard:
 class _Telling:
     """Delivers alerts within one invocation and keeps what went wrong for its end."""
 
-    def __init__(self, alerts: AlertFunction, invocation: Invocation) -> None:
+    def __init__(self, alerts: AlertFunction, invocation: InvocationContext) -> None:
         self.invocation = invocation
         self._alerts = alerts
         self._failures: list[Exception] = []
@@ -312,7 +313,7 @@ def _tells(alerts: Iterable[Alert], found: Found) -> bool:
     return any(alert.alarm_path is not None and alert.severity.rank >= least for alert in alerts)
 
 
-def _left(invocation: Invocation) -> float:
+def _left(invocation: InvocationContext) -> float:
     return invocation.remaining_ms() / 1000
 
 
