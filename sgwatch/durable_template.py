@@ -116,7 +116,7 @@ def names_template(stage: str, handlers: Iterable[str]) -> bytes:
 
 def _named(stage: str, handler: str) -> dict[str, Any]:
     # Without a name SAM gives <stack>-<resource>-<12 characters>, by which nothing knows a function for sgwatch's.
-    return {"FunctionName": Place(stage, "", "", "").function(handler)}
+    return {"FunctionName": StagePlace(stage, "", "", "").function(handler)}
 
 
 def _wiring(stage: str, handler: str) -> dict[str, Any]:
