@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from chalicelib.alarm_path.check_registry import CHECKS
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope
@@ -60,6 +61,9 @@ def with_tables(text: str) -> str:
     text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
     head = ["| call | of | what it touches is named by | severity by itself | undone by |", "|---|---|---|---|---|"]
     text = _with_table(text, "tamper-calls", [*head, *_rows_of_tamper_calls()])
+    text = _with_table(
+        text, "checks", ["| check | link | fails when | unknown when |", "|---|---|---|---|", *_checks()]
+    )
     text = _with_table(text, "packages", mermaid())
     text = _with_table(text, "exceptions", exceptions())
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
@@ -75,6 +79,10 @@ def _rows_of_tamper_calls() -> Iterator[str]:
         undo = "a command" if call.inverse else ""
         service = call.source.removesuffix(".amazonaws.com")
         yield f"| {service} {call.api_name} | {thing} | {names} | {severity} | {undo} |"
+
+
+def _checks() -> Iterator[str]:
+    yield from (f"| `{check.id}` | {check.link} | {check.fails} | {check.unknown} |" for check in CHECKS)
 
 
 def _kind(kind: DestinationKind) -> Iterator[str]:

@@ -204,8 +204,8 @@ def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
     }
 
 
-# The exposures' own word to whoever writes the title; rules' tags are left out by ``encode_rule``.
-_UNPUBLISHED = frozenset({"opens"})
+# Not their word to whoever writes the title.
+EXPOSURE_FIELDS = ("severity", "reason", "controls", "rule")
 
 
 def _encode(value: object) -> Any:
@@ -218,7 +218,7 @@ def _encode(value: object) -> Any:
             return encode_rule(value)
         case Unknown():
             return value.text
-        case tuple():
+        case tuple() if not isinstance(value, Exposure):
             return [_encode(item) for item in value]
         case datetime():
             return format_time(value)
@@ -228,7 +228,8 @@ def _encode(value: object) -> Any:
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    return {name: _encode(getattr(value, name)) for name in value.__slots__ if name not in _UNPUBLISHED}
+    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else value.__slots__
+    return {name: _encode(getattr(value, name)) for name in names}
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:
