@@ -20,7 +20,8 @@ from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, N
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.undo.from_record import Undo, undo
+from chalicelib.undo.commands import Undo
+from chalicelib.undo.from_lookups import restore
 
 
 def alert_of(raw: Mapping[str, Any]) -> Alert:
@@ -81,7 +82,7 @@ def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert
         changes=change.changes,
         attachment=change.attachment,
         exposures=exposures,
-        undo=undo(change, record.region),
+        undo=restore(change, record.region),
         unknowns=_unknowns(record) + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
     )
 

@@ -17,7 +17,7 @@ from chalicelib.exposure.judge import Exposure, Severity
 from chalicelib.security_groups.changes import Attachment, Changes, Outcome
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.undo.from_record import Undo
+from chalicelib.undo.commands import Undo
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

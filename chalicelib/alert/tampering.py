@@ -19,7 +19,7 @@ from chalicelib.security_groups.changes import Outcome
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.severity import Severity
 from chalicelib.text import number_of
-from chalicelib.undo.from_record import NOTHING_TO_UNDO, REGION, Undo, command
+from chalicelib.undo.commands import NOTHING_TO_UNDO, REGION, Undo, command
 
 # So many names stand in a sentence; the exposure lists all.
 NAMES_SHOWN = 5
@@ -152,7 +152,8 @@ def _undo(call: TamperCall, record: CloudTrailRecord) -> Undo:
     if record.region is None or not REGION.fullmatch(record.region):
         return Undo(None, "the record does not name the region")
     region = record.region
-    return Undo(tuple(command(each.operation, each.parameters, region, each.service) for each in calls))
+    commands = (command(each.operation, each.parameters, region, each.service) for each in calls)
+    return Undo(tuple(commands), call.undo_note)
 
 
 def _capital(text: str) -> str:

@@ -28,7 +28,8 @@ class TamperCall(NamedTuple):
 
     ``thing`` is the kind of what it names, ``doing`` and ``done`` are what it does, as "deleting" and "deleted".
     ``weakens``: it can only weaken; else it may (Put…, Set…, Update…, Create…, Add…). ``whose`` stands before a name
-    that is not the thing's own but its owner's. ``is_account_wide``: it acts on what it does not name.
+    that is not the thing's own but its owner's. ``undo_note`` is what else the inverse does.
+    ``is_account_wide``: it acts on what it does not name.
     """
 
     name: str
@@ -42,6 +43,7 @@ class TamperCall(NamedTuple):
     effect: ReadEffect | None = None
     inverse: Inverse | None = None
     whose: str = ""
+    undo_note: str | None = None
     is_account_wide: bool = False
 
     @property
@@ -206,6 +208,7 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
         *_KEY,
         weakens=True,
         inverse=effects.keep_key,
+        undo_note="The key is enabled, too, as it was before unless somebody had disabled it.",
     ),
     _path("PutKeyPolicy", _KMS, "key", "replacing the policy of|given another policy", *_KEY),
     _own("DeleteFunction20150331", _LAMBDA, "function", _DELETE, *_FUNCTION, weakens=True),

@@ -156,7 +156,7 @@ def _title(alert: Alert, state: str, *, succeeded: bool) -> str:
 
 
 def _as_severe(alert: Alert, severity: Severity) -> tuple[Exposure, ...]:
-    return tuple(replace(exposure, severity=severity) for exposure in alert.exposures)
+    return tuple(exposure._replace(severity=severity) for exposure in alert.exposures)
 
 
 def _alarm_path(standing: Standing, was: Status | None = None, broken_by_this_call: bool | None = None) -> AlarmPath:
