@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from chalicelib.alarm_path.check_registry import CHECKS
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.destinations.slack import payload
@@ -22,7 +23,13 @@ from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, mermaid
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS.parent / "README.md", DOCS / "cli.md", DOCS / "settings.md", DOCS / "architecture.md")
+PAGES = (
+    DOCS.parent / "README.md",
+    DOCS / "cli.md",
+    DOCS / "settings.md",
+    DOCS / "architecture.md",
+    DOCS / "alarm-path.md",
+)
 _WIDTH, _LEFT, _LINE = 720, 32, 20
 _PLAIN, _CODE = 92, 80  # characters in a line
 _DOTS = {"🔴": "#d1242f", "🟠": "#e16f24", "🟡": "#d4a72c", "🔵": "#218bff", "⚪": "#8c959f", "🟢": "#2da44e"}
@@ -51,11 +58,18 @@ def with_tables(text: str) -> str:
     commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
     text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
+    text = _with_table(
+        text, "checks", ["| check | link | fails when | unknown when |", "|---|---|---|---|", *_checks()]
+    )
     text = _with_table(text, "packages", mermaid())
     text = _with_table(text, "exceptions", exceptions())
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
     return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _checks() -> Iterator[str]:
+    yield from (f"| `{check.id}` | {check.link} | {check.fails} | {check.unknown} |" for check in CHECKS)
 
 
 def _kind(kind: DestinationKind) -> Iterator[str]:

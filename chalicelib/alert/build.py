@@ -18,7 +18,9 @@ from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.security_groups.wire_shapes import items
-from chalicelib.undo.from_record import NOTHING_TO_UNDO, Undo, undo
+from chalicelib.undo.commands import NOTHING_TO_UNDO, Undo
+from chalicelib.undo.from_lookups import restore
+from chalicelib.undo.of_tampering import undo_tampering
 
 
 def alert_of(raw: Mapping[str, Any]) -> Alert:
@@ -81,7 +83,7 @@ def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert
         changes=change.changes,
         attachment=change.attachment,
         exposures=exposures,
-        undo=undo(change, record.region),
+        undo=restore(change, record.region),
         unknowns=_unknowns(record, principal)
         + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
     )
@@ -174,7 +176,7 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent) -> Alert:
         summary=" ".join([call_sentence(record, principal), *_named_in(record), reason]),
         principal=principal,
         exposures=(Exposure(severity, reason),),
-        undo=Undo(None, "the settings before are not in the record") if not tried else NOTHING_TO_UNDO,
+        undo=undo_tampering(watched.name, record.request_parameters, record.region) if not tried else NOTHING_TO_UNDO,
         unknowns=_unknowns(record, principal),
     )
 

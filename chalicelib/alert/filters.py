@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.alert.model import (
+    EXPOSURE_FIELDS,
     Account,
     AlarmPath,
     Alert,
@@ -18,7 +19,6 @@ from chalicelib.alert.model import (
     Attachment,
     Changes,
     Event,
-    Exposure,
     Principal,
     SecurityGroup,
     Severity,
@@ -43,7 +43,8 @@ _OBJECTS = {
 }
 _ANY_NAME = ("security_group", "tags")
 _NAMES = ALERT_FIELDS.union(
-    *(field_names(kind) for kind in (*_OBJECTS.values(), Exposure, ModifiedRule, SecurityGroupRule, Peer))
+    *(field_names(kind) for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer)),
+    EXPOSURE_FIELDS,
 )
 _QUOTES = "A string in JMESPath has single quotes"
 

@@ -17,7 +17,7 @@ from chalicelib.exposure.judge import Exposure, Severity
 from chalicelib.security_groups.changes import Attachment, Changes, Outcome
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.undo.from_record import Undo
+from chalicelib.undo.commands import Undo
 
 # The alert is built of the core's own types; whoever handles alerts finds them here.
 __all__ = [
@@ -184,8 +184,8 @@ def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
     }
 
 
-# The exposures' own word to whoever writes the title; rules' tags are left out by ``encode_rule``.
-_UNPUBLISHED = frozenset({"opens"})
+# Not their word to whoever writes the title.
+EXPOSURE_FIELDS = ("severity", "reason", "controls", "rule")
 
 
 def _encode(value: object) -> Any:
@@ -208,7 +208,8 @@ def _encode(value: object) -> Any:
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    return {name: _encode(getattr(value, name)) for name in field_names(type(value)) if name not in _UNPUBLISHED}
+    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else field_names(type(value))
+    return {name: _encode(getattr(value, name)) for name in names}
 
 
 def field_names(kind: Any) -> tuple[str, ...]:

@@ -520,7 +520,7 @@ def test_an_endpoint_that_only_lost_groups_has_none_known_after() -> None:
     ("value", "skips"), [("off", True), ("OFF", True), (False, True), ("on", False), (None, False), ("", False)]
 )
 def test_a_load_balancer_may_skip_its_inbound_rules_for_privatelink(value: object, skips: bool) -> None:
-    request = {"loadBalancerArn": r.LOAD_BALANCER_ARN, "securityGroups": ["sg-1"]}
+    request: Json = {"loadBalancerArn": r.LOAD_BALANCER_ARN, "securityGroups": ["sg-1"]}
     request["enforceSecurityGroupInboundRulesOnPrivateLinkTraffic"] = value
     change = change_of(r.record("SetSecurityGroups", request, eventSource=r.ELB))
     assert (change.skips_privatelink, change.unread) == (skips, ())
