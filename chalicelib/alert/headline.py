@@ -64,11 +64,14 @@ def summary(record: CloudTrailRecord, principal: Principal, exposures: tuple[Exp
     )
 
 
-def call_sentence(record: CloudTrailRecord, principal: Principal) -> str:
-    """``alice (console, from 203.0.113.9) called CreateSecurityGroup in account 123456789012, eu-west-1.``"""
+def call_sentence(record: CloudTrailRecord, principal: Principal, operation: str | None = None) -> str:
+    """``alice (console, from 203.0.113.9) called CreateSecurityGroup in account 123456789012, eu-west-1.``
+
+    ``operation`` is the API's name for the call, where that is not the event's.
+    """
     source = f", from {printable(principal.source_ip, 60)}" if principal.source_ip else ""
     name = printable(principal.name, 100)
-    called = printable(record.event_name or "an unnamed API", 80)
+    called = printable(operation or record.event_name or "an unnamed API", 80)
     code = f" ({printable(record.error_code, 60)})" if record.error_code else ""
     where = ", ".join(
         printable(part, 40) for part in (record.account_id and f"account {record.account_id}", record.region) if part

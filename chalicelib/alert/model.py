@@ -23,6 +23,7 @@ from chalicelib.undo.commands import Undo
 __all__ = [
     "Account",
     "AlarmPath",
+    "AlarmPathFinding",
     "Alert",
     "AlertKind",
     "Attached",
@@ -105,11 +106,27 @@ class SecurityGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmPathFinding:
+    """What is wrong with one link; ``fix`` is a command or a sentence, None where there is none."""
+
+    check: str
+    subject: str
+    reason: str
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmPath:
-    """What the latest audit of the alarm path said."""
+    """What the latest audit of the alarm path said; ``was`` is the status of the audit before, None where not known.
+
+    ``broken_by_this_call`` is None where the alert is about no call, and where it is not known.
+    """
 
     status: str
     checked_at: datetime | None
+    was: str | None = None
+    broken_by_this_call: bool | None = None
+    findings: tuple[AlarmPathFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +258,18 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         unknowns=tuple(map(other, document["unknowns"])),
         # A queue may hold alerts of the release before, which had no notes.
         notes=tuple(document.get("notes", ())),
-        alarm_path=AlarmPath(alarm_path["status"], parse_time(alarm_path["checked_at"])) if alarm_path else None,
+        alarm_path=_decode_alarm_path(alarm_path) if alarm_path else None,
+    )
+
+
+def _decode_alarm_path(document: Mapping[str, Any]) -> AlarmPath:
+    """The alarm path; alerts of before 0.2.0, which may still be queued, hold only the first two fields."""
+    return AlarmPath(
+        document["status"],
+        parse_time(document["checked_at"]),
+        document.get("was"),
+        document.get("broken_by_this_call"),
+        tuple(_only_known(AlarmPathFinding, item) for item in document.get("findings", ())),
     )
 
 

@@ -40,6 +40,21 @@ def log_group_name(arn: Arn) -> str:
     return arn.resource.removeprefix("log-group:").removesuffix(":*")
 
 
+# The kinds that stand before a name in the resource part of an ARN.
+_KINDS = ("trail/", "log-group:", "alarm:", "rule/", "function:", "key/", "table/", "secret:", "role/")
+
+
+def resource_name(text: str) -> str:
+    """A thing's own name, be it given as such, as an ARN or as a queue's URL."""
+    arn = parse_arn(text)
+    name = arn.resource if arn else text
+    for kind in _KINDS:
+        name = name.removeprefix(kind)
+    if name.startswith(("https://", "http://")):
+        return name.rpartition("/")[2]
+    return name.removesuffix(":*")
+
+
 def same_log_group(one: str, other: str) -> bool:
     """Whether two log group ARNs name the same group."""
     return one.removesuffix(":*") == other.removesuffix(":*")
