@@ -7,8 +7,8 @@ from typing import Any
 from chalice import Chalice, Rate
 from chalice.app import CloudWatchEvent, SQSEvent
 
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.deployment import ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, rules
-from chalicelib.functions.alert_function import Invocation
 from chalicelib.functions.composition import alerting as bootstrap
 from chalicelib.settings.environment import delivery_queue, watched_groups
 
@@ -28,10 +28,10 @@ class AnyEvent(CloudWatchEvent):  # type: ignore[misc]
         pass
 
 
-def invocation_of(event: AnyEvent) -> Invocation:
+def invocation_of(event: AnyEvent) -> InvocationContext:
     """What Lambda says of the invocation."""
     context: Any = event.context
-    return Invocation(context.aws_request_id, context.get_remaining_time_in_millis)
+    return InvocationContext(context.aws_request_id, context.get_remaining_time_in_millis)
 
 
 if CHANGES := RULES.get(ALERT_ON_CHANGE):

@@ -14,9 +14,10 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.delivery.direct import Direct
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.destinations.contract import Receipt
 from chalicelib.destinations.slack import payload
-from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 
@@ -108,7 +109,7 @@ def measure_function(made: dict[str, Any], repeat: int) -> float:
         now=lambda: datetime.now(UTC),
     )
     numbers, text = count(), json.dumps({"detail": made})
-    invocation = Invocation("request", lambda: 30_000.0)
+    invocation = InvocationContext("request", lambda: 30_000.0)
 
     def handle() -> None:
         event = json.loads(text)

@@ -26,6 +26,8 @@ from botocore.config import Config
 
 # Read by moto when it is used: thousands of machine images would take half a second.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+# Its minute cannot be shortened; localcloud.awkward has one of its own.
+os.environ.setdefault("MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR", "false")
 
 from moto.core.base_backend import BackendDict
 from moto.core.config import default_user_config
@@ -33,11 +35,14 @@ from moto.core.model_instances import reset_model_data
 
 from localcloud import metric_filters, receivers, trails
 from localcloud.alarm_engine import AlarmEngine, PatternMatches, chain
+from localcloud.awkward.awkwardness import NONE, Awkwardness
+from localcloud.awkward.traits import Traits
 from localcloud.callers import ACCOUNT_ID, Callers, Credentials
 from localcloud.endpoint import Endpoint
 from localcloud.eventbridge import EventBus, event_of
 from localcloud.functions.deliveries import Deliveries
 from localcloud.functions.invoke_api import InvokeApi
+from localcloud.functions.older_sdk import write_models
 from localcloud.functions.package import link_runtime, make_writable
 from localcloud.functions.pool import FunctionPool, LogLine
 from localcloud.identities import Identities
@@ -63,7 +68,8 @@ class LocalCloud:
     ``pattern_matches`` says whether a metric filter's pattern matches a record; ``on_record`` is told
     every CloudTrail record. With ``enforce_iam`` every user and role that IAM holds is limited to its
     policies; functions always are. ``aws_managed_policies`` has AWS's own policies in IAM, such as
-    AdministratorAccess, which takes a second.
+    AdministratorAccess, which takes a second. ``awkwardness`` is what AWS does and moto does not; :attr:`traits`
+    changes it while the cloud runs.
     """
 
     def __init__(
@@ -74,6 +80,7 @@ class LocalCloud:
         region: str = REGION,
         enforce_iam: bool = True,
         aws_managed_policies: bool = False,
+        awkwardness: Awkwardness = NONE,
         pattern_matches: PatternMatches = metric_filters.pattern_matches,
         on_record: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
@@ -90,8 +97,9 @@ class LocalCloud:
         self._called_at: dict[str, datetime] = {}
         self._servers: list[HttpServer] = []
         self._callers = Callers()
-        self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam)
-        self._alarm_path = AlarmEngine(self._endpoint.lock, pattern_matches)
+        self.traits = Traits(awkwardness)
+        self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam, traits=self.traits)
+        self._alarms = AlarmEngine(self._endpoint.lock, pattern_matches)
         self.identities = Identities(self._callers, self._endpoint.lock)
 
     def start(self) -> Self:
@@ -116,7 +124,7 @@ class LocalCloud:
     def _build(self, folder: Path) -> None:
         self._undo.callback(_remove, folder)
         default_user_config["iam"] = {"load_aws_managed_policies": self._aws_managed_policies}
-        lock = self._endpoint.lock
+        lock, lacking = self._endpoint.lock, self.traits.awkwardness.sdk_lacks
         self.functions = FunctionPool(
             root=folder / "functions",
             runtime=link_runtime(folder / "runtime"),
@@ -124,22 +132,24 @@ class LocalCloud:
             lock=lock,
             on_log=self._log,
             on_credentials=self._callers.add_function,
+            data_path=write_models(folder / "models", lacking) if lacking else None,
         )
         self.deliveries = Deliveries(self.functions, lambda: self.endpoint)
         self.events = EventBus(self.deliveries, lock)
-        self.schedules = Schedules(self.events, self._alarm_path.tick)
+        self.schedules = Schedules(self.events, self._alarms.tick)
         self.queues = QueuePoller(self.deliveries, lock)
         self.topics = Topics(self.inbox, self.deliveries, lock, lambda: self.inbox_url)
         self._endpoint.answers |= {
             ("events", "PutEvents"): self.events.put_events,
             ("events", "TestEventPattern"): self.events.try_pattern,
             ("sns", "ConfirmSubscription"): self.topics.confirm_call,
-            ("cloudtrail", "LookupEvents"): lambda call, _account: trails.look_up(list(self.records), call.params),
+            ("cloudtrail", "LookupEvents"): self._look_up_events,
         }
         self._endpoint.amendments |= {
             ("sns", "Subscribe"): self.topics.subscribed,
             ("sns", "Unsubscribe"): self.topics.recount,
         }
+        self._endpoint.wrappers["cloudwatch", "SetAlarmState"] = self._alarms.state_set
         self._endpoint.unlocked["lambda", "Invoke"] = InvokeApi(self.deliveries).answer
 
     def _listen(self) -> None:
@@ -247,6 +257,9 @@ class LocalCloud:
         with self._endpoint.lock:
             return chain()
 
+    def _look_up_events(self, call: ApiCall, _account_id: str) -> Mapping[str, Any]:
+        return trails.look_up(self.traits.looked_up(list(self.records)), call.params)
+
     def _heard(self, call: ApiCall, record: Mapping[str, Any] | None) -> None:
         if call.operation in ("CreateEventSourceMapping", "UpdateEventSourceMapping"):
             self.queues.detach_moto()
@@ -259,7 +272,7 @@ class LocalCloud:
             del self._called_at[next(iter(self._called_at))]
         if self._on_record is not None:
             self._on_record(kept)
-        self._alarm_path.take(kept)
+        self._alarms.take(kept)
         self.events.publish(event_of(kept))
 
     def _log(self, line: LogLine) -> None:

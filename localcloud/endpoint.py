@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from botocore.parsers import ResponseParserFactory
 from moto.core.serialize import SerializationContext, get_serializer_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from localcloud.awkward.awkwardness import NONE
+from localcloud.awkward.traits import Traits
 from localcloud.aws_error import AwsError
 from localcloud.calls import ApiCall, decode
 from localcloud.gaps import StandIn, amendments, answers, wrappers
@@ -66,7 +69,7 @@ class Endpoint:
 
     moto is not thread-safe: one call at a time is in it. ``answers`` stand in for moto's own,
     ``wrappers`` stand around it, ``amendments`` change what it answered, and the ``unlocked`` may wait for other
-    calls to come in.
+    calls to come in. ``traits`` are those of AWS that moto does not have.
     """
 
     callers: Callers
@@ -76,6 +79,7 @@ class Endpoint:
     wrappers: dict[tuple[str, str], Wrapper] = field(default_factory=wrappers)
     amendments: dict[tuple[str, str], Amendment] = field(default_factory=amendments)
     unlocked: dict[tuple[str, str], Callable[[ApiCall, str], Answered]] = field(default_factory=dict)
+    traits: Traits = field(default_factory=lambda: Traits(NONE))
     lock: threading.RLock = field(default_factory=threading.RLock)
     _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
 
@@ -91,7 +95,7 @@ class Endpoint:
         if unlocked is not None and refused is None:
             return _send(unlocked(call, caller.account_id), start_response)
         with self.lock:
-            answered = refused or self._answer(call, caller, environ)
+            answered = refused or self._answer_as_aws(call, caller, environ)
             outcome = outcome_of(call, answered)
             self.callers.note_session(call, outcome.result)
             record = record_of(call, caller, outcome) if is_recorded(call) else None
@@ -105,6 +109,19 @@ class Endpoint:
         if call.service == "ec2" and call.params.get("DryRun") is True:
             return error(call, DRY_RUN)
         return None
+
+    def _answer_as_aws(self, call: ApiCall, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
+        """The answer, as slow and as unwilling as AWS may be."""
+        unwilling = self.traits.refusal(call, caller.account_id)
+        if unwilling is not None:
+            return error(call, unwilling)
+        with self.traits.around(call, caller.account_id):
+            answered = self._answer(call, caller, environ)
+        if answered.status >= 300 or not self.traits.concern(call):
+            return answered
+        result = outcome_of(call, answered).result
+        self.traits.note(call, caller.account_id, result)
+        return serialized(call, shown) if (shown := self.traits.shown(call, result)) is not result else answered
 
     def _answer(self, call: ApiCall, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
         named = (call.service, call.operation)
@@ -167,7 +184,10 @@ def serialized(call: ApiCall, result: Mapping[str, Any] | Exception) -> Answered
 
 def error(call: ApiCall, exception: AwsError) -> Answered:
     """An AWS error as the call's protocol writes it."""
-    answered = serialized(call, exception)
+    with warnings.catch_warnings():
+        # moto warns of codes that a service's model does not list, as it lists hardly any that all services share.
+        warnings.simplefilter("ignore")
+        answered = serialized(call, exception)
     return Answered(STATUS.get(exception.code, answered.status), answered.headers, answered.body)
 
 

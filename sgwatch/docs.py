@@ -77,7 +77,9 @@ def _with_table(text: str, name: str, lines: list[str]) -> str:
 
 def _rows_of_events() -> Iterator[str]:
     for (group, source), events in groupby(EVENTS, lambda event: (event.group, event.source)):
-        names = ", ".join(f"{event.name} (with a {event.needs[0]})" if event.needs else event.name for event in events)
+        names = ", ".join(
+            f"{event.name} (where it sets groups)" if event.needs_groups else event.name for event in events
+        )
         yield f"| `{group}` | {source} | {names} |"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.alert.model import Alert
 from chalicelib.aws.clients import aws_client
 from chalicelib.aws.reader import Call, LookupFailed, Reader
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.state.errors import StateError
 from chalicelib.state.table import StateTable
 from sgwatch.aws_refusals import WAYS_OUT
@@ -63,7 +63,7 @@ class Finder:
             sleep=lambda seconds: time.sleep(min(seconds, _LONGEST_WAIT_SECONDS)),
         )
         try:
-            alerts = KeptAlerts(state, lambda: datetime.now(UTC)).of_event(event_id)
+            alerts = AlertArchive(state, lambda: datetime.now(UTC)).of_event(event_id)
         except StateError as error:
             return None, f"the state table could not be read: {WAYS_OUT.get(error.code, error)}"
         if not alerts:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from chalicelib.alert.filters import Condition, ConditionFailed
 from chalicelib.alert.model import Alert
-from chalicelib.delivery.direct import Direct, Outcome, Undelivered
+from chalicelib.delivery.direct import DeliveryResult, Direct, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.functions.alert_function import Route
 from chalicelib.settings.environment import from_environment
@@ -57,7 +57,7 @@ def sender_to(routes: tuple[Route, ...], ignore_when: Condition | None) -> Calla
 
 def deliver(
     direct: Direct, alert: Alert, destinations: Iterable[Destination], patience: float = _PATIENCE_SECONDS
-) -> tuple[Outcome, ...]:
+) -> tuple[DeliveryResult, ...]:
     """Send one alert to these destinations at once, for ``patience`` seconds; retries are told on standard error."""
 
     def on_retry(name: str, error: DeliveryError, wait: float) -> None:

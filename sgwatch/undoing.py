@@ -40,7 +40,7 @@ def live_difference(alert: Alert) -> list[str]:
     ]
     attachment = alert.attachment
     if attachment is not None and attachment.groups_before is not None:
-        before, after = _listed(attachment.groups_before), _listed(attachment.groups_after)
+        before, after = _listed(attachment.groups_before), _listed(attachment.groups_after or ())
         lines.append(f"~ {attachment.resource_id}: {after}  becomes  {before}")
     name = alert.event.name or "the call"
     return lines or [f"~ what {printable(name, 80)} did"]
@@ -206,9 +206,9 @@ _LIVE_GROUPS: Mapping[str, Callable[[str, Ask], list[tuple[str, ...]]]] = {
 
 def _check_attachment(attachment: Attachment, ask: Ask) -> None:
     live = _LIVE_GROUPS[attachment.resource_type](attachment.resource_id, ask)
-    if not any(set(groups) == set(attachment.groups_after) for groups in live):
+    if not any(set(groups) == set(attachment.groups_after or ()) for groups in live):
         now = "; ".join(map(_listed, live)) or "it is not there"
         raise CannotUndo(
             f"the groups of {attachment.resource_id} have changed again since: look at it first",
-            [f"live: {now}", f"after the change: {_listed(attachment.groups_after)}"],
+            [f"live: {now}", f"after the change: {_listed(attachment.groups_after or ())}"],
         )

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.alarm_path.checks.chains import EVENT_CHECKS, Builder, Chain, about_groups, good
+from chalicelib.alarm_path.checks.chains import Builder, Chain, about_groups, good
 from chalicelib.alarm_path.checks.filter_checks import coverage_sentence
 from chalicelib.alarm_path.checks.own_path import judge_own_path
 from chalicelib.alarm_path.checks.trail_checks import NEW_TRAIL, unread
-from chalicelib.alarm_path.patterns.coverage_seam import CoverageOf
+from chalicelib.alarm_path.patterns.pattern_coverage import CoverageOf
 from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard, pattern_for
@@ -150,7 +150,7 @@ def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contrib
         sentence = coverage_sentence(chain.metric_filter, chain.coverage)
         told = replace(finding, status=status, reason=sentence)
         return _named_elsewhere(told) if contributes else told
-    if finding.check not in EVENT_CHECKS or finding.status is Status.PASS:
+    if finding.check not in chain.by_event or finding.status is Status.PASS:
         return finding
     if all_of(chain.reach.get(event, Status.UNKNOWN) for event in events) is Status.PASS:
         reason = f"{finding.reason} That is none of the {len(events)} events that count here."
@@ -170,7 +170,7 @@ def _shared(
     if any(finding.status is not Status.PASS for finding in findings if finding.check != "filter-coverage"):
         return tuple(_named_elsewhere(finding) for finding in findings)
     other = matching[missing[0]]
-    general = (item for item in other.findings if item.check not in EVENT_CHECKS)
+    general = (item for item in other.findings if item.check not in other.by_event)
     broken = next((item for item in general if item.status is other.links), None)
     if broken is None or other.links is Status.PASS or other.metric_filter is None:
         return findings
@@ -214,5 +214,10 @@ def _notes(
         notes.append(DELAY_NOTE)
     if standards[Standard.SECURITY_HUB] is not standards[Standard.CIS_5]:
         notes.append(WHY_TWO_FILTERS)
+    notes += [
+        f"Log alarm {name} in {region.name} was not judged: no standard counts log alarms."
+        for region in snapshot.regions.values()
+        for name in region.log_alarms
+    ]
     notes += [f"Could not be read: {error}." for error in snapshot.errors if not error.not_found]
     return notes

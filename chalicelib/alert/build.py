@@ -17,7 +17,7 @@ from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, N
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.security_groups.wire_rules import items
+from chalicelib.security_groups.wire_shapes import items
 from chalicelib.undo.from_record import NOTHING_TO_UNDO, Undo, undo
 
 

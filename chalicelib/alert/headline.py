@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.exposure.compare import is_ingress, opening
 from chalicelib.exposure.judge import Exposure, Opens
-from chalicelib.security_groups.changes import Attachment, Change, Outcome, PrefixListChange
+from chalicelib.security_groups.changes import Attachment, Change, ListContents, Outcome, PrefixListChange
 from chalicelib.security_groups.phrases import (
     group_phrase,
     is_world,
@@ -32,7 +33,7 @@ def title(change: Change, exposures: tuple[Exposure, ...]) -> str:
     if not change.succeeded:
         text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, group)}"
     elif change.unread and not _new_rules(change):
-        text = f"change to {_list(change.prefix_list) if change.prefix_list else group} only partly understood"
+        text = f"change to {_subject(change, group)} only partly understood"
     else:
         text = _done(change, exposures, group) + (", and more not understood" if change.unread else "")
     return _as_title(text)
@@ -75,10 +76,9 @@ def call_sentence(record: CloudTrailRecord, principal: Principal) -> str:
 
 
 def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
-    name = change.event.name
     if change.changes.added or change.changes.modified:
         return _rules_title(change, exposures, group)
-    if name.startswith("Revoke"):
+    if change.event.verb is Verb.REVOKE:
         return _removed_title(change, group)
     return _without_rules(change, exposures, group)
 
@@ -94,10 +94,12 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
         return f"{service_phrase(opened)} opened to the internet on {_resource(attachment)} by a group attached to it"
     if opened is not None and prefix_list:
         return f"{service_phrase(opened)} opened to the internet through {_list(prefix_list)}"
-    if attachment and change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
+    if attachment and change.keeps_groups:
         return f"{_resource(attachment)} modified, its security groups untouched"
     if attachment:
         return f"security groups of {_resource(attachment)} changed"
+    if prefix_list and prefix_list.contents is ListContents.IPAM:
+        return f"contents of {_list(prefix_list)} now decided by IPAM"
     if prefix_list:
         return f"{_list(prefix_list)} changed"
     return {
@@ -109,7 +111,15 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
 
 
 def _list(prefix_list: PrefixListChange) -> str:
+    if prefix_list.prefix_list_id is None:
+        return f"prefix lists of {printable(prefix_list.resolver or 'an IPAM resolver', 80)}"
     return f"prefix list {printable(prefix_list.prefix_list_id, 60)}"
+
+
+def _subject(change: Change, group: str) -> str:
+    if change.prefix_list:
+        return _list(change.prefix_list)
+    return _resource(change.attachment) if change.attachment else group
 
 
 def _resource(attachment: Attachment) -> str:
@@ -118,7 +128,7 @@ def _resource(attachment: Attachment) -> str:
 
 def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     after = _new_rules(change)
-    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+    if change.event.verb is Verb.DESCRIBE:
         return _described(after[0], after, group)
     new = {id(rule) for rule in after}  # to compare a thousand rules with each other takes its time
     about = [item for item in exposures if id(item.rule) in new]
@@ -211,17 +221,17 @@ def _removed_title(change: Change, group: str) -> str:
 
 
 def _attempt(change: Change, group: str) -> str:
-    name, rules = change.event.name, change.changes.attempted
+    rules = change.changes.attempted
     if not rules:
         return _attempt_without_rules(change, group)
     service, peer = service_phrase(rules[0]), peer_phrase(rules[0].peer)
     more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
-    out = name.endswith("Egress")
-    if name.startswith("Authorize"):
+    out, asked = change.event.is_egress, change.event.verb
+    if asked is Verb.AUTHORIZE:
         verb = f"allowing {service} out to {peer}" if out else f"opening {service} to {peer}"
-    elif name.startswith("Revoke"):
+    elif asked is Verb.REVOKE:
         verb = f"disallowing {service} out to {peer}" if out else f"closing {service} to {peer}"
-    elif name == "ModifySecurityGroupRules":
+    elif asked is Verb.MODIFY:
         verb = f"changing a rule to {service}, {peer}"
     else:
         verb = f"describing {service}, {peer}"

@@ -55,3 +55,15 @@ def _wildcard(pattern: str, ignore_case: bool) -> re.Pattern[str]:
 def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
     """IAM's wildcards: ``*`` for any run of characters, ``?`` for one; nothing else is special."""
     return _wildcard(pattern, ignore_case).fullmatch(text) is not None
+
+
+def arn_matches(pattern: str, text: str) -> bool:
+    """IAM's ArnLike and ArnEquals: each of the six parts is compared by itself, so that ``*`` spans no colon.
+
+    The last part, the resource, may hold colons of its own.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+    wanted, found = pattern.split(":", 5), text.split(":", 5)
+    if len(wanted) != 6 or len(found) != 6:
+        return False
+    return all(matches(one, other) for one, other in zip(wanted, found, strict=True))

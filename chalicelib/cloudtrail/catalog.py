@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 MAX_PATTERN_LENGTH = 2048
 
 EC2 = "ec2.amazonaws.com"
+ELASTIC_LOAD_BALANCING = "elasticloadbalancing.amazonaws.com"
 
 
 class EventGroup(StrEnum):
@@ -28,25 +28,42 @@ class EventGroup(StrEnum):
     TAMPER = "tamper"
 
 
-DEFAULT_WATCH = (EventGroup.RULES, EventGroup.GROUPS, EventGroup.TAMPER)
+DEFAULT_WATCH = tuple(EventGroup)
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedEvent:
+class Verb(StrEnum):
+    """What a call does to what it names; ``other`` for calls that no code tells apart."""
+
+    AUTHORIZE = "authorize"
+    REVOKE = "revoke"
+    MODIFY = "modify"
+    DESCRIBE = "describe"
+    CREATE = "create"
+    DELETE = "delete"
+    ASSOCIATE = "associate"
+    DISASSOCIATE = "disassociate"
+    ATTACH = "attach"
+    RESTORE = "restore"
+    OTHER = "other"
+
+
+class WatchedEvent(NamedTuple):
     """One CloudTrail event name of one source.
 
-    ``needs`` lists request parameters of which at least one must be there for the record to be
-    about security groups at all (``ModifyInstanceAttribute`` also changes user data and the like).
+    ``is_egress`` is true for the calls that are about egress rules alone. A call that ``needs_groups``
+    is about security groups only where it sets some (``ModifyInstanceAttribute`` also changes user data and the like).
     """
 
     name: str
     source: str
     group: EventGroup
-    needs: tuple[str, ...] = ()
+    verb: Verb = Verb.OTHER
+    is_egress: bool = False
+    needs_groups: bool = False
 
 
-def _events(group: EventGroup, source: str, *names: str, needs: tuple[str, ...] = ()) -> tuple[WatchedEvent, ...]:
-    return tuple(WatchedEvent(name, source, group, needs) for name in names)
+def _events(group: EventGroup, source: str, *names: str) -> tuple[WatchedEvent, ...]:
+    return tuple(WatchedEvent(name, source, group) for name in names)
 
 
 # CloudTrail writes Lambda's event names with the API version behind them: UpdateFunctionCode20150331v2.
@@ -63,31 +80,30 @@ _LAMBDA_TAMPERING = (
 )
 
 EVENTS: tuple[WatchedEvent, ...] = (
-    *_events(
-        EventGroup.RULES,
-        EC2,
-        "AuthorizeSecurityGroupIngress",
-        "AuthorizeSecurityGroupEgress",
-        "RevokeSecurityGroupIngress",
-        "RevokeSecurityGroupEgress",
-        "ModifySecurityGroupRules",
-        "UpdateSecurityGroupRuleDescriptionsIngress",
-        "UpdateSecurityGroupRuleDescriptionsEgress",
-    ),
-    *_events(
-        EventGroup.GROUPS,
-        EC2,
-        "CreateSecurityGroup",
-        "DeleteSecurityGroup",
-        "AssociateSecurityGroupVpc",
-        "DisassociateSecurityGroupVpc",
-    ),
-    *_events(
-        EventGroup.ATTACHMENTS, EC2, "ModifyNetworkInterfaceAttribute", "ModifyInstanceAttribute", needs=("groupSet",)
-    ),
-    *_events(EventGroup.ATTACHMENTS, EC2, "ModifyVpcEndpoint"),
-    *_events(EventGroup.ATTACHMENTS, "elasticloadbalancing.amazonaws.com", "SetSecurityGroups"),
-    *_events(EventGroup.PREFIX_LISTS, EC2, "ModifyManagedPrefixList", "RestoreManagedPrefixListVersion"),
+    WatchedEvent("AuthorizeSecurityGroupIngress", EC2, EventGroup.RULES, Verb.AUTHORIZE),
+    WatchedEvent("AuthorizeSecurityGroupEgress", EC2, EventGroup.RULES, Verb.AUTHORIZE, is_egress=True),
+    WatchedEvent("RevokeSecurityGroupIngress", EC2, EventGroup.RULES, Verb.REVOKE),
+    WatchedEvent("RevokeSecurityGroupEgress", EC2, EventGroup.RULES, Verb.REVOKE, is_egress=True),
+    WatchedEvent("ModifySecurityGroupRules", EC2, EventGroup.RULES, Verb.MODIFY),
+    WatchedEvent("UpdateSecurityGroupRuleDescriptionsIngress", EC2, EventGroup.RULES, Verb.DESCRIBE),
+    WatchedEvent("UpdateSecurityGroupRuleDescriptionsEgress", EC2, EventGroup.RULES, Verb.DESCRIBE, is_egress=True),
+    WatchedEvent("CreateSecurityGroup", EC2, EventGroup.GROUPS, Verb.CREATE),
+    WatchedEvent("DeleteSecurityGroup", EC2, EventGroup.GROUPS, Verb.DELETE),
+    WatchedEvent("AssociateSecurityGroupVpc", EC2, EventGroup.GROUPS, Verb.ASSOCIATE),
+    WatchedEvent("DisassociateSecurityGroupVpc", EC2, EventGroup.GROUPS, Verb.DISASSOCIATE),
+    WatchedEvent("ModifyNetworkInterfaceAttribute", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH, needs_groups=True),
+    WatchedEvent("ModifyInstanceAttribute", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH, needs_groups=True),
+    WatchedEvent("ModifyVpcEndpoint", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH),
+    WatchedEvent("ModifyInstanceConnectEndpoint", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH),
+    WatchedEvent("ModifyClientVpnEndpoint", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH),
+    WatchedEvent("ApplySecurityGroupsToClientVpnTargetNetwork", EC2, EventGroup.ATTACHMENTS, Verb.ATTACH),
+    WatchedEvent("SetSecurityGroups", ELASTIC_LOAD_BALANCING, EventGroup.ATTACHMENTS, Verb.ATTACH),
+    WatchedEvent("ApplySecurityGroupsToLoadBalancer", ELASTIC_LOAD_BALANCING, EventGroup.ATTACHMENTS, Verb.ATTACH),
+    WatchedEvent("ModifyManagedPrefixList", EC2, EventGroup.PREFIX_LISTS, Verb.MODIFY),
+    WatchedEvent("RestoreManagedPrefixListVersion", EC2, EventGroup.PREFIX_LISTS, Verb.RESTORE),
+    WatchedEvent("CreateIpamPrefixListResolverTarget", EC2, EventGroup.PREFIX_LISTS, Verb.CREATE),
+    WatchedEvent("ModifyIpamPrefixListResolverTarget", EC2, EventGroup.PREFIX_LISTS, Verb.MODIFY),
+    WatchedEvent("ModifyIpamPrefixListResolver", EC2, EventGroup.PREFIX_LISTS, Verb.MODIFY),
     *_events(EventGroup.TAMPER, "logs.amazonaws.com", "DeleteMetricFilter", "PutMetricFilter", "DeleteLogGroup"),
     *_events(EventGroup.TAMPER, "monitoring.amazonaws.com", "DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm"),
     *_events(EventGroup.TAMPER, "sns.amazonaws.com", "Unsubscribe", "DeleteTopic", "SetTopicAttributes"),
@@ -108,6 +124,18 @@ MENDING: Mapping[str, tuple[str, ...]] = {
 }
 
 BY_NAME: dict[str, WatchedEvent] = {event.name: event for event in EVENTS}
+
+
+def verb_of(name: str | None) -> Verb:
+    """The verb of a watched event by its name alone; ``other`` for a name that the catalog does not have."""
+    event = BY_NAME.get(name or "")
+    return Verb.OTHER if event is None else event.verb
+
+
+def is_egress(name: str | None) -> bool:
+    """Whether a watched event of this name is about egress rules alone."""
+    event = BY_NAME.get(name or "")
+    return event is not None and event.is_egress
 
 
 def events_of(groups: Iterable[EventGroup]) -> tuple[WatchedEvent, ...]:

@@ -21,7 +21,7 @@ PART_BYTES = 380_000
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAlerts:
+class AlertArchive:
     """The kept alerts in the state table; every method raises StateError where the table fails."""
 
     table: StateTable

@@ -79,7 +79,7 @@ class Bursts:
         """
         return self.table.get(_note_key(alert), "decision") is not None
 
-    def is_to_be_told(self, alert: Alert) -> bool:
+    def is_to_be_sent(self, alert: Alert) -> bool:
         """Whether it was decided that this alert is told, by itself or at its window's end.
 
         Raises:

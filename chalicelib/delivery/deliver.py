@@ -11,14 +11,15 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert, with_note
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.direct import place
 from chalicelib.delivery.envelope import BurstEnd, Delivery, PoisonError, read
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
-from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, Buried, Queue, QueueError
+from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Queue, QueueError
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
@@ -33,16 +34,16 @@ LATE_SECONDS = 60
 class RetryPolicy:
     """How long to wait and for how long to try, in seconds.
 
-    ``unfinished`` is how many deaths in a row are enough; ``needed`` is what one attempt takes at
+    ``max_crashes`` is how many deaths in a row are enough; ``seconds_needed`` is what one attempt takes at
     most: one exchange with a destination, and then some.
     """
 
-    first_wait: float = 2.0
-    longest_wait: float = 900.0
-    longest_turn: float = 60.0
+    base_delay: float = 2.0
+    max_delay: float = 900.0
+    max_retry_after_spread: float = 60.0
     give_up_after: float = 86_400.0
-    unfinished: int = 5
-    needed: float = 17.0
+    max_crashes: int = 5
+    seconds_needed: float = 17.0
 
     def wait(self, attempts: int, jitter: float, retry_after: float | None = None) -> float:
         """Seconds until the next attempt: twice as long each time and spread out, never less than was asked for.
@@ -52,22 +53,10 @@ class RetryPolicy:
         """
         spread = 0.5 + jitter / 2
         if retry_after is None:
-            return min(self.longest_wait, self.first_wait * 2.0 ** min(attempts - 1, 20)) * spread
-        asked = max(retry_after + self.first_wait * jitter, min(self.longest_turn, attempts / 2) * spread)
+            return min(self.max_delay, self.base_delay * 2.0 ** min(attempts - 1, 20)) * spread
+        asked = max(retry_after + self.base_delay * jitter, min(self.max_retry_after_spread, attempts / 2) * spread)
         # What is beyond SQS cannot be obeyed: then it is asked again every hour or so.
-        return asked if asked <= MAX_VISIBILITY_SECONDS else 4 * self.longest_wait
-
-
-class Invocation(Protocol):
-    """What Lambda says of one invocation."""
-
-    @property
-    def request_id(self) -> str:
-        """Its id."""
-
-    @property
-    def remaining_ms(self) -> Callable[[], float]:
-        """The milliseconds that it has left."""
+        return asked if asked <= MAX_VISIBILITY_SECONDS else 4 * self.max_delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +87,19 @@ class Received:
         )
 
 
+class Done(NamedTuple):
+    """The message is dealt with and leaves the queue."""
+
+
+class Retry(NamedTuple):
+    """The message stays in the queue and comes back after that many seconds."""
+
+    seconds: float
+
+
+AttemptResult = Done | Retry
+
+
 class NotAllDelivered(Exception):  # noqa: N818 - it reads as what happened
     """Messages have to be tried again, and the queue's event source does not take their names from the answer."""
 
@@ -114,17 +116,17 @@ class DeliverFunction:
     destinations: Mapping[str, Destination]
     ledger: Ledger
     queue: Queue
-    kept: KeptAlerts
-    announce: Callable[[str, str, Invocation], None]
-    end_burst: Callable[[BurstEnd, Invocation], None]
+    kept: AlertArchive
+    announce: Callable[[str, str, InvocationContext], None]
+    end_burst: Callable[[BurstEnd, InvocationContext], None]
     reports_failures: Callable[[], bool]
     log: Log
     metrics: Metrics
     now: Callable[[], datetime]
-    patience: RetryPolicy = RetryPolicy()
+    retry_policy: RetryPolicy = RetryPolicy()
     jitter: Callable[[], float] = random.random
 
-    def handle(self, event: Mapping[str, Any], invocation: Invocation) -> dict[str, list[dict[str, str]]]:
+    def handle(self, event: Mapping[str, Any], invocation: InvocationContext) -> dict[str, list[dict[str, str]]]:
         """Deliver the messages; the answer names those that stay in the queue.
 
         Raises:
@@ -134,21 +136,21 @@ class DeliverFunction:
         blocked: set[str] = set()
         for record in event["Records"]:
             message = Received.of(record)
-            wait = 0.0 if message.group_id in blocked else self._take(message, invocation)
-            if wait is not None:
+            result = Retry(0.0) if message.group_id in blocked else self._take(message, invocation)
+            if isinstance(result, Retry):
                 blocked.add(message.group_id)
                 failed.append(message.id)
-                self._postpone(message, wait)
+                self._postpone(message, result.seconds)
         if failed and not self.reports_failures():
             raise NotAllDelivered(
                 f"{len(failed)} messages stay in the queue; run `sgwatch setup`, so that this is no error"
             )
         return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
-    def _take(self, received: Received, invocation: Invocation) -> float | None:
-        """None where the message is done with, else the seconds until it should come back."""
-        if invocation.remaining_ms() < self.patience.needed * 1000:
-            return 0.0
+    def _take(self, received: Received, invocation: InvocationContext) -> AttemptResult:
+        """What becomes of the message."""
+        if invocation.remaining_ms() < self.retry_policy.seconds_needed * 1000:
+            return Retry(0.0)
         log = self.log.bind(request_id=invocation.request_id, message_id=received.id)
         try:
             message = read(received.body)
@@ -157,27 +159,27 @@ class DeliverFunction:
             identity = {"event_id": message.alert.id, "destination": message.destination}
             return _Attempt(self, received, message, invocation, log.bind(**identity)).run()
         except PoisonError as error:
-            return self._bury_poison(received, str(error), log)
+            return self._set_aside(received, str(error), log)
         except (StateError, QueueError) as error:
-            log.warning("durable delivery is held up", reason=str(error))
-            return self.patience.wait(received.receives, self.jitter())
+            log.warning("message deferred: state table or queue unavailable", reason=str(error))
+            return Retry(self.retry_policy.wait(received.receives, self.jitter()))
 
-    def _end_burst(self, message: BurstEnd, invocation: Invocation) -> float | None:
+    def _end_burst(self, message: BurstEnd, invocation: InvocationContext) -> AttemptResult:
         seconds = (message.due_at - self.now()).total_seconds()
         if seconds > 0:
-            return seconds + 1
+            return Retry(seconds + 1)
         self.end_burst(message, invocation)
-        return None
+        return Done()
 
-    def _bury_poison(self, received: Received, reason: str, log: Log) -> float | None:
+    def _set_aside(self, received: Received, reason: str, log: Log) -> AttemptResult:
         log.error("message cannot be read", reason=reason)
         self.metrics.emit(names.DELIVERY_FAILURES)
         try:
-            self.queue.bury(Buried(received.body, reason, "", "", received.id, received.group_id))
+            self.queue.send_to_dlq(DeadLetter(received.body, reason, "", "", received.id, received.group_id))
         except QueueError as error:
-            log.warning("durable delivery is held up", reason=str(error))
-            return self.patience.wait(received.receives, self.jitter())
-        return None
+            log.warning("message deferred: state table or queue unavailable", reason=str(error))
+            return Retry(self.retry_policy.wait(received.receives, self.jitter()))
+        return Done()
 
     def _postpone(self, message: Received, wait: float) -> None:
         try:
@@ -194,30 +196,30 @@ class _Attempt:
     function: DeliverFunction
     received: Received
     message: Delivery
-    invocation: Invocation
+    invocation: InvocationContext
     log: Log
 
-    def run(self) -> float | None:
-        """None where the message is done with, else the seconds until it should come back."""
+    def run(self) -> AttemptResult:
+        """What becomes of the message."""
         lease = self.invocation.remaining_ms() / 1000 + 1
         claim = self.function.ledger.claim(self.message.id, self.message.destination, self.invocation.request_id, lease)
         match claim:
             case AlreadyDelivered():
                 self.log.info("alert was sent before")
-                return None
+                return Done()
             case Held(seconds):
-                return seconds
+                return Retry(seconds)
             case Claimed():
                 return self._send(claim)
 
-    def _send(self, claim: Claimed) -> float | None:
+    def _send(self, claim: Claimed) -> AttemptResult:
         destination = self.function.destinations.get(self.message.destination)
         if destination is None:
             return self._give_up("no destination of this name is configured", claim)
-        if claim.unfinished >= self.function.patience.unfinished:
+        if claim.unfinished >= self.function.retry_policy.max_crashes:
             return self._give_up(f"the function ended {claim.unfinished} times in a row while sending it", claim)
         alert = self._alert()
-        if self.invocation.remaining_ms() < self.function.patience.needed * 1000:
+        if self.invocation.remaining_ms() < self.function.retry_policy.seconds_needed * 1000:
             return self._failed(DeliveryError("too little time was left to send it", permanent=False), claim)
         try:
             receipt = destination.send(alert)
@@ -226,7 +228,7 @@ class _Attempt:
         except Exception as error:  # noqa: BLE001 - a defect comes again each time: raised, it would hold up its group for 500 receives
             return self._give_up(f"{type(error).__name__} in its code{place(error)}", claim)
         self._delivered(alert, receipt.reference, claim)
-        return None
+        return Done()
 
     def _alert(self) -> Alert:
         """The alert as it is sent: whole where it was kept, and saying so where it is late."""
@@ -251,13 +253,13 @@ class _Attempt:
             seconds = max(0.0, (self.function.now() - alert.occurred_at).total_seconds())
             metrics.emit(names.SECONDS_TO_DELIVERY, round(seconds, 3), name)
 
-    def _failed(self, error: DeliveryError, claim: Claimed) -> float | None:
+    def _failed(self, error: DeliveryError, claim: Claimed) -> AttemptResult:
         if error.permanent:
             return self._give_up(error.reason, claim)
-        patience = self.function.patience
-        wait = patience.wait(claim.attempts, self.function.jitter(), error.retry_after)
+        retry_policy = self.function.retry_policy
+        wait = retry_policy.wait(claim.attempts, self.function.jitter(), error.retry_after)
         age = (self.function.now() - self.received.sent_at).total_seconds()
-        if age + wait > patience.give_up_after:
+        if age + wait > retry_policy.give_up_after:
             return self._give_up(f"not delivered in {claim.attempts} attempts, at last: {error.reason}", claim)
         self.log.warning("delivery failed, trying again", reason=error.reason, seconds=round(wait, 1))
         try:
@@ -265,14 +267,16 @@ class _Attempt:
         except StateError as unwritten:
             # It comes back when it should all the same; the claim has ended by itself by then.
             self.log.warning("failure could not be written down", reason=str(unwritten))
-        return wait
+        return Retry(wait)
 
-    def _give_up(self, reason: str, claim: Claimed) -> float | None:
+    def _give_up(self, reason: str, claim: Claimed) -> AttemptResult:
         function, name = self.function, self.message.destination
         self.log.error("delivery failed", reason=reason, permanent=True, attempts=claim.attempts)
         function.metrics.emit(names.DELIVERY_FAILURES, destination=name)
         received = self.received
-        function.queue.bury(Buried(received.body, reason, name, self.message.id, received.id, received.group_id))
+        function.queue.send_to_dlq(
+            DeadLetter(received.body, reason, name, self.message.id, received.id, received.group_id)
+        )
         function.ledger.dead(self.message.id, name, reason)
         function.announce(name, reason, self.invocation)
-        return None
+        return Done()

@@ -1,7 +1,12 @@
 """Direct delivery: all destinations at once, inside the time that the function has.
 
 Each destination has a thread of its own and its own retries, so that a slow or broken one neither
-delays nor repeats another. What is still undelivered at the end is for the caller to raise.
+delays nor repeats another; a single destination is sent to in the calling thread. What is still
+undelivered at the end is for the caller to raise.
+
+Where a destination is busy (429), low and medium alerts give way: they make one or two requests, spread
+over the function's time, or none where this container knows that the destination is busy, so that an
+alert that matters gets the next turn. docs/delivery.md has the figures.
 """
 
 from __future__ import annotations
@@ -11,23 +16,30 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
-from chalicelib.alert.model import Alert
+from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
 
 # Kept back from the function's time, for logs and for raising before Lambda ends the function.
 RESERVE_SECONDS = 2.0
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 20.0
+# An alert of these severities gives way to others at a busy destination.
+_GIVING_WAY = (Severity.INFO, Severity.LOW, Severity.MEDIUM)
+# A younger alert is in its first invocation: Lambda invokes again no sooner than a minute after a failure.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+FRESH_SECONDS = 60.0
+# Of the milder alerts that know that a destination is busy, so many make a request in an invocation.
+ASKING_SHARE = 1 / 3
 # Those after a wait that the destination asked for do not count: it is busy, and will take its turn.
 MAX_ATTEMPTS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """A destination has taken the alert: now, or earlier from this warm container (``attempts`` is 0 then)."""
 
     destination: str
@@ -35,8 +47,7 @@ class Delivered:
     receipt: Receipt
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
+class Undelivered(NamedTuple):
     """A destination has not taken the alert; ``permanent`` says that trying again cannot help."""
 
     destination: str
@@ -45,17 +56,16 @@ class Undelivered:
     permanent: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """The alert is in the delivery queue for a destination, which will get it from there."""
 
     destination: str
     attempts: int = 1
 
 
-Outcome = Delivered | Undelivered
+DeliveryResult = Delivered | Undelivered
 # What becomes of an alert that goes through a queue: from there on it is the queue's.
-HandedOver = Outcome | Queued
+HandoverResult = DeliveryResult | Queued
 
 
 class NotDelivered(Exception):  # noqa: N818 - it reads as what happened, in CloudWatch too
@@ -75,7 +85,7 @@ def _sentence(alert_id: str, failed: Undelivered) -> str:
     return f"alert {alert_id} was not delivered to {failed.destination}: {failed.reason} ({lasting})"
 
 
-class Memory:
+class ReceiptCache:
     """What this container has delivered, the oldest forgotten first."""
 
     def __init__(self, capacity: int = 2000) -> None:
@@ -97,6 +107,22 @@ class Memory:
                 self._receipts.popitem(last=False)
 
 
+class BusyTimes:
+    """When each destination last answered a container that it is busy, and to which alert."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[float, str]] = {}
+
+    def note(self, destination: str, alert_id: str, at: float) -> None:
+        """The destination was busy."""
+        self._latest[destination] = (at, alert_id)
+
+    def others_met(self, destination: str, alert_id: str, at: float) -> bool:
+        """Whether another alert than this one found the destination busy within the last minute."""
+        busy_at, busy_for = self._latest.get(destination, (float("-inf"), ""))
+        return busy_for != alert_id and at - busy_at < FRESH_SECONDS
+
+
 OnRetry = Callable[[str, DeliveryError, float], None]
 
 
@@ -105,20 +131,26 @@ def unheard(destination: str, error: DeliveryError, wait: float) -> None:
 
 
 class Direct:
-    """Delivers alerts; one instance lives as long as its container and remembers what it delivered."""
+    """Delivers alerts; one instance lives as long as its container and remembers what it delivered.
+
+    ``clock`` gives seconds for waits, ``now`` the time of day for the age of an alert.
+    """
 
     def __init__(
         self,
         *,
-        memory: Memory | None = None,
+        memory: ReceiptCache | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._memory = memory or Memory()
+        self._memory = memory or ReceiptCache()
+        self._busy = BusyTimes()
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
+        self._now = now
 
     def deliver(
         self,
@@ -126,7 +158,7 @@ class Direct:
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry = unheard,
-    ) -> tuple[Outcome, ...]:
+    ) -> tuple[DeliveryResult, ...]:
         """Send the alert everywhere and say what became of it, in the order of the destinations.
 
         ``remaining_ms`` gives the milliseconds that the function has left. ``on_retry`` hears of a
@@ -134,7 +166,9 @@ class Direct:
         """
         deadline = self._clock() + max(0.0, remaining_ms() / 1000 - RESERVE_SECONDS)
         wanted = tuple(destinations)
-        finished: SimpleQueue[Outcome] = SimpleQueue()
+        if len(wanted) == 1:
+            return (self._deliver_one(alert, wanted[0], deadline, on_retry),)
+        finished: SimpleQueue[DeliveryResult] = SimpleQueue()
 
         def work(destination: Destination) -> None:
             finished.put(self._deliver_one(alert, destination, deadline, on_retry))
@@ -145,8 +179,10 @@ class Direct:
         outcomes = self._gather(finished, len(wanted), deadline)
         return tuple(outcomes.get(each.name) or _silent(each) for each in wanted)
 
-    def _gather(self, finished: SimpleQueue[Outcome], expected: int, deadline: float) -> dict[str, Outcome]:
-        outcomes: dict[str, Outcome] = {}
+    def _gather(
+        self, finished: SimpleQueue[DeliveryResult], expected: int, deadline: float
+    ) -> dict[str, DeliveryResult]:
+        outcomes: dict[str, DeliveryResult] = {}
         while len(outcomes) < expected:
             try:
                 # One second more than the retries have, so that the last attempt can still say how it ended.
@@ -156,20 +192,29 @@ class Direct:
             outcomes[outcome.destination] = outcome
         return outcomes
 
-    def _deliver_one(self, alert: Alert, destination: Destination, deadline: float, on_retry: OnRetry) -> Outcome:
+    def _deliver_one(
+        self, alert: Alert, destination: Destination, deadline: float, on_retry: OnRetry
+    ) -> DeliveryResult:
         name = destination.name
         earlier = self._memory.recall(alert.id, name)
         if earlier is not None:
             return Delivered(name, 0, earlier)
+        allowed = self._requests_if_busy(alert, name)
+        if allowed is not None and not self._gets_a_turn(alert, name, deadline):
+            return Undelivered(name, 0, "it is busy, and more severe alerts have precedence", permanent=False)
         unasked = 0
         for attempt in count(1):
             try:
                 receipt = destination.send(alert)
             except DeliveryError as error:
                 unasked += not error.retry_after
-                wait = self._wait(attempt, error)
+                gives_way = self._is_busy(alert, name, error) and allowed is not None
+                wait = self._giving_way(deadline, error) if gives_way else self._wait(attempt, error)
                 if error.permanent or unasked == MAX_ATTEMPTS or self._clock() + wait >= deadline:
                     return Undelivered(name, attempt, error.reason, error.permanent)
+                if gives_way and attempt >= (allowed or 0):
+                    self._sleep(wait)
+                    return Undelivered(name, attempt, error.reason, permanent=False)
                 on_retry(name, error, wait)
                 self._sleep(wait)
             except Exception as error:  # noqa: BLE001 - a thread that ends in an exception tells nobody, and the others would wait for it until the deadline
@@ -178,6 +223,45 @@ class Direct:
                 self._memory.remember(alert.id, name, receipt)
                 return Delivered(name, attempt, receipt)
         raise AssertionError("unreachable: the deadline comes")
+
+    def _is_busy(self, alert: Alert, destination: str, error: DeliveryError) -> bool:
+        if error.retry_after is None:
+            return False
+        self._busy.note(destination, alert.id, self._clock())
+        return True
+
+    def _gets_a_turn(self, alert: Alert, destination: str, deadline: float) -> bool:
+        """Whether a mild alert makes a request; at a destination known to be busy it waits first."""
+        if not self._busy.others_met(destination, alert.id, self._clock()):
+            return True
+        drawn = self._jitter()
+        self._sleep(self._spread(deadline, 0.0))
+        return drawn < ASKING_SHARE
+
+    def _requests_if_busy(self, alert: Alert, destination: str) -> int | None:
+        """How many requests an alert makes at a busy destination, None being as many as there is time for.
+
+        Three invocations may follow one another, and more than three requests an alert would leave the
+        destination no room: a second one is made only in the first invocation, and where nothing says that
+        the destination is busy for long.
+        """
+        if alert.severity not in _GIVING_WAY:
+            return None
+        age = (self._now() - alert.occurred_at).total_seconds() if alert.occurred_at else FRESH_SECONDS
+        return 1 if age >= FRESH_SECONDS or self._busy.others_met(destination, alert.id, self._clock()) else 2
+
+    def _giving_way(self, deadline: float, error: DeliveryError) -> float:
+        """Seconds until the next request, or until giving up: anywhere in the time that is left.
+
+        Also whoever gives up waits: Lambda invokes again after a fixed time, and those that failed together
+        would meet again.
+        """
+        return self._spread(deadline, max(error.retry_after or 0.0, FIRST_WAIT_SECONDS))
+
+    def _spread(self, deadline: float, asked: float) -> float:
+        """Seconds from those asked for until shortly before the deadline."""
+        left = max(0.0, deadline - self._clock())
+        return asked if asked >= left else asked + (left - asked) * 0.95 * self._jitter()
 
     def _wait(self, attempt: int, error: DeliveryError) -> float:
         """Seconds until the next attempt: what the destination asked for, else twice as long each time, spread out."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.alert.model import Alert
-from chalicelib.delivery.alert_archive import KeptAlerts
-from chalicelib.delivery.direct import HandedOver, OnRetry, Queued, Undelivered, unheard
+from chalicelib.delivery.alert_archive import AlertArchive
+from chalicelib.delivery.direct import HandoverResult, OnRetry, Queued, Undelivered, unheard
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.queue import DEAD_LETTER_BYTES, MAX_BYTES, Queue
 from chalicelib.destinations.contract import Destination
@@ -29,7 +29,7 @@ class Durable:
     """Puts alerts into the delivery queue."""
 
     queue: Queue
-    kept: KeptAlerts
+    kept: AlertArchive
     now: Callable[[], datetime]
 
     def deliver(
@@ -38,7 +38,7 @@ class Durable:
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry = unheard,  # noqa: ARG002 - the queue's own retries are of no interest to a log
-    ) -> tuple[HandedOver, ...]:
+    ) -> tuple[HandoverResult, ...]:
         """Queue the alert for every destination and say what became of it, in their order."""
         names = [destination.name for destination in destinations]
         if not names:

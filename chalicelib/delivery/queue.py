@@ -41,7 +41,7 @@ class QueueError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Buried:
+class DeadLetter:
     """A dead letter: the body as it was, and why it is dead."""
 
     body: str
@@ -100,7 +100,7 @@ class Queue(AwsCalls):
             VisibilityTimeout=timeout,
         )
 
-    def bury(self, letter: Buried) -> None:
+    def send_to_dlq(self, letter: DeadLetter) -> None:
         """Put a dead letter into the dead-letter queue; the same message twice is there once.
 
         Raises:

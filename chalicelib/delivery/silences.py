@@ -100,7 +100,7 @@ class Silences:
             for item in self._table.query(_suppressed_pk(silence_id))
         ]
 
-    def holding(self, alert: Alert) -> Silence | None:
+    def matching(self, alert: Alert) -> Silence | None:
         """The silence that holds this alert back, if one does."""
         if alert.kind in NEVER_HELD_BACK:
             return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.cloudtrail.records import CloudTrailRecord
-from chalicelib.enrichment.plan import removed_from_endpoint
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
 from chalicelib.security_groups.lookup_result import LookupResult
 from chalicelib.security_groups.unknowns import UnknownTopic, without
@@ -52,6 +50,8 @@ def resource_of(attachment: Attachment, looked_up: LookupResult) -> str | None:
     An instance's groups are those of its one interface, and either call may change them. Of an endpoint whose
     groups could not be looked up only those added are known, and a list of those is nothing to remember.
     """
+    if attachment.groups_after is None:
+        return None
     if attachment.resource_type == VPC_ENDPOINT and attachment.groups_after != looked_up.endpoint_groups:
         return None
     if attachment.resource_type != "instance":
@@ -61,13 +61,13 @@ def resource_of(attachment: Attachment, looked_up: LookupResult) -> str | None:
 
 
 def of_endpoint(
-    record: CloudTrailRecord, change: Change, world: LookupResult, before: tuple[str, ...] | None
+    change: Change, world: LookupResult, before: tuple[str, ...] | None
 ) -> tuple[Change, tuple[str, ...] | None]:
     """ModifyVpcEndpoint with all groups, which its record does not list: those now, and those with it undone."""
     attachment, now = change.attachment, world.endpoint_groups
-    if attachment is None or change.event.name != "ModifyVpcEndpoint" or now is None:
+    if attachment is None or attachment.resource_type != VPC_ENDPOINT or now is None:
         return change, before
-    added, removed = attachment.groups_after, removed_from_endpoint(record)
+    added, removed = attachment.groups_after or (), change.detached
     if not set(added) <= set(now) or set(removed) & set(now):
         return change, None
     changed = replace(change, attachment=replace(attachment, groups_after=now))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.enrichment.group_snapshots import is_default
 from chalicelib.enrichment.replay_changes import completed, find, same_rule, same_rules
 from chalicelib.security_groups.changes import Change, Changes
@@ -61,7 +62,7 @@ def reflects(change: Change, live: Rules) -> bool:
     if change.event.name == "CreateSecurityGroup":
         return bool(live) and all(map(is_default, live))
     there = (*changes.added, *(item.after for item in changes.modified))
-    if change.event.name.startswith("Revoke") and any(rule.id in change.rule_ids for rule in live):
+    if change.event.verb is Verb.REVOKE and any(rule.id in change.rule_ids for rule in live):
         return False
     return all(_stands(rule, live) for rule in there) and not any(
         same_rule(rule, other) for rule in changes.removed for other in live
@@ -112,7 +113,7 @@ def _with_former(change: Change, evidence: RuleSources) -> Change:
     found = _removed_by_id(change, evidence) if not changes.modified else ()
     seen = {rule.id for rule in found}
     left = tuple(rule_id for rule_id in change.rule_ids if rule_id not in seen) if found else change.rule_ids
-    if change.event.name.startswith("Revoke"):
+    if change.event.verb is Verb.REVOKE:
         unread = any(item.topic is UnknownTopic.UNREAD_RULE for item in change.unknowns)
         changes = replace(changes, before_known=not left and not unread)
     changes = replace(changes, modified=modified, removed=(*removed, *found))
@@ -143,7 +144,7 @@ def _is_told(rule: SecurityGroupRule, evidence: RuleSources) -> bool:
 
 
 def _former(after: SecurityGroupRule, change: Change, evidence: RuleSources) -> SecurityGroupRule | None:
-    only_described = change.event.name.startswith("UpdateSecurityGroupRuleDescriptions")
+    only_described = change.event.verb is Verb.DESCRIBE
     for rules in (evidence.snapshot, evidence.config):
         if rules is None:
             continue
@@ -174,7 +175,7 @@ def _left_over(former: Rules, change: Change, live: Rules | None) -> SecurityGro
 
 def _removed_by_id(change: Change, evidence: RuleSources) -> Rules:
     """The removed rules of which the record has only ids; none unless every one is found."""
-    if not change.rule_ids or not change.event.name.startswith("Revoke"):
+    if not change.rule_ids or change.event.verb is not Verb.REVOKE:
         return ()
     for rules in (evidence.snapshot, evidence.config):
         if rules is None:
@@ -235,9 +236,9 @@ def _applied(change: Change, before: Rules) -> Rules:
 
 def _has_gaps(change: Change) -> bool:
     """Whether some rule's former self is still missing."""
-    if change.event.name.startswith("Revoke"):
+    if change.event.verb is Verb.REVOKE:
         return bool(change.rule_ids) or not change.changes.before_known
-    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+    if change.event.verb is Verb.DESCRIBE:
         told = {item.after.id for item in change.changes.modified}
         return any(rule_id not in told for rule_id in change.rule_ids) or _formless(change.changes)
     return _formless(change.changes) or bool(change.unread)

@@ -151,10 +151,10 @@ class Enricher:
         attachment = change.attachment
         before: tuple[str, ...] | None = world.config_group_ids
         if attachment is not None and change.succeeded and not change.changes.before_known:
-            change, before = of_endpoint(record, change, world, before)
+            change, before = of_endpoint(change, world, before)
             attachment = change.attachment or attachment
             remembered_groups, unknowns = self._attached_before(
-                resource_of(attachment, world), record, attachment.groups_after
+                resource_of(attachment, world), record, attachment.groups_after or ()
             )
             if remembered_groups is None and before is not None and before is world.config_group_ids:
                 unknowns += (_since_config(world),)

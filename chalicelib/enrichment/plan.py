@@ -14,10 +14,9 @@ from chalicelib.aws.reader import Call
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Change
-from chalicelib.security_groups.parse_rule_calls import texts
 from chalicelib.security_groups.rules import PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other
-from chalicelib.security_groups.wire_rules import field
+from chalicelib.security_groups.wire_shapes import field
 
 MAX_CALLS = 3
 # AWS takes 200 values in a filter: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
@@ -125,7 +124,7 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
     attachment = change.attachment
     if attachment is None or change.changes.before_known:  # an endpoint whose groups were left alone
         return Plan()
-    named = (*attachment.groups_after, *removed_from_endpoint(record))
+    named = (*(attachment.groups_after or ()), *change.detached)
     questions = [_groups_by_id(named, "what the groups are")] if named else []
     if attachment.resource_type in INTERFACES_OF:
         by, kind = INTERFACES_OF[attachment.resource_type]
@@ -140,21 +139,14 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
     return Plan(tuple(questions))
 
 
-def removed_from_endpoint(record: CloudTrailRecord) -> tuple[str, ...]:
-    """The groups that ModifyVpcEndpoint took away, which an attachment has no place for."""
-    if record.event_name != "ModifyVpcEndpoint":
-        return ()
-    return texts(_request(record), ("removeSecurityGroupIds", "removeSecurityGroupId"), "securityGroupId")
-
-
 def _request(record: CloudTrailRecord) -> Mapping[str, Any]:
     return mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
 
 
 def _for_prefix_list(record: CloudTrailRecord, change: Change) -> Plan:
-    if change.prefix_list is None:
+    list_id = change.prefix_list.prefix_list_id if change.prefix_list else None
+    if list_id is None:
         return Plan()
-    list_id = change.prefix_list.prefix_list_id
     by_list = {"Name": "ip-permission.prefix-list-id", "Values": [list_id]}
     questions = [_describe_groups([by_list], f"which security groups {list_id} opens")]
     before, restored = list_versions(record)

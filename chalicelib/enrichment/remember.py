@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.cloudtrail.catalog import Verb, verb_of
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
 from chalicelib.enrichment.before import reflects, with_change_reverted
 from chalicelib.enrichment.group_snapshots import (
@@ -22,7 +23,7 @@ from chalicelib.enrichment.group_snapshots import (
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import GroupInfo, ResolvedChange, Rules
-from chalicelib.security_groups.wire_rules import field, items
+from chalicelib.security_groups.wire_shapes import field, items
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def past_of(record: CloudTrailRecord, change: Change, principal: str, event_time
         added=changes.added,
         removed=changes.removed,
         modified=changes.modified,
-        gone=change.rule_ids if change.event.name.startswith("Revoke") else (),
+        gone=change.rule_ids if change.event.verb is Verb.REVOKE else (),
         described=tuple(item for item in described_by_id(record).items() if item[0] not in told),
         is_partial=bool(change.unread),
     )
@@ -64,7 +65,7 @@ def past_of(record: CloudTrailRecord, change: Change, principal: str, event_time
 
 def described_by_id(record: CloudTrailRecord) -> Mapping[str, str | None]:
     """The new descriptions that UpdateSecurityGroupRuleDescriptions* gives to rules by id."""
-    if not (record.event_name or "").startswith("UpdateSecurityGroupRuleDescriptions"):
+    if verb_of(record.event_name) is not Verb.DESCRIBE:
         return {}
     request = mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
     keys = ("securityGroupRuleDescriptions", "securityGroupRuleDescription")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from chalicelib.cloudtrail.catalog import Verb, is_egress, verb_of
 from chalicelib.security_groups.lookup_result import Rules
 from chalicelib.security_groups.rules import Direction, ModifiedRule, RuleIdentity, SecurityGroupRule
 
@@ -57,7 +58,7 @@ def replay_with_certainty(base: Rules, history: Iterable[PastChange]) -> tuple[R
     """The rules after these changes, and whether they are told for sure."""
     rules, certain = list(base), True
     for past in history:
-        change = _describe if past.event_name.startswith("UpdateSecurityGroupRuleDescriptions") else _modify
+        change = _describe if verb_of(past.event_name) is Verb.DESCRIBE else _modify
         found = [_remove(rules, past), *[change(rules, item) for item in past.modified]]
         found += [_describe_by_id(rules, rule_id, description) for rule_id, description in past.described]
         rules += _missing(rules, past.added)
@@ -75,7 +76,7 @@ def _remove(rules: list[SecurityGroupRule], past: PastChange) -> bool:
         rule for rule in rules if rule.id not in past.gone and not any(same_rule(rule, item) for item in past.removed)
     ]
     if unfound:
-        direction = Direction.EGRESS if past.event_name.endswith("Egress") else Direction.INGRESS
+        direction = Direction.EGRESS if is_egress(past.event_name) else Direction.INGRESS
         place = _nameless(rules, direction)
         if place is not None:
             del rules[place]

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from chalicelib.cloudtrail.catalog import EventGroup
+from chalicelib.cloudtrail.catalog import EventGroup, Verb
 from chalicelib.exposure.compare import Opening, is_ingress, opening, openings_together
 from chalicelib.exposure.explain import judge_opening, known_ranges, together_exposure
 from chalicelib.security_groups.address_ranges import is_public, parse_range
-from chalicelib.security_groups.changes import Change, Changes, Outcome
+from chalicelib.security_groups.changes import Change, Changes, ListContents, Outcome
 from chalicelib.security_groups.controls import DEFAULT_GROUP
 from chalicelib.security_groups.lookup_result import Facts, PrefixList
 from chalicelib.security_groups.phrases import is_world, peer_phrase, printable, rule_phrase, service_phrase
@@ -55,7 +55,7 @@ def _unread(change: Change) -> Iterator[Exposure]:
 
 def _judge_rules(change: Change, facts: Facts) -> Iterator[Exposure]:
     changes = change.changes
-    if change.event.name.startswith("UpdateSecurityGroupRuleDescriptions"):
+    if change.event.verb is Verb.DESCRIBE:
         yield Exposure(Severity.INFO, "Only descriptions changed; nothing opened or closed.")
         return
     # A new rule counts in full even where other rules allow the same already: they may go, and it stays.
@@ -137,7 +137,10 @@ def _judge_groups(change: Change, _facts: Facts) -> Iterator[Exposure]:
 
 def _judge_attachments(change: Change, _facts: Facts) -> Iterator[Exposure]:
     what = change.attachment.resource_type if change.attachment else "resource"
-    if change.event.name == "ModifyVpcEndpoint" and change.changes.before_known:
+    if change.skips_privatelink:
+        reason = "Inbound rules no longer apply to traffic that reaches the load balancer through AWS PrivateLink."
+        yield Exposure(Severity.MEDIUM, reason)
+    if change.keeps_groups:
         yield Exposure(Severity.LOW, f"The {what} was modified; its security groups are not part of the request.")
     else:
         yield Exposure(Severity.LOW, f"Which security groups protect this {what} has changed.")
@@ -146,13 +149,17 @@ def _judge_attachments(change: Change, _facts: Facts) -> Iterator[Exposure]:
 def _judge_prefix_list(change: Change, _facts: Facts) -> Iterator[Exposure]:
     entries = change.prefix_list.added if change.prefix_list else ()
     public = [cidr for cidr in entries if (found := parse_range(cidr)) is None or is_public(found)]
-    if change.event.name == "RestoreManagedPrefixListVersion":
+    contents = change.prefix_list.contents if change.prefix_list else ListContents.ENTRIES
+    if contents is ListContents.EARLIER_VERSION:
         reason = "An earlier version of the list is in force again; its entries are not in the record."
         yield Exposure(Severity.MEDIUM, reason)
-    elif public:
+    if contents is ListContents.IPAM:
+        reason = "IPAM now decides what is in the list: its contents are not known, and can change without a call."
+        yield Exposure(Severity.MEDIUM, reason)
+    if public:
         reason = f"Rules that name this list now also mean {printable(', '.join(public), 200)}{_entries(change)}."
         yield Exposure(Severity.MEDIUM, reason)
-    else:
+    elif contents is ListContents.ENTRIES:
         reason = f"The list's change adds no public range to the rules that name it{_entries(change)}."
         yield Exposure(Severity.LOW, reason)
 

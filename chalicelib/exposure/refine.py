@@ -156,7 +156,7 @@ def _of_attachment(change: Change, world: LookupResult, facts: Facts) -> Iterato
         return
     before = attachment.groups_before or ()
     kept = [rule for group_id in before if group_id in groups for rule in groups[group_id].rules]
-    for group_id in attachment.groups_after:
+    for group_id in attachment.groups_after or ():
         group = groups.get(group_id)
         if group is None or group_id in before:
             continue
@@ -172,9 +172,9 @@ def _of_attachment(change: Change, world: LookupResult, facts: Facts) -> Iterato
 
 def _of_prefix_list(change: Change, world: LookupResult, facts: Facts) -> Iterator[Exposure]:
     """What new entries open, group by group."""
-    if change.prefix_list is None or world.groups is None:
+    list_id = change.prefix_list.prefix_list_id if change.prefix_list else None
+    if change.prefix_list is None or list_id is None or world.groups is None:
         return
-    list_id = change.prefix_list.prefix_list_id
     known = world.prefix_lists.get(list_id)
     new = _new_entries(change.prefix_list, world)
     facts = replace(facts, prefix_lists={list_id: PrefixList(known.name if known else None, False, new)})

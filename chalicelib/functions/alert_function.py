@@ -7,15 +7,16 @@ makes AWS try again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chalicelib.alert.build import alert_of, not_a_record
 from chalicelib.alert.filters import Condition, ConditionFailed, Filter
 from chalicelib.alert.model import Alert, AlertKind
 from chalicelib.cloudtrail.records import RecordError, text, unwrap
-from chalicelib.delivery.direct import Delivered, HandedOver, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
+from chalicelib.delivery.decision import GateDecision
+from chalicelib.delivery.direct import Delivered, HandoverResult, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
@@ -24,35 +25,18 @@ from chalicelib.security_groups.changes import NotWatched
 from chalicelib.settings.model import Settings, SettingsError
 from chalicelib.state.errors import StateError
 
+if TYPE_CHECKING:
+    from chalicelib.delivery.alert_archive import AlertArchive
+    from chalicelib.delivery.gate import Gate
 
-@dataclass(frozen=True, slots=True)
-class Route:
+_HELD_BACK = {GateDecision.FOLD: names.ALERTS_FOLDED, GateDecision.SILENCE: names.ALERTS_SUPPRESSED}
+
+
+class Route(NamedTuple):
     """A destination and which alerts it wants."""
 
     destination: Destination
     filter: Filter
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """What Lambda says of one invocation."""
-
-    request_id: str
-    remaining_ms: Callable[[], float]
-
-
-class Gate(Protocol):
-    """What may hold an alert back in durable delivery (delivery/gate.py)."""
-
-    def holds_back(self, alert: Alert, log: Log) -> str | None:
-        """What holds it back, ``burst`` or by its name; None where it is to be sent now.
-
-        Raises:
-            NotDecided: the event has to come again.
-        """
-
-    def pass_by(self, alert: Alert, log: Log) -> None:
-        """Note an alert that nobody wants."""
 
 
 class Deliverer(Protocol):
@@ -64,24 +48,15 @@ class Deliverer(Protocol):
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry,
-    ) -> tuple[HandedOver, ...]:
+    ) -> tuple[HandoverResult, ...]:
         """Say what became of the alert at each destination, in their order."""
 
 
-class Kept(Protocol):
-    """Where alerts are kept in durable delivery (delivery/kept.py), to undo a change by its event id."""
+class AlertFunction(NamedTuple):
+    """The alert function; one instance lives as long as its container.
 
-    def keep(self, alert: Alert, *, unless_kept: bool = False) -> None:
-        """Keep the whole alert; with ``unless_kept``, one that is there already stays as it is.
-
-        Raises:
-            StateError: it is not kept.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class AlertFunction:
-    """The alert function; one instance lives as long as its container."""
+    ``gate`` may hold an alert back, and ``kept`` keeps what can be undone; both are durable delivery's.
+    """
 
     routes: tuple[Route, ...]
     ignore_when: Condition | None
@@ -91,14 +66,14 @@ class AlertFunction:
     metrics: Metrics
     now: Callable[[], datetime]
     gate: Gate | None = None
-    kept: Kept | None = None
+    kept: AlertArchive | None = None
     alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
-    def handle(self, document: object, invocation: Invocation) -> None:
+    def handle(self, document: object, invocation: InvocationContext) -> None:
         """Alert on every record in the event; raises what ``tell`` raises."""
         self.tell(self.alerts(document, self.log.bind(request_id=invocation.request_id)), invocation)
 
-    def tell(self, alerts: Iterable[Alert], invocation: Invocation) -> None:
+    def tell(self, alerts: Iterable[Alert], invocation: InvocationContext) -> None:
         """Deliver each alert to whom it is for.
 
         Raises:
@@ -119,7 +94,7 @@ class AlertFunction:
         if self.faults:
             raise SettingsError(self.faults, Settings())
 
-    def announce(self, alert: Alert, invocation: Invocation) -> None:
+    def announce(self, alert: Alert, invocation: InvocationContext) -> None:
         """Send one alert that is about no event of this invocation.
 
         Raises:
@@ -148,7 +123,7 @@ class AlertFunction:
         if not found:
             yield not_a_record(document, "the event holds no CloudTrail record")
 
-    def _tell(self, alert: Alert, invocation: Invocation, log: Log) -> tuple[HandedOver, ...]:
+    def _tell(self, alert: Alert, invocation: InvocationContext, log: Log) -> tuple[HandoverResult, ...]:
         def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
             log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
 
@@ -190,13 +165,12 @@ class AlertFunction:
         if self.gate is None:
             return wanted
         if not wanted:
-            self.gate.pass_by(alert, log)
+            self.gate.record_unwanted(alert, log)
             return wanted
-        held_by = self.gate.holds_back(alert, log)
-        if held_by is None:
+        decision = self.gate.check(alert, log)
+        if decision is GateDecision.SEND:
             return wanted
-        log.info("alert suppressed" if held_by != "burst" else "alert folded", by=held_by, severity=alert.severity)
-        self.metrics.emit(names.ALERTS_FOLDED if held_by == "burst" else names.ALERTS_SUPPRESSED)
+        self.metrics.emit(_HELD_BACK[decision])
         return []
 
     def wanted(self, alert: Alert, log: Log) -> list[Destination]:
@@ -215,7 +189,7 @@ class AlertFunction:
             self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
         return refusal is None
 
-    def _record(self, alert: Alert, outcome: HandedOver, log: Log) -> None:
+    def _record(self, alert: Alert, outcome: HandoverResult, log: Log) -> None:
         log = log.bind(destination=outcome.destination, attempts=outcome.attempts)
         match outcome:
             case Undelivered():

@@ -22,8 +22,9 @@ from chalicelib.alert.model import Alert, AlertKind, format_time
 from chalicelib.cloudtrail.records import RecordError, mapping, read_record, text, unwrap
 from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.deployment import Stage
-from chalicelib.functions.alert_function import AlertFunction, Invocation
+from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.settings.model import SettingsError
@@ -72,7 +73,7 @@ class Guard:
     repair: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
     most_wait: float = MOST_WAIT_SECONDS
 
-    def on_tampering(self, document: object, invocation: Invocation) -> None:
+    def on_tampering(self, document: object, invocation: InvocationContext) -> None:
         """Alert on every record in the event, saying what the audit finds now.
 
         Raises:
@@ -100,7 +101,7 @@ class Guard:
             self._conclude(found, document, telling, log, told=in_time, may_repair=not self._is_own(tampers))
         telling.end()
 
-    def on_schedule(self, document: object, invocation: Invocation) -> None:
+    def on_schedule(self, document: object, invocation: InvocationContext) -> None:
         """Audit, and tell what is news.
 
         Raises:
@@ -243,7 +244,7 @@ class Guard:
 class _Telling:
     """Delivers alerts within one invocation and keeps what went wrong for its end."""
 
-    def __init__(self, alerts: AlertFunction, invocation: Invocation) -> None:
+    def __init__(self, alerts: AlertFunction, invocation: InvocationContext) -> None:
         self.invocation = invocation
         self._alerts = alerts
         self._failures: list[Exception] = []
@@ -278,7 +279,7 @@ def _tells(alerts: Iterable[Alert], found: Found) -> bool:
     return any(alert.alarm_path is not None and alert.severity.rank >= least for alert in alerts)
 
 
-def _left(invocation: Invocation) -> float:
+def _left(invocation: InvocationContext) -> float:
     return invocation.remaining_ms() / 1000
 
 

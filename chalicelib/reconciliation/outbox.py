@@ -1,7 +1,7 @@
-"""Records whose alerts the reconciliation owes, from before it makes one until its alert is told.
+"""The outbox: records whose late alerts are still to be sent, from before such an alert is made until it is sent.
 
-Making the alert teaches the snapshots the change; whoever ends between that and the telling leaves no
-difference behind by which the next sweep would find it.
+Making the alert puts the change into the group's snapshot; a function that ends between that and the
+sending leaves no difference behind by which the next sweep would find the change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.observability.logs import Log
+from chalicelib.state.codec import inflate
 from chalicelib.state.table import StateTable
 
 KEPT = timedelta(days=30)
@@ -20,14 +22,15 @@ KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """The owed records of one region; every method raises StateError where the table fails."""
+    """The unsent records of one region; every method raises StateError where the table fails."""
 
     table: StateTable
     pk: str
     now: Callable[[], datetime]
+    log: Log
 
-    def note(self, key: str, raw: Mapping[str, Any]) -> None:
-        """Owe the alert of this record."""
+    def add(self, key: str, raw: Mapping[str, Any]) -> None:
+        """The alert of this record is to be sent."""
         self.table.put(
             {
                 "pk": self.pk,
@@ -38,16 +41,25 @@ class Outbox:
             }
         )
 
-    def settle(self, key: str) -> None:
-        """It was told."""
+    def mark_sent(self, key: str) -> None:
+        """Mark a record's alert as sent."""
         self.table.update(self.pk, key, "SET told = :yes REMOVE #record", names=("record",), yes=True)
 
-    def all(self) -> dict[str, Mapping[str, Any]]:
-        """What is owed, by its key."""
-        items = [item for item in self.table.query(self.pk) if not item["told"]]
-        return {str(item["sk"]): _unpacked(item["record"]) for item in items}
+    def unsent(self) -> dict[str, Mapping[str, Any]]:
+        """The records by their keys; one that cannot be read is logged and left where it is."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for item in self.table.query(self.pk):
+            if item.get("told") is True:
+                continue
+            try:
+                found[str(item["sk"])] = _unpacked(item["record"])
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
+                self.log.warning("unsent record could not be read", key=str(item.get("sk")), reason=str(error))
+        return found
 
 
 def _unpacked(content: object) -> Mapping[str, Any]:
-    document: Mapping[str, Any] = json.loads(zlib.decompress(content if isinstance(content, bytes) else b""))
+    document = json.loads(inflate(content))
+    if not isinstance(document, dict):
+        raise TypeError("the record is no object")
     return document

@@ -83,9 +83,9 @@ class Reconciliation:
 
         The first sweep of a region tells nothing: it takes down how things are.
         """
-        owed = self._owed(region)
+        outbox = self._outbox(region)
         # Whether these were seen says nothing: the sweep that failed had noted them as sent.
-        late = sum(self._tell(owed, key, self.alert_of(raw)) for key, raw in owed.all().items())
+        late = sum(self._tell(outbox, key, self.alert_of(raw)) for key, raw in outbox.unsent().items())
         swept = self._was_swept(region)
         live = live_groups(self.client("ec2", region), self.now())
         known = {each.key.group_id: each for each in self.snapshots.of_region(self.account_id, region)}
@@ -182,8 +182,8 @@ class Reconciliation:
     def _suspicions(self, region: str) -> Suspicions:
         return Suspicions(self.table, f"suspect#{self.account_id}#{region}", self.now)
 
-    def _owed(self, region: str) -> Outbox:
-        return Outbox(self.table, f"owed#{self.account_id}#{region}", self.now)
+    def _outbox(self, region: str) -> Outbox:
+        return Outbox(self.table, f"owed#{self.account_id}#{region}", self.now, self.log)
 
     def _tell_late(self, region: str, raw: Mapping[str, Any], heard: Collection[str]) -> int:
         try:
@@ -201,14 +201,14 @@ class Reconciliation:
             return 0
         if self._is_before_all(region, plain):
             return 0
-        owed, key = self._owed(region), delivery_id(plain)
-        owed.note(key, raw)
-        return self._tell(owed, key, self.alert_of(raw))
+        outbox, key = self._outbox(region), delivery_id(plain)
+        outbox.add(key, raw)
+        return self._tell(outbox, key, self.alert_of(raw))
 
-    def _tell(self, owed: Outbox, key: str, alert: Alert) -> int:
+    def _tell(self, outbox: Outbox, key: str, alert: Alert) -> int:
         minutes = f"{(self.now() - alert.occurred_at).total_seconds() / 60:.0f} min" if alert.occurred_at else "long"
         self.tell(with_note(alert, f"Reported {minutes} late: the event was never delivered."))
-        owed.settle(key)
+        outbox.mark_sent(key)
         return 1
 
     def _observe(self, key: GroupKey, live: Live | None, compared: Snapshot | None) -> None:

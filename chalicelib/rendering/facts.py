@@ -86,7 +86,7 @@ def _from(principal: Principal) -> Iterator[str]:
 
 def _attachment(alert: Alert, item: Attachment) -> Iterator[str]:
     yield f"{value(item.resource_type)} {value(item.resource_id)}"
-    named = ", ".join(item.groups_after)
+    named = ", ".join(item.groups_after or ())
     if is_attempt(alert):
         yield f"asked for: {value(named or 'none that is named')}"
         return

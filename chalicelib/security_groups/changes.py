@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
 from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
@@ -52,33 +53,61 @@ VPC_ENDPOINT = "VPC endpoint"
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """The groups of one resource before and after; before is None where not known.
+    """The groups of one resource before and after; None where not known.
 
-    After are all its groups, but of a VPC endpoint whose groups before are not known only those added.
+    After are all its groups, but of a VPC endpoint whose groups before are not known only those added. It is None
+    where the call did not succeed, only took groups away, or left the groups alone.
     """
 
     resource_type: str
     resource_id: str
     groups_before: tuple[str, ...] | None
-    groups_after: tuple[str, ...]
+    groups_after: tuple[str, ...] | None
+
+
+class ListContents(StrEnum):
+    """Where a call says that a prefix list's contents come from."""
+
+    ENTRIES = "entries"
+    EARLIER_VERSION = "earlier version"
+    IPAM = "ipam"
+
+
+class PrefixListEntry(NamedTuple):
+    """A range in a prefix list, as a CIDR text."""
+
+    cidr: str
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixListChange:
-    """Entries that a change added to a prefix list and removed from it, as CIDR texts; and whether it named it anew."""
+    """Entries that a change added to a prefix list and removed from it; and whether it named it anew.
 
-    prefix_list_id: str
-    added: tuple[str, ...] = ()
+    ``prefix_list_id`` is None where the call names only an IPAM resolver or a target of one (``resolver``, in
+    words). Of a resolver the entries are the static ranges in its rules.
+    """
+
+    prefix_list_id: str | None
+    entries: tuple[PrefixListEntry, ...] = ()
     removed: tuple[str, ...] = ()
     is_renamed: bool = False
+    contents: ListContents = ListContents.ENTRIES
+    resolver: str | None = None
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The added ranges as CIDR texts."""
+        return tuple(entry.cidr for entry in self.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What one record did to one security group.
 
-    ``associated_vpc_id`` is the VPC of AssociateSecurityGroupVpc and its opposite. ``rule_ids`` are
-    those of rules that the record names by id alone.
+    ``detached`` are groups that ModifyVpcEndpoint takes away. ``skips_privatelink`` is set where a load balancer's
+    inbound rules no longer apply to AWS PrivateLink traffic. ``associated_vpc_id`` is the VPC of
+    AssociateSecurityGroupVpc and its opposite. ``rule_ids`` are those of rules that the record names by id alone.
     """
 
     event: WatchedEvent
@@ -91,6 +120,8 @@ class Change:
     rule_ids: tuple[str, ...] = ()
     associated_vpc_id: str | None = None
     attachment: Attachment | None = None
+    detached: tuple[str, ...] = ()
+    skips_privatelink: bool = False
     prefix_list: PrefixListChange | None = None
     unknowns: tuple[Unknown, ...] = ()
     unread: tuple[str, ...] = ()
@@ -101,13 +132,19 @@ class Change:
         return self.outcome is Outcome.SUCCEEDED
 
     @property
+    def keeps_groups(self) -> bool:
+        """Whether a call that could have set a resource's groups left them alone."""
+        attachment = self.attachment
+        return attachment is not None and attachment.groups_after is None and self.changes.before_known
+
+    @property
     def direction(self) -> Direction:
         """Of which rules the call's name speaks; ingress where it names neither."""
-        return Direction.EGRESS if self.event.name.endswith("Egress") else Direction.INGRESS
+        return Direction.EGRESS if self.event.is_egress else Direction.INGRESS
 
 
 def read_outcome(error_code: str | None) -> Outcome:
-    """The outcome by CloudTrail's ``errorCode``; EC2 puts ``Client.`` before its own.
+    """The outcome by CloudTrail's ``errorCode``; EC2 puts ``Client.`` or ``Server.`` before its own.
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
     """

@@ -12,42 +12,35 @@ from typing import Any
 
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood
+from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule, Tags
-from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
 from chalicelib.security_groups.wire_rules import (
     Reading,
-    field,
-    item_text,
-    items,
     read_flat_permission,
     read_ip_permissions,
     read_rule_set,
     read_tags,
 )
+from chalicelib.security_groups.wire_shapes import canonical, field, item_text, items, key_names
 
 Parameters = Mapping[str, Any]
 Reader = Callable[[Change, Parameters, Parameters], Change]
 
 
-def texts(parameters: Parameters, keys: Iterable[str], name: str) -> tuple[str, ...]:
-    """The texts of a list that may go by several keys, each once."""
-    found = (item_text(item, name) for key in keys for item in items(field(parameters, key)))
-    return tuple(dict.fromkeys(filter(None, found)))
-
-
 def _requested(change: Change, request: Parameters) -> Reading:
     direction = change.direction
-    listed = read_ip_permissions(field(request, "ipPermissions"), direction)
+    listed = read_ip_permissions(request.get("ipPermissions"), direction)
     return listed + read_flat_permission(request, direction)
 
 
 def _rule_ids(request: Parameters) -> tuple[str, ...]:
-    keys = ("securityGroupRuleIds", "securityGroupRuleId", "securityGroupRuleIdSet")
-    return texts(request, keys, "securityGroupRuleId")
+    found = (item_text(item, "securityGroupRuleId") for item in items(request.get("securityGroupRuleIds")))
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = ()) -> Change:
-    unknowns = _unread("an attempted rule", requested.unread)
+    unknowns = unread_parts("an attempted rule", (*requested.unread, *_not_known(requested)))
     if rule_ids:
         by_id = f"the rules {', '.join(rule_ids)}: the record names them by id only"
         unknowns += (Unknown(UnknownTopic.RULE_BY_ID, by_id),)
@@ -60,12 +53,13 @@ def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = (
 
 
 def _with_unread(change: Change, unread: tuple[str, ...]) -> Change:
-    unknowns = change.unknowns + _unread("part of the request", unread)
+    unknowns = change.unknowns + unread_parts("part of the request", unread)
     return replace(change, unread=change.unread + unread, unknowns=unknowns)
 
 
-def _unread(what: str, problems: Iterable[str]) -> tuple[Unknown, ...]:
-    return tuple(Unknown(UnknownTopic.UNREAD_RULE, f"{what}: {problem}") for problem in problems)
+def _not_known(requested: Reading) -> tuple[str, ...]:
+    """A sentence for each key in the rules of a request that is set and that nobody here knows."""
+    return tuple(f"the key {printable(key, 60)}, which sgwatch does not know" for key in requested.unknown_keys)
 
 
 def _nothing_read(problems: tuple[str, ...]) -> NotUnderstood:
@@ -89,7 +83,7 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
         added += tuple(replace(rule, tags=tags) for rule in requested.rules if rule.identity not in known)
     # Nor does what the request holds and nobody can read go unsaid, where the answer may be short of it.
     short = len(answered.rules) < len(requested.rules) + len(requested.unread)
-    unread = (requested.unread if short else ()) + answered.problems
+    unread = (requested.unread if short else ()) + answered.problems + _not_known(requested)
     if not added and not requested.gaps:
         raise _nothing_read(unread)
     return _with_unread(replace(change, changes=Changes(added=added)), unread)
@@ -97,8 +91,7 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
 
 def _given_tags(request: Parameters) -> Tags:
     """The tags that the call gives to each of its rules; a new rule has no others."""
-    keys = ("tagSpecificationSet", "tagSpecifications", "tagSpecification")
-    listed = (mapping(item) for key in keys for item in items(field(request, key)))
+    listed = (mapping(item) for item in items(request.get("tagSpecificationSet")))
     wanted = (item for item in listed if text(field(item, "resourceType")) == "security-group-rule")
     read = (read_tags(field(item, "tags") or field(item, "tag")) for item in wanted)
     return tuple(tag for tags in read for tag in tags or ())
@@ -137,11 +130,12 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
         none_there = len(absent.rules) >= len(requested.rules) + len(requested.unread)
         removed = tuple(rule for rule in requested.rules if not none_there and rule.identity not in not_there)
         problems = requested.unread + revoked.problems + absent.unread
+    problems += _not_known(requested)
     if not (removed or rule_ids or absent.rules or requested.gaps):
         raise _nothing_read(problems)
     seen = {rule.id for rule in removed}
     unseen = tuple(rule_id for rule_id in rule_ids if rule_id not in seen)
-    unknowns = _unread("a removed rule", problems)
+    unknowns = unread_parts("a removed rule", problems)
     if unseen:
         by_id = f"the removed rules {', '.join(unseen)}: the record names them by id only"
         unknowns += (Unknown(UnknownTopic.RULE_BY_ID, by_id),)
@@ -166,10 +160,10 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifySecurityGroupRules.html
     """
-    updates = [
-        mapping(item) for key in ("securityGroupRule", "securityGroupRules") for item in items(field(request, key))
-    ]
+    given = [canonical(mapping(item), _UPDATE) for item in items(request.get("securityGroupRules"))]
+    updates = [update.values for update in given]
     reading = read_rule_set([_new_values(update) for update in updates])
+    reading += Reading(unknown_keys=tuple(dict.fromkeys(key for update in given for key in update.unknown)))
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
     named = ", ".join(rule_ids) or "the modified rules"
     direction = f"the direction of {named}: not in the record"
@@ -190,7 +184,11 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
         rule_ids=rule_ids,
         unknowns=change.unknowns + unknowns,
     )
-    return _with_unread(changed, reading.problems)
+    return _with_unread(changed, reading.problems + _not_known(reading))
+
+
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRuleUpdate.html
+_UPDATE = key_names("securityGroupRuleId", "securityGroupRule")
 
 
 def _owners_not_told(rules: Iterable[SecurityGroupRule]) -> Iterable[Unknown]:
@@ -203,18 +201,13 @@ def _owners_not_told(rules: Iterable[SecurityGroupRule]) -> Iterable[Unknown]:
 
 
 def _new_values(update: Parameters) -> dict[str, Any]:
-    values = mapping(field(update, "securityGroupRule"))
-    return {**values, "securityGroupRuleId": field(update, "securityGroupRuleId")}
+    return {**mapping(update.get("securityGroupRule")), "securityGroupRuleId": update.get("securityGroupRuleId")}
 
 
 def read_descriptions(change: Change, request: Parameters, _response: Parameters) -> Change:
     """UpdateSecurityGroupRuleDescriptionsIngress and -Egress, by values or by ids."""
     requested = _requested(change, request)
-    by_id = [
-        mapping(item)
-        for key in ("securityGroupRuleDescriptions", "securityGroupRuleDescription", "securityGroupRuleDescriptionSet")
-        for item in items(field(request, key))
-    ]
+    by_id = [mapping(item) for item in items(request.get("securityGroupRuleDescriptions"))]
     described = {text(field(item, "securityGroupRuleId")): text(field(item, "description")) for item in by_id}
     rule_ids = tuple(filter(None, described))
     if not change.succeeded:
@@ -229,7 +222,7 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
     for key in rule_ids:
         named_only = f"the rule {key}, now {_described(described[key])}: the record names it by id only"
         unknowns.append(Unknown(UnknownTopic.RULE_BY_ID, named_only))
-    unknowns += _unread("a described rule", requested.unread)
+    unknowns += unread_parts("a described rule", (*requested.unread, *_not_known(requested)))
     return replace(
         change,
         changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in requested.rules), before_known=False),

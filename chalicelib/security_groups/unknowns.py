@@ -37,6 +37,11 @@ def other(text: str) -> Unknown:
     return Unknown(UnknownTopic.OTHER, text)
 
 
+def unread_parts(what: str, problems: Iterable[str]) -> tuple[Unknown, ...]:
+    """An unknown for each part of a record that could not be read, with ``what`` it is a part of before it."""
+    return tuple(Unknown(UnknownTopic.UNREAD_RULE, f"{what}: {problem}") for problem in problems)
+
+
 def without(unknowns: Iterable[Unknown], *topics: UnknownTopic) -> tuple[Unknown, ...]:
     """The unknowns that are about something else."""
     return tuple(item for item in unknowns if item.topic not in topics)

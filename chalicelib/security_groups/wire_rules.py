@@ -1,12 +1,11 @@
 """Security group rules as AWS writes them, read from CloudTrail's shapes.
 
-CloudTrail wraps lists in ``{"items": […]}``, writes an empty one as ``{}``, and spells the same field
-``cidrIp`` or ``CidrIp`` depending on the call. What cannot be read is a problem in words, never a guess.
+What cannot be read is a problem in words, never a guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any
@@ -23,6 +22,7 @@ from chalicelib.security_groups.rules import (
     SecurityGroupRule,
     Tags,
 )
+from chalicelib.security_groups.wire_shapes import KeyNames, canonical, field, item_text, items, key_names
 
 # IANA numbers that AWS shows by name.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
@@ -34,14 +34,21 @@ class Reading:
     """The rules that could be read, and a sentence for each part that could not.
 
     ``problems`` are parts that make no sense; ``gaps`` make sense but no rule: an IpPermission without a peer.
+    ``unknown_keys`` are keys that are set and that no IpPermission or peer was known to carry.
     """
 
     rules: tuple[SecurityGroupRule, ...] = ()
     problems: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    unknown_keys: tuple[str, ...] = ()
 
     def __add__(self, other: Reading) -> Reading:
-        return Reading(self.rules + other.rules, self.problems + other.problems, self.gaps + other.gaps)
+        return Reading(
+            self.rules + other.rules,
+            self.problems + other.problems,
+            self.gaps + other.gaps,
+            tuple(dict.fromkeys(self.unknown_keys + other.unknown_keys)),
+        )
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -60,6 +67,13 @@ class _Gathered:
     rules: list[SecurityGroupRule] = dataclass_field(default_factory=list)
     problems: list[str] = dataclass_field(default_factory=list)
     gaps: list[str] = dataclass_field(default_factory=list)
+    unknown_keys: dict[str, None] = dataclass_field(default_factory=dict)
+
+    def known(self, source: object, names: KeyNames) -> Mapping[str, Any]:
+        """The object under the names that code reads; its unknown keys are noted."""
+        found = canonical(mapping(source), names)
+        self.unknown_keys.update(dict.fromkeys(found.unknown))
+        return found.values
 
     def attempt(self, read: Callable[[], SecurityGroupRule]) -> None:
         try:
@@ -68,32 +82,7 @@ class _Gathered:
             self.problems.append(str(error))
 
     def reading(self) -> Reading:
-        return Reading(tuple(self.rules), tuple(self.problems), tuple(self.gaps))
-
-
-def items(value: object) -> list[Any]:
-    """The members of a CloudTrail list in any of its spellings; an absent one has none."""
-    while isinstance(value, Mapping):
-        wrapper = next((key for key in ("items", "item", "member") if key in value), None)
-        if wrapper is None:
-            return [value] if value else []
-        value = value[wrapper]
-    if isinstance(value, list):
-        return value
-    return [] if value is None else [value]
-
-
-def field(source: Mapping[str, Any], name: str) -> Any:
-    """A field by its lower-camel name, also where the record has it capitalized."""
-    value = source.get(name)
-    return source.get(name[0].upper() + name[1:]) if value is None else value
-
-
-def item_text(item: object, name: str) -> str | None:
-    """A text in a list of texts: bare, under its name, or as ``{"tag": 1, "content": …}``."""
-    if not isinstance(item, Mapping):
-        return text(item)
-    return text(field(item, name)) or text(item.get("content"))
+        return Reading(tuple(self.rules), tuple(self.problems), tuple(self.gaps), tuple(self.unknown_keys))
 
 
 def read_ip_permissions(value: object, direction: Direction | None) -> Reading:
@@ -105,28 +94,36 @@ def read_ip_permissions(value: object, direction: Direction | None) -> Reading:
 
 
 def read_flat_permission(parameters: Mapping[str, Any], direction: Direction | None) -> Reading:
-    """The rule of the short form, where protocol, ports and one peer stand beside the group's id."""
-    peers = [text(field(parameters, key)) for key in ("cidrIp", "sourceSecurityGroupName", "sourceSecurityGroupId")]
-    if not any(peers):
+    """The rules of the short form, where protocol, ports and peers stand beside the group's id."""
+    cidrs = {key: text(parameters.get(key)) for key in ("cidrIp", "cidrIpv6")}
+    group_name, group_id = (text(parameters.get(key)) for key in ("sourceSecurityGroupName", "sourceSecurityGroupId"))
+    if not (any(cidrs.values()) or group_name or group_id):
         return Reading()
-    owner = text(field(parameters, "sourceSecurityGroupOwnerId"))
-    permission: dict[str, Any] = {key: field(parameters, key) for key in ("ipProtocol", "fromPort", "toPort")}
-    cidr, group_name, group_id = peers
-    if cidr:
-        permission["ipRanges"] = [{"cidrIp": cidr}]
+    service = {key: parameters.get(key) for key in ("ipProtocol", "fromPort", "toPort")}
+    peers: dict[str, Any] = {"ipRanges": cidrs["cidrIp"], "ipv6Ranges": cidrs["cidrIpv6"]}
+    reading = read_ip_permissions([{**service, **peers}] if any(peers.values()) else [], direction)
     if group_name or group_id:
-        permission["groups"] = [{"groupName": group_name, "groupId": group_id, "userId": owner}]
-    if permission["ipProtocol"] is None and group_name:
-        # --source-group without a protocol opens everything: https://docs.aws.amazon.com/cli/latest/reference/ec2/
-        permission["ipProtocol"] = ALL_PROTOCOLS
-    return read_ip_permissions([permission], direction)
+        owner = text(parameters.get("sourceSecurityGroupOwnerId"))
+        pair = {"groupName": group_name, "groupId": group_id, "userId": owner}
+        services = [service] if text(service["ipProtocol"]) else _EVERYTHING
+        reading += read_ip_permissions([{**each, "groups": [pair]} for each in services], direction)
+    return reading
+
+
+# What a source group is given where the call names no protocol: "full ICMP, UDP, and TCP access".
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html
+_EVERYTHING: tuple[dict[str, Any], ...] = (
+    {"ipProtocol": "tcp", "fromPort": 0, "toPort": 65535},
+    {"ipProtocol": "udp", "fromPort": 0, "toPort": 65535},
+    {"ipProtocol": "icmp", "fromPort": -1, "toPort": -1},
+)
 
 
 def read_rule_set(value: object, direction: Direction | None = None) -> Reading:
     """The rules of a ``securityGroupRuleSet``; ``direction`` is the call's, None where each rule has to say its own."""
     gathered = _Gathered()
     for item in items(value):
-        gathered.attempt(lambda item=item: _read_rule(item, direction))  # type: ignore[misc]
+        _read_rule(gathered.known(item, RULE), direction, gathered)
     return gathered.reading()
 
 
@@ -138,38 +135,49 @@ def read_tags(value: object) -> Tags | None:
     return tuple((key, content or "") for key, content in pairs if key)
 
 
-def _read_ip_permission(permission: object, direction: Direction | None, gathered: _Gathered) -> None:
-    if not isinstance(permission, Mapping):
-        gathered.problems.append(f"an IpPermission that is not an object: {_shown(permission)}")
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
+PERMISSION = key_names(
+    *("ipProtocol", "fromPort", "toPort", "ipRanges", "ipv6Ranges", "prefixListIds"), groups=("userIdGroupPairs",)
+)
+IPV4_RANGE = key_names("cidrIp", "description")
+IPV6_RANGE = key_names("cidrIpv6", "description")
+PREFIX_LIST = key_names("prefixListId", "description")
+GROUP_PAIR = key_names(
+    *("groupId", "groupName", "userId", "vpcId", "description", "vpcPeeringConnectionId", "peeringStatus")
+)
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html and _SecurityGroupRuleRequest
+RULE = key_names(
+    *("groupId", "groupOwnerId", "isEgress", "ipProtocol", "fromPort", "toPort", "cidrIpv4", "cidrIpv6", "cidrIp"),
+    *("prefixListId", "referencedGroupId", "referencedGroupInfo", "description", "securityGroupRuleId"),
+    "securityGroupRuleArn",
+    tagSet=("tags",),
+)
+
+
+def _read_ip_permission(given: object, direction: Direction | None, gathered: _Gathered) -> None:
+    if not isinstance(given, Mapping):
+        gathered.problems.append(f"an IpPermission that is not an object: {_shown(given)}")
         return
+    permission = gathered.known(given, PERMISSION)
     try:
         protocol = _protocol(permission)
         low, high = _ports(permission, protocol)
     except _UnreadableError as error:
         gathered.problems.append(str(error))
         return
-    entries = list(_peer_entries(permission))
-    for read_peer, entry in entries:
+    has_peer = False
+    for key, names, read_peer in _PEERS:
+        for entry in items(permission.get(key)):
+            has_peer = True
+            known = gathered.known(entry, names) if isinstance(entry, Mapping) else entry
 
-        def read(read_peer: Callable[[object], Peer] = read_peer, entry: object = entry) -> SecurityGroupRule:
-            description = text(field(mapping(entry), "description"))
-            return SecurityGroupRule(direction, protocol, low, high, read_peer(entry), description)
+            def read(read_peer: Callable[[object], Peer] = read_peer, entry: object = known) -> SecurityGroupRule:
+                description = text(mapping(entry).get("description"))
+                return SecurityGroupRule(direction, protocol, low, high, read_peer(entry), description)
 
-        gathered.attempt(read)
-    if not entries:
+            gathered.attempt(read)
+    if not has_peer:
         gathered.gaps.append(f"an IpPermission for {_shown(protocol)} that names no peer")
-
-
-def _peer_entries(permission: Mapping[str, Any]) -> Iterable[tuple[Callable[[object], Peer], object]]:
-    groups = items(field(permission, "groups")) or items(field(permission, "userIdGroupPairs"))
-    for entries, read_peer in (
-        (items(field(permission, "ipRanges")), _ipv4_peer),
-        (items(field(permission, "ipv6Ranges")), _ipv6_peer),
-        (items(field(permission, "prefixListIds")), _prefix_list_peer),
-        (groups, _group_peer),
-    ):
-        for entry in entries:
-            yield read_peer, entry
 
 
 def _ipv4_peer(entry: object) -> Peer:
@@ -210,20 +218,36 @@ def _group_peer(entry: object) -> Peer:
     return Peer(PeerType.SECURITY_GROUP, value, text(field(pair, "userId")), text(field(pair, "vpcId")))
 
 
-def _read_rule(item: object, direction: Direction | None) -> SecurityGroupRule:
-    rule = mapping(item)
-    protocol = _protocol(rule)
-    low, high = _ports(rule, protocol)
-    return SecurityGroupRule(
-        direction=direction or _direction(field(rule, "isEgress")),
-        protocol=protocol,
-        from_port=low,
-        to_port=high,
-        peer=_rule_peer(rule),
-        description=text(field(rule, "description")),
-        id=text(field(rule, "securityGroupRuleId")),
-        tags=read_tags(rule.get("tagSet") or rule.get("Tags")),
-    )
+_PEERS: tuple[tuple[str, KeyNames, Callable[[object], Peer]], ...] = (
+    ("ipRanges", IPV4_RANGE, _ipv4_peer),
+    ("ipv6Ranges", IPV6_RANGE, _ipv6_peer),
+    ("prefixListIds", PREFIX_LIST, _prefix_list_peer),
+    ("groups", GROUP_PAIR, _group_peer),
+)
+
+
+def _read_rule(rule: Mapping[str, Any], direction: Direction | None, gathered: _Gathered) -> None:
+    """One rule for each peer; AWS takes one, and a record may have more."""
+    try:
+        protocol = _protocol(rule)
+        low, high = _ports(rule, protocol)
+        peers = _rule_peers(rule)
+    except _UnreadableError as error:
+        gathered.problems.append(str(error))
+        return
+    gathered.rules += [
+        SecurityGroupRule(
+            direction=direction or _direction(rule.get("isEgress")),
+            protocol=protocol,
+            from_port=low,
+            to_port=high,
+            peer=peer,
+            description=text(rule.get("description")),
+            id=text(rule.get("securityGroupRuleId")),
+            tags=read_tags(rule.get("tagSet") or None),
+        )
+        for peer in peers
+    ]
 
 
 def _direction(is_egress: object) -> Direction | None:
@@ -232,19 +256,19 @@ def _direction(is_egress: object) -> Direction | None:
     return Direction.INGRESS if is_egress in (False, "false") else None
 
 
-def _rule_peer(rule: Mapping[str, Any]) -> Peer:
+def _rule_peers(rule: Mapping[str, Any]) -> list[Peer]:
+    peers = []
     for key, kind in (("cidrIpv4", PeerType.IPV4), ("cidrIpv6", PeerType.IPV6), ("cidrIp", PeerType.IPV4)):
-        value = text(field(rule, key))
-        if value:
-            return cidr_peer(value, kind)
-    prefix_list = text(field(rule, "prefixListId"))
-    if prefix_list:
-        return Peer(PeerType.PREFIX_LIST, prefix_list)
-    info = mapping(field(rule, "referencedGroupInfo"))
-    group = text(field(info, "groupId")) or text(field(rule, "referencedGroupId"))
-    if group:
-        return Peer(PeerType.SECURITY_GROUP, group, text(field(info, "userId")), text(field(info, "vpcId")))
-    raise _UnreadableError(f"a security group rule without a peer: {_shown(rule)}")
+        if value := text(rule.get(key)):
+            peers.append(cidr_peer(value, kind))
+    if prefix_list := text(rule.get("prefixListId")):
+        peers.append(Peer(PeerType.PREFIX_LIST, prefix_list))
+    info = mapping(rule.get("referencedGroupInfo"))
+    if group := text(field(info, "groupId")) or text(rule.get("referencedGroupId")):
+        peers.append(Peer(PeerType.SECURITY_GROUP, group, text(field(info, "userId")), text(field(info, "vpcId"))))
+    if not peers:
+        raise _UnreadableError(f"a security group rule without a peer: {_shown(rule)}")
+    return peers
 
 
 def _protocol(source: Mapping[str, Any]) -> str:

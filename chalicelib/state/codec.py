@@ -6,6 +6,7 @@ here come as boto3 reads them, and whoever uses an item checks what it needs.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
@@ -13,6 +14,10 @@ from typing import Any
 
 StateValue = str | int | float | bool | bytes
 StateItem = dict[str, Any]
+
+# An item has at most 400 KB, and zlib makes a thousand bytes of one. The largest that is written here is an
+# alert or a snapshot of some 10 MB; the function has 256 MB.
+MAX_INFLATED_BYTES = 32_000_000
 
 
 @cache
@@ -44,3 +49,21 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return bytes(value.value) if isinstance(value, binary) else value
+
+
+def inflate(content: object) -> bytes:
+    """What was compressed with zlib into an item.
+
+    Raises:
+        ValueError: it is not that, or larger than anything that is written here.
+    """
+    if not isinstance(content, bytes):
+        raise ValueError("no compressed content")  # noqa: TRY004 - it is the item that is wrong, not the call
+    reader = zlib.decompressobj()
+    try:
+        inflated = reader.decompress(content, MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise ValueError("the compressed content is broken") from error
+    if not reader.eof:
+        raise ValueError("the compressed content is cut or too large")
+    return inflated

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.cloudtrail.catalog import EventGroup
-from chalicelib.security_groups.changes import Attachment, Change
+from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.lookup_result import GroupInfo
 from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
@@ -122,7 +122,7 @@ def _attachment(change: Change, region: str) -> Undo:
     attachment = change.attachment
     if attachment is None or attachment.groups_before is None:
         return undo(change, region)
-    before, after = attachment.groups_before, attachment.groups_after
+    before, after = attachment.groups_before, attachment.groups_after or ()
     if set(before) == set(after):
         return NOTHING_TO_UNDO
     if not before:
@@ -137,7 +137,9 @@ def _attachment(change: Change, region: str) -> Undo:
         case "load balancer":
             parameters = {"LoadBalancerArn": attachment.resource_id, "SecurityGroups": list(before)}
             return Undo((command("set-security-groups", parameters, region, "elbv2"),))
-    return Undo((_endpoint(attachment, before, after, region),))
+        case kind if kind == VPC_ENDPOINT:
+            return Undo((_endpoint(attachment, before, after, region),))
+    return undo(change, region)
 
 
 def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str], region: str) -> str:
@@ -151,7 +153,7 @@ def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str
 
 
 def _prefix_list(change: Change, region: str, version: int | None) -> Undo:
-    if change.prefix_list is None or version is None:
+    if change.prefix_list is None or change.prefix_list.prefix_list_id is None or version is None:
         return Undo(None, "the record does not say which version of the list was in force before")
     entries = (*change.prefix_list.added, *change.prefix_list.removed)
     if change.event.name == "ModifyManagedPrefixList" and not entries:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.rules import SecurityGroupRule, Tags
@@ -86,21 +87,21 @@ def _option(key: str) -> str:
 
 
 def _removed_nothing(change: Change) -> bool:
-    revoked = change.event.name.startswith("Revoke")
+    revoked = change.event.verb is Verb.REVOKE
     return revoked and change.changes.before_known and not change.changes.removed
 
 
 def _why_not(change: Change) -> str | None:
     """Why the commands cannot be known; None where they can."""
     name = change.event.name
-    revoke, changes = name.startswith("Revoke"), change.changes
+    revoke, changes = change.event.verb is Verb.REVOKE, change.changes
     reasons = {
         "the former values are not in the record": bool(changes.modified) or name in _NEW_VALUES_ONLY,
         "the rules and tags that went with the group are not in the record": name == "DeleteSecurityGroup",
         "what the resource had before is not in the record": change.attachment is not None,
         "the entries before are not in the record": change.prefix_list is not None,
         "the record does not name the group": not (change.group_id or change.group_name),
-        "the record does not name the VPC": name.endswith("SecurityGroupVpc") and change.associated_vpc_id is None,
+        "the record does not name the VPC": change.event.verb in _VPC_VERBS and change.associated_vpc_id is None,
         "part of the change could not be read": bool(change.unread),
         "not all removed rules are in the record": revoke and not changes.before_known,
         "the record does not name the new group": name == "CreateSecurityGroup" and change.group_id is None,
@@ -108,6 +109,7 @@ def _why_not(change: Change) -> str | None:
     return next((reason for reason, applies in reasons.items() if applies), None)
 
 
+_VPC_VERBS = (Verb.ASSOCIATE, Verb.DISASSOCIATE)
 _NEW_VALUES_ONLY = (
     "ModifySecurityGroupRules",
     "UpdateSecurityGroupRuleDescriptionsIngress",

@@ -68,7 +68,10 @@ class LogLine:
 
 @dataclass(slots=True)
 class FunctionPool:
-    """Runs functions that moto's Lambda holds. ``endpoint`` is the URL that their AWS calls go to."""
+    """Runs functions that moto's Lambda holds. ``endpoint`` is the URL that their AWS calls go to.
+
+    ``data_path`` has the service models of an older SDK.
+    """
 
     root: Path
     runtime: Path
@@ -76,6 +79,7 @@ class FunctionPool:
     lock: threading.RLock
     on_log: Callable[[LogLine], None]
     on_credentials: Callable[[str], None]
+    data_path: Path | None = None
     invocations: deque[FunctionRun] = field(default_factory=lambda: deque(maxlen=KEPT_INVOCATIONS))
     logs: deque[LogLine] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     _idle: dict[str, list[FunctionProcess]] = field(default_factory=dict)
@@ -205,6 +209,8 @@ class FunctionPool:
             "TZ": ":UTC",
             "AWS_ENDPOINT_URL": self.endpoint(),
         }
+        if self.data_path is not None:
+            defined["AWS_DATA_PATH"] = str(self.data_path)
         return defined | self.credentials(function).environment() | dict(function.environment_vars)
 
     def credentials(self, function: Any) -> Credentials:

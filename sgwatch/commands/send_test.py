@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chalicelib.alert.model import Account, Alert, AlertKind, Severity, Undo
-from chalicelib.delivery.direct import Delivered, Direct, Outcome
+from chalicelib.delivery.direct import Delivered, DeliveryResult, Direct
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT
 from sgwatch.sending import configured_routes, deliver, sound_settings
@@ -65,7 +65,7 @@ def test_alert(alert_id: str, now: datetime) -> Alert:
     )
 
 
-def _result(outcome: Outcome) -> dict[str, object]:
+def _result(outcome: DeliveryResult) -> dict[str, object]:
     delivered = isinstance(outcome, Delivered)
     reason = None if isinstance(outcome, Delivered) else outcome.reason
     return {
@@ -76,13 +76,13 @@ def _result(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _ways_out(outcomes: Iterable[Outcome]) -> set[str]:
+def _ways_out(outcomes: Iterable[DeliveryResult]) -> set[str]:
     """What to set where the SDK could not call AWS at all: the reason ends with its name for that."""
     reasons = (item.reason for item in outcomes if not isinstance(item, Delivered))
     return {WAYS_OUT[name] for reason in reasons if (name := reason.rpartition(": ")[2]) in WAYS_OUT}
 
 
-def _show(out: Console, outcomes: tuple[Outcome, ...]) -> None:
+def _show(out: Console, outcomes: tuple[DeliveryResult, ...]) -> None:
     table = Table("Destination", "Result", "Attempts", box=None, pad_edge=False, header_style="bold")
     for item in outcomes:
         told = Text("delivered", "green") if isinstance(item, Delivered) else Text(visible(item.reason), "red")

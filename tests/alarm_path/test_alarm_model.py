@@ -9,18 +9,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.alarm_path.alarms.composite_rule import RuleError, alarms_in, holds, parse_rule
-from chalicelib.alarm_path.alarms.datapoints import Emission
-from chalicelib.alarm_path.alarms.metric_math import UNSURE, Series, UnknownMathError, evaluate
-from chalicelib.alarm_path.alarms.simulation import Outcome, simulate
+from chalicelib.alarm_path.alarms.metric_math import UNSURE, Reading, Series, UnknownMathError, evaluate
+from chalicelib.alarm_path.alarms.scenes import Surroundings
+from chalicelib.alarm_path.alarms.simulation import Records, Simulated, simulate
+from chalicelib.alarm_path.alarms.statistics import statistic
+from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication
 from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
 from tests.support.alarm_paths import alarm
 
 
-def run(value: float | None = 1.0, default: float | None = None, **changes: Any) -> Outcome:
-    emission = Emission(value, default)
-    return simulate(
-        MetricAlarm.read(alarm(**changes)), lambda query: emission if query.metric == "sg-changes" else None
-    )
+def one_filter(item: MetricAlarm, value: float | None, default: float | None) -> Records:
+    """A filter that feeds sg-changes alone, in a log group where other log events come all the time."""
+    fed = [query.id for query in item.watched if query.metric == "sg-changes"]
+    outside = {query.id: UNSURE for query in item.watched if query.id not in fed}
+    record: LogEvent = tuple(Publication(name, 0, value, matched=True) for name in fed)
+    other = tuple(Publication(name, 0, default, matched=False) for name in fed) if default is not None else ()
+    usual = (other,) if other else ()
+    return Records((record,), (), Surroundings(usual, usual, outside=(outside,)))
+
+
+def run(value: float | None = 1.0, default: float | None = None, **changes: Any) -> Simulated:
+    item = MetricAlarm.read(alarm(**changes))
+    return simulate(item, one_filter(item, value, default))
 
 
 def math(expression: str, *others: str) -> dict[str, Any]:
@@ -163,7 +173,8 @@ def test_the_model_agrees_with_a_step_by_step_simulation(
     item = alarm(
         Period=60, EvaluationPeriods=periods, DatapointsToAlarm=needed, Threshold=threshold, TreatMissingData=treat
     )
-    outcome = simulate(MetricAlarm.read(item), lambda _: Emission(value, default))
+    read = MetricAlarm.read(item)
+    outcome = simulate(read, one_filter(read, value, default))
     runs = [_plain_simulation([value, filler], MetricAlarm.read(item)) for filler in {None, default}]
     minutes = None if None in runs else max(minute for minute in runs if minute is not None)
     assert outcome.seconds == (None if minutes is None else 60 * (minutes + 1))
@@ -171,11 +182,56 @@ def test_the_model_agrees_with_a_step_by_step_simulation(
 
 def test_missing_and_unsure_values_go_through_arithmetic() -> None:
     series: dict[str, Series] = {"m1": (1.0, None, UNSURE), "m2": (2.0, 2.0, 2.0)}
-    assert evaluate("m1 + m2", series, 3, 60) == (3.0, None, UNSURE)
     assert evaluate("SUM([m1, m2])", series, 3, 60) == (3.0, 2.0, UNSURE)
     assert evaluate("FILL(m1, REPEAT) * 1", {"m1": (1.0, None, None)}, 3, 60) == (1.0, 1.0, 1.0)
     with pytest.raises(UnknownMathError):
         evaluate("[m1, m2]", series, 3, 60)
+
+
+# "Missing values in a time series are treated as 0" and the examples beside it:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+@pytest.mark.parametrize("silent_zero", [False, True])
+@pytest.mark.parametrize(
+    ("expression", "result"),
+    [
+        ("m1 + m2", (50.0, 20.0, 20.0, None)),
+        ("m1 < m2", (0.0, 0.0, 1.0, None)),
+        ("m1 / m2", (1.5, None, 0.0, None)),
+        ("AVG([m1, m2])", (25.0, 10.0, 10.0, None)),
+        ("IF(m1, m2, 7)", (20.0, 0.0, 7.0, None)),
+        ("m1 > 15 AND m2 > 15", (1.0, 0.0, 0.0, None)),
+    ],
+)
+def test_a_missing_value_is_what_the_page_on_metric_math_says(
+    expression: str, result: Series, silent_zero: bool
+) -> None:
+    series: dict[str, Series] = {"m1": (30.0, 20.0, 0.0, None), "m2": (20.0, None, 20.0, None)}
+    found = evaluate(expression, series, 4, 60, Reading(silent_zero=silent_zero))
+    assert found[:3] == result[:3]
+    assert found[3] in {None, 0.0}
+
+
+def test_where_the_page_is_silent_both_readings_are_kept_apart() -> None:
+    series: dict[str, Series] = {"m1": (None,), "m2": (3.0,)}
+    for expression, missing, zero in (("m1 + 1", None, 1.0), ("MIN([m1, m2])", 3.0, 0.0), ("-m1 + m2", 3.0, 3.0)):
+        assert evaluate(expression, series, 1, 60) == (missing,)
+        assert evaluate(expression, series, 1, 60, Reading(silent_zero=True)) == (zero,)
+
+
+def test_rate_without_an_earlier_value_is_not_known() -> None:
+    assert evaluate("DIFF(m1)", {"m1": (None, 1.0, 3.0)}, 3, 60) == (None, UNSURE, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("Sum", 4.0), ("Average", 0.4), ("Minimum", 0.0), ("Maximum", 2.0), ("SampleCount", 10.0)),
+        *(("p100", 2.0), ("p50", 0.0), ("p99", UNSURE), ("tm90", UNSURE), ("TC(1:)", UNSURE)),
+    ],
+)
+def test_a_statistic_is_of_the_samples_of_the_period(name: str, value: float) -> None:
+    assert statistic(name, [(0.0, 8), (2.0, 2)]) in ({2.0, value} if name == "p99" else {value})
+    assert statistic(name, []) is None
 
 
 def test_a_composite_rule_is_read_with_names_quoted_bare_and_as_arns() -> None:

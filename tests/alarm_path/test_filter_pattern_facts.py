@@ -35,6 +35,8 @@ SINGLES_OUT_CALLERS = {
     ),
     # A caller at 123.123.x.y is not counted; the recorded answer comes from records without one.
     '{ $.eventType = "*" && $.sourceIPAddress != 123.123.* }',
+    # A caller whose user agent, or whose description of the group, holds the excluded word is not counted.
+    "SecurityGroup -Describe",
 }
 NOT_KNOWN = {
     # Lower-case keywords were seen in use; that AWS takes them, or how, was never verified.

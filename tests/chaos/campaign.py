@@ -40,7 +40,7 @@ ACCOUNT = "123456789012"
 NAMES = ("slack", "sns", "webhook")
 # More than this many messages at once make moto's own queue the bottleneck.
 MOST_QUEUED = 40
-PATIENCE = RetryPolicy(first_wait=0.4, longest_wait=2.0, give_up_after=600.0, needed=3.0)
+PATIENCE = RetryPolicy(base_delay=0.4, max_delay=2.0, give_up_after=600.0, seconds_needed=3.0)
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.chaos.worker", "tests.chaos.destinations"])
 
@@ -62,7 +62,7 @@ class Plan:
     down: str | None = None
     answer_seconds: float = 0.0
     pace: float = 0.0
-    patience: RetryPolicy = PATIENCE
+    retry_policy: RetryPolicy = PATIENCE
     limit_seconds: float = 3600.0
 
 
@@ -497,7 +497,7 @@ class Campaign:
 
         def spec(seed: int) -> Spec:
             broken = f"https://127.0.0.1:{broken_port}/"
-            return Spec(seed, QUEUE, TABLE, self.spec_urls, broken, self.plan.death, self.plan.patience)
+            return Spec(seed, QUEUE, TABLE, self.spec_urls, broken, self.plan.death, self.plan.retry_policy)
 
         def tell(question: str) -> str:
             ours.send(question)

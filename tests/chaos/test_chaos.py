@@ -64,10 +64,10 @@ def test_ten_thousand_events_lose_nothing() -> None:
 @pytest.mark.slow
 def test_one_destination_down_changes_nothing_for_the_others_and_is_made_up_for_by_redrive() -> None:
     calm: dict[str, Any] = {"faults": 0.0, "throttled": 0.0, "unanswered": 0.0, "death": 0.0, "duplicated": 0.0}
-    patience = RetryPolicy(first_wait=2.0, longest_wait=8.0, give_up_after=20.0, needed=3.0)
+    retry_policy = RetryPolicy(base_delay=2.0, max_delay=8.0, give_up_after=20.0, seconds_needed=3.0)
     # Destinations answer as fast as those on the internet do; else moto's own time, which grows with what
     # is queued as that of SQS does not, would be most of what is measured.
-    calm |= {"answer_seconds": 0.4, "alert_workers": 1, "pace": 0.3, "patience": patience}
+    calm |= {"answer_seconds": 0.4, "alert_workers": 1, "pace": 0.3, "retry_policy": retry_policy}
     plans = [Plan(events=100, groups=100, down=down, **calm) for down in (None, "slack")]
     sound, broken = (Campaign(plan).run() for plan in plans)
     for result in (sound, broken):

@@ -23,6 +23,7 @@ from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.deliver import DeliverFunction, RetryPolicy
 from chalicelib.delivery.gate import Gate
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.destinations.contract import DeliveryError, Receipt
@@ -48,7 +49,7 @@ class Spec:
     urls: dict[str, str]
     broken_tls_url: str
     death: float
-    patience: RetryPolicy
+    retry_policy: RetryPolicy
 
 
 class CallError(Exception):
@@ -130,12 +131,6 @@ class Fated:
         return receipt
 
 
-@dataclass(frozen=True)
-class OneInvocation:
-    request_id: str
-    remaining_ms: Callable[[], float]
-
-
 def work(pipe: Connection, spec: Spec) -> None:
     """Handle invocations until the pipe closes."""
     fate = Fate(pipe, spec)
@@ -148,13 +143,13 @@ def work(pipe: Connection, spec: Spec) -> None:
             return
         number += 1
         ends_at = time.monotonic() + TIME_LIMIT_SECONDS
-        call = OneInvocation(f"{os.getpid()}-{number}", _remaining(ends_at))
+        call = InvocationContext(f"{os.getpid()}-{number}", _remaining(ends_at))
         answer = None
         try:
             if kind == "deliver":
                 answer = deliver.handle(document, call)
             else:
-                alert.handle(document, call)  # type: ignore[arg-type] # what it needs of an invocation is there
+                alert.handle(document, call)
         except Exception as error:  # noqa: BLE001 - this is where the Lambda runtime would be
             pipe.send(("failed", f"{type(error).__name__}: {error}"))
         else:
@@ -189,7 +184,7 @@ def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunctio
         log=log,
         metrics=metrics,
         now=_now,
-        patience=spec.patience,
+        retry_policy=spec.retry_policy,
         jitter=random.Random(spec.seed).random,
     )
     alert = AlertFunction(

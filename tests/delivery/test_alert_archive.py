@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.gate import Gate
-from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.security_groups.severity import Severity
@@ -16,10 +17,10 @@ from chalicelib.state.table import StateTable
 from tests.support.alerts import critical_open_ssh, denied_attempt, thousand_rules
 from tests.support.durable import Recorder, World, numbered
 
-INVOCATION = Invocation("request-1", lambda: 30_000.0)
+INVOCATION = InvocationContext("request-1", lambda: 30_000.0)
 
 
-def function(durable: World, kept: KeptAlerts | None = None) -> AlertFunction:
+def function(durable: World, kept: AlertArchive | None = None) -> AlertFunction:
     return AlertFunction(
         routes=(Route(Recorder("slack"), Filter(Severity.HIGH, None)),),
         ignore_when=None,
@@ -64,7 +65,7 @@ def test_what_has_nothing_to_undo_is_not_kept(durable: World) -> None:
 
 
 def test_where_the_table_fails_the_alert_is_queued_and_the_log_says_so(durable: World) -> None:
-    broken = KeptAlerts(StateTable(lambda: None, "none", sleep=lambda _: None), durable.clock.now)
+    broken = AlertArchive(StateTable(lambda: None, "none", sleep=lambda _: None), durable.clock.now)
     function(durable, broken).announce(critical_open_ssh(), INVOCATION)
     assert len(durable.receive()) == 1
     assert any("alert could not be kept for undoing it" in line for line in durable.lines)

@@ -8,14 +8,15 @@ from typing import Any
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.delivery.gate import Gate
-from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.functions.composition.durable_delivery import tell_burst
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from tests.support.alerts import critical_open_ssh, revoke
 from tests.support.durable import Recorder, World, numbered
 
-CALL = Invocation("request", lambda: 60_000.0)
+CALL = InvocationContext("request", lambda: 60_000.0)
 
 
 def alert_function(durable: World, *routes: Route) -> AlertFunction:
@@ -59,7 +60,7 @@ def test_a_burst_of_two_hundred_is_one_alert_and_then_one_more_with_every_group_
 def test_a_burst_waits_for_a_destination_whose_settings_are_faulty(durable: World) -> None:
     slack, sns = Recorder("slack"), Recorder("sns")
     whole = alert_function(durable, Route(slack, Filter()), Route(sns, Filter()))
-    faulty = replace(whole, routes=whole.routes[:1], faults=("SNS_TOPIC_ARN is no ARN",))
+    faulty = whole._replace(routes=whole.routes[:1], faults=("SNS_TOPIC_ARN is no ARN",))
     for number in range(3):
         whole.announce(change(number), CALL)
     durable.run(durable.function(slack, sns))

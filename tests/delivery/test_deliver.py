@@ -18,6 +18,7 @@ from chalicelib.delivery.deliver import NotAllDelivered, RetryPolicy
 from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.envelope import Delivery, encode
 from chalicelib.delivery.event_source import EventSource
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
 from chalicelib.observability.logs import Log, Redactor
@@ -27,9 +28,9 @@ from chalicelib.state.table import StateTable
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,
+    ONE_INVOCATION,
     QUEUE,
     TABLE,
-    OneInvocation,
     Recorder,
     World,
     lasting,
@@ -106,17 +107,17 @@ def test_retry_after_becomes_the_visibility_timeout(durable: World) -> None:
 
 
 def test_waits_double_are_spread_and_bounded() -> None:
-    patience = RetryPolicy(first_wait=2, longest_wait=900)
-    assert [patience.wait(attempt, 1.0) for attempt in (1, 2, 3, 4, 20)] == [2, 4, 8, 16, 900]
-    assert patience.wait(3, 0.0) == 4
-    assert patience.wait(1, 0.5, retry_after=30) == 31
-    assert patience.wait(1, 0.0, retry_after=7_200) == 7_200
-    assert patience.wait(1, 0.0, retry_after=10**9) == 3600, "longer than SQS can keep it"
+    retry_policy = RetryPolicy(base_delay=2, max_delay=900)
+    assert [retry_policy.wait(attempt, 1.0) for attempt in (1, 2, 3, 4, 20)] == [2, 4, 8, 16, 900]
+    assert retry_policy.wait(3, 0.0) == 4
+    assert retry_policy.wait(1, 0.5, retry_after=30) == 31
+    assert retry_policy.wait(1, 0.0, retry_after=7_200) == 7_200
+    assert retry_policy.wait(1, 0.0, retry_after=10**9) == 3600, "longer than SQS can keep it"
 
 
 def test_thousands_that_wait_for_a_destination_of_one_a_second_are_all_delivered_before_the_queue_gives_up() -> None:
     """The queue hands a message out 500 times (infra/durable.yaml)."""
-    chance, patience = random.Random(1), RetryPolicy()
+    chance, retry_policy = random.Random(1), RetryPolicy()
     due = [(chance.random(), number) for number in range(2_000)]
     received = [0] * len(due)
     heapq.heapify(due)
@@ -127,7 +128,7 @@ def test_thousands_that_wait_for_a_destination_of_one_a_second_are_all_delivered
         if now >= free_at:
             free_at = now + 1
         else:
-            wait = patience.wait(received[number], chance.random(), retry_after=1)
+            wait = retry_policy.wait(received[number], chance.random(), retry_after=1)
             heapq.heappush(due, (now + wait, number))
     assert max(received) < 200
     assert free_at < 1.2 * len(received), "and the destination is kept busy"
@@ -203,7 +204,7 @@ def test_from_the_first_failure_of_a_group_on_a_batch_is_reported(durable: World
         durable.queue_for(numbered(number, group), slack)
     messages = durable.receive(most=10)
     assert len(messages) == 3
-    answer = durable.function(slack).handle(sqs_event(messages), OneInvocation())
+    answer = durable.function(slack).handle(sqs_event(messages), ONE_INVOCATION)
     assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] == [m["MessageId"] for m in messages]
     assert slack.attempts == 2, "the second of sg-1 is not tried before the first is through"
 
@@ -213,7 +214,7 @@ def test_where_lambda_would_not_read_the_answer_the_function_raises(durable: Wor
     durable.queue_for(critical_open_ssh(), slack)
     function = durable.function(slack, reports_failures=lambda: False)
     with pytest.raises(NotAllDelivered, match="sgwatch setup"):
-        function.handle(sqs_event(durable.receive()), OneInvocation())
+        function.handle(sqs_event(durable.receive()), ONE_INVOCATION)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +228,7 @@ def test_a_message_that_cannot_be_read_goes_to_the_dead_letter_queue_with_its_re
         "body": body or " ",
         "attributes": {"SentTimestamp": "1795000000000", "MessageGroupId": "g"},
     }
-    answer = durable.function().handle({"Records": [record]}, OneInvocation())
+    answer = durable.function().handle({"Records": [record]}, ONE_INVOCATION)
     assert answer == {"batchItemFailures": []}
     ((destination, reason),) = durable.dead()
     assert destination == ""
@@ -341,7 +342,7 @@ def test_what_there_is_no_time_left_to_send_comes_back_unsent(durable: World) ->
     slack = Recorder("slack")
     durable.queue_for(critical_open_ssh(), slack)
     function = durable.function(slack, ledger=Ledger(table, durable.clock.now))
-    call = OneInvocation(remaining_ms=lambda: (ends_at - durable.clock.now()).total_seconds() * 1000)
+    call = InvocationContext("request-1", lambda: (ends_at - durable.clock.now()).total_seconds() * 1000)
     answer = function.handle(sqs_event(durable.receive()), call)
     assert slack.attempts == 0, "Lambda would end the function before it has written down what came of it"
     assert len(answer["batchItemFailures"]) == 1

@@ -11,15 +11,16 @@ from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert, AlertKind, Severity
 from chalicelib.delivery.digest import MOST_LINES, Digest, digest_alert
 from chalicelib.delivery.gate import Gate
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.silences import Silence, Silences
-from chalicelib.functions.alert_function import AlertFunction, Invocation, Route
+from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.rendering.plain_text import plain_text
 from tests.support.alerts import revoke
 from tests.support.durable import Recorder, World, numbered
 
-CALL = Invocation("request", lambda: 60_000.0)
+CALL = InvocationContext("request", lambda: 60_000.0)
 DAY = 24 * 3600
 
 

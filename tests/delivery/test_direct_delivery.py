@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from chalicelib.alert.model import Alert
-from chalicelib.delivery.direct import MAX_ATTEMPTS, Delivered, Direct, Memory, NotDelivered, Undelivered
+from chalicelib.delivery.direct import MAX_ATTEMPTS, Delivered, Direct, NotDelivered, ReceiptCache, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from tests.support.alerts import critical_open_ssh
 
@@ -49,7 +49,7 @@ class Time:
         self.now += seconds
 
 
-def direct(clock: Time, jitter: float = 1.0, memory: Memory | None = None) -> Direct:
+def direct(clock: Time, jitter: float = 1.0, memory: ReceiptCache | None = None) -> Direct:
     return Direct(memory=memory, clock=lambda: clock.now, sleep=clock.sleep, jitter=lambda: jitter)
 
 
@@ -122,7 +122,7 @@ def test_there_is_one_attempt_however_little_time_is_left() -> None:
 
 
 def test_what_was_delivered_is_not_sent_again() -> None:
-    clock, memory = Time(), Memory()
+    clock, memory = Time(), ReceiptCache()
     slack, sns = Scripted("slack", [GONE, None]), Scripted("sns")
     direct(clock, memory=memory).deliver(ALERT, [slack, sns], remaining(60))
     again = direct(clock, memory=memory).deliver(ALERT, [slack, sns], remaining(60))
@@ -131,7 +131,7 @@ def test_what_was_delivered_is_not_sent_again() -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    memory = Memory(capacity=2)
+    memory = ReceiptCache(capacity=2)
     for number in range(3):
         memory.remember(str(number), "slack", Receipt())
     assert memory.recall("0", "slack") is None

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.state.table import StateTable
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
@@ -84,5 +84,5 @@ def test_the_alert_of_an_event_is_kept_so_that_its_id_is_enough_to_undo_it(
     group = ec2.create_security_group(GroupName="kept", Description="d")["GroupId"]
     table = StateTable(lambda: cloud.client("dynamodb"), "sgwatch-dev-state")
     created = [record for record in cloud.records if record["eventName"] == "CreateSecurityGroup"][-1]
-    (kept,) = until(lambda: KeptAlerts(table, lambda: datetime.now(UTC)).of_event(created["eventID"]))
+    (kept,) = until(lambda: AlertArchive(table, lambda: datetime.now(UTC)).of_event(created["eventID"]))
     assert kept.undo.commands == (f"aws ec2 delete-security-group --region {cloud.region} --group-id {group}",)

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.delivery.decision import GateDecision
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.silences import Silence, Silences
 from chalicelib.observability.logs import Log, Redactor
@@ -37,7 +38,7 @@ def gate(durable: World) -> Gate:
 def test_a_silenced_alert_is_held_back_counted_once_and_listable(durable: World) -> None:
     silence(durable)
     for _ in range(2):
-        assert gate(durable).holds_back(revoke(), log([])) == "silence s-1"
+        assert gate(durable).check(revoke(), log([])) is GateDecision.SILENCE
     ((found, listed),) = [(each, durable.made.silences.suppressed(each.id)) for each in durable.made.silences.all()]
     assert found.count == 1
     assert [(item.alert_id, item.severity, item.title) for item in listed] == [(revoke().id, "low", revoke().title)]
@@ -45,25 +46,25 @@ def test_a_silenced_alert_is_held_back_counted_once_and_listable(durable: World)
 
 def test_a_critical_alert_passes_a_silence_that_does_not_say_so(durable: World) -> None:
     silence(durable)
-    assert gate(durable).holds_back(critical_open_ssh(), log([])) is None
+    assert gate(durable).check(critical_open_ssh(), log([])) is GateDecision.SEND
 
 
 def test_a_critical_alert_is_held_back_by_a_silence_that_says_so(durable: World) -> None:
     silence(durable, critical_too=True)
-    assert gate(durable).holds_back(critical_open_ssh(), log([])) == "silence s-1"
+    assert gate(durable).check(critical_open_ssh(), log([])) is GateDecision.SILENCE
 
 
 def test_a_silence_ends_by_itself(durable: World) -> None:
     silence(durable)
     durable.clock.forward(2 * 3600)
-    assert gate(durable).holds_back(revoke(), log([])) is None
+    assert gate(durable).check(revoke(), log([])) is GateDecision.SEND
 
 
 def test_a_removed_silence_holds_nothing_back_and_stays_in_the_list(durable: World) -> None:
     silence(durable)
     assert durable.made.silences.remove("s-1")
     durable.clock.forward(20)
-    assert gate(durable).holds_back(revoke(), log([])) is None
+    assert gate(durable).check(revoke(), log([])) is GateDecision.SEND
     assert [each.id for each in durable.made.silences.all()] == ["s-1"]
 
 
@@ -75,12 +76,12 @@ def test_removing_a_silence_that_has_ended_leaves_its_end_as_it_was(durable: Wor
 
 
 def test_a_silence_does_not_hold_back_what_was_decided_on_before_it(durable: World) -> None:
-    assert gate(durable).holds_back(revoke(), log([])) is None
-    assert gate(durable).holds_back(numbered(1, like=revoke()), log([])) == "burst"
+    assert gate(durable).check(revoke(), log([])) is GateDecision.SEND
+    assert gate(durable).check(numbered(1, like=revoke()), log([])) is GateDecision.FOLD
     silence(durable, "id")
     durable.clock.forward(20)
-    assert gate(durable).holds_back(revoke(), log([])) is None, "one destination has it, another may not"
-    assert gate(durable).holds_back(numbered(1, like=revoke()), log([])) == "burst"
+    assert gate(durable).check(revoke(), log([])) is GateDecision.SEND, "one destination has it, another may not"
+    assert gate(durable).check(numbered(1, like=revoke()), log([])) is GateDecision.FOLD
     assert [each.count for each in durable.made.silences.all()] == [0]
 
 
@@ -112,9 +113,9 @@ def test_an_alert_is_counted_once_where_answers_are_lost(durable: World) -> None
 def test_an_alert_is_not_held_back_by_a_silence_that_was_deleted(durable: World) -> None:
     silence(durable, "id")
     held_by = gate(durable)
-    assert held_by.holds_back(revoke(), log([])) == "silence s-1"
+    assert held_by.check(revoke(), log([])) is GateDecision.SILENCE
     boto3.client("dynamodb").delete_item(TableName=TABLE, Key={"pk": {"S": "silences"}, "sk": {"S": "s-1"}})
-    assert held_by.holds_back(numbered(1, like=revoke()), log([])) is None
+    assert held_by.check(numbered(1, like=revoke()), log([])) is GateDecision.SEND
 
 
 def test_removing_what_is_not_there_says_so(durable: World) -> None:
@@ -125,12 +126,12 @@ def test_removing_what_is_not_there_says_so(durable: World) -> None:
 def test_a_silence_that_concerns_other_alerts_or_fails_holds_nothing_back(durable: World) -> None:
     silence(durable, "security_group.name == 'db'")
     silence(durable, "length(error_free) > `0`".replace("error_free", "principal.mfa"), id="s-2")
-    assert gate(durable).holds_back(revoke(), log([])) is None
+    assert gate(durable).check(revoke(), log([])) is GateDecision.SEND
 
 
 def test_a_test_alert_passes_every_silence(durable: World) -> None:
     silence(durable, "id", critical_too=True)
-    assert gate(durable).holds_back(trial(), log([])) is None
+    assert gate(durable).check(trial(), log([])) is GateDecision.SEND
 
 
 def test_an_expression_that_is_none_is_refused(durable: World) -> None:
@@ -142,7 +143,7 @@ def test_where_the_table_fails_alerts_are_sent(durable: World) -> None:
     lines: list[str] = []
     broken = StateTable(lambda: None, "none", sleep=lambda _: None)
     failing = Gate(Silences(broken, durable.clock.now), replace(durable.made.bursts, table=broken))
-    assert failing.holds_back(numbered(1, like=revoke()), log(lines)) is None
+    assert failing.check(numbered(1, like=revoke()), log(lines)) is GateDecision.SEND
     assert len(lines) == 2
     assert "sending" in lines[0]
 
@@ -156,4 +157,4 @@ def test_a_silence_that_somebody_broke_holds_nothing_back_and_leaves_the_others(
     item = durable.made.table.get("silences", "broken")
     assert item is not None
     durable.made.table.put({**item, **damage})
-    assert gate(durable).holds_back(revoke(), log([])) == "silence whole"
+    assert gate(durable).check(revoke(), log([])) is GateDecision.SILENCE

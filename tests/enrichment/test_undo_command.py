@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.aws.clients import process_clients
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey
@@ -278,7 +278,7 @@ def test_an_event_is_found_in_the_state_table_as_it_was_told(
     told = enricher.alert_of(record)
     assert told.changes.before_known
     assert run(told.id).exit_code == 1, "CloudTrail does not know what was before"
-    KeptAlerts(table, lambda: datetime.now(UTC)).keep(told)
+    AlertArchive(table, lambda: datetime.now(UTC)).keep(told)
     done = run(told.id, "--apply", "--yes")
     assert done.exit_code == 0, done.stderr
     assert world.state(group_id) == former

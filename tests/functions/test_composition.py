@@ -6,14 +6,14 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from benchmarks.cold_start import EVENT, RECORD
 from chalicelib.delivery.direct import Direct, NotDelivered
-from chalicelib.functions.alert_function import AlertFunction, Invocation
+from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
@@ -21,7 +21,7 @@ from chalicelib.settings.environment import read_settings
 from chalicelib.settings.model import SettingsError
 from tests.support.receiver import Answer, Receiver, receiver
 
-INVOCATION = Invocation("req-1", lambda: 60_000)
+INVOCATION = InvocationContext("req-1", lambda: 60_000)
 SLACK_PATH = "/services/T00000000/B00000000/abcdefghijklmnop"
 
 
@@ -45,8 +45,7 @@ def function(written: list[str], client: Any = None, **environ: str) -> AlertFun
     except SettingsError as error:
         settings, faults = error.sound, error.faults
     made = assemble(settings, faults, "sgwatch-test", client or (lambda *_: pytest.fail("no AWS call was expected")))
-    return replace(
-        made,
+    return made._replace(
         direct=Direct(sleep=lambda seconds: time.sleep(min(seconds, 0.01))),
         log=Log(Redactor(settings.secrets), settings.log_level, written.append).bind(function="sgwatch-test"),
         metrics=Metrics("sgwatch-test", written.append),

@@ -15,10 +15,10 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, AlertKind, Severity
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.cloudtrail.records import parse_time
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
-from chalicelib.functions.alert_function import Invocation
 from chalicelib.functions.composition.reconciling import reconcile, sweep_regions
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.reconciliation.reconcile import Reconciliation, Sweep
@@ -516,5 +516,5 @@ def test_a_destination_with_faulty_settings_keeps_nothing_from_being_reconciled(
     for name, value in {**settings, "WEBHOOK_URL": "https://hooks.example.com/x", "SLACK_WEBHOOK_URL": "no"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match="SLACK_WEBHOOK_URL"):
-        reconcile(Invocation("request-1", lambda: 60_000.0))
+        reconcile(InvocationContext("request-1", lambda: 60_000.0))
     assert durable.made.table.get(f"reconcile#{ACCOUNT}#{REGION}", "swept") is not None

@@ -373,7 +373,7 @@ def test_an_endpoint_tells_the_groups_it_was_given_and_those_it_lost() -> None:
     change = change_of(r.wrapped("ModifyVpcEndpoint", request))
     assert change.attachment is not None
     assert (change.attachment.resource_id, change.attachment.groups_after) == ("vpce-1", ("sg-1",))
-    assert said(change, "only those added sg-1, removed sg-2")
+    assert said(change, "only those added (sg-1) and removed (sg-2)")
 
 
 @pytest.mark.parametrize("key", ["addSecurityGroupIds", "addSecurityGroupId", "AddSecurityGroupIdSet"])
@@ -384,7 +384,7 @@ def test_every_spelling_of_an_endpoints_groups_is_read(key: str, value: object) 
     assert change.attachment.groups_after == ("sg-1",)
 
 
-@pytest.mark.parametrize("groups", [{"addSecurityGroupIds": [7.5]}, {"SecurityGroups": {"New": "sg-1"}}])
+@pytest.mark.parametrize("groups", [{"addSecurityGroupIds": [7.5]}, {"RemoveSecurityGroupId": {"tag": 1}}])
 def test_groups_of_an_endpoint_that_cannot_be_read_are_not_taken_for_none(groups: Json) -> None:
     with pytest.raises(NotUnderstood, match="no security group"):
         change_of(r.record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", **groups}))
@@ -396,11 +396,24 @@ def test_an_endpoint_may_keep_its_groups(request_parameters: Json) -> None:
     assert (change.changes.before_known, change.unknowns) == (True, ())
 
 
-@pytest.mark.parametrize("name", ["ModifyInstanceAttribute", "ModifyNetworkInterfaceAttribute"])
-@pytest.mark.parametrize("parameters", [{"instanceType": {"value": "t3.micro"}}, {"groupSet": {}}])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("ModifyInstanceAttribute", {"instanceId": "i-1", "instanceType": {"value": "t3.micro"}}),
+        ("ModifyInstanceAttribute", {"instanceId": "i-1", "groupSet": {}}),
+        ("ModifyInstanceAttribute", {"instanceId": "i-1", "attribute": "userData", "value": "x"}),
+        ("ModifyNetworkInterfaceAttribute", {"networkInterfaceId": "eni-1", "sourceDestCheck": {"value": False}}),
+        ("ModifyNetworkInterfaceAttribute", {"networkInterfaceId": "eni-1", "description": {"value": "x"}}),
+        ("ModifyNetworkInterfaceAttribute", {"networkInterfaceId": "eni-1", "groupSet": {"items": []}}),
+        (
+            "ModifyNetworkInterfaceAttribute",
+            {"ModifyNetworkInterfaceAttributeRequest": {"NetworkInterfaceId": "eni-1", "Attachment": {"X": True}}},
+        ),
+    ],
+)
 def test_an_attribute_that_is_no_group_is_not_watched(name: str, parameters: Json) -> None:
     with pytest.raises(NotWatched):
-        change_of(r.record(name, {"instanceId": "i-1", **parameters}))
+        change_of(r.record(name, parameters))
 
 
 def test_prefix_list_entries_are_read() -> None:

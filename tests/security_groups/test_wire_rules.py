@@ -186,10 +186,6 @@ def test_rules_of_no_call_have_the_direction_they_say(said: object, direction: D
         ({"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIp": "0.0.0.0/0"}, SSH),
         ({"ipProtocol": "tcp", "fromPort": "22", "toPort": "22", "cidrIp": "0.0.0.0/0"}, SSH),
         (
-            {"sourceSecurityGroupName": "db", "sourceSecurityGroupOwnerId": OTHER_ACCOUNT},
-            SecurityGroupRule(IN, "-1", None, None, Peer(PeerType.SECURITY_GROUP, "db", OTHER_ACCOUNT)),
-        ),
-        (
             {"ipProtocol": "udp", "fromPort": 53, "toPort": 53, "sourceSecurityGroupName": "db"},
             SecurityGroupRule(IN, "udp", 53, 53, Peer(PeerType.SECURITY_GROUP, "db")),
         ),
@@ -235,3 +231,39 @@ def test_what_is_rendered_for_the_api_reads_back_as_it_was(made: list[SecurityGr
 def test_no_value_at_all_makes_the_readers_raise(value: Any) -> None:
     read_ip_permissions(value, None)
     read_rule_set(value, None)
+
+
+def test_a_source_group_without_a_protocol_is_three_rules() -> None:
+    given = {"sourceSecurityGroupName": "db", "sourceSecurityGroupOwnerId": OTHER_ACCOUNT}
+    peer = Peer(PeerType.SECURITY_GROUP, "db", OTHER_ACCOUNT)
+    services = [("tcp", 0, 65535), ("udp", 0, 65535), ("icmp", -1, -1)]
+    assert read_flat_permission(given, IN).rules == tuple(SecurityGroupRule(IN, *item, peer) for item in services)
+
+
+def test_a_flat_call_with_ranges_of_both_versions_is_two_rules() -> None:
+    given = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "cidrIp": "10.0.0.0/8", "cidrIpv6": "::/0"}
+    assert [rule.peer.value for rule in read_flat_permission(given, IN).rules] == ["10.0.0.0/8", "::/0"]
+
+
+@pytest.mark.parametrize(
+    ("permission", "key"),
+    [
+        ({"fqdnRanges": {"items": [{"fqdn": "*"}]}}, "fqdnRanges"),
+        ({"ipRanges": {"items": [{"cidrIp": "10.0.0.0/8", "cidrIpv6": "::/0"}]}}, "cidrIpv6"),
+        ({"groups": [{"groupId": "sg-1", "allGroups": True}]}, "allGroups"),
+    ],
+)
+def test_a_key_that_is_set_and_not_known_is_named(permission: dict[str, Any], key: str) -> None:
+    given = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipv6Ranges": {"items": [{"cidrIpv6": "::/0"}]}}
+    assert read_ip_permissions([{**given, **permission}], IN).unknown_keys == (key,)
+
+
+@pytest.mark.parametrize("value", [None, "", {}, [], {"items": []}])
+def test_a_key_that_is_not_known_and_not_set_is_nothing(value: object) -> None:
+    given = {"ipProtocol": "tcp", "fromPort": 22, "toPort": 22, "ipRanges": [{"cidrIp": "10.0.0.0/8"}]}
+    assert read_ip_permissions([{**given, "fqdnRanges": value}], IN).unknown_keys == ()
+
+
+def test_every_spelling_of_a_permissions_keys_is_read() -> None:
+    given = {"IPPROTOCOL": "tcp", "fromport": 22, "ToPort": 22, "UserIdGroupPairs": [{"GROUPID": "sg-1"}]}
+    assert [rule.peer.value for rule in read_ip_permissions([given], IN).rules] == ["sg-1"]

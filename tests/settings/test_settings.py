@@ -212,7 +212,7 @@ def test_settings_are_read_back_with_origin_and_masked() -> None:
     shown = {row.variable: (row.shown, row.source) for row in rows}
     assert shown["SLACK_WEBHOOK_URL"] == (f"(secret, {len(URL)} characters)", "stage prod")
     assert shown["SLACK_MIN_SEVERITY"] == ("low", "stage prod")
-    assert shown["WATCH"] == ("rules,groups,tamper", "default")
+    assert shown["WATCH"] == ("rules,groups,attachments,prefix_lists,tamper", "default")
 
 
 def test_no_representation_of_settings_holds_a_secret() -> None:

@@ -19,7 +19,7 @@ from moto.sqs.models import sqs_backends
 from typer.testing import CliRunner
 
 from chalicelib.delivery.envelope import Delivery, encode, read
-from chalicelib.delivery.queue import Buried, Queue
+from chalicelib.delivery.queue import DeadLetter, Queue
 from chalicelib.deployment import WITH_EVENTS
 from sgwatch import durable_access
 from sgwatch.commands import redrive, setup, teardown
@@ -376,7 +376,9 @@ def bury(client: Client, destination: str, number: int) -> None:
     """A dead letter."""
     body = encode(Delivery(destination, numbered(number), Clock().now()))
     queue = Queue(lambda: client("sqs"), PLACE.queue)
-    queue.bury(Buried(body, "it answered HTTP 404", destination, f"d{number}", f"m{number}", f"{destination}/g"))
+    queue.send_to_dlq(
+        DeadLetter(body, "it answered HTTP 404", destination, f"d{number}", f"m{number}", f"{destination}/g")
+    )
 
 
 def waiting(client: Client, name: str) -> int:
@@ -423,7 +425,7 @@ def test_redrive_sends_what_is_behind_other_letters_of_its_group(
 
 def test_a_message_that_cannot_be_read_is_shown_and_stays(client: Client, config: Path) -> None:
     setup.run(PLACE, client, config, yes=True)
-    Queue(lambda: client("sqs"), PLACE.queue).bury(Buried("{", "the message is not JSON", "", "", "m", "g"))
+    Queue(lambda: client("sqs"), PLACE.queue).send_to_dlq(DeadLetter("{", "the message is not JSON", "", "", "m", "g"))
     assert redrive.run(PLACE, client, None, dry_run=False) == 1
     assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (0, 1)
 
@@ -538,8 +540,10 @@ def test_redrive_ends_where_what_it_sends_comes_straight_back(client: Client, co
             assert self.sent < 10, "it goes round and round"
             client("sqs").send_message(**arguments)
             body = arguments["MessageBody"]
-            Queue(lambda: client("sqs"), PLACE.queue).bury(
-                Buried(body, "it answered HTTP 404", "slack", "d1", f"again-{self.sent}", arguments["MessageGroupId"])
+            Queue(lambda: client("sqs"), PLACE.queue).send_to_dlq(
+                DeadLetter(
+                    body, "it answered HTTP 404", "slack", "d1", f"again-{self.sent}", arguments["MessageGroupId"]
+                )
             )
 
     sqs = Refusing()

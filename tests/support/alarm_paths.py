@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.alarm_path.audit import audit
-from chalicelib.alarm_path.patterns.coverage_seam import PatternCoverage
+from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from moto.sqs.models import sqs_backends
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.deliver import DeliverFunction, RetryPolicy
 from chalicelib.delivery.envelope import BurstEnd
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.destinations.contract import DeliveryError, Receipt
@@ -81,10 +82,7 @@ def lasting(reason: str = "it answered HTTP 404: no_service") -> DeliveryError:
     return DeliveryError(reason, permanent=True)
 
 
-@dataclass(frozen=True)
-class OneInvocation:
-    request_id: str = "request-1"
-    remaining_ms: Callable[[], float] = lambda: 30_000.0
+ONE_INVOCATION = InvocationContext("request-1", lambda: 30_000.0)
 
 
 @dataclass
@@ -115,7 +113,7 @@ class World:
             "log": Log(Redactor(), write=self.lines.append),
             "metrics": Metrics("test", write=lambda _: None),
             "now": self.clock.now,
-            "patience": RetryPolicy(),
+            "retry_policy": RetryPolicy(),
             "jitter": lambda: 1.0,
         }
         return DeliverFunction(**{**given, **changed})
@@ -143,7 +141,9 @@ class World:
             messages = self.receive(most=most)
             if not messages:
                 return number
-            answer = function.handle(sqs_event(messages), OneInvocation(f"request-{uuid.uuid4()}"))
+            answer = function.handle(
+                sqs_event(messages), InvocationContext(f"request-{uuid.uuid4()}", lambda: 30_000.0)
+            )
             failed = {item["itemIdentifier"] for item in answer["batchItemFailures"]}
             for message in messages:
                 if message["MessageId"] not in failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +16,8 @@ from chalicelib.alarm_path.watch.health import standing
 from chalicelib.alarm_path.watch.notification_policy import Memory
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import Direct
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.deployment import Stage
-from chalicelib.functions.alert_function import Invocation
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
 from chalicelib.observability.logs import Log, Redactor
@@ -112,8 +112,8 @@ class Guarded:
 
     def guard(self) -> Guard:
         settings = read_settings({"WEBHOOK_URL": self.webhook.url})
-        alerts = replace(
-            assemble(settings, self.more.get("faults", ()), "sgwatch-prod-alert_on_tampering"),
+        made = assemble(settings, self.more.get("faults", ()), "sgwatch-prod-alert_on_tampering")
+        alerts = made._replace(
             direct=Direct(sleep=lambda _: None),
             log=Log(Redactor(), "info", self.written.append),
             metrics=Metrics("f", self.written.append),
@@ -130,8 +130,8 @@ class Guarded:
             most_wait=self.most_wait,
         )
 
-    def invocation(self) -> Invocation:
-        return Invocation("req-1", lambda: self.remaining_ms)
+    def invocation(self) -> InvocationContext:
+        return InvocationContext("req-1", lambda: self.remaining_ms)
 
     def tampered(self, document: object = DELETED_FILTER) -> list[Document]:
         """The alerts that a record of tampering led to."""

@@ -243,3 +243,60 @@ def samples() -> dict[str, Json]:
         "disassociate": association("DisassociateSecurityGroupVpc"),
         "associate denied": association(errorCode=DENIED, response=None),
     }
+
+
+ELB = "elasticloadbalancing.amazonaws.com"
+LOAD_BALANCER_ARN = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/net/web/0123456789abcdef"
+
+
+def other_samples() -> dict[str, Json]:
+    """A record of every watched call on attachments and prefix lists."""
+    group = {"SecurityGroupId": {"tag": 1, "content": GROUP_ID}}
+    target, resolver = "ipam-pl-resolver-target-0a1", "ipam-pl-resolver-0a1"
+    return {
+        "interface": record(
+            "ModifyNetworkInterfaceAttribute",
+            {"networkInterfaceId": "eni-1", "groupSet": items({"groupId": GROUP_ID})},
+        ),
+        "instance": record("ModifyInstanceAttribute", {"instanceId": "i-1", "groupSet": items({"groupId": GROUP_ID})}),
+        "endpoint": wrapped(
+            "ModifyVpcEndpoint", {"VpcEndpointId": "vpce-1", "AddSecurityGroupId": {"tag": 1, "content": GROUP_ID}}
+        ),
+        "connect endpoint": wrapped("ModifyInstanceConnectEndpoint", {"InstanceConnectEndpointId": "eice-1", **group}),
+        "client vpn": wrapped("ModifyClientVpnEndpoint", {"ClientVpnEndpointId": "cvpn-endpoint-1", **group}),
+        "client vpn network": wrapped(
+            "ApplySecurityGroupsToClientVpnTargetNetwork",
+            {"ClientVpnEndpointId": "cvpn-endpoint-1", "VpcId": VPC_ID, **group},
+        ),
+        "load balancer": record(
+            "SetSecurityGroups",
+            {"loadBalancerArn": LOAD_BALANCER_ARN, "securityGroups": [GROUP_ID]},
+            eventSource=ELB,
+        ),
+        "classic load balancer": record(
+            "ApplySecurityGroupsToLoadBalancer",
+            {"loadBalancerName": "old", "securityGroups": [GROUP_ID]},
+            eventSource=ELB,
+        ),
+        "list": wrapped(
+            "ModifyManagedPrefixList",
+            {"PrefixListId": LIST_ID, "CurrentVersion": 3, "AddEntry": {"Cidr": "203.0.113.0/24", "tag": 1}},
+        ),
+        "list restored": wrapped(
+            "RestoreManagedPrefixListVersion", {"PrefixListId": LIST_ID, "PreviousVersion": 1, "CurrentVersion": 3}
+        ),
+        "list target": wrapped(
+            "CreateIpamPrefixListResolverTarget",
+            {"IpamPrefixListResolverId": resolver, "PrefixListId": LIST_ID, "PrefixListRegion": REGION},
+        ),
+        "list target changed": wrapped(
+            "ModifyIpamPrefixListResolverTarget", {"IpamPrefixListResolverTargetId": target, "DesiredVersion": 2}
+        ),
+        "list resolver": wrapped(
+            "ModifyIpamPrefixListResolver",
+            {
+                "IpamPrefixListResolverId": resolver,
+                "Rule": {"tag": 1, "RuleType": "static-cidr", "StaticCidr": "203.0.113.0/24"},
+            },
+        ),
+    }

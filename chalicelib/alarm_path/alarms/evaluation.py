@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate
 
-from chalicelib.alarm_path.alarms.datapoints import Point
+from chalicelib.alarm_path.alarms.points import Point
 from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
 
 # Beside its evaluation periods an alarm retrieves some datapoints more, to make up for missing ones.
 MORE_POINTS = 2
 
 
-class State(Enum):
+class AlarmState(Enum):
     """An alarm's state."""
 
     OK = "OK"
@@ -67,26 +67,26 @@ class Run:
         return Seen(last - first, self._breaching[last] - self._breaching[first], age)
 
 
-def next_state(seen: Seen, alarm: MetricAlarm, current: State) -> State:
+def next_state(seen: Seen, alarm: MetricAlarm, current: AlarmState) -> AlarmState:
     """The state after an evaluation."""
     needed, filled = alarm.datapoints_to_alarm, alarm.evaluation_periods - seen.datapoints
     if filled == 0 or seen.breaching >= needed:
-        return State.ALARM if seen.breaching >= needed else State.OK
+        return AlarmState.ALARM if seen.breaching >= needed else AlarmState.OK
     match alarm.treat_missing:
         case "breaching":
-            return State.ALARM if seen.breaching + filled >= needed else State.OK
+            return AlarmState.ALARM if seen.breaching + filled >= needed else AlarmState.OK
         case "notBreaching":
-            return State.OK
+            return AlarmState.OK
         case "ignore":
-            return State.OK if seen.datapoints and seen.breaching + filled < needed else current
+            return AlarmState.OK if seen.datapoints and seen.breaching + filled < needed else current
         case _:
             return _without_enough_data(seen, needed, current)
 
 
-def _without_enough_data(seen: Seen, needed: int, current: State) -> State:
+def _without_enough_data(seen: Seen, needed: int, current: AlarmState) -> AlarmState:
     """Missing data treated as missing: an old enough breach followed by nothing is an alarm too."""
     if not seen.datapoints:
-        return State.INSUFFICIENT_DATA
+        return AlarmState.INSUFFICIENT_DATA
     if seen.breaching < seen.datapoints:
-        return State.OK
-    return State.ALARM if seen.age >= needed else current
+        return AlarmState.OK
+    return AlarmState.ALARM if seen.age >= needed else current

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from chalicelib.alarm_path.alarms.metric_series import (
-    ACROSS,
     PER_VALUE,
     UNSURE,
     Operand,
+    Reading,
     Series,
     UnknownMathError,
     across,
@@ -26,12 +26,15 @@ from chalicelib.alarm_path.alarms.metric_series import (
     change,
     choose,
     each,
+    fill,
     map_series,
     repeat,
 )
 
-__all__ = ["UNSURE", "Series", "UnknownMathError", "evaluate"]
+__all__ = ["UNSURE", "Reading", "Series", "UnknownMathError", "evaluate"]
 
+
+DEFAULT_READING = Reading()
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<text>\"[^\"]*\"|'[^']*')"
@@ -48,12 +51,14 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def evaluate(expression: str, series: Mapping[str, Series], length: int, period: int) -> Series:
+def evaluate(
+    expression: str, series: Mapping[str, Series], length: int, period: int, reading: Reading = DEFAULT_READING
+) -> Series:
     """The series that the expression yields; ``series`` holds the metrics and earlier expressions by id.
 
     Raises UnknownMathError for what is not understood.
     """
-    reader = _Reader(_tokens(expression), series, length, period)
+    reader = _Reader(_tokens(expression), series, length, period, reading)
     try:
         result = reader.expression()
     except RecursionError:
@@ -84,6 +89,7 @@ class _Reader:
     series: Mapping[str, Series]
     length: int
     period: int
+    reading: Reading
     position: int = 0
 
     def finish(self) -> None:
@@ -110,23 +116,27 @@ class _Reader:
         left = self.expression(level + 1)
         while (sign := self._operator()) in _LEVELS[level]:
             self._take()
-            left = binary(sign, left, self.expression(level + 1))
+            left = binary(sign, left, self.expression(level + 1), self.reading)
         return left
+
+    @property
+    def _silent(self) -> float | None:
+        return 0.0 if self.reading.silent_zero else None
 
     def _power(self) -> Operand:
         left = self._unary()
         if self._peek() == "^":
             self._take()
-            return binary("^", left, self._power())
+            return binary("^", left, self._power(), self.reading)
         return left
 
     def _unary(self) -> Operand:
         if self._peek() == "-":
             self._take()
-            return each(self._unary(), operator.neg)
+            return each(self._unary(), operator.neg, missing=self._silent)
         if self._operator() == "NOT":
             self._take()
-            return each(self._unary(), lambda value: float(not value))
+            return each(self._unary(), lambda value: float(not value), missing=self._silent)
         return self._primary()
 
     def _primary(self) -> Operand:
@@ -160,6 +170,8 @@ class _Reader:
         if upper == "FILL":
             return self._fill()
         arguments = list(self._arguments(")"))
+        if name != upper:
+            raise UnknownMathError(f"AWS wants functions in upper case, and this one is {name}")
         result = self._if_call(arguments) if upper == "IF" else self._one_argument(upper, arguments)
         if result is None:
             raise UnknownMathError(f"what {upper} yields in an alarm is not known here")
@@ -174,11 +186,15 @@ class _Reader:
         result: Operand | None = None
         match name, arguments:
             case (("SUM" | "MAX" | "MIN" | "AVG"), [list() as array]):
-                result = across(array, ACROSS[name], self.length)
+                result = across(name, array, self.length, self.reading)
             case (("ABS" | "CEIL" | "FLOOR" | "LOG" | "LOG10"), [argument]):
                 result = each(argument, PER_VALUE[name])
             case (("RATE" | "DIFF"), [tuple() as values]):
                 result = change(values, self.period if name == "RATE" else 1)
+            case "METRIC_COUNT", [list() as array]:
+                result = float(len(array))
+            case (("FIRST" | "LAST"), [list() as array]) if array:
+                result = array[0] if name == "FIRST" else array[-1]
             case "TIME_SERIES", [float() as constant]:
                 result = (constant,) * self.length
             case "PERIOD", [_]:
@@ -186,10 +202,12 @@ class _Reader:
         return result
 
     def _metrics(self) -> Operand:
-        if self._peek() != ")":
-            raise UnknownMathError("METRICS with a label is not known here")
+        """Every metric, or those whose id holds the text."""
+        part = "" if self._peek() == ")" else self._take()
+        if part and part[0] not in "\"'":
+            raise UnknownMathError(f"{part} stands where METRICS takes a text")
         self._take(")")
-        return list(self.series.values())
+        return [values for name, values in self.series.items() if part[1:-1] in name]
 
     def _fill(self) -> Operand:
         target = self.expression()
@@ -202,6 +220,7 @@ class _Reader:
             return map_series(target, repeat)
         filler = self.expression()
         self._take(")")
-        if not isinstance(filler, float):
-            raise UnknownMathError("FILL with a time series is not known here")
-        return map_series(target, lambda values: tuple(filler if value is None else value for value in values))
+        if isinstance(filler, list):
+            raise UnknownMathError("FILL with an array of time series is not known here")
+        fillers = filler if isinstance(filler, tuple) else (filler,) * self.length
+        return map_series(target, lambda values: fill(values, fillers))

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 
 class Unsure:
-    """A value that cannot be told: of a metric that nothing collected describes."""
+    """A value that is not known: of a metric that nothing collected describes, or where AWS documents no rule."""
 
     def __repr__(self) -> str:
         return "UNSURE"
@@ -33,7 +34,7 @@ _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
-    "^": operator.pow,
+    "^": lambda a, b: math.nan if isinstance(power := operator.pow(a, b), complex) else power,
     "<": lambda a, b: float(a < b),
     ">": lambda a, b: float(a > b),
     "<=": lambda a, b: float(a <= b),
@@ -56,6 +57,19 @@ ACROSS: dict[str, Callable[[Sequence[float]], float]] = {
     "MIN": min,
     "AVG": lambda values: math.fsum(values) / len(values),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How sentences of AWS's pages are read that leave two readings open; an answer has to hold in each.
+
+    ``silent_zero``: a missing value is 0 also where the page on metric math does not say so: beside a scalar, under
+    a sign, and in MIN, MAX and SUM of an array. ``defaults_beside_match``: a minute with a match publishes the
+    default value too, for its other log events.
+    """
+
+    silent_zero: bool = False
+    defaults_beside_match: bool = True
 
 
 def as_array(item: Operand, length: int) -> list[Series]:
@@ -82,6 +96,11 @@ def repeat(values: Series) -> Series:
     return tuple(filled)
 
 
+def fill(values: Series, filler: Series) -> Series:
+    """FILL(…, x): the filler stands for a missing value."""
+    return tuple(other if value is None else value for value, other in zip(values, filler, strict=True))
+
+
 def _guarded(compute: Callable[..., float | complex], *values: Value) -> Value:
     """No datapoint where one is missing or the arithmetic has no answer."""
     if any(value is None for value in values):
@@ -92,53 +111,69 @@ def _guarded(compute: Callable[..., float | complex], *values: Value) -> Value:
         result = compute(*values)
     except (ArithmeticError, ValueError):
         return None
-    return None if isinstance(result, complex) else result
+    return None if isinstance(result, complex) or math.isnan(result) else result
 
 
-def each(item: Operand, compute: Callable[[float], float]) -> Operand:
-    """A function of one value, value by value."""
+def each(item: Operand, compute: Callable[[float], float], *, missing: Value = None) -> Operand:
+    """A function of one value, value by value; ``missing`` is what a missing one is taken as."""
     if isinstance(item, float):
         result = _guarded(compute, item)
         if not isinstance(result, float):
             raise UnknownMathError("a constant of the expression has no value")
         return result
-    return map_series(item, lambda values: tuple(_guarded(compute, value) for value in values))
+    return map_series(
+        item, lambda values: tuple(_guarded(compute, missing if value is None else value) for value in values)
+    )
 
 
-def binary(sign: str, left: Operand, right: Operand) -> Operand:
+def binary(sign: str, left: Operand, right: Operand, reading: Reading) -> Operand:
     """An operator between two operands, value by value."""
     compute = _ARITHMETIC[sign]
     if isinstance(left, list) and isinstance(right, list):
         raise UnknownMathError(f"{sign} between two arrays is not known here")
     if isinstance(left, list):
-        return [_pair(compute, one, right) for one in left]
+        return [_pair(compute, one, right, reading) for one in left]
     if isinstance(right, list):
-        return [_pair(compute, left, one) for one in right]
+        return [_pair(compute, left, one, reading) for one in right]
     if isinstance(left, float) and isinstance(right, float):
         return each(left, lambda value: compute(value, right))
-    return _pair(compute, left, right)
+    return _pair(compute, left, right, reading)
 
 
-def _pair(compute: Callable[[float, float], float], left: Operand, right: Operand) -> Series:
+def _pair(compute: Callable[[float, float], float], left: Operand, right: Operand, reading: Reading) -> Series:
     if isinstance(left, tuple) and isinstance(right, tuple):
-        return tuple(_guarded(compute, one, other) for one, other in zip(left, right, strict=True))
+        return tuple(_two(compute, one, other) for one, other in zip(left, right, strict=True))
+    missing = 0.0 if reading.silent_zero else None
     if isinstance(left, tuple) and isinstance(right, float):
-        return tuple(_guarded(compute, one, right) for one in left)
+        return tuple(_guarded(compute, missing if one is None else one, right) for one in left)
     if isinstance(left, float) and isinstance(right, tuple):
-        return tuple(_guarded(compute, left, one) for one in right)
+        return tuple(_guarded(compute, left, missing if one is None else one) for one in right)
     raise UnknownMathError("an array stands where a time series is expected")
 
 
-def across(array: list[Series], combine: Callable[[Sequence[float]], float], length: int) -> Series:
-    """One series from several; a period's missing values are left out, and none at all is none."""
+def _two(compute: Callable[[float, float], float], one: Value, other: Value) -> Value:
+    """Of two time series the missing value of one is 0; where both have none there is no datapoint."""
+    if one is None and other is None:
+        return None
+    return _guarded(compute, 0.0 if one is None else one, 0.0 if other is None else other)
+
+
+def across(name: str, array: list[Series], length: int, reading: Reading) -> Series:
+    """SUM, MAX, MIN or AVG of several series; where all have no value there is no datapoint.
+
+    AWS says that AVG takes a missing value as 0, and says nothing of the others.
+    """
+    combine, zero = ACROSS[name], name == "AVG" or reading.silent_zero
     result: list[Value] = []
     for place in range(length):
-        column = [one[place] for one in array if one[place] is not None]
-        if any(isinstance(value, Unsure) for value in column):
+        column = [one[place] for one in array]
+        if all(value is None for value in column):
+            result.append(None)
+        elif any(isinstance(value, Unsure) for value in column):
             result.append(UNSURE)
         else:
-            numbers = [value for value in column if isinstance(value, float | int)]
-            result.append(combine(numbers) if numbers else None)
+            numbers = [0.0 if value is None else value for value in column if zero or value is not None]
+            result.append(_guarded(lambda *found: combine(found), *numbers))
     return tuple(result)
 
 
@@ -149,9 +184,13 @@ def choose(condition: Operand, then: Operand, otherwise: Operand, *, length: int
 
 
 def _choose(condition: Value, then: Value, otherwise: Value) -> Value:
-    if condition is None or isinstance(condition, Unsure):
-        return condition
-    return then if condition else otherwise
+    """A true condition over a missing value gives 0; a false one, or no condition, gives no datapoint."""
+    if condition is None:
+        return None
+    if isinstance(condition, Unsure):
+        same = then == otherwise and not isinstance(then, Unsure)
+        return then if same else UNSURE
+    return (0.0 if then is None else then) if condition else otherwise
 
 
 def _one_series(item: Operand, length: int) -> Series:
@@ -161,10 +200,15 @@ def _one_series(item: Operand, length: int) -> Series:
 
 
 def change(values: Series, divisor: float) -> Series:
-    """The difference from the value before; none where either is missing."""
-    before: Value = None
+    """RATE and DIFF: the difference from the value before.
+
+    Which value that is where the period before has none depends on how far back the alarm fetches data, which
+    AWS calls unpredictable.
+    """
+    before: Value = UNSURE
     result: list[Value] = []
     for value in values:
-        result.append(_guarded(lambda now, then: (now - then) / divisor, value, before))
+        then = UNSURE if before is None else before
+        result.append(_guarded(lambda now, then: (now - then) / divisor, value, then))
         before = value
     return tuple(result)

@@ -1,34 +1,34 @@
-"""What a CloudWatch metric alarm does when one record matches the filter that feeds it.
+"""What a CloudWatch metric alarm does when one record is read by the metric filters that feed it.
 
-The alarm starts from OK, the record publishes one datapoint at the beginning of a period (the worst
-place for it), and the alarm is evaluated at the end of that period and of each following one. Two
-surroundings are tried: *quiet*, where no other log event arrives, and *busy*, where others arrive in
-every minute and the filter publishes its default value for them. The alarm fires only if it fires in
-both. CloudWatch may be quicker (its window slides); the seconds given are the upper bound, counted
-from the moment the record is in the log group.
+The alarm starts from OK, the record comes at the beginning of a period (the worst place for it), and the alarm is
+evaluated at the end of that period and of each following one. It fires only if it fires in every scene (see
+``scenes``) and under every reading of what AWS's pages leave open. CloudWatch may be quicker (its window slides);
+the seconds given are the upper bound, counted from the moment the record is in the log group.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
-from chalicelib.alarm_path.alarms.datapoints import (
-    COMPARISONS,
+from chalicelib.alarm_path.alarms.evaluation import AlarmState, Run, next_state
+from chalicelib.alarm_path.alarms.metric_math import Reading, UnknownMathError
+from chalicelib.alarm_path.alarms.points import COMPARISONS, Point, points_of
+from chalicelib.alarm_path.alarms.scenes import Cause, Surroundings, afterwards, scenes
+from chalicelib.alarm_path.alarms.timeline import (
+    COLUMNS,
     FILTER_INTERVAL,
-    Emission,
-    Point,
-    Sources,
+    RECORD_COLUMN,
+    LogEvent,
+    Scene,
     period_of,
-    points_around,
-    values_around,
+    series_of,
 )
-from chalicelib.alarm_path.alarms.evaluation import Run, Seen, State, next_state
-from chalicelib.alarm_path.alarms.metric_math import UnknownMathError
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm, MetricQuery
-from chalicelib.alarm_path.verdicts import Status
+from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.verdicts import Status, all_of
 
 _WORDS = {
     "GreaterThanOrEqualToThreshold": "≥",
@@ -39,11 +39,12 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Simulated:
     """Whether one matching record drives the alarm to ALARM, at most how many seconds later, and why.
 
     ``leaves``: whether the alarm leaves ALARM again without anybody's doing, and ``rests`` the state in which
-    it then is, None where that cannot be told. ``notes`` are facts beside the answer.
+    it then is, None where that is not known. ``notes`` are facts beside the answer. ``silent_in`` is a scene in which
+    the alarm stays silent, where there is one.
     """
 
     fires: Status
@@ -52,80 +53,116 @@ class Outcome:
     leaves: Status = Status.PASS
     leaves_reason: str = ""
     notes: tuple[str, ...] = ()
-    rests: State | None = None
+    rests: AlarmState | None = None
+    silent_in: Scene | None = None
 
 
-def simulate(alarm: MetricAlarm, sources: Sources) -> Outcome:
-    """Run one matching record through the alarm.
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the filters publish for each record that one kind of call may leave, and what may come beside it.
 
-    ``sources`` tells what the record publishes to the metric of a query; None where nothing collected
-    says what that metric holds.
+    ``doubtful`` are records of which it is not known whether they come: a filter may or may not match them.
     """
+
+    certain: tuple[LogEvent, ...]
+    doubtful: tuple[LogEvent, ...]
+    around: Surroundings
+
+
+class _Answer(Enum):
+    FIRES = 0
+    UNSURE = 1
+    SILENT = 2
+
+
+def simulate(alarm: MetricAlarm, records: Records) -> Simulated:
+    """Run each record through the alarm; the worst answer counts."""
     if alarm.is_anomaly or alarm.threshold is None or alarm.comparison not in COMPARISONS:
         why = "it compares with an anomaly detection band" if alarm.is_anomaly else "its threshold is not understood"
-        return Outcome(Status.UNKNOWN, None, f"Whether alarm {alarm.name} would fire cannot be told: {why}.")
+        return _unknown(alarm, why)
     try:
-        quiet, busy = points_around(alarm, sources, busy=False), points_around(alarm, sources, busy=True)
-        resting = points_around(alarm, _without_match(sources), busy=_has_default(alarm, sources))
+        simulated = _fires(alarm, records)
+        return _with_rest(alarm, records, simulated)
     except UnknownMathError as error:
-        return Outcome(Status.UNKNOWN, None, f"Whether alarm {alarm.name} would fire cannot be told: {error}.")
-    return replace(_outcome(alarm, sources, quiet, busy, resting), rests=_rests(alarm, resting))
+        return _unknown(alarm, str(error))
 
 
-def _outcome(
-    alarm: MetricAlarm, sources: Sources, quiet: Sequence[Point], busy: Sequence[Point], resting: Sequence[Point]
-) -> Outcome:
-    leaves, leaves_reason = _leaves(alarm, resting)
-    if quiet[alarm.evaluation_periods + 1] is Point.BREACHING and _needs_more_samples(alarm):
-        reason = f"Alarm {alarm.name} ignores percentiles of few samples, and one record is one sample."
-        return Outcome(Status.FAIL, None, reason, leaves, leaves_reason)
-    runs = [_fires(alarm, points, hopeful=False) for points in (quiet, busy)]
-    if all(step is not None for step in runs):
-        steps = max(step for step in runs if step is not None)
-        seconds = max(FILTER_INTERVAL, (steps + 1) * period_of(alarm))
-        reason = f"One matching record puts alarm {alarm.name} into ALARM within {seconds} seconds."
-        return Outcome(Status.PASS, seconds, reason, leaves, leaves_reason, _notes(alarm, sources))
-    hopes = [_fires(alarm, points, hopeful=True) for points in (quiet, busy)]
-    if all(step is not None for step in hopes):
-        reason = f"Whether one matching record drives alarm {alarm.name} to ALARM depends on what AWS does not document"
-        return Outcome(Status.UNKNOWN, None, f"{reason}, or on metrics that were not collected.", leaves, leaves_reason)
-    return Outcome(Status.FAIL, None, _why_not(alarm, sources, quiet, busy), leaves, leaves_reason)
+def _unknown(alarm: MetricAlarm, why: str) -> Simulated:
+    return Simulated(Status.UNKNOWN, None, f"It is not known whether alarm {alarm.name} would fire: {why}.")
 
 
-def _fires(alarm: MetricAlarm, points: Sequence[Point], *, hopeful: bool) -> int | None:
+def readings(alarm: MetricAlarm) -> tuple[Reading, ...]:
+    """The readings of AWS's pages under which an alarm is judged."""
+    zeros = (False, True) if alarm.is_math else (False,)
+    # AWS says both that the default value stands for a minute without a match and that it stands for a log event
+    # without one; a longer period has minutes of either kind.
+    defaults = (True, False) if period_of(alarm) <= FILTER_INTERVAL else (True,)
+    return tuple(Reading(zero, default) for zero in zeros for default in defaults)
+
+
+def _fires(alarm: MetricAlarm, records: Records) -> Simulated:
+    answered: list[tuple[Status, Cause, Scene, int | None]] = []
+    for doubtful, record in _each(records):
+        for cause, scene in scenes(record, records.around):
+            status, steps = _in_scene(alarm, scene, Cause.DOUBT if doubtful else cause)
+            answered.append((status, cause, scene, steps))
+            if status is Status.FAIL:
+                return Simulated(Status.FAIL, None, _why_silent(alarm, cause, scene), silent_in=scene)
+    unsure = next((item for item in answered if item[0] is Status.UNKNOWN), None)
+    if unsure is not None:
+        return Simulated(Status.UNKNOWN, None, _why_unsure(alarm, unsure[1]), silent_in=unsure[2])
+    if not answered:
+        return _unknown(alarm, "no record is known to reach it")
+    if _stuck_in_fill(alarm):
+        return Simulated(Status.UNKNOWN, None, _why_stuck(alarm))
+    steps = max(item[3] or 0 for item in answered)
+    seconds = max(FILTER_INTERVAL, (steps + 1) * period_of(alarm))
+    reason = f"One matching record puts alarm {alarm.name} into ALARM within {seconds} seconds."
+    return Simulated(Status.PASS, seconds, reason, notes=_notes(alarm, records))
+
+
+def _each(records: Records) -> Iterable[tuple[bool, LogEvent]]:
+    yield from ((False, record) for record in records.certain)
+    yield from ((True, record) for record in records.doubtful)
+
+
+def _in_scene(alarm: MetricAlarm, scene: Scene, cause: Cause) -> tuple[Status, int | None]:
+    answers = [_answer(alarm, scene, reading) for reading in readings(alarm)]
+    found = {answer for answer, _ in answers}
+    if found == {_Answer.FIRES}:
+        return Status.PASS, max(steps for _, steps in answers)
+    # Nobody can say that a further change, or a metric that was not collected, does what it might do.
+    guilty = cause not in {Cause.OTHER_CHANGES, Cause.DOUBT, Cause.OUTSIDE}
+    return (Status.FAIL if found == {_Answer.SILENT} and guilty else Status.UNKNOWN), None
+
+
+def _answer(alarm: MetricAlarm, scene: Scene, reading: Reading) -> tuple[_Answer, int]:
+    points = points_of(alarm, series_of(alarm, scene, reading))
+    if points[RECORD_COLUMN] is Point.BREACHING and _needs_more_samples(alarm) and not scene.beside:
+        return _Answer.SILENT, 0
+    steps = _steps(alarm, points, hopeful=False)
+    if steps is not None:
+        return _Answer.FIRES, steps
+    return (_Answer.SILENT if _steps(alarm, points, hopeful=True) is None else _Answer.UNSURE), 0
+
+
+def expanded(alarm: MetricAlarm, points: Sequence[Point]) -> list[Point]:
+    """The columns as all the periods that evaluations look at; the record's own is at ``evaluation_periods`` + 1."""
+    periods = alarm.evaluation_periods
+    before, after = list(points[:RECORD_COLUMN]), list(points[RECORD_COLUMN + 1 : COLUMNS])
+    return [*before[:1] * periods, before[-1], points[RECORD_COLUMN], *after, *after[-1:] * (periods + 2)]
+
+
+def _steps(alarm: MetricAlarm, points: Sequence[Point], *, hopeful: bool) -> int | None:
     """The number of whole periods after the record's own until ALARM, or None where it never comes."""
-    swap = {Point.EITHER: Point.OK, Point.UNKNOWN: Point.BREACHING if hopeful else Point.OK}
-    run = Run([swap.get(point, point) for point in points], alarm.evaluation_periods)
-    start, state = alarm.evaluation_periods + 1, State.OK
-    for end in range(start, run.length):
+    swap = {Point.UNKNOWN: Point.BREACHING if hopeful else Point.OK}
+    run = Run([swap.get(point, point) for point in expanded(alarm, points)], alarm.evaluation_periods)
+    start, state = alarm.evaluation_periods + 1, AlarmState.OK
+    for end in range(start, start + alarm.evaluation_periods + 2):
         state = next_state(run.at(end), alarm, state)
-        if state is State.ALARM:
+        if state is AlarmState.ALARM:
             return end - start
     return None
-
-
-def _leaves(alarm: MetricAlarm, resting: Sequence[Point]) -> tuple[Status, str]:
-    """Whether the alarm, once in ALARM, leaves it when no further record matches."""
-    if Point.UNKNOWN in resting:
-        reason = f"Whether alarm {alarm.name} ever leaves ALARM depends on metrics that were not collected."
-        return Status.UNKNOWN, reason
-    if _rests(alarm, resting) is not State.ALARM:
-        return Status.PASS, ""
-    stuck = f"Alarm {alarm.name} never leaves ALARM by itself, and actions run only on a change of state"
-    if set(resting) != {Point.MISSING}:
-        return Status.FAIL, f"{stuck}: it is breaching even when no record matches."
-    return Status.FAIL, f"{stuck}: no data comes between matches, and it treats missing data as {alarm.treat_missing}."
-
-
-def _rests(alarm: MetricAlarm, resting: Sequence[Point]) -> State | None:
-    """The state after ALARM when no further record matches."""
-    unclear = {Point.UNKNOWN, Point.EITHER} & set(resting)
-    return None if unclear else next_state(_last(resting, alarm), alarm, State.ALARM)
-
-
-def _last(points: Sequence[Point], alarm: MetricAlarm) -> Seen:
-    run = Run(points, alarm.evaluation_periods)
-    return run.at(run.length - 1)
 
 
 def _needs_more_samples(alarm: MetricAlarm) -> bool:
@@ -133,47 +170,123 @@ def _needs_more_samples(alarm: MetricAlarm) -> bool:
     return percentile and alarm.low_sample_percentile == "ignore"
 
 
-def _has_default(alarm: MetricAlarm, sources: Sources) -> bool:
-    emissions = [sources(query) for query in alarm.queries if not query.expression]
-    return any(emission is not None and emission.default is not None for emission in emissions)
+def _with_rest(alarm: MetricAlarm, records: Records, simulated: Simulated) -> Simulated:
+    """Whether the alarm, once in ALARM, leaves it when no further record matches, and for which state."""
+    ends: list[AlarmState | None] = []
+    missing = True
+    for _, record in _each(records):
+        for scene in afterwards(record, records.around):
+            for reading in readings(alarm):
+                points = points_of(alarm, series_of(alarm, scene, reading))
+                missing = missing and points[-1] is Point.MISSING
+                ends.append(_rest(alarm, points))
+    rests = ends[0] if ends and all(end is ends[0] for end in ends) else None
+    leaves = all_of(_left(end) for end in ends)
+    if leaves is Status.FAIL and rests is None:
+        leaves = Status.UNKNOWN
+    reason = "" if leaves is Status.PASS else _why_stays(alarm, leaves, missing=missing)
+    return replace(simulated, leaves=leaves, leaves_reason=reason, rests=rests)
 
 
-def _without_match(sources: Sources) -> Sources:
-    def emission(query: MetricQuery) -> Emission | None:
-        found = sources(query)
-        return None if found is None else Emission(None, found.default)
+def _rest(alarm: MetricAlarm, points: Sequence[Point]) -> AlarmState | None:
+    """The state at last; None where it is not known."""
+    if Point.UNKNOWN in points[RECORD_COLUMN + 1 :]:
+        return None
+    run = Run(expanded(alarm, points), alarm.evaluation_periods)
+    return next_state(run.at(run.length - 1), alarm, AlarmState.ALARM)
 
-    return emission
+
+def _left(end: AlarmState | None) -> Status:
+    if end is None:
+        return Status.UNKNOWN
+    return Status.FAIL if end is AlarmState.ALARM else Status.PASS
 
 
-def _notes(alarm: MetricAlarm, sources: Sources) -> tuple[str, ...]:
-    if alarm.treat_missing == "breaching" and _has_default(alarm, sources):
+def _why_stays(alarm: MetricAlarm, leaves: Status, *, missing: bool) -> str:
+    if leaves is Status.UNKNOWN:
+        return (
+            f"It is not known whether alarm {alarm.name} ever leaves ALARM: that depends on metrics that were not "
+            "collected, or on what AWS does not document."
+        )
+    stuck = f"Alarm {alarm.name} never leaves ALARM by itself, and actions run only on a change of state"
+    if not missing:
+        return f"{stuck}: it is breaching even when no record matches."
+    return f"{stuck}: no data comes between matches, and it treats missing data as {alarm.treat_missing}."
+
+
+_FILL = re.compile(r"\bFILL\s*\(")
+_CHANGE = re.compile(r"\b(?:RATE|DIFF)\s*\(")
+
+
+def _stuck_in_fill(alarm: MetricAlarm) -> bool:
+    """Whether AWS warns of the alarm: where data comes late, the newest minute always has the filler.
+
+    "You can work around this by using an M out of N alarm."
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    expressions = " ".join(query.expression or "" for query in alarm.used)
+    every = alarm.datapoints_to_alarm == alarm.evaluation_periods
+    short = every and period_of(alarm) <= FILTER_INTERVAL
+    return short and bool(_FILL.search(expressions)) and not _CHANGE.search(expressions)
+
+
+def _why_stuck(alarm: MetricAlarm) -> str:
+    return (
+        f"Alarm {alarm.name} compares the newest minute alone and fills it: where data comes late, AWS warns, the "
+        "newest minute always has the filler, and the alarm stays in its state."
+    )
+
+
+def _notes(alarm: MetricAlarm, records: Records) -> tuple[str, ...]:
+    if alarm.treat_missing == "breaching" and records.around.usual:
         return (
             f"Alarm {alarm.name} treats missing data as breaching: it also fires when no log events arrive at all.",
         )
     return ()
 
 
-def _why_not(alarm: MetricAlarm, sources: Sources, quiet: Sequence[Point], busy: Sequence[Point]) -> str:
-    place = alarm.evaluation_periods + 1
-    needed, periods = alarm.datapoints_to_alarm, alarm.evaluation_periods
+def _why_unsure(alarm: MetricAlarm, cause: Cause) -> str:
+    start = f"It is not known whether one matching record drives alarm {alarm.name} to ALARM"
+    because = {
+        Cause.OTHER_CHANGES: "a further change of a security group in the same period may keep it silent",
+        Cause.DOUBT: "a filter that feeds it may or may not match the record",
+    }
+    return f"{start}: {because.get(cause, 'that depends on what AWS does not document, or on metrics not collected')}."
+
+
+def _why_silent(alarm: MetricAlarm, cause: Cause, scene: Scene) -> str:
+    reading = readings(alarm)[0]
+    series = series_of(alarm, scene, reading)
+    value, point = series[RECORD_COLUMN], points_of(alarm, series)[RECORD_COLUMN]
     wants = f"{_WORDS[alarm.comparison]} {alarm.threshold:g}"
-    if quiet[place] is Point.MISSING:
-        return f"One matching record gives alarm {alarm.name} no datapoint to compare."
-    if quiet[place] in {Point.OK, Point.EITHER}:
+    shown = f"{value:g}" if isinstance(value, float | int) else str(value)
+    if point is Point.BREACHING and _needs_more_samples(alarm):
+        return f"Alarm {alarm.name} ignores percentiles of few samples, and one record is one sample."
+    if cause is not Cause.RECORD and point is not Point.BREACHING:
         return (
-            f"One matching record does not breach alarm {alarm.name}: {_measures(alarm)} of it is "
-            f"{_shown(alarm, sources)}, and the alarm wants {wants}{_how_often(alarm)}."
+            f"Alarm {alarm.name} wants {_measures(alarm)} {wants}, which {_preventing(alarm, cause, scene)}: {shown}."
         )
-    if busy[place] is not Point.BREACHING:
+    if point is Point.MISSING:
+        return f"One matching record gives alarm {alarm.name} no datapoint to compare."
+    if point is not Point.BREACHING:
         return (
-            f"Alarm {alarm.name} wants {_measures(alarm)} {wants}, which the filter's default value for other log "
-            f"events in the same {period_of(alarm)} seconds prevents."
+            f"One matching record does not breach alarm {alarm.name}: {_measures(alarm)} of it is {shown}, and the "
+            f"alarm wants {wants}{_how_often(alarm)}."
         )
     return (
-        f"Alarm {alarm.name} wants {needed} breaching datapoints out of {periods}, and one matching record gives one "
-        f"(missing data is treated as {alarm.treat_missing})."
+        f"Alarm {alarm.name} wants {alarm.datapoints_to_alarm} breaching datapoints out of "
+        f"{alarm.evaluation_periods}, and one matching record gives one (missing data is treated as "
+        f"{alarm.treat_missing})."
     )
+
+
+def _preventing(alarm: MetricAlarm, cause: Cause, scene: Scene) -> str:
+    """What keeps the alarm silent, with its verb."""
+    by_default = any(not item.matched for log_event, _ in scene.beside for item in log_event)
+    where = f"in the same {period_of(alarm)} seconds"
+    if cause is Cause.TRAFFIC and by_default:
+        return f"the filter's default value for other log events {where} prevents"
+    return f"other {'log events' if cause is Cause.TRAFFIC else 'calls'} {where} prevent"
 
 
 def _how_often(alarm: MetricAlarm) -> str:
@@ -186,9 +299,3 @@ def _measures(alarm: MetricAlarm) -> str:
     if alarm.is_math:
         return "the expression"
     return alarm.queries[0].statistic or "the statistic"
-
-
-def _shown(alarm: MetricAlarm, sources: Sources) -> str:
-    values = values_around(alarm, sources, busy=False, low=True)
-    value = values[(len(values) - 1) // 2]
-    return f"{value:g}" if isinstance(value, float | int) else str(value)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from shlex import quote
 from typing import Any
 
 from chalicelib.alarm_path.alarms.composites import Composites, Parent
-from chalicelib.alarm_path.alarms.datapoints import Emission
-from chalicelib.alarm_path.alarms.evaluation import State
-from chalicelib.alarm_path.alarms.simulation import Outcome, simulate
-from chalicelib.alarm_path.checks.filter_checks import dimension_answers, publishes_nothing
+from chalicelib.alarm_path.alarms.evaluation import AlarmState
+from chalicelib.alarm_path.alarms.simulation import Records, Simulated, simulate
+from chalicelib.alarm_path.checks.dimensions import dimension_answers
+from chalicelib.alarm_path.checks.metric_feeds import Feeds
+from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.snapshot.alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Region, Snapshot
 from chalicelib.alarm_path.standards import EVENTS
-from chalicelib.alarm_path.verdicts import Finding, Status, all_of
+from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
 from chalicelib.aws.arns import parse_arn
 
 MetricKey = tuple[str, str]
@@ -43,11 +43,14 @@ class RegionIndex:
     composites: Composites = field(default_factory=lambda: Composites({}))
 
     @classmethod
-    def of(cls, region: Region, *, complete: bool = False) -> RegionIndex:
-        """Index a region once; judging then takes time in proportion to what it looks at."""
+    def of(cls, region: Region, account: str = "", *, complete: bool = False) -> RegionIndex:
+        """Index a region once; judging then takes time in proportion to what it looks at.
+
+        Metrics of other accounts are left out: no filter here publishes to them.
+        """
         index = cls(region, composites=Composites.of(region, complete=complete))
         for alarm in region.metric_alarms or ():
-            for key in dict.fromkeys(query.key for query in alarm.watched):
+            for key in dict.fromkeys(query.key for query in alarm.watched if query.account_id in {None, account}):
                 index.readers.setdefault(key, []).append(alarm)
                 index.by_metric.setdefault(key[1].lower(), alarm)
                 index.by_namespace.setdefault(key[0].lower(), alarm)
@@ -65,7 +68,7 @@ class RegionIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class TopicRoute:
     """One way from the alarm to a topic (None where it ends before one), with what was found on it."""
 
     topic: str | None
@@ -78,39 +81,106 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class AlarmVerdict:
-    """What was found about an alarm, and its ways to topics."""
+    """What was found about an alarm, and its ways to topics.
+
+    ``events`` says per event whether the alarm reads what the filter publishes, and fires on it where that differs
+    from event to event (``differs``).
+    """
 
     findings: tuple[Finding, ...]
     events: Mapping[str, Status]
     seconds: int | None
-    routes: tuple[Route, ...]
+    routes: tuple[TopicRoute, ...]
     notes: tuple[str, ...]
+    differs: bool = False
 
 
 def judge_alarm(
-    snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, item: MetricFilter, emission: Emission | None
+    snapshot: Snapshot,
+    index: RegionIndex,
+    alarm: MetricAlarm,
+    item: MetricFilter,
+    coverage: PatternCoverage,
+    value: float | None,
+    groups: frozenset[str] = frozenset(),
 ) -> AlarmVerdict:
-    """Every check of an alarm on a filter's metric."""
+    """Every check of an alarm on a filter's metric.
+
+    ``value`` is what the filter publishes, None where that is not known; ``groups`` are the log groups that receive
+    the same records.
+    """
     read = [query for query in alarm.watched if query.key == (item.namespace, item.metric)]
+    read = [query for query in read if query.account_id in {None, snapshot.account_id}]
     events = _events(read, item, snapshot.account_id)
-    # Beside a filter that publishes nothing, the alarm's own faults show on the usual 1.
-    assumed = emission or (Emission(1.0, item.default) if publishes_nothing(item) else None)
-    outcome = _outcome(index, alarm, item, assumed, snapshot.account_id)
-    fires = _fires(alarm, item, emission, outcome, index.region.name)
-    findings = [_metric(alarm, item, read, events), fires]
-    if outcome.leaves is not Status.PASS:
-        fix = f"Set TreatMissingData of alarm {alarm.name} to notBreaching." if outcome.leaves is Status.FAIL else None
-        findings.append(Finding("alarm-leaves", outcome.leaves, alarm.name, outcome.leaves_reason, fix))
+    runs = _runs(Feeds(snapshot.account_id, index.publishers, groups), alarm, item, coverage)
+    worst_run = _worst(runs.values())
+    differs = len({run.fires for run in runs.values()}) > 1
+    findings = [_metric(alarm, item, read, events), _fires(alarm, item, value, runs, index.region.name)]
+    findings += _state_findings(snapshot, alarm, worst_run)
+    seconds = max((run.seconds for run in runs.values() if run.seconds is not None), default=None)
+    return AlarmVerdict(
+        tuple(findings),
+        {event: all_of([events[event], _fired(runs, event) if differs else Status.PASS]) for event in EVENTS},
+        seconds,
+        routes(snapshot, index, alarm, worst_run.rests),
+        tuple(_alarm_notes(alarm, runs.values(), seconds)),
+        differs,
+    )
+
+
+def _runs(feeds: Feeds, alarm: MetricAlarm, item: MetricFilter, coverage: PatternCoverage) -> dict[str, Simulated]:
+    """The simulation of each event that the filter may match; of every event where it matches none."""
+    feed = feeds.to(alarm, item)
+    around = feed.surroundings()
+    matched = [event for event in EVENTS if coverage.events.get(event, "never") != "never"]
+    known: list[tuple[Records, Simulated]] = []
+    runs: dict[str, Simulated] = {}
+    for event in matched or EVENTS:
+        records = feed.records(event, around)
+        run = next((found for seen, found in known if seen == records), None) or simulate(alarm, records)
+        known.append((records, run))
+        runs[event] = run
+    return runs
+
+
+def _fired(runs: Mapping[str, Simulated], event: str) -> Status:
+    return runs[event].fires if event in runs else Status.UNKNOWN
+
+
+def _worst(runs: Iterable[Simulated]) -> Simulated:
+    worst_first = (Status.FAIL, Status.UNKNOWN, Status.PASS)
+    return min(runs, key=lambda run: worst_first.index(all_of([run.fires, run.leaves])))
+
+
+def _state_findings(snapshot: Snapshot, alarm: MetricAlarm, run: Simulated) -> list[Finding]:
+    """What is known of the alarm's own state: whether it leaves ALARM, can be evaluated, and acts already."""
+    findings = []
+    if run.leaves is not Status.PASS:
+        fix = f"Set TreatMissingData of alarm {alarm.name} to notBreaching." if run.leaves is Status.FAIL else None
+        findings.append(Finding("alarm-leaves", run.leaves, alarm.name, run.leaves_reason, fix))
     if alarm.evaluation_state in {"EVALUATION_ERROR", "EVALUATION_FAILURE"}:
         reason = f"CloudWatch cannot evaluate alarm {alarm.name} ({alarm.evaluation_state}): {alarm.state_reason}."
         findings.append(Finding("alarm-evaluated", Status.UNKNOWN, alarm.name, reason))
-    notes = list(outcome.notes)
+    if alarm.warm_up is not None and not _is_warm(alarm, snapshot):
+        reason = (
+            f"Alarm {alarm.name} is in its warm-up period of {alarm.warm_up.minutes} minutes, in which it may not act."
+        )
+        findings.append(Finding("alarm-evaluated", Status.UNKNOWN, alarm.name, reason))
+    return findings
+
+
+def _is_warm(alarm: MetricAlarm, snapshot: Snapshot) -> bool:
+    over = alarm.warm_up.over(snapshot.collected_at) if alarm.warm_up else True
+    return alarm.state in {"OK", "ALARM"} if over is None else over
+
+
+def _alarm_notes(alarm: MetricAlarm, runs: Iterable[Simulated], seconds: int | None) -> list[str]:
+    notes = list(dict.fromkeys(note for run in runs for note in run.notes))
     if alarm.state == "ALARM":
         notes.append(_in_alarm(alarm.name))
-    if outcome.seconds is not None and outcome.seconds > SLOW:
-        notes.append(f"Alarm {alarm.name} may take up to {outcome.seconds} seconds to fire.")
-    ways = routes(snapshot, index, alarm, outcome.rests)
-    return AlarmVerdict(tuple(findings), events, outcome.seconds, ways, tuple(notes))
+    if seconds is not None and seconds > SLOW:
+        notes.append(f"Alarm {alarm.name} may take up to {seconds} seconds to fire.")
+    return notes
 
 
 def _in_alarm(name: str) -> str:
@@ -120,9 +190,8 @@ def _in_alarm(name: str) -> str:
 def _events(read: Sequence[MetricQuery], item: MetricFilter, account: str) -> dict[str, Status]:
     """Per event, whether the alarm reads the metric under the dimensions and the unit it is published with."""
     units = all(query.unit in {None, item.unit} for query in read)
-    answers = [dimension_answers(item, query.dimensions, account) for query in read]
-    agreeing = {event: any(answer[event] is Status.PASS for answer in answers) for event in EVENTS}
-    return {event: Status.PASS if units and agreeing[event] else Status.FAIL for event in EVENTS}
+    answers = [dimension_answers(item, query, account) for query in read]
+    return {event: any_of(answer[event] for answer in answers) if units else Status.FAIL for event in EVENTS}
 
 
 def _metric(
@@ -139,6 +208,9 @@ def _metric(
             f"Alarm {alarm.name} reads {metric} in the unit {wrong_unit}, and the filter publishes it in {item.unit}."
         )
         return Finding(check, Status.FAIL, alarm.name, reason, fix)
+    if all_of(events.values()) is Status.UNKNOWN:
+        reason = f"Whether alarm {alarm.name} reads {metric} as metric filter {item.name} publishes it is not known."
+        return Finding(check, Status.UNKNOWN, alarm.name, reason)
     published = _listed([*item.dimensions, *item.system_dimensions])
     wanted = _listed(f"{name}={value}" for query in read for name, value in query.dimensions.items())
     reason = f"Alarm {alarm.name} reads {metric} with {wanted}, and the filter publishes it with {published}."
@@ -150,38 +222,17 @@ def _listed(names: Any) -> str:
     return f"dimensions {', '.join(found)}" if found else "no dimensions"
 
 
-def _outcome(
-    index: RegionIndex, alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, account: str
-) -> Outcome:
-    """The worst that comes of the default values which the filters of one metric publish to it."""
-    key = (item.namespace, item.metric)
-    defaults = {other.default for other in index.publishers.get(key, []) if other.default is not None}
-
-    def sources(query: MetricQuery, default: float | None) -> Emission | None:
-        if query.account_id not in {None, account}:
-            return None
-        if query.key == key:
-            return Emission(emission.value, default) if emission else None
-        others = index.publishers.get(query.key)
-        if not others:
-            return None
-        return Emission(None, next((other.default for other in others if other.default is not None), None))
-
-    outcomes = [simulate(alarm, partial(sources, default=default)) for default in sorted(defaults) or (None,)]
-    worst_first = (Status.FAIL, Status.UNKNOWN, Status.PASS)
-    return min(outcomes, key=lambda outcome: worst_first.index(all_of([outcome.fires, outcome.leaves])))
-
-
-def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, outcome: Outcome, region: str) -> Finding:
-    status, reason = outcome.fires, outcome.reason
-    if emission is None and status is Status.FAIL:
+def _fires(
+    alarm: MetricAlarm, item: MetricFilter, value: float | None, runs: Mapping[str, Simulated], region: str
+) -> Finding:
+    status = all_of(run.fires for run in runs.values())
+    reason = _reason(status, runs)
+    if value is None and status is Status.FAIL:
         reason = f"Alarm {alarm.name} would not fire even if metric filter {item.name} published 1. {reason}"
-    elif emission is None:
-        status, reason = (
-            Status.UNKNOWN,
-            f"Whether alarm {alarm.name} fires depends on what metric filter {item.name} publishes.",
-        )
-    if status is Status.FAIL and emission is not None and emission.value == 0:
+    elif value is None:
+        status = Status.UNKNOWN
+        reason = f"Whether alarm {alarm.name} fires depends on what metric filter {item.name} publishes."
+    if status is Status.FAIL and value == 0:
         reason += f" Metric filter {item.name} publishes {item.value} for a match."
     fix = None
     if status is not Status.PASS:
@@ -193,7 +244,17 @@ def _fires(alarm: MetricAlarm, item: MetricFilter, emission: Emission | None, ou
     return Finding("alarm-fires", status, alarm.name, reason, fix)
 
 
-def routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: State | None) -> tuple[Route, ...]:
+def _reason(status: Status, runs: Mapping[str, Simulated]) -> str:
+    """Why, and for which events where it differs."""
+    reason = next(run.reason for run in runs.values() if run.fires is status)
+    if all(run.fires is status for run in runs.values()):
+        return reason
+    return f"{reason} That is so of {', '.join(event for event, run in runs.items() if run.fires is status)}."
+
+
+def routes(
+    snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: AlarmState | None
+) -> tuple[TopicRoute, ...]:
     """The ways from an alarm, itself or through composite alarms above it, to topics."""
     own = _actions(index.region, alarm.name, alarm.arn, alarm.actions)
     parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None)
@@ -204,10 +265,10 @@ def routes(snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: St
     if any(route.topic for route in above):
         return (*(route for route in above if route.topic), *unread)
     findings = (*own[0].findings, *(finding for route in above for finding in route.findings))
-    return (Route(None, alarm.name, alarm.arn, findings), *unread)
+    return (TopicRoute(None, alarm.name, alarm.arn, findings), *unread)
 
 
-def _through(region: Region, parent: Parent) -> list[Route]:
+def _through(region: Region, parent: Parent) -> list[TopicRoute]:
     composite: CompositeAlarm = parent.alarm
     fix = f"Put composite alarm {composite.name} again so that its ALARM follows the alarm below it alone."
     fix_or_none = fix if parent.status is Status.FAIL else None
@@ -216,21 +277,23 @@ def _through(region: Region, parent: Parent) -> list[Route]:
     notes += [_in_alarm(composite.name)] if composite.state == "ALARM" else []
     wait = composite.suppressor_wait if composite.suppressor else 0
     return [
-        Route(route.topic, route.owner_name, route.owner_arn, (finding, *route.findings), wait, (*notes, *route.notes))
+        TopicRoute(
+            route.topic, route.owner_name, route.owner_arn, (finding, *route.findings), wait, (*notes, *route.notes)
+        )
         for route in _actions(region, composite.name, composite.arn, composite.actions)
     ]
 
 
-def _unread_composites(snapshot: Snapshot, region: Region, alarm: MetricAlarm) -> tuple[Route, ...]:
+def _unread_composites(snapshot: Snapshot, region: Region, alarm: MetricAlarm) -> tuple[TopicRoute, ...]:
     errors = [e for e in snapshot.errors_of("cloudwatch:DescribeAlarms", region=region.name) if not e.not_found]
     if region.composite_alarms is not None and not errors:
         return ()
     why = f"could not all be read: {errors[0]}" if errors else "were not collected"
     reason = f"Alarm {alarm.name} tells no topic itself; composite alarms, which might, {why}."
-    return (Route(None, alarm.name, alarm.arn, (Finding("composite-alarm", Status.UNKNOWN, alarm.name, reason),)),)
+    return (TopicRoute(None, alarm.name, alarm.arn, (Finding("composite-alarm", Status.UNKNOWN, alarm.name, reason),)),)
 
 
-def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[Route]:
+def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[TopicRoute]:
     """One route for each topic that an alarm tells when it goes to ALARM; one that ends where there is none."""
     check = "alarm-actions"
     topics = [action for action in actions.on_alarm if _service(action) == "sns"]
@@ -243,12 +306,13 @@ def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[Rout
     if not topics:
         return _ends(name, arn, Finding(check, Status.FAIL, name, _no_topic(name, actions), _topic_fix(name)))
     return [
-        Route(topic, name, arn, (_action(topic, name, region.name),), notes=notes) for topic in dict.fromkeys(topics)
+        TopicRoute(topic, name, arn, (_action(topic, name, region.name),), notes=notes)
+        for topic in dict.fromkeys(topics)
     ]
 
 
-def _ends(name: str, arn: str, finding: Finding) -> list[Route]:
-    return [Route(None, name, arn, (finding,))]
+def _ends(name: str, arn: str, finding: Finding) -> list[TopicRoute]:
+    return [TopicRoute(None, name, arn, (finding,))]
 
 
 def _service(action: str) -> str:

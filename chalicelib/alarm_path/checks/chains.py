@@ -11,19 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
 
-from chalicelib.alarm_path.checks.alarm_checks import GOOD_ALARM, AlarmVerdict, RegionIndex, Route, judge_alarm
+from chalicelib.alarm_path.checks.alarm_checks import GOOD_ALARM, AlarmVerdict, RegionIndex, TopicRoute, judge_alarm
 from chalicelib.alarm_path.checks.filter_checks import FilterVerdict, judge_filter, put_filter_command
 from chalicelib.alarm_path.checks.topic_checks import judge_topic
 from chalicelib.alarm_path.checks.trail_checks import judge_trail, unread
 from chalicelib.alarm_path.checks.unread_filters import alarms_for_any_filter
-from chalicelib.alarm_path.patterns.coverage_seam import CoverageOf, PatternCoverage
+from chalicelib.alarm_path.patterns.pattern_coverage import CoverageOf, PatternCoverage
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of, worst
 from chalicelib.aws.arns import Arn, log_group_name
 
-# Checks whose answer differs from event to event; ``Chain.events`` holds their answers.
-EVENT_CHECKS = {"trail-events", "filter-coverage", "alarm-metric"}
+# Checks whose answer differs from event to event; ``Chain.reach`` holds their answers.
+EVENT_CHECKS = frozenset({"trail-events", "filter-coverage", "alarm-metric"})
 
 # Of alarms of which none would do, so many are told as examples.
 MOST_SHOWN = 10
@@ -34,7 +34,8 @@ class Chain:
     """One way: the names of its links, and the findings.
 
     ``reach`` says per event whether the trail logs it and the alarm reads what the filter publishes;
-    ``links`` is the answer of everything that holds for every event alike, ``answers`` that of all together.
+    ``by_event`` are the checks whose answers it holds. ``links`` is the answer of everything that holds for every event
+    alike, ``answers`` that of all together.
     """
 
     trail: str
@@ -48,6 +49,7 @@ class Chain:
     seconds: int | None = None
     notes: tuple[str, ...] = ()
 
+    by_event: frozenset[str] = EVENT_CHECKS
     links: Status = Status.UNKNOWN
     answers: Mapping[str, Status] = field(default_factory=dict)
 
@@ -71,6 +73,7 @@ class Builder:
     _patterns: dict[tuple[str, ...], PatternCoverage] = field(default_factory=dict)
     _regions: dict[str, RegionIndex] = field(default_factory=dict)
     _topics: dict[tuple[str, str], tuple[list[Finding], list[str]]] = field(default_factory=dict)
+    _fed: list[Arn] | None = None
 
     def chains(self) -> list[Chain]:
         """Every chain of every trail."""
@@ -89,8 +92,19 @@ class Builder:
             found = self.snapshot.region(region)
             complete = found.metric_alarms is not None and found.composite_alarms is not None
             complete = complete and not self.snapshot.errors_of("cloudwatch:DescribeAlarms", region=region)
-            self._regions[region] = RegionIndex.of(found, complete=complete)
+            self._regions[region] = RegionIndex.of(found, self.snapshot.account_id, complete=complete)
         return self._regions[region]
+
+    def _groups(self, region: str) -> frozenset[str]:
+        """The log groups of a region that receive the same records: those of trails without a broken link."""
+        if self._fed is None:
+            judged = [judge_trail(self.snapshot, trail) for trail in _distinct(self.snapshot.trails or ())]
+            self._fed = [
+                verdict.log_group
+                for verdict in judged
+                if verdict.log_group is not None and not verdict.elsewhere and worst(verdict.findings) is Status.PASS
+            ]
+        return frozenset(log_group_name(group) for group in self._fed if group.region == region)
 
     def _of_trail(self, trail: Trail) -> Iterator[Chain]:
         verdict = judge_trail(self.snapshot, trail)
@@ -170,7 +184,8 @@ class Builder:
         index = self.index(group.region)
         alarms = index.readers.get((item.namespace, item.metric), [])
         for alarm in alarms:
-            verdict = judge_alarm(self.snapshot, index, alarm, item, found.emission)
+            groups = self._groups(group.region)
+            verdict = judge_alarm(self.snapshot, index, alarm, item, found.coverage, found.value, groups)
             for route in verdict.routes:
                 yield self._of_route(start, alarm.name, verdict, route)
         metric = f"{item.namespace}/{item.metric}"
@@ -199,7 +214,7 @@ class Builder:
                 return f" Alarm {readers[0].name} does, but in {region}, where this metric is not."
         return ""
 
-    def _of_route(self, start: Chain, alarm: str, verdict: AlarmVerdict, route: Route) -> Chain:
+    def _of_route(self, start: Chain, alarm: str, verdict: AlarmVerdict, route: TopicRoute) -> Chain:
         findings, notes = [*verdict.findings, *route.findings], [*verdict.notes, *route.notes]
         if route.topic:
             key = (route.topic, route.owner_arn)
@@ -213,13 +228,14 @@ class Builder:
             topic=route.topic,
             findings=(*start.findings, *findings),
             reach={event: all_of([start.reach[event], verdict.events[event]]) for event in EVENTS},
+            by_event=EVENT_CHECKS | {"alarm-fires"} if verdict.differs else EVENT_CHECKS,
             seconds=None if verdict.seconds is None else verdict.seconds + route.wait,
             notes=(*start.notes, *notes),
         )
 
 
 def _answered(chain: Chain) -> Chain:
-    links = worst(finding for finding in chain.findings if finding.check not in EVENT_CHECKS)
+    links = worst(finding for finding in chain.findings if finding.check not in chain.by_event)
     answers = {
         event: all_of(
             [

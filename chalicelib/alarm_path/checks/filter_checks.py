@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from shlex import quote
 
-from chalicelib.alarm_path.alarms.datapoints import Emission
 from chalicelib.alarm_path.checks.transformers import untransformed
-from chalicelib.alarm_path.patterns.coverage_seam import PatternCoverage
+from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot
 from chalicelib.alarm_path.standards import EVENTS, pattern_for
-from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of
+from chalicelib.alarm_path.verdicts import Finding, Status, all_of
 from chalicelib.aws.arns import Arn, log_group_name
 
 # No field of CloudTrail's is a number in every record of these calls, nor anything that their requests and responses
@@ -30,22 +29,22 @@ _CRITERION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FilterVerdict:
-    """What was found about a filter; ``emission`` is None where what it publishes cannot be told."""
+    """What was found about a filter; ``value`` is what it publishes for a match, None where that is not known."""
 
     findings: tuple[Finding, ...]
     coverage: PatternCoverage
-    emission: Emission | None
+    value: float | None
     notes: tuple[str, ...] = ()
 
 
 def judge_filter(item: MetricFilter, coverage: PatternCoverage, group: Arn, snapshot: Snapshot) -> FilterVerdict:
     """Every check of the filter itself."""
-    value, emission = _value(item)
-    findings = (_coverage(item, coverage, group), value, _scope(item, group, snapshot))
+    published, value = _value(item)
+    findings = (_coverage(item, coverage, group), published, _scope(item, group, snapshot))
     notes = []
     if coverage.over_matches:
         notes.append(f"Metric filter {item.name} matches other calls too, so its alarm also fires for those.")
-    return FilterVerdict(findings, coverage, emission, tuple(notes))
+    return FilterVerdict(findings, coverage, value, tuple(notes))
 
 
 def put_filter_command(group: Arn, name: str, events: Sequence[str]) -> str:
@@ -85,7 +84,7 @@ def coverage_sentence(item: MetricFilter, coverage: PatternCoverage) -> str:
     return f"Metric filter {item.name} " + "; it ".join(parts) + "."
 
 
-def _value(item: MetricFilter) -> tuple[Finding, Emission | None]:
+def _value(item: MetricFilter) -> tuple[Finding, float | None]:
     check = "filter-value"
     try:
         value = float(item.value)
@@ -94,7 +93,7 @@ def _value(item: MetricFilter) -> tuple[Finding, Emission | None]:
     if not math.isfinite(value):
         return _field_value(item, check), None
     reason = f"Metric filter {item.name} publishes {item.value} to {item.namespace}/{item.metric} for a match."
-    return Finding(check, Status.PASS, item.name, reason), Emission(value, item.default)
+    return Finding(check, Status.PASS, item.name, reason), value
 
 
 def publishes_nothing(item: MetricFilter) -> bool:
@@ -156,26 +155,3 @@ def selected(criteria: str, account: str, region: str) -> bool | None:
         glue, position = match["glue"].upper(), match.end()
         used.add(glue)
     return answer if not {"AND", "OR"} <= used and glue == "" else None
-
-
-def dimension_answers(item: MetricFilter, wanted: Mapping[str, str], account: str) -> dict[str, Status]:
-    """Per event: whether every match is published under exactly the dimensions that an alarm reads."""
-    return {event: _dimensions_agree(_published(item, event, account), wanted) for event in EVENTS}
-
-
-def _published(item: MetricFilter, event: str, account: str) -> dict[str, str | None]:
-    """Dimension names and their values, None where the value varies from record to record."""
-    constants = {
-        "$.eventName": event,
-        "$.eventSource": "ec2.amazonaws.com",
-        "$.eventType": "AwsApiCall",
-        "$.eventCategory": "Management",
-        "$.recipientAccountId": account,
-    }
-    fields = {name: constants.get(selector) for name, selector in item.dimensions.items()}
-    system = {"@aws.account": account}
-    return {**fields, **{name: system.get(name) for name in item.system_dimensions}}
-
-
-def _dimensions_agree(published: Mapping[str, str | None], wanted: Mapping[str, str]) -> Status:
-    return status_of(dict(published) == dict(wanted))

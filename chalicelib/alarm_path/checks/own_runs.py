@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
+from chalicelib.alarm_path.snapshot.alarms import parse_time
 from chalicelib.alarm_path.snapshot.model import AccessError
-from chalicelib.alarm_path.snapshot.snapshot_reader import parse_time
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.aws.arns import parse_arn
 from chalicelib.text import number_of

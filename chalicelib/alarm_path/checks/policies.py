@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.alarm_path.verdicts import Status, all_of, any_of, opposite, status_of
-from chalicelib.aws.arns import matches
+from chalicelib.aws.arns import arn_matches, matches
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 
@@ -175,10 +175,10 @@ _OPERATORS: dict[str, tuple[_Compare, bool]] = {
     "stringnotequalsignorecase": (lambda pattern, text: pattern.lower() == text.lower(), False),
     "stringlike": (matches, True),
     "stringnotlike": (matches, False),
-    "arnequals": (matches, True),
-    "arnlike": (matches, True),
-    "arnnotequals": (matches, False),
-    "arnnotlike": (matches, False),
+    "arnequals": (arn_matches, True),
+    "arnlike": (arn_matches, True),
+    "arnnotequals": (arn_matches, False),
+    "arnnotlike": (arn_matches, False),
     "bool": (lambda pattern, text: pattern.lower() == text.lower(), True),
 }
 

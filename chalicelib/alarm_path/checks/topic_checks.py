@@ -14,6 +14,16 @@ from chalicelib.alarm_path.snapshot.model import AccessError, Snapshot, Subscrip
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
 from chalicelib.aws.arns import parse_arn
 
+# States of a key in which no cryptographic operation succeeds.
+# https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+_UNUSABLE = {
+    "Creating": "still being created",
+    "Disabled": "disabled",
+    "PendingDeletion": "pending deletion",
+    "PendingReplicaDeletion": "pending deletion",
+    "PendingImport": "without its key material",
+    "Unavailable": "unavailable",
+}
 _KEY_CALLS = ("kms:GetKeyPolicy", "kms:DescribeKey")
 _KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 _ENDPOINT_CALLS = {"lambda": "lambda:GetPolicy", "sqs": "sqs:GetQueueAttributes"}
@@ -113,6 +123,9 @@ def _key(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
     if key.endswith("alias/aws/sns"):
         reason = f"Topic {name} is encrypted with {key}, an AWS-managed key that CloudWatch alarms may not use."
         return Finding("topic-key", Status.FAIL, key, reason, _key_fix(topic))
+    if topic.key_state in _UNUSABLE:
+        reason = f"Key {key} of topic {name} is {_UNUSABLE[topic.key_state]}, so nothing can be published to the topic."
+        return Finding("topic-key", Status.FAIL, key, reason, _usable_key_fix(key, topic))
     if topic.key_policy is None:
         return _no_key_policy(snapshot, topic, key)
     calls = [ServiceCall(CLOUDWATCH, action, key, snapshot.account_id, alarm_arn) for action in _KEY_ACTIONS]
@@ -125,6 +138,16 @@ def _key(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
     return Finding(
         "topic-key", status, key, f"Key {key} of topic {name} {verb} CloudWatch use it: {why}.", _key_fix(topic)
     )
+
+
+def _usable_key_fix(key: str, topic: Topic) -> str:
+    region = quote(_region(topic.arn))
+    enable = f"aws kms enable-key --region {region} --key-id {quote(key)}"
+    if topic.key_state == "Disabled":
+        return enable
+    if topic.key_state == "PendingDeletion":
+        return f"aws kms cancel-key-deletion --region {region} --key-id {quote(key)} && {enable}"
+    return _key_fix(topic)
 
 
 def _without_resources(policy: Any) -> Any:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import product
 
-from chalicelib.alarm_path.alarms.datapoints import Emission, Sources
 from chalicelib.alarm_path.alarms.simulation import simulate
 from chalicelib.alarm_path.checks.alarm_checks import AlarmVerdict, RegionIndex, routes
+from chalicelib.alarm_path.checks.metric_feeds import without_filter
 from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.standards import EVENTS
@@ -56,22 +55,14 @@ def _evaluated(alarm: MetricAlarm) -> tuple[object, ...]:
 
 def _never_fires(alarm: MetricAlarm) -> bool:
     """Whether an alarm fires on nothing that a filter could publish for one record."""
-    outcomes = (simulate(alarm, _publishing(emission)) for emission in _emissions(alarm))
-    return not alarm.is_math and all(outcome.fires is Status.FAIL for outcome in outcomes)
+    limit = alarm.threshold or 0.0
+    # On both sides of the threshold, alone and among default values on both sides of it.
+    values = (limit + 1, limit, limit - 1)
+    runs = (simulate(alarm, records) for records in without_filter(alarm, values, (None, *values)))
+    return not alarm.is_math and all(run.fires is Status.FAIL for run in runs)
 
 
 def _finding(alarm: MetricAlarm) -> Finding:
     fix = f"Put alarm {alarm.name} again so that one breaching datapoint of one period is enough."
     reason = f"Nothing that a metric filter publishes for one record puts alarm {alarm.name} into ALARM."
     return Finding("alarm-fires", Status.FAIL, alarm.name, reason, fix)
-
-
-def _publishing(emission: Emission) -> Sources:
-    return lambda _query: emission
-
-
-def _emissions(alarm: MetricAlarm) -> Iterator[Emission]:
-    """Values on both sides of the threshold, alone and among default values on both sides of it."""
-    limit = alarm.threshold or 0.0
-    values = (limit + 1, limit, limit - 1)
-    return (Emission(value, default) for default, value in product((None, *values), values))

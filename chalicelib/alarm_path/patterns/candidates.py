@@ -44,7 +44,7 @@ def found_values(
         return bases
     named = [(value,) for condition in conditions for value in _values(shape, examples[0], condition)]
     if not isinstance(examples[0], str):
-        return (*bases, *named)
+        return (*bases, *named, *((port,) for port in _OTHER_PORTS))
     joined = [(value,) for value in _together(shape, examples[0], conditions)]
     others = [(value,) for value in others_of(selector, examples[0])]
     return (*bases, *named, *joined, *others)
@@ -84,6 +84,10 @@ def _first_elements(selector: Selector, sample: dict[str, Any]) -> tuple[Any, ..
     return resolve(Selector(steps), sample)
 
 
+# Ports that differ in their first and last digits, so that no text, wildcard or regex that names one meets them all.
+_OTHER_PORTS = (7, 3389, 60000)
+
+
 def _values(shape: tuple[str, str], sample: Any, condition: Condition) -> Iterator[Any]:
     """Values that meet the condition's literal, where the field could hold them."""
     if not isinstance(condition, Compare):
@@ -92,7 +96,9 @@ def _values(shape: tuple[str, str], sample: Any, condition: Condition) -> Iterat
         yield from _numbers(condition.value, sample, shape)
     elif isinstance(condition.value, Regex):
         text = example(condition.value.source)
-        if text is not None and isinstance(sample, str) and re.fullmatch(shape[0], text):
+        if text is not None and not isinstance(sample, str):
+            yield from _texts(text, sample, shape)
+        elif text is not None and isinstance(sample, str) and re.fullmatch(shape[0], text):
             yield text if condition.value.source.startswith("^") else sample + text
     elif isinstance(condition.value, Text):
         yield from _texts(condition.value.text, sample, shape)

@@ -1,17 +1,47 @@
-"""The pattern evaluator's answer in the audit's words."""
+"""What the audit needs to know of a metric filter's pattern."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from chalicelib.alarm_path.patterns.alternatives import every_alternative, names_another_event
 from chalicelib.alarm_path.patterns.coverage import also_counts, coverage, union_coverage
-from chalicelib.alarm_path.patterns.coverage_seam import PatternCoverage
 from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
 from chalicelib.alarm_path.patterns.syntax import Compare, Condition, JsonPattern, Selector
 from chalicelib.alarm_path.patterns.trial import is_absent
 from chalicelib.alarm_path.standards import EVENTS
+from chalicelib.alarm_path.verdicts import Status
+
+ANSWERS = {"always": Status.PASS, "sometimes": Status.FAIL, "never": Status.FAIL, "unknown": Status.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class PatternCoverage:
+    """Which successful calls a pattern matches.
+
+    ``events`` maps event names to always, sometimes, never or unknown; ``conditions`` says for the
+    sometimes in words when; ``exact`` whether the pattern means the six classic events and holds
+    nothing else; ``over_matches`` whether it matches other calls too; ``error`` is AWS's complaint
+    about an invalid pattern.
+    """
+
+    events: Mapping[str, str]
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    exact: bool | None = False
+    over_matches: bool | None = None
+    error: str | None = None
+
+    def covers(self, event: str) -> Status:
+        """Whether every successful call of the event matches."""
+        return ANSWERS[self.events.get(event, "never")]
+
+
+# What one pattern, or several together, match.
+CoverageOf = Callable[[tuple[str, ...]], PatternCoverage]
+
 
 _NOTHING = PatternCoverage(dict.fromkeys(EVENTS, "never"))
 

@@ -171,6 +171,7 @@ def _people() -> tuple[Caller, ...]:
         _called("user with a key", _user("deployer", "AKIAEXAMPLE"), _CLI, region="eu-west-1"),
         _called("user with a session token", _user("maria", "ASIAEXAMPLE", _session(mfa=True)), _BOTO3, "198.51.100.9"),
         _called("root through CloudFormation", _root("ASIAEXAMPLE", **through), formation, formation),
+        _called("late record of a user", _user("deployer", "AKIAEXAMPLE"), _CLI, addendum={"reason": "DELIVERY_DELAY"}),
         _called("user through CloudFormation", _user("maria", "ASIAEXAMPLE", **through), formation, formation),
     )
 

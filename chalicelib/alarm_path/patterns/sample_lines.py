@@ -15,7 +15,7 @@ from chalicelib.alarm_path.patterns.evaluate import Verdict, line_of, line_verdi
 from chalicelib.alarm_path.patterns.regex import example
 from chalicelib.alarm_path.patterns.sample_callers import call_of, callers
 from chalicelib.alarm_path.patterns.sample_requests import requests
-from chalicelib.alarm_path.patterns.syntax import FieldsPattern, RegexPattern, TermsPattern
+from chalicelib.alarm_path.patterns.syntax import FieldsPattern, RegexPattern, Term, TermsPattern
 
 LinePattern: TypeAlias = TermsPattern | RegexPattern | FieldsPattern
 
@@ -35,14 +35,20 @@ _MAX_CROSSED = 4
 
 def verdicts_on_lines(patterns: Sequence[LinePattern], event: str) -> tuple[frozenset[Verdict], str]:
     """Every verdict of patterns together on an event's records, and in words when one of them matches."""
+    seen = {max(verdicts) for verdicts in verdicts_by_pattern(tuple(patterns), event)}
+    return frozenset(seen), " or ".join(map(_in_words, patterns))
+
+
+@lru_cache(maxsize=256)
+def verdicts_by_pattern(patterns: tuple[LinePattern, ...], event: str) -> frozenset[tuple[Verdict, ...]]:
+    """Every combination of one verdict for each pattern that an event's records get."""
     lines = _lines(event)
     tried = dict.fromkeys(lines)
     for pattern in patterns:
         # A regular expression is one text, found in any line or none; of several terms, lines hold the others.
         extended = lines[:1] if isinstance(pattern, RegexPattern) or len(patterns) > _MAX_CROSSED else lines
         tried.update((f"{line[:-1]},{text}}}", None) for text in _free_texts(pattern) for line in extended)
-    seen = {max(line_verdict(pattern, line) for pattern in patterns) for line in tried}
-    return frozenset(seen), " or ".join(map(_in_words, patterns))
+    return frozenset(tuple(line_verdict(pattern, line) for pattern in patterns) for line in tried)
 
 
 @lru_cache(maxsize=64)
@@ -104,11 +110,19 @@ def _free_texts(pattern: LinePattern) -> Iterator[str]:
         if text and _VALUE.fullmatch(text):
             yield text
     elif isinstance(pattern, TermsPattern):
-        free = [term for term in pattern.terms if _is_free(term.text)]
+        free = [term for term in pattern.terms if _is_free(term.text) or _shuts_out(term)]
         yield from (term.text for term in free)
         wanted = [term.text for term in free if term.sign != "-"]
         if len(wanted) > 1:
             yield ",".join(wanted)
+
+
+def _shuts_out(term: Term) -> bool:
+    """Whether callers can bring in the term and so keep their record from the filter: a user agent holds any text.
+
+    A quote is written with a backslash before it inside of a value, so a term with one is only ever JSON's own.
+    """
+    return term.sign == "-" and '"' not in term.text and "\\" not in term.text
 
 
 def _is_free(text: str) -> bool:

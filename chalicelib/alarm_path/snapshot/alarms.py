@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -22,8 +23,23 @@ _EVERY_METRIC = {"METRICS", "metrics"}
 
 
 @dataclass(frozen=True, slots=True)
+class InsightsQuery:
+    """What a Metrics Insights query reads: the dimensions of FROM SCHEMA(…), and what WHERE asks of them.
+
+    ``schema`` is None where any dimensions will do; ``where`` is None where the condition is more than an AND of
+    equalities. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html
+    """
+
+    schema: frozenset[str] | None
+    where: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class MetricQuery:
-    """One entry of an alarm's Metrics: a metric with a statistic, or an expression over the others."""
+    """One entry of an alarm's Metrics: a metric with a statistic, or an expression over the others.
+
+    A Metrics Insights query is an expression that names a metric, and has ``insights``.
+    """
 
     id: str
     expression: str | None
@@ -35,6 +51,7 @@ class MetricQuery:
     unit: str | None
     returns: bool
     account_id: str | None
+    insights: InsightsQuery | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -63,6 +80,28 @@ class Actions:
 
 
 @dataclass(frozen=True, slots=True)
+class WarmUp:
+    """The time after an alarm's creation or change in which it does not act, as ``WarmUpConfiguration`` has it."""
+
+    minutes: int
+    since: datetime | None
+
+    @classmethod
+    def read(cls, item: Json) -> WarmUp | None:
+        """From an item of DescribeAlarms; None where the alarm has no such time."""
+        found = item.get("WarmUpConfiguration")
+        minutes = _whole(found.get("WarmUpPeriodDurationInMinutes"), 0) if isinstance(found, Mapping) else 0
+        since = parse_time(item.get("AlarmConfigurationUpdatedTimestamp"))
+        return cls(minutes, since) if minutes > 0 else None
+
+    def over(self, now: datetime | None) -> bool | None:
+        """Whether the time is over; None where that is not known."""
+        if self.since is None or now is None:
+            return None
+        return now >= self.since + timedelta(minutes=self.minutes)
+
+
+@dataclass(frozen=True, slots=True)
 class MetricAlarm:
     """One item of DescribeAlarms' MetricAlarms."""
 
@@ -82,19 +121,25 @@ class MetricAlarm:
     wall_clock: bool
     evaluation_state: str | None
     state_reason: str
+    warm_up: WarmUp | None = None
 
     @property
-    def watched(self) -> tuple[MetricQuery, ...]:
-        """The metrics that the series compared is made of; others of its Metrics do not matter to the alarm."""
+    def used(self) -> tuple[MetricQuery, ...]:
+        """What the series compared is made of; others of its Metrics do not matter to the alarm."""
         wanted = [query for query in self.queries if query.returns]
         found: dict[str, MetricQuery] = {}
         while wanted:
             query = wanted.pop()
             if query.id not in found:
                 found[query.id] = query
-                named = set(_NAME.findall(query.expression or ""))
+                named = set(_NAME.findall(query.expression or "")) if query.insights is None else set()
                 wanted += [other for other in self.queries if other.id in named or named & _EVERY_METRIC]
-        return tuple(query for query in self.queries if query.id in found and not query.expression)
+        return tuple(query for query in self.queries if query.id in found)
+
+    @property
+    def watched(self) -> tuple[MetricQuery, ...]:
+        """The metrics that the series compared is made of."""
+        return tuple(query for query in self.used if query.insights is not None or not query.expression)
 
     @classmethod
     def read(cls, item: Json) -> MetricAlarm:
@@ -119,6 +164,7 @@ class MetricAlarm:
             wall_clock=isinstance(window, Mapping) and "WallClockWindow" in window,
             evaluation_state=text_or_none(item.get("EvaluationState")),
             state_reason=str(item.get("StateReason") or ""),
+            warm_up=WarmUp.read(item),
         )
 
 
@@ -146,6 +192,19 @@ class CompositeAlarm:
             suppressor=text_or_none(item.get("ActionsSuppressor")),
             suppressor_wait=_whole(item.get("ActionsSuppressorWaitPeriod"), 0),
         )
+
+
+def parse_time(value: object) -> datetime | None:
+    """An ISO 8601 time or a number of seconds since 1970, as an aware UTC time."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, UTC)
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def text_or_none(value: object) -> str | None:
@@ -178,18 +237,46 @@ def _queries(item: Json) -> tuple[MetricQuery, ...]:
 def _query(entry: Json, alarm_period: int) -> MetricQuery:
     stat: Json = entry.get("MetricStat") or {}
     metric: Json = stat.get("Metric") or {}
+    expression = text_or_none(entry.get("Expression"))
+    selected = _SELECT.match(expression or "")
     return MetricQuery(
         id=str(entry.get("Id") or ""),
-        expression=text_or_none(entry.get("Expression")),
-        namespace=str(metric.get("Namespace") or ""),
-        metric=str(metric.get("MetricName") or ""),
+        expression=expression,
+        namespace=_unquoted(selected["schema_namespace"] or selected["plain"])
+        if selected
+        else str(metric.get("Namespace") or ""),
+        metric=_unquoted(selected["metric"]) if selected else str(metric.get("MetricName") or ""),
         dimensions=_dimensions(metric.get("Dimensions")),
         period=_whole(stat.get("Period") or entry.get("Period"), alarm_period),
         statistic=str(stat.get("Stat") or ""),
         unit=text_or_none(stat.get("Unit")),
         returns=bool(entry.get("ReturnData", True)),
         account_id=text_or_none(entry.get("AccountId")),
+        insights=_insights(selected) if selected else None,
     )
+
+
+_WORD = r"(?:\"[^\"]+\"|[\w./-]+)"
+_SELECT = re.compile(
+    rf"\s*SELECT\s+\w+\s*\(\s*(?P<metric>{_WORD})\s*\)\s+FROM\s+"
+    rf"(?:SCHEMA\s*\(\s*(?P<schema>(?P<schema_namespace>{_WORD})(?:\s*,\s*{_WORD})*)\s*\)|(?P<plain>{_WORD}))"
+    r"(?:\s+WHERE\s+(?P<where>.+?))?(?:\s+(?:GROUP\s+BY|ORDER\s+BY|LIMIT)\b.*)?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_EQUALITY = re.compile(rf"\s*(?P<name>{_WORD})\s*=\s*'(?P<value>[^']*)'\s*")
+
+
+def _unquoted(word: str) -> str:
+    return word.strip('"')
+
+
+def _insights(selected: re.Match[str]) -> InsightsQuery:
+    schema = selected["schema"]
+    names = None if schema is None else frozenset(map(_unquoted, re.findall(_WORD, schema)[1:]))
+    parts = re.split(r"\bAND\b", selected["where"] or "", flags=re.IGNORECASE)
+    found = [_EQUALITY.fullmatch(part) for part in parts if part.strip()]
+    where = {_unquoted(item["name"]): item["value"] for item in found if item is not None}
+    return InsightsQuery(names, where if None not in found else None)
 
 
 def _dimensions(items: object) -> dict[str, str]:

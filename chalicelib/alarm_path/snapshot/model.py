@@ -139,13 +139,14 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic's attributes, subscriptions and key policy, each None where not collected."""
+    """A topic's attributes, subscriptions, key policy and key state, each None where not collected."""
 
     arn: str
     attributes: Mapping[str, str] | None
     subscriptions: tuple[Subscription, ...] | None
     key_policy: Any
     key_policy_collected: bool
+    key_state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,7 @@ class Region:
     transformers: Mapping[str, Any] | None
     transformer_policies: tuple[Json, ...] | None
     mute_rules: tuple[Json, ...]
+    log_alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

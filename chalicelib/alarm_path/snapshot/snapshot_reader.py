@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, MetricAlarm, text_or_none
+from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, MetricAlarm, parse_time, text_or_none
 from chalicelib.alarm_path.snapshot.model import (
     AccessError,
     BasicSelector,
@@ -66,19 +65,6 @@ def _snapshot(top: Json) -> Snapshot:
         own=_object(top["self"], "self") if top.get("self") is not None else None,
         document=top,
     )
-
-
-def parse_time(value: object) -> datetime | None:
-    """An ISO 8601 time or a number of seconds since 1970, as an aware UTC time."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
-    if not isinstance(value, str) or not value:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _object(value: object, where: str) -> Json:
@@ -201,6 +187,7 @@ def _region(name: str, item: Json, alarms: Arn) -> Region:
             item, "transformer_policies", lambda policy, _: policy, f"{where}.transformer_policies"
         ),
         mute_rules=_each(item, "alarm_mute_rules", lambda rule, _: rule, f"{where}.alarm_mute_rules") or (),
+        log_alarms=_each(item, "log_alarms", lambda alarm, _: str(alarm.get("AlarmName")), f"{where}.log_alarms") or (),
     )
 
 
@@ -241,7 +228,16 @@ def _topic(arn: str, item: Json, where: str) -> Topic:
         subscriptions=_each(item, "Subscriptions", _subscription, f"{where}.Subscriptions"),
         key_policy=_parsed(item.get("KeyPolicy")),
         key_policy_collected="KeyPolicy" in item,
+        key_state=_key_state(item.get("KeyMetadata")),
     )
+
+
+def _key_state(metadata: object) -> str | None:
+    """DescribeKey's KeyState; of an answer that has Enabled alone, the state that it means."""
+    if not isinstance(metadata, Mapping):
+        return None
+    stated = text_or_none(metadata.get("KeyState"))
+    return stated or ("Disabled" if metadata.get("Enabled") is False else None)
 
 
 def _subscription(item: Json, where: str) -> Subscription:

@@ -20,7 +20,7 @@ from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
 from chalicelib.destinations.contract import Destination, Tools, no_runbook
 from chalicelib.destinations.http_door import HttpDoor, Network, url_fault
-from chalicelib.functions.alert_function import AlertFunction, Deliverer, Gate, Kept, Route
+from chalicelib.functions.alert_function import AlertFunction, Deliverer, Route
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.environment import from_environment, function_name
@@ -29,6 +29,8 @@ from chalicelib.settings.model import DestinationSettings, EnrichmentSettings, H
 from chalicelib.settings.secrets import Secrets
 
 if TYPE_CHECKING:
+    from chalicelib.delivery.alert_archive import AlertArchive
+    from chalicelib.delivery.gate import Gate
     from chalicelib.enrichment.group_snapshot_store import Snapshots
 
 
@@ -140,20 +142,21 @@ def assemble(
     """The alert function of these settings."""
     redactor = Redactor(settings.secrets)
     log = Log(redactor, settings.log_level).bind(function=function)
+    metrics = Metrics(function)
     direct: Deliverer = Direct()
     gate: Gate | None = None
-    kept: Kept | None = None
+    kept: AlertArchive | None = None
     if settings.durable is not None:
         from chalicelib.functions.composition.durable_parts import entrance  # noqa: PLC0415 - a direct delivery's cold start does not need it
 
-        direct, gate, kept = entrance(settings.durable, client)
+        direct, gate, kept = entrance(settings.durable, client, metrics)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
         faults=faults,
         direct=direct,
         log=log,
-        metrics=Metrics(function),
+        metrics=metrics,
         now=lambda: datetime.now(UTC),
         alert_of=alert_maker(settings.enrichment, settings.durable.table if settings.durable else None, log),
         gate=gate,

@@ -7,10 +7,11 @@ from functools import cache
 
 from chalicelib.aws.clients import ClientFactory, aws_client
 from chalicelib.delivery.bursts import follow_ups
-from chalicelib.delivery.deliver import DeliverFunction, Invocation, RetryPolicy
+from chalicelib.delivery.deliver import DeliverFunction, RetryPolicy
 from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.event_source import EventSource
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.delivery.queue import QueueError
@@ -25,7 +26,7 @@ def assemble_deliver(
     settings: Settings,
     function: str = "local",
     client: ClientFactory = aws_client,
-    patience: RetryPolicy | None = None,
+    retry_policy: RetryPolicy | None = None,
     faults: tuple[str, ...] = (),
 ) -> DeliverFunction:
     """The deliver function of these settings, which must be those of durable delivery."""
@@ -36,10 +37,10 @@ def assemble_deliver(
     destinations = {route.destination.name: route.destination for route in alerts.routes}
     problems = Problems(made.table, made.durable, tuple(destinations.values()), _now)
 
-    def announce(destination: str, reason: str, invocation: Invocation) -> None:
+    def announce(destination: str, reason: str, invocation: InvocationContext) -> None:
         problems.announce(destination, reason, invocation.remaining_ms)
 
-    def end_burst(message: BurstEnd, invocation: Invocation) -> None:
+    def end_burst(message: BurstEnd, invocation: InvocationContext) -> None:
         tell_burst(message, invocation, made, alerts)
 
     return DeliverFunction(
@@ -53,11 +54,11 @@ def assemble_deliver(
         log=alerts.log,
         metrics=alerts.metrics,
         now=_now,
-        patience=patience or RetryPolicy(),
+        retry_policy=retry_policy or RetryPolicy(),
     )
 
 
-def tell_burst(message: BurstEnd, invocation: Invocation, made: Parts, alerts: AlertFunction) -> None:
+def tell_burst(message: BurstEnd, invocation: InvocationContext, made: Parts, alerts: AlertFunction) -> None:
     """Queue what was folded, for each destination what that destination wants of it.
 
     Raises:

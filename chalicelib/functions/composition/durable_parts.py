@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chalicelib.aws.clients import ClientFactory, aws_client
-from chalicelib.delivery.alert_archive import KeptAlerts
+from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.bursts import Bursts
 from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.queue import Queue
 from chalicelib.delivery.silences import Silences
+from chalicelib.observability import metrics as names
+from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.model import DurableSettings
 from chalicelib.state.table import StateTable
 
@@ -22,7 +24,7 @@ class Parts:
 
     table: StateTable
     queue: Queue
-    kept: KeptAlerts
+    kept: AlertArchive
     durable: Durable
     bursts: Bursts
     silences: Silences
@@ -32,7 +34,7 @@ def parts(settings: DurableSettings, client: ClientFactory = aws_client) -> Part
     """The parts; no client is made before one is needed."""
     table = StateTable(lambda: client("dynamodb"), settings.table)
     queue = Queue(lambda: client("sqs"), settings.queue)
-    kept = KeptAlerts(table, _now)
+    kept = AlertArchive(table, _now)
     return Parts(
         table=table,
         queue=queue,
@@ -43,10 +45,10 @@ def parts(settings: DurableSettings, client: ClientFactory = aws_client) -> Part
     )
 
 
-def entrance(settings: DurableSettings, client: ClientFactory) -> tuple[Durable, Gate, KeptAlerts]:
+def entrance(settings: DurableSettings, client: ClientFactory, metrics: Metrics) -> tuple[Durable, Gate, AlertArchive]:
     """What the alert function hands its alerts over to."""
     made = parts(settings, client)
-    return made.durable, Gate(made.silences, made.bursts), made.kept
+    return made.durable, Gate(made.silences, made.bursts, lambda: metrics.emit(names.STATE_FAULTS)), made.kept
 
 
 def _now() -> datetime:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from chalicelib.aws.clients import aws_client
 from chalicelib.delivery.digest import Digest
+from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.deployment import stage_of
-from chalicelib.functions.alert_function import AlertFunction, Invocation
+from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble, group_snapshots
 from chalicelib.functions.composition.durable_parts import Parts, parts
 from chalicelib.observability.logs import Log
@@ -17,7 +18,7 @@ from chalicelib.settings.environment import from_environment, function_name
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 
 
-def reconcile(invocation: Invocation) -> None:
+def reconcile(invocation: InvocationContext) -> None:
     """Tell the digest of silences where it is due, and sweep the regions of this process's settings.
 
     Raises:
@@ -49,7 +50,7 @@ def _own_settings() -> tuple[Settings, SettingsError | None]:
 
 
 def sweep(
-    settings: Settings, durable: DurableSettings, made: Parts, alerts: AlertFunction, invocation: Invocation
+    settings: Settings, durable: DurableSettings, made: Parts, alerts: AlertFunction, invocation: InvocationContext
 ) -> None:
     """Sweep the regions; look-ups must be on, for they keep what was told.
 

@@ -1,0 +1,122 @@
+"""What a record and the log events around it publish to the metrics of an alarm, as a few columns of periods.
+
+Before, in and after the period of the record traffic is uniform, so six columns stand for any number of
+periods: two before, the record's own, and three after (RATE, DIFF and FILL look at a period's neighbors).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chalicelib.alarm_path.alarms.metric_math import Reading, evaluate
+from chalicelib.alarm_path.alarms.metric_series import UNSURE, Series, UnknownMathError, Value
+from chalicelib.alarm_path.alarms.statistics import Sample, statistic
+from chalicelib.alarm_path.snapshot.alarms import MetricAlarm, MetricQuery
+
+# A metric filter publishes once a minute; no alarm can know of a record sooner.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html
+FILTER_INTERVAL = 60
+
+COLUMNS = 6
+RECORD_COLUMN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What one metric filter publishes for one log event, and to which query's metric.
+
+    ``matched``: the value of a match, else the default value. ``value`` None: nobody can say what.
+    """
+
+    query: str
+    publisher: int
+    value: float | None
+    matched: bool
+
+
+# Everything that the filters publish for one log event.
+LogEvent = tuple[Publication, ...]
+# Log events of one kind, and how many of them.
+Traffic = tuple[tuple[LogEvent, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The record, and the other log events in the periods before it, in its own and in those after it.
+
+    ``outside`` are the values of metrics that no collected filter publishes, by query: None for no datapoint.
+    """
+
+    record: LogEvent
+    before: Traffic = ()
+    beside: Traffic = ()
+    after: Traffic = ()
+    outside: Mapping[str, Value] = field(default_factory=dict)
+
+
+def period_of(alarm: MetricAlarm) -> int:
+    """The alarm's period in seconds; for metric math the longest of its metrics."""
+    return max((query.period for query in alarm.queries), default=0) or FILTER_INTERVAL
+
+
+def series_of(alarm: MetricAlarm, scene: Scene, reading: Reading) -> Series:
+    """The six columns that the alarm compares. Raises UnknownMathError."""
+    metrics = {
+        query.id: _metric(query, scene, reading)
+        for query in alarm.queries
+        if not query.expression or query.insights is not None
+    }
+    series, period = dict(metrics), period_of(alarm)
+    for query in _in_order(alarm.queries):
+        # METRICS() means the metrics and not the other expressions.
+        visible = metrics if "METRICS" in (query.expression or "").upper() else series
+        series[query.id] = evaluate(query.expression or "", visible, COLUMNS, period, reading)
+    shown = [query for query in alarm.queries if query.returns]
+    if len(shown) != 1:
+        raise UnknownMathError("it does not return exactly one time series")
+    return series[shown[0].id]
+
+
+def _in_order(queries: Sequence[MetricQuery]) -> list[MetricQuery]:
+    """Expressions after the expressions they use."""
+    waiting = {query.id: query for query in queries if query.expression and query.insights is None}
+    ordered: list[MetricQuery] = []
+    while waiting:
+        ready = [
+            query
+            for query in waiting.values()
+            if not any(re.search(rf"\b{re.escape(other)}\b", query.expression or "") for other in waiting)
+        ]
+        if not ready:
+            raise UnknownMathError("its expressions refer to each other in a circle")
+        ordered += ready
+        for query in ready:
+            del waiting[query.id]
+    return ordered
+
+
+def _metric(query: MetricQuery, scene: Scene, reading: Reading) -> Series:
+    if query.id in scene.outside:
+        return (scene.outside[query.id],) * COLUMNS
+    before = _period(query, scene.before, reading)
+    record = _period(query, ((scene.record, 1), *scene.beside), reading)
+    after = _period(query, scene.after, reading)
+    return (before, before, record, after, after, after)
+
+
+def _period(query: MetricQuery, traffic: Traffic, reading: Reading) -> Value:
+    found = [(item, count) for log_event, count in traffic for item in log_event if item.query == query.id]
+    if any(item.value is None for item, _ in found):
+        return UNSURE
+    if query.insights is not None:
+        # How often AWS runs a Metrics Insights query of an alarm, and over which datapoints, is not documented.
+        return UNSURE if found else None
+    matching = {item.publisher for item, _ in found if item.matched}
+    samples: list[Sample] = [
+        (item.value, count)
+        for item, count in found
+        if item.value is not None and (item.matched or reading.defaults_beside_match or item.publisher not in matching)
+    ]
+    return statistic(query.statistic, samples)

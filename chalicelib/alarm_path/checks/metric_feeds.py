@@ -1,0 +1,263 @@
+"""What the metric filters of a region publish to an alarm's metrics for one record, and for whatever comes beside it.
+
+All filters of a log group read each of its records: one that matches publishes its value, one that does not its
+default value (filters with dimensions have none). A metric is its account, region, namespace, name and dimensions.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from chalicelib.alarm_path.alarms.metric_series import UNSURE, Value
+from chalicelib.alarm_path.alarms.scenes import Surroundings
+from chalicelib.alarm_path.alarms.simulation import Records
+from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication
+from chalicelib.alarm_path.checks.dimensions import published_dimensions, reads_published
+from chalicelib.alarm_path.checks.filter_checks import publishes_nothing
+from chalicelib.alarm_path.patterns.evaluate import Verdict
+from chalicelib.alarm_path.patterns.joint_verdicts import (
+    Verdicts,
+    is_refused,
+    joint_verdicts,
+    matches_everything,
+    unrelated_verdicts,
+)
+from chalicelib.alarm_path.snapshot.alarms import MetricAlarm, MetricQuery
+from chalicelib.alarm_path.snapshot.model import MetricFilter
+from chalicelib.alarm_path.standards import EVENTS
+from chalicelib.alarm_path.verdicts import Status
+
+# Of filters of which it is not known whether they match, so many are tried both ways.
+_MOST_OPEN = 3
+
+# What a metric that is never negative may hold beside nothing: its ends.
+_COUNTS = (0.0, 1e9)
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """The metric filters of one region by metric, and the log groups that receive the trails' records."""
+
+    account: str
+    publishers: Mapping[tuple[str, str], Sequence[MetricFilter]]
+    groups: frozenset[str]
+
+    def to(self, alarm: MetricAlarm, item: MetricFilter) -> AlarmFeed:
+        """What feeds an alarm, seen from one of the filters that do."""
+        keys = dict.fromkeys(query.key for query in alarm.watched if self._is_here(query))
+        filters = tuple(found for key in keys for found in self.publishers.get(key, ()))
+        outside = tuple(
+            query for query in alarm.watched if not self._is_here(query) or query.key not in self.publishers
+        )
+        return AlarmFeed(alarm, item, filters, self.account, self.groups | {item.log_group}, outside, self)
+
+    def _is_here(self, query: MetricQuery) -> bool:
+        return query.account_id in {None, self.account}
+
+    def is_count(self, query: MetricQuery) -> bool:
+        """Whether a metric that no filter here publishes is never negative.
+
+        AWS's own metrics are counts and measures; a metric of another account by a name that filters here publish
+        counts there what it counts here.
+        """
+        published = self.publishers.get(query.key, ())
+        values = [_number(found.value) for found in published] + [found.default or 0.0 for found in published]
+        alike = bool(published) and all(value is not None and value >= 0 for value in values)
+        return query.namespace.startswith("AWS/") or query.statistic == "SampleCount" or alike
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmFeed:
+    """An alarm with all filters that publish to its metrics; ``item`` is the one whose match has to raise it."""
+
+    alarm: MetricAlarm
+    item: MetricFilter
+    filters: tuple[MetricFilter, ...]
+    account: str
+    groups: frozenset[str]
+    outside: tuple[MetricQuery, ...]
+    feeds: Feeds
+
+    def records(self, event: str, around: Surroundings) -> Records:
+        """The records of an event that the filter matches, with what the filters publish for them."""
+        certain: dict[LogEvent, None] = {}
+        doubtful: dict[LogEvent, None] = {}
+        for verdicts in self._matching(event):
+            options = list(_settled(verdicts, self._own_place))
+            found = certain if len(options) == 1 else doubtful
+            found.update((self._publish(option, event), None) for option in options)
+        return Records(tuple(certain), tuple(doubtful), around)
+
+    def surroundings(self) -> Surroundings:
+        """What may come beside the record."""
+        neutral = [self._neutral(index) for index in range(len(self.filters))]
+        usual = self._published([tuple(neutral)], None)
+        kinds = {*unrelated_verdicts(self._texts)} | set(self._solo(neutral))
+        calls = self._published((_sure(self._only_here(kind, neutral)) for kind in kinds), None)
+        usual += tuple(self._of_other_group(group, Verdict.NO_MATCH) for group in self._other_groups)
+        calls += tuple(self._of_other_group(group, Verdict.MATCH) for group in self._other_groups)
+        changes = tuple(
+            dict.fromkeys(
+                found
+                for event in EVENTS
+                for found in self._published(map(_sure, joint_verdicts(self._texts, event)), event)
+            )
+        )
+        quiet = {found for found in usual if found}
+        return Surroundings(
+            tuple(found for found in usual if found),
+            self._resting(usual),
+            tuple(dict.fromkeys(found for found in calls if found and found not in quiet)),
+            changes,
+            self._outside(),
+        )
+
+    def _resting(self, usual: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
+        """What comes all the time; an alarm that one filter alone feeds, and that others raise too, over-matches."""
+        alone = len(self.filters) == 1
+        found = (tuple(item for item in kind if not (alone and item.matched)) for kind in usual)
+        return tuple(kind for kind in found if kind)
+
+    @property
+    def _texts(self) -> tuple[str, ...]:
+        """The patterns by filter; of a filter on another log group one that no record here meets."""
+        return tuple(found.pattern if self._here(found) else "" for found in self.filters)
+
+    @property
+    def _own_place(self) -> int:
+        return self.filters.index(self.item)
+
+    @property
+    def _other_groups(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(found.log_group for found in self.filters if not self._here(found)))
+
+    def _here(self, found: MetricFilter) -> bool:
+        return found.log_group in self.groups
+
+    def _neutral(self, index: int) -> Verdict:
+        found = self.filters[index]
+        return Verdict.of(self._here(found) and matches_everything(found.pattern))
+
+    def _solo(self, neutral: Sequence[Verdict]) -> Iterator[Verdicts]:
+        """For a filter about other calls alone, a record that it matches."""
+        seen = [*unrelated_verdicts(self._texts), *(v for event in EVENTS for v in joint_verdicts(self._texts, event))]
+        for place, found in enumerate(self.filters):
+            if self._here(found) and not any(v[place] for v in seen) and not is_refused(found.pattern):
+                yield (*neutral[:place], Verdict.MATCH, *neutral[place + 1 :])
+
+    def _only_here(self, verdicts: Verdicts, neutral: Sequence[Verdict]) -> Verdicts:
+        pairs = zip(self.filters, verdicts, neutral, strict=True)
+        return tuple(verdict if self._here(found) else other for found, verdict, other in pairs)
+
+    def _matching(self, event: str) -> Iterator[Verdicts]:
+        """The combinations in which the filter matches, or may; where it never does, as if it did."""
+        place = self._own_place
+        found = [
+            tuple(self._scoped(index, verdict) for index, verdict in enumerate(verdicts))
+            for verdicts in sorted(joint_verdicts(self._texts, event))
+        ]
+        for wanted in (Verdict.MATCH, Verdict.UNKNOWN):
+            matching = [verdicts for verdicts in found if verdicts[place] is wanted]
+            if matching:
+                return iter(matching)
+        return iter([tuple(self._assumed(index) for index in range(len(self.filters)))])
+
+    def _scoped(self, index: int, verdict: Verdict) -> Verdict:
+        """Whether a filter that reads transformed or selected log events matches is not known here."""
+        found = self.filters[index]
+        if not self._here(found):
+            return Verdict.NO_MATCH
+        narrowed = index != self._own_place and (found.on_transformed or bool(found.criteria))
+        return min(verdict, Verdict.UNKNOWN) if narrowed else verdict
+
+    def _assumed(self, index: int) -> Verdict:
+        found = self.filters[index]
+        same = self._here(found) and found.pattern == self.item.pattern
+        return Verdict.MATCH if same else self._neutral(index)
+
+    def _published(self, kinds: Iterable[Verdicts], event: str | None) -> tuple[LogEvent, ...]:
+        return tuple(dict.fromkeys(self._publish(verdicts, event) for verdicts in kinds))
+
+    def _publish(self, verdicts: Verdicts, event: str | None) -> LogEvent:
+        """What the filters of the trails' log groups publish for one log event there."""
+        here = [(place, verdict) for place, verdict in enumerate(verdicts) if self._here(self.filters[place])]
+        return tuple(item for place, verdict in here for item in self._of_filter(place, verdict, event))
+
+    def _of_other_group(self, group: str, verdict: Verdict) -> LogEvent:
+        places = [place for place, found in enumerate(self.filters) if found.log_group == group]
+        return tuple(item for place in places for item in self._of_filter(place, verdict, None))
+
+    def _of_filter(self, place: int, verdict: Verdict, event: str | None) -> Iterator[Publication]:
+        found = self.filters[place]
+        for query in self.alarm.watched:
+            if query in self.outside or query.key != (found.namespace, found.metric):
+                continue
+            if query.unit not in {None, found.unit}:
+                continue
+            if verdict is Verdict.MATCH:
+                yield from self._match(query, place, event)
+            elif found.default is not None and not found.dimensions and self._reads(query, found, event):
+                yield Publication(query.id, place, self._default(query, found), matched=False)
+
+    def _reads(self, query: MetricQuery, found: MetricFilter, event: str | None) -> bool:
+        return reads_published(query, published_dimensions(found, event, self.account)) is not Status.FAIL
+
+    def _match(self, query: MetricQuery, place: int, event: str | None) -> Iterator[Publication]:
+        found = self.filters[place]
+        reads = reads_published(query, published_dimensions(found, event, self.account))
+        value = self._value(found) if reads is Status.PASS and not self._mixed_units(query) else None
+        if reads is not Status.FAIL:
+            yield Publication(query.id, place, value, matched=True)
+
+    def _value(self, found: MetricFilter) -> float | None:
+        number = _number(found.value)
+        # Beside a filter that publishes nothing, the alarm's own faults show on the usual 1.
+        assumed = number is None and found == self.item and publishes_nothing(found)
+        return 1.0 if assumed else number
+
+    def _default(self, query: MetricQuery, found: MetricFilter) -> float | None:
+        return None if self._mixed_units(query) else found.default
+
+    def _mixed_units(self, query: MetricQuery) -> bool:
+        """AWS: where a metric has several units and the alarm names none, its behavior is not defined."""
+        units = {found.unit for found in self.filters if (found.namespace, found.metric) == query.key}
+        return query.unit is None and len(units) > 1
+
+    def _outside(self) -> tuple[Mapping[str, Value], ...]:
+        unsure: dict[str, Value] = {query.id: UNSURE for query in self.outside if not self.feeds.is_count(query)}
+        counts = [query.id for query in self.outside if query.id not in unsure]
+        ends: tuple[Value, ...] = (None, *(_COUNTS if counts else ()))
+        return tuple({**unsure, **dict.fromkeys(counts, end)} for end in ends)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _sure(verdicts: Verdicts) -> Verdicts:
+    return tuple(Verdict.of(verdict is Verdict.MATCH) for verdict in verdicts)
+
+
+def _settled(verdicts: Verdicts, own: int) -> Iterator[Verdicts]:
+    """The combination with each unknown verdict both ways; the filter's own is taken as a match."""
+    open_places = [place for place, verdict in enumerate(verdicts) if verdict is Verdict.UNKNOWN and place != own]
+    both = (Verdict.NO_MATCH, Verdict.MATCH)
+    for chosen in product(both, repeat=min(len(open_places), _MOST_OPEN)):
+        known = dict(zip(open_places, chosen, strict=False)) | {own: Verdict.MATCH}
+        yield tuple(known.get(place, _sure((verdict,))[0]) for place, verdict in enumerate(verdicts))
+
+
+def without_filter(alarm: MetricAlarm, values: Iterable[float], defaults: Iterable[float | None]) -> Iterator[Records]:
+    """Records of a filter that nobody saw: each value that it could publish, with each default value."""
+    for value, default in product(values, defaults):
+        match = tuple(Publication(query.id, 0, value, matched=True) for query in alarm.watched)
+        other = tuple(replace(item, value=default, matched=False) for item in match) if default is not None else ()
+        yield Records((match,), (), Surroundings(*(((other,) if other else (),) * 2)))

@@ -1,0 +1,95 @@
+"""What the calls that change a prefix list's meaning did: of its entries, its version, or what IPAM puts into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from chalicelib.cloudtrail.records import mapping, text
+from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, PrefixListChange, PrefixListEntry
+from chalicelib.security_groups.parse_rule_calls import Parameters, Reader
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
+from chalicelib.security_groups.wire_shapes import field, is_set, items
+
+
+def _read_entries(change: Change, request: Parameters, _response: Parameters) -> Change:
+    """ModifyManagedPrefixList and RestoreManagedPrefixListVersion."""
+    list_id = text(request.get("prefixListId"))
+    added = [_entry(item, "cidr") for item in items(request.get("addEntries"))]
+    removed = [_entry(item, "cidr") for item in items(request.get("removeEntries"))]
+    if change.succeeded and not (list_id or added or removed):
+        raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
+    unread = [f"an entry of {list_id or 'the list'} without a range" for entry in added if entry is None]
+    contents = ListContents.ENTRIES
+    if change.event.name == "RestoreManagedPrefixListVersion":
+        contents = ListContents.EARLIER_VERSION
+    elif _is_on(request.get("ipamPrefixListResolverSyncEnabled")):
+        contents = ListContents.IPAM
+    return _changed(
+        change,
+        PrefixListChange(
+            list_id or "unknown",
+            tuple(filter(None, added)),
+            tuple(entry.cidr for entry in removed if entry),
+            is_renamed=text(request.get("prefixListName")) is not None,
+            contents=contents,
+        ),
+        unread,
+    )
+
+
+def _entry(item: object, key: str) -> PrefixListEntry | None:
+    cidr = text(field(mapping(item), key))
+    return PrefixListEntry(cidr, text(field(mapping(item), "description"))) if cidr else None
+
+
+def _is_on(value: object) -> bool:
+    return is_set(value) and str(value).strip().lower() != "false"
+
+
+def _read_target(change: Change, request: Parameters, response: Parameters) -> Change:
+    """CreateIpamPrefixListResolverTarget and ModifyIpamPrefixListResolverTarget: IPAM fills the list from now on."""
+    target = mapping(field(response, "ipamPrefixListResolverTarget"))
+    target_id = text(request.get("ipamPrefixListResolverTargetId")) or text(
+        field(target, "ipamPrefixListResolverTargetId")
+    )
+    resolver_id = text(request.get("ipamPrefixListResolverId")) or text(field(target, "ipamPrefixListResolverId"))
+    list_id = text(request.get("prefixListId")) or text(field(target, "prefixListId"))
+    if change.succeeded and not (list_id or target_id or resolver_id):
+        raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
+    resolver = f"IPAM resolver target {target_id}" if target_id else f"IPAM resolver {resolver_id or 'unknown'}"
+    return _changed(change, PrefixListChange(list_id, contents=ListContents.IPAM, resolver=resolver), ())
+
+
+def _read_resolver(change: Change, request: Parameters, _response: Parameters) -> Change:
+    """ModifyIpamPrefixListResolver: the rules by which IPAM fills every list of the resolver."""
+    resolver_id, rules = text(request.get("ipamPrefixListResolverId")), items(request.get("rules"))
+    if change.succeeded and not (resolver_id or rules):
+        raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
+    static = tuple(filter(None, (_entry(rule, "staticCidr") for rule in rules)))
+    contents = ListContents.IPAM if is_set(request.get("rules")) else ListContents.ENTRIES
+    resolver = f"IPAM resolver {resolver_id or 'unknown'}"
+    return _changed(change, PrefixListChange(None, static, contents=contents, resolver=resolver), ())
+
+
+def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str]) -> Change:
+    named = prefix_list.prefix_list_id or f"the lists of {prefix_list.resolver}"
+    unknowns = [Unknown(UnknownTopic.LIST_USERS, f"which security groups use {named}: not in the record")]
+    if prefix_list.contents is ListContents.IPAM and change.succeeded:
+        unknowns.append(other(f"what is in {named} now: IPAM decides that, and the record does not list it"))
+    unknowns += unread_parts("part of the request", unread)
+    return replace(
+        change,
+        prefix_list=prefix_list,
+        unknowns=(*change.unknowns, *unknowns),
+        unread=(*change.unread, *unread),
+    )
+
+
+PREFIX_LIST_READERS: dict[str, Reader] = {
+    "ModifyManagedPrefixList": _read_entries,
+    "RestoreManagedPrefixListVersion": _read_entries,
+    "CreateIpamPrefixListResolverTarget": _read_target,
+    "ModifyIpamPrefixListResolverTarget": _read_target,
+    "ModifyIpamPrefixListResolver": _read_resolver,
+}
