@@ -154,8 +154,9 @@ def _coverage(evidence: Evidence) -> Iterator[str]:
     found = f"{len(evidence.gaps):,} days without a file: {gaps}." if evidence.gaps else "No region lacks a day."
     head = "".join(f'<th scope="col">{text(region)}</th>' for region in evidence.regions)
     rows = "".join(
-        f'<tr><th scope="row">{day}</th>{"".join(_files(evidence.coverage[day, item]) for item in evidence.regions)}</tr>'
+        f'<tr><th scope="row">{day}</th>{"".join(map(_files, counts))}</tr>'
         for day in evidence.days
+        if (counts := [evidence.coverage[day, region] for region in evidence.regions])
     )
     table = (
         f'<table class="coverage"><thead><tr><th scope="col">Day</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
