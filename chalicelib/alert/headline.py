@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import CloudTrailRecord
-from chalicelib.exposure.compare import is_ingress, opening
-from chalicelib.exposure.judge import Exposure, Opens
+from chalicelib.exposure.compare import is_within
+from chalicelib.exposure.judge import Exposure, Opens, most_telling_rule
+from chalicelib.exposure.traffic import is_ingress
 from chalicelib.security_groups.changes import Attachment, Change, ListContents, Outcome, PrefixListChange
 from chalicelib.security_groups.phrases import (
     group_phrase,
@@ -63,23 +64,33 @@ def summary(record: CloudTrailRecord, principal: Principal, exposures: tuple[Exp
     )
 
 
-def call_sentence(record: CloudTrailRecord, principal: Principal) -> str:
-    """``alice (console, from 203.0.113.9) called CreateSecurityGroup in account 123456789012, eu-west-1.``"""
+def call_sentence(record: CloudTrailRecord, principal: Principal, operation: str | None = None) -> str:
+    """``alice (console, from 203.0.113.9) called CreateSecurityGroup in account 123456789012, eu-west-1.``
+
+    ``operation`` is the API's name for the call, where that is not the event's.
+    """
     source = f", from {printable(principal.source_ip, 60)}" if principal.source_ip else ""
     name = printable(principal.name, 100)
-    called = printable(record.event_name or "an unnamed API", 80)
+    called = printable(operation or record.event_name or "an unnamed API", 80)
     code = f" ({printable(record.error_code, 60)})" if record.error_code else ""
     where = ", ".join(
         printable(part, 40) for part in (record.account_id and f"account {record.account_id}", record.region) if part
     )
-    return f"{name} ({principal.client}{source}) called {called}{code}{f' in {where}' if where else ''}."
+    place = f" in {where}" if where else ""
+    return f"{name} ({principal.client}{source}) called {called}{code}{place}.{_supplement(record)}"
+
+
+def _supplement(record: CloudTrailRecord) -> str:
+    if record.supplements is None:
+        return ""
+    return f" The record supplements {printable(record.supplements, 60)}, which is of the same call."
 
 
 def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     if change.changes.added or change.changes.modified:
         return _rules_title(change, exposures, group)
     if change.event.verb is Verb.REVOKE:
-        return _removed_title(change, group)
+        return _removed_title(change, exposures, group)
     return _without_rules(change, exposures, group)
 
 
@@ -88,12 +99,14 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
     vpc = printable(change.associated_vpc_id or "a VPC", 40)
     attachment, prefix_list = change.attachment, change.prefix_list
     opened = _to_world(exposures)
-    if opened is not None and attachment:
-        if attachment.groups_before is None:
-            return f"{service_phrase(opened)} now open to the internet on {_resource(attachment)}"
-        return f"{service_phrase(opened)} opened to the internet on {_resource(attachment)} by a group attached to it"
-    if opened is not None and prefix_list:
-        return f"{service_phrase(opened)} opened to the internet through {_list(prefix_list)}"
+    if opened is not None and opened.rule is not None and opened.opens is not None:
+        service, whom = service_phrase(opened.rule), _INTERNET[opened.opens]
+        if attachment and attachment.groups_before is None:
+            return f"{service} now open to {whom} on {_resource(attachment)}"
+        if attachment:
+            return f"{service} opened to {whom} on {_resource(attachment)} by a group attached to it"
+        if prefix_list:
+            return f"{service} opened to {whom} through {_list(prefix_list)}"
     if attachment and change.keeps_groups:
         return f"{_resource(attachment)} modified, its security groups untouched"
     if attachment:
@@ -132,15 +145,20 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
         return _described(after[0], after, group)
     new = {id(rule) for rule in after}  # to compare a thousand rules with each other takes its time
     about = [item for item in exposures if id(item.rule) in new]
-    opening_ones = [item for item in about if item.opens in (Opens.WORLD, Opens.SOME)]
+    opening_ones = [item for item in about if item.opens in (Opens.WORLD, Opens.QUARTER, Opens.SOME)]
     if not opening_ones:
         return _nothing_opened(change, (about[0].rule if about else None) or after[0], group)
     # The worst first; beside it the internet has a word of its own.
     rule = opening_ones[0].rule or after[0]
     told = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
     opened = _to_world(opening_ones)
-    if opened is not None and opened != rule and opening_ones[0].opens is not Opens.WORLD:
-        told.append(f"{service_phrase(opened)} opened to {_through(opened, opening_ones)}")
+    if (
+        opened is not None
+        and opened.rule is not None
+        and opened.rule != rule
+        and opening_ones[0].opens not in _INTERNET
+    ):
+        told.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones)}")
     return f"{', '.join(told)}{_and_more(after, len(told))} on {group}"
 
 
@@ -156,15 +174,23 @@ def _modification(change: Change, rule: SecurityGroupRule) -> ModifiedRule | Non
     return next((item for item in change.changes.modified if item.after == rule), None)
 
 
-def _to_world(exposures: Iterable[Exposure]) -> SecurityGroupRule | None:
-    """The rule that newly lets the whole internet in."""
-    return next((item.rule for item in exposures if item.opens is Opens.WORLD), None)
+# By what an exposure opens: to whom.
+_INTERNET = {Opens.WORLD: "the internet", Opens.QUARTER: "a quarter or more of the internet"}
+
+
+def _to_world(exposures: Iterable[Exposure]) -> Exposure | None:
+    """What newly lets the internet in, all of it or a quarter or more."""
+    return next((item for item in exposures if item.opens in _INTERNET and item.rule is not None), None)
 
 
 def _through(rule: SecurityGroupRule, exposures: Iterable[Exposure]) -> str:
     """Whom the rule lets in: the internet also where it takes other rules or a prefix list to say so."""
-    opens_world = any(item.opens is Opens.WORLD and item.rule == rule for item in exposures)
-    return ("the internet through " if opens_world and not is_world(rule.peer) else "") + peer_phrase(rule.peer)
+    opened = {item.opens for item in exposures if item.rule == rule}
+    if Opens.WORLD in opened and not is_world(rule.peer):
+        return f"the internet through {peer_phrase(rule.peer)}"
+    if Opens.QUARTER in opened and Opens.WORLD not in opened:
+        return f"{_INTERNET[Opens.QUARTER]} through {peer_phrase(rule.peer)}"
+    return peer_phrase(rule.peer)
 
 
 def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str) -> str:
@@ -188,7 +214,7 @@ def _nothing_opened(change: Change, rule: SecurityGroupRule, group: str) -> str:
     if changed.before is not None and changed.before.identity == rule.identity:
         return _described(rule, after, group)
     was = _former(changed, rule)
-    if changed.before is not None and opening(rule, (changed.before,)) is None:
+    if changed.before is not None and is_within(rule, changed.before):
         return f"rule narrowed to {what}{was}{more} on {group}"
     return f"rule changed to {what}{was}{more} on {group}, which opens nothing new"
 
@@ -206,13 +232,16 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
     return f" (was {' from '.join(parts)})" if parts else ""
 
 
-def _removed_title(change: Change, group: str) -> str:
+def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     removed = change.changes.removed
+    if change.no_answer:
+        return f"rules may have been removed from {group}: AWS's answer is not in the record"
     if not removed and change.changes.before_known:
         return f"nothing removed from {group}, which had no such rules"
     if not removed:
         return f"rules removed from {group} that the record does not list"
-    rule = next((item for item in removed if is_world(item.peer)), removed[0])
+    # The same as in the summary, which may also begin with another reason: root, say.
+    rule = most_telling_rule(exposures) or removed[0]
     more = f" and {number_of(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
     service, peer = service_phrase(rule), peer_phrase(rule.peer)
     if is_ingress(rule):

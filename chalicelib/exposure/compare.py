@@ -1,208 +1,313 @@
-"""Which traffic a rule lets in that other rules did not: ports and addresses, cut into pieces and compared."""
+"""What rules open that was not open before: each by itself, and several together.
+
+A rule stands as boxes: a piece of the traffic line by intervals of addresses. One sweep along the line keeps three
+measures up to date: the addresses open through the new rules, open after the change, open before it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
-from chalicelib.security_groups.address_ranges import AddressRange, parse_range, union_covers, world
-from chalicelib.security_groups.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, PeerType, SecurityGroupRule
+from chalicelib.exposure.already_open import RangesOf
+from chalicelib.exposure.traffic import Ports, Span, TrafficLine, address_range, is_ingress, joined, ports_of
+from chalicelib.security_groups.address_ranges import (
+    AddressRange,
+    Breadth,
+    Interval,
+    breadth,
+    breadth_of,
+    merged,
+    weight,
+    weight_of,
+    without,
+)
+from chalicelib.security_groups.rules import ALL_PROTOCOLS, ModifiedRule, SecurityGroupRule
 
-# A range of ports, both ends in it.
-Ports = tuple[int, int]
+_VERSIONS = (4, 6)
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Traffic from one peer that was not let in before.
+class Opening(NamedTuple):
+    """Traffic that was not let in before, or out.
 
     ``ports`` are those newly open, () where the protocol has none; ``rule`` is the rule that opens it.
-    ``together`` says that the range is open through several rules at once and not through one; the
-    protocol is then that of the narrowest of them, which need not be that of ``rule``.
+    ``breadth`` is None where the addresses are not known or are those of a group; ``version`` is then None, too.
+    ``together`` says that it takes several rules; the protocol is then that of the narrowest of them.
     """
 
     rule: SecurityGroupRule
     protocol: str
     ports: tuple[Ports, ...] = ()
+    breadth: Breadth | None = None
+    version: int | None = None
     range: AddressRange | None = None
     together: bool = False
 
 
-def is_ingress(rule: SecurityGroupRule) -> bool:
-    """Whether the rule lets traffic in; one whose direction is not known is taken to."""
-    return rule.direction is not Direction.EGRESS
+class _Box(NamedTuple):
+    """Traffic by addresses of one IP version; ``breadth`` is how much of the internet these are."""
+
+    span: Span
+    version: int
+    intervals: tuple[Interval, ...]
+    breadth: Breadth
+    rule: SecurityGroupRule
 
 
-def address_range(rule: SecurityGroupRule) -> AddressRange | None:
-    """The addresses of a rule's peer; None where the peer is no range, or one that cannot be read."""
-    return parse_range(rule.peer.value) if rule.peer.type in (PeerType.IPV4, PeerType.IPV6) else None
-
-
-def opening(rule: SecurityGroupRule, before: Sequence[SecurityGroupRule]) -> Opening | None:
-    """What the rule opens beyond the rules before it; None where it opens nothing new."""
-    same = [other for other in before if _applies(other, rule)]
-    own_range = address_range(rule)
-    if rule.protocol not in WITH_PORTS:
-        return None if _peers_cover(same, rule, own_range) else Opening(rule, rule.protocol, (), own_range)
-    low, high = _span(rule)
-    closed = [
-        piece
-        for piece in _pieces(low, high, same)
-        if not _peers_cover([other for other in same if _holds(other, piece)], rule, own_range)
-    ]
-    return Opening(rule, rule.protocol, _joined(closed), own_range) if closed else None
-
-
-def _own_range(rule: SecurityGroupRule) -> tuple[AddressRange, ...]:
+def own_ranges(rule: SecurityGroupRule) -> tuple[AddressRange, ...]:
+    """The addresses of a rule whose peer is a range."""
     found = address_range(rule)
     return () if found is None else (found,)
 
 
+def is_within(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
+    """Whether the other rule allows all that the rule does."""
+    return not openings(ModifiedRule(other, rule), TrafficLine((rule, other)), own_ranges)
+
+
+def openings(item: ModifiedRule, line: TrafficLine, ranges_of: RangesOf) -> list[Opening]:
+    """What the rule by itself opens beyond what it was; all that it allows where that is not known."""
+    rule, before = item.after, item.before
+    if before is not None and is_ingress(before) is not is_ingress(rule):
+        before = None
+    found = address_range(rule)
+    if before is None and found is not None:  # nearly always, and it takes no boxes
+        return [Opening(rule, rule.protocol, ports_of(rule), breadth_of(found), found.version, found)]
+    if not ranges_of(rule):
+        return _of_peer(rule, before, line)
+    boxes = _boxes(rule, before, line, ranges_of)
+    widest = max((box.breadth for box in boxes), default=None)
+    kinds = dict.fromkeys((box.version, box.breadth) for box in boxes)
+    if found is None or rule.protocol == ALL_PROTOCOLS:  # of a list's addresses the worst count
+        kinds = dict.fromkeys(kind for kind in kinds if kind[1] is widest)
+    return [
+        Opening(rule, rule.protocol, line.ports(rule.protocol, spans), kind, version, found)
+        for version, kind in kinds
+        if (spans := [box.span for box in boxes if (box.version, box.breadth) == (version, kind)])
+    ]
+
+
+def _of_peer(rule: SecurityGroupRule, before: SecurityGroupRule | None, line: TrafficLine) -> list[Opening]:
+    """What is open to a peer whose addresses are not known, or to a group."""
+    pieces = [line.span(rule)]
+    if before is not None and (before.peer.type, before.peer.value) == (rule.peer.type, rule.peer.value):
+        pieces = _outside(line.span(rule), line.span(before))
+    return [Opening(rule, rule.protocol, line.ports(rule.protocol, pieces))] if pieces else []
+
+
+def _outside(span: Span, other: Span) -> list[Span]:
+    """What of a piece of the line is not in the other."""
+    below, above = Span(span.low, min(span.high, other.low - 1)), Span(max(span.low, other.high + 1), span.high)
+    return [piece for piece in dict.fromkeys((below, above)) if piece.low <= piece.high]
+
+
+def _boxes(
+    rule: SecurityGroupRule, before: SecurityGroupRule | None, line: TrafficLine, ranges_of: RangesOf
+) -> list[_Box]:
+    span, ranges = line.span(rule), ranges_of(rule)
+    boxes: list[_Box] = []
+    for version in _VERSIONS:
+        own = merged(ranges, version)
+        if not own:
+            continue
+        whole = breadth(version, weight_of(version, own))
+        if before is None:
+            boxes.append(_Box(span, version, own, whole, rule))
+            continue
+        was = line.span(before)
+        boxes += [_Box(piece, version, own, whole, rule) for piece in _outside(span, was)]
+        both = Span(max(span.low, was.low), min(span.high, was.high))
+        had = merged(ranges_of(before), version)
+        more = without(own, had) if both.low <= both.high else ()
+        if more:
+            boxes.append(_Box(both, version, more, _widened(version, had, more, whole), rule))
+    return boxes
+
+
+def _widened(version: int, had: Iterable[Interval], more: Iterable[Interval], whole: Breadth) -> Breadth:
+    """The breadth of what a widened rule opens more: all that it has where it comes to be of the world by that."""
+    kind = breadth(version, weight_of(version, more))
+    was = breadth(version, weight_of(version, had))
+    return whole if kind >= Breadth.QUARTER or was < Breadth.QUARTER <= whole else kind
+
+
 def openings_together(
-    new: Sequence[SecurityGroupRule],
+    new: Sequence[ModifiedRule],
     kept: Sequence[SecurityGroupRule] = (),
     gone: Sequence[SecurityGroupRule] = (),
-    ranges_of: Callable[[SecurityGroupRule], Iterable[AddressRange]] = _own_range,
+    ranges_of: RangesOf = own_ranges,
 ) -> list[Opening]:
-    """Where several ranges, at least one of them new, cover the whole of IPv4 or IPv6 though none does alone.
+    """What new rules open with each other or with those kept, where that is more of the internet than each alone does.
 
-    ``kept`` are the rules that the group had before and still has, ``gone`` those that it has no more;
-    ``ranges_of`` tells the addresses of a rule's peer.
+    ``kept`` are the rules that the group had before and still has, ``gone`` those that it has no more. Egress is
+    put together where it is of all traffic, the only kind whose breadth counts.
     """
-    found = []
+    found: list[Opening] = []
     for ingress in (True, False):
-        for version in (4, 6):
-            ranged = [
-                _Ranged(rule, span, is_new=is_new, is_gone=is_gone)
-                for rules, is_new, is_gone in ((new, True, False), (kept, False, False), (gone, False, True))
-                for rule in rules
-                if is_ingress(rule) is ingress
-                for span in ranges_of(rule)
-                if span.version == version
-            ]
-            found += _openings_of_version(ranged, world(version))
+        modified = [item for item in new if _counts(item.after, ingress=ingress)]
+        others = [[rule for rule in rules if _counts(rule, ingress=ingress)] for rules in (kept, gone)]
+        if not modified or len(modified) + len(others[0]) == 1:
+            continue
+        line = TrafficLine((*(item.after for item in modified), *(rule for rules in others for rule in rules)))
+        boxes = [box for item in modified for box in _boxes(item.after, _former(item), line, ranges_of)]
+        widened = [item.after for item in modified if _former(item) is not None]
+        had, went, stay = (
+            [box for rule in rules for box in _boxes(rule, None, line, ranges_of)] for rules in (*others, widened)
+        )
+        for version in _VERSIONS:
+            found += _of_version(version, line, *(_only(version, some) for some in (boxes, had, went, stay)))
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranged:
-    """A rule with its addresses, and whether it stands before the change, after it, or both."""
+def _counts(rule: SecurityGroupRule, *, ingress: bool) -> bool:
+    return is_ingress(rule) is ingress and (ingress or rule.protocol == ALL_PROTOCOLS)
 
-    rule: SecurityGroupRule
-    range: AddressRange
-    is_new: bool
-    is_gone: bool
+
+def _former(item: ModifiedRule) -> SecurityGroupRule | None:
+    before = item.before
+    return before if before is not None and is_ingress(before) is is_ingress(item.after) else None
+
+
+def _only(version: int, boxes: Iterable[_Box]) -> list[_Box]:
+    return [box for box in boxes if box.version == version]
+
+
+def _of_version(
+    version: int, line: TrafficLine, new: list[_Box], kept: list[_Box], gone: list[_Box], stay: list[_Box]
+) -> list[Opening]:
+    everything = joined(interval for box in (*new, *kept, *stay) for interval in box.intervals)
+    if not new or breadth(version, weight_of(version, everything)) < Breadth.WIDE:
+        return []  # which is nearly always, and saves the sweep
+    pieces: dict[tuple[str, Breadth], list[Span]] = {}
+    for span, kind in _sweep(version, line, _roles(new, kept, gone, stay)):
+        pieces.setdefault((line.protocol_at(span.low), kind), []).append(span)
+    widest = max((kind for protocol, kind in pieces if protocol == ALL_PROTOCOLS), default=Breadth.PRIVATE)
+    return [
+        Opening(_opener(new, spans[0].low), protocol, line.ports(protocol, spans), kind, version, together=True)
+        for (protocol, kind), spans in pieces.items()
+        if protocol == ALL_PROTOCOLS or kind > widest
+    ]
+
+
+def _opener(new: Iterable[_Box], at: int) -> SecurityGroupRule:
+    """The first new rule of this traffic; one of a narrower protocol tells better what is open than all traffic."""
+    here = [box for box in new if box.span.low <= at <= box.span.high]
+    return min(here, key=lambda box: (box.breadth is Breadth.PRIVATE, box.rule.protocol == ALL_PROTOCOLS)).rule
+
+
+class _Measure:
+    """How much the intervals hold that are in it, each as often as it was put in: a segment tree of coverage counts."""
+
+    def __init__(self, version: int, bounds: Sequence[int]) -> None:
+        self._size = 1 << max(len(bounds) - 2, 0).bit_length()
+        leaves = [weight(version, low, high - 1) for low, high in pairwise(bounds)]
+        self._whole = [0] * self._size + leaves + [0] * (self._size - len(leaves))
+        for node in range(self._size - 1, 0, -1):
+            self._whole[node] = self._whole[2 * node] + self._whole[2 * node + 1]
+        self._count = [0] * (2 * self._size)
+        self._held = [0] * (4 * self._size)  # below the leaves nothing is held
 
     @property
-    def standing(self) -> tuple[int, int, bool, bool]:
-        """What alone counts of it where ranges are put together."""
-        return (self.range.first, self.range.last, self.is_new, self.is_gone)
+    def weight(self) -> int:
+        """What they weigh together."""
+        return self._held[1]
+
+    def put(self, first: int, end: int, times: int) -> None:
+        """Put an interval in (1) or take it out (-1); it is given by the places of its bounds."""
+        count, held, whole = self._count, self._held, self._whole
+        low, high = first + self._size, end + self._size
+        left, right = low, high - 1
+        while low < high:
+            if low & 1:
+                count[low] += times
+                held[low] = whole[low] if count[low] else held[2 * low] + held[2 * low + 1]
+                low += 1
+            if high & 1:
+                high -= 1
+                count[high] += times
+                held[high] = whole[high] if count[high] else held[2 * high] + held[2 * high + 1]
+            low >>= 1
+            high >>= 1
+        while left > 1:
+            left >>= 1
+            right >>= 1
+            held[left] = whole[left] if count[left] else held[2 * left] + held[2 * left + 1]
+            if right != left:
+                held[right] = whole[right] if count[right] else held[2 * right] + held[2 * right + 1]
 
 
-def _openings_of_version(ranged: list[_Ranged], everything: AddressRange) -> list[Opening]:
-    partial = [item.range for item in ranged if not item.is_gone and not item.range.is_world]
-    if not union_covers(partial, everything):  # which is nearly always, and saves the rest
-        return []
-    found = []
-    for protocol in dict.fromkeys(item.rule.protocol for item in ranged):
-        same = [item for item in ranged if item.rule.protocol in (protocol, ALL_PROTOCOLS)]
-        if protocol in WITH_PORTS:
-            found += _together_by_ports(protocol, same, everything)
-        elif protocol in ICMP:
-            found += _together_by_type(protocol, same, everything)
-        elif opener := _opener(same, everything):
-            found.append(Opening(opener, protocol, (), everything, together=True))
-    return [item for item in found if item.protocol == ALL_PROTOCOLS] or found
+class _Placed(NamedTuple):
+    """A box with where it counts: as newly opened, as open after the change, as open before it."""
+
+    box: _Box
+    is_new: bool
+    is_after: bool
+    was: bool
 
 
-def _opener(here: list[_Ranged], everything: AddressRange) -> SecurityGroupRule | None:
-    """The first new rule of those that together cover everything, where nothing did alone or before."""
-    after = [item for item in here if not item.is_gone]
-    if any(item.range.is_world for item in after) or not union_covers((item.range for item in after), everything):
-        return None
-    former = [item.range for item in here if not item.is_new]
-    if union_covers(former, everything):
-        return None
-    # One that adds to what was open: a new rule may well lie within the former ones.
-    new = (item.rule for item in after if item.is_new and not union_covers(former, item.range))
-    first = next(new)
-    # The rule of the narrower protocol tells better what is open than one of all traffic.
-    return next((rule for rule in chain((first,), new) if rule.protocol != ALL_PROTOCOLS), first)
+def _roles(new: list[_Box], kept: list[_Box], gone: list[_Box], stay: list[_Box]) -> list[_Placed]:
+    """The boxes of new, kept, removed and modified rules; of the last, what ``new`` opens is only a part."""
+    return [
+        *(_Placed(box, is_new=True, is_after=True, was=False) for box in new),
+        *(_Placed(box, is_new=False, is_after=True, was=True) for box in kept),
+        *(_Placed(box, is_new=False, is_after=False, was=True) for box in gone),
+        *(_Placed(box, is_new=False, is_after=True, was=False) for box in stay),
+    ]
 
 
-def _together_by_ports(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
-    """A sweep over the ports, which stops wherever a rule begins or ends.
+class _Sweep:
+    """The measures at one place of the line, and how broad the broadest single new rule is there."""
 
-    Rules of one range count once at each stop, so that many rules of few ranges take no quadratic time.
-    """
-    beginning = sorted(same, key=lambda item: _span(item.rule)[0])[::-1]
-    ending = sorted(same, key=lambda item: _span(item.rule)[1])[::-1]
-    here: dict[tuple[int, int, bool, bool], dict[int, _Ranged]] = {}
-    open_pieces, opener = [], None
-    for piece in _pieces(0, 65535, [item.rule for item in same]):
-        while beginning and _span(beginning[-1].rule)[0] <= piece[0]:
-            item = beginning.pop()
-            here.setdefault(item.standing, {})[id(item)] = item
-        while ending and _span(ending[-1].rule)[1] < piece[0]:
-            item = ending.pop()
-            del here[item.standing][id(item)]
-        if found := _opener([next(iter(alike.values())) for alike in here.values() if alike], everything):
-            open_pieces.append(piece)
-            opener = opener or found
-    return [Opening(opener, protocol, _joined(open_pieces), everything, together=True)] if opener else []
+    def __init__(self, version: int, placed: Sequence[_Placed]) -> None:
+        bounds = sorted({bound for item in placed for low, high in item.box.intervals for bound in (low, high + 1)})
+        self._place = {bound: place for place, bound in enumerate(bounds)}
+        self._version = version
+        self._own = _Measure(version, bounds)
+        # Without rules before the change what is open after it is what is new.
+        has_before = not all(item.is_new for item in placed)
+        self._after = _Measure(version, bounds) if has_before else self._own
+        self._before = _Measure(version, bounds) if has_before else None
+        self._alone = [0] * len(Breadth)
 
+    def put(self, item: _Placed, times: int) -> None:
+        """Put a box in (1) or take it out (-1)."""
+        measures = [self._own] if item.is_new else []
+        if item.is_after and self._after is not self._own:
+            measures.append(self._after)
+        if item.was and self._before is not None:
+            measures.append(self._before)
+        for first, last in item.box.intervals:
+            for measure in measures:
+                measure.put(self._place[first], self._place[last + 1], times)
+        if item.is_new:
+            self._alone[item.box.breadth] += times
 
-def _together_by_type(protocol: str, same: list[_Ranged], everything: AddressRange) -> list[Opening]:
-    kinds = {item.rule.ports: item.rule for item in same if item.rule.protocol == protocol}
-    for kind in kinds.values():
-        if opener := _opener([item for item in same if _applies(item.rule, kind)], everything):
-            return [Opening(opener, protocol, (), everything, together=True)]
-    return []
-
-
-def _applies(other: SecurityGroupRule, rule: SecurityGroupRule) -> bool:
-    """Whether the other rule lets through (part of) the same direction and protocol."""
-    if is_ingress(other) != is_ingress(rule) or other.protocol not in (rule.protocol, ALL_PROTOCOLS):
-        return False
-    if rule.protocol in ICMP and other.protocol == rule.protocol:
-        return all(theirs in (-1, own) for theirs, own in zip(other.ports, rule.ports, strict=True))
-    return True
-
-
-def _peers_cover(others: Iterable[SecurityGroupRule], rule: SecurityGroupRule, own: AddressRange | None) -> bool:
-    if own is None:
-        return any(other.peer.type is rule.peer.type and other.peer.value == rule.peer.value for other in others)
-    return union_covers(filter(None, map(address_range, others)), own)
+    def breadth_together(self) -> Breadth | None:
+        """How broad it is together; None where a single rule is as broad, or nothing of it is new."""
+        alone = max((kind for kind in Breadth if self._alone[kind]), default=None)
+        if alone is None:
+            return None
+        found = breadth(self._version, self._own.weight)
+        if self._before is not None:
+            after, before = (breadth(self._version, item.weight) for item in (self._after, self._before))
+            if before < Breadth.QUARTER <= after:
+                found = max(found, Breadth.QUARTER)
+            if after is Breadth.ALL and before is not Breadth.ALL and found is Breadth.QUARTER:
+                found = Breadth.ALL
+        return found if found > max(alone, Breadth.NARROW) else None
 
 
-def _span(rule: SecurityGroupRule) -> Ports:
-    low, high = rule.ports
-    if rule.protocol not in WITH_PORTS or low is None or high is None:
-        return (0, 65535)
-    return (min(low, high), max(low, high))
-
-
-def _holds(rule: SecurityGroupRule, piece: Ports) -> bool:
-    low, high = _span(rule)
-    return low <= piece[0] and piece[1] <= high
-
-
-def _pieces(low: int, high: int, rules: Iterable[SecurityGroupRule]) -> list[Ports]:
-    """The range cut wherever one of the rules begins or ends."""
-    cuts = {low, high + 1}
-    for rule in rules:
-        start, end = _span(rule)
-        cuts |= {cut for cut in (start, end + 1) if low < cut <= high}
-    ordered = sorted(cuts)
-    return [(start, end - 1) for start, end in pairwise(ordered)]
-
-
-def _joined(pieces: Iterable[Ports]) -> tuple[Ports, ...]:
-    joined: list[Ports] = []
-    for low, high in pieces:
-        if joined and joined[-1][1] + 1 == low:
-            joined[-1] = (joined[-1][0], high)
-        else:
-            joined.append((low, high))
-    return tuple(joined)
+def _sweep(version: int, line: TrafficLine, placed: Sequence[_Placed]) -> Iterator[tuple[Span, Breadth]]:
+    """The pieces of the line where it takes several rules, and how broad these are together."""
+    here = _Sweep(version, placed)
+    events: dict[int, list[tuple[_Placed, int]]] = {span.low: [] for _, span in line.stretches()}
+    for item in placed:
+        events.setdefault(item.box.span.low, []).append((item, 1))
+        events.setdefault(item.box.span.high + 1, []).append((item, -1))
+    for stop, following in pairwise([*sorted(events), line.end + 1]):
+        for item, times in events[stop]:
+            here.put(item, times)
+        found = here.breadth_together()
+        if found is not None and stop < following:
+            yield Span(stop, following - 1), found

@@ -14,7 +14,7 @@ Rules = tuple[SecurityGroupRule, ...]
 
 @dataclass(frozen=True, slots=True)
 class PrefixList:
-    """What was looked up about a prefix list: its name, whether AWS manages it, its CIDR texts.
+    """What was looked up about a prefix list: its name, whether AWS manages it, its CIDR texts, its owner's account.
 
     Where not ``is_whole`` it holds more than these.
     """
@@ -23,6 +23,7 @@ class PrefixList:
     aws_managed: bool
     cidrs: tuple[str, ...]
     is_whole: bool = True
+    owner_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import NamedTuple
 
 from chalicelib.security_groups.rules import SecurityGroupRule
 
@@ -30,23 +31,55 @@ class Opens(StrEnum):
     """What an exposure says of traffic that was not allowed before."""
 
     WORLD = "world"
+    QUARTER = "quarter"
     SOME = "some"
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class ExposureKind(StrEnum):
+    """What a reason for the severity is about."""
+
+    OPENING = "opening"
+    NOTHING_NEW = "nothing_new"
+    DESCRIPTION = "description"
+    REMOVAL = "removal"
+    DEFAULT_GROUP = "default_group"
+    ROOT = "root"
+    ATTEMPT = "attempt"
+    UNREAD = "unread"
+    GROUP = "group"
+    ATTACHMENT = "attachment"
+    PREFIX_LIST = "prefix_list"
+
+
+class Exposure(NamedTuple):
     """One reason for the severity: a sentence, the controls it breaks, the rule it is about (if one).
 
-    ``opens`` is for whoever puts the alert into words, and not published: whether the rule newly lets in the
-    whole internet, newly allows something else, or nothing; None where the reason is of another kind.
+    ``kind`` and ``opens`` are for whoever puts the alert into words, and not published: what the reason is about,
+    and whether the rule newly lets in the whole internet, a quarter of it or more, something else, or nothing.
+    Exposures that are published alike are equal.
     """
 
     severity: Severity
     reason: str
     controls: tuple[str, ...] = ()
     rule: SecurityGroupRule | None = None
-    opens: Opens | None = field(default=None, compare=False)
+    opens: Opens | None = None
+    kind: ExposureKind | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Exposure) and self[:4] == other[:4]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:4])
+
+
+def most_telling_rule(exposures: Iterable[Exposure]) -> SecurityGroupRule | None:
+    """The rule that the worst reason about a rule is about; titles and summaries both speak of it."""
+    return next((item.rule for item in exposures if item.rule is not None), None)
 
 
 def severity_of(exposures: tuple[Exposure, ...]) -> Severity:

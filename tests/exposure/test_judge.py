@@ -10,7 +10,7 @@ import pytest
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EC2, lookup
 from chalicelib.cloudtrail.records import read_record
-from chalicelib.exposure.judge import Facts, PrefixList, judge, severity_of
+from chalicelib.exposure.judge import Facts, Opens, PrefixList, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, Outcome
 from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
@@ -97,14 +97,14 @@ INGRESS: list[tuple[str, tuple[Json, ...], str, set[str]]] = [
         "critical",
         SSH_CONTROLS,
     ),
-    ("two halves, ports overlap at 8443", (tcp(22, 8443, "0.0.0.0/1"), tcp(8443, 8450, "128.0.0.0/1")), "high", OPEN),
-    ("two halves, ports apart", (tcp(9000, 9100, "0.0.0.0/1"), tcp(9101, 9150, "128.0.0.0/1")), "medium", NONE),
+    ("two halves, ports overlap at 8443", (tcp(6000, 8000, "0.0.0.0/1"), tcp(8000, 8050, "128.0.0.0/1")), "high", OPEN),
+    ("two halves, ports apart", (tcp(9000, 9100, "0.0.0.0/1"), tcp(9101, 9150, "128.0.0.0/1")), "high", NONE),
     ("two halves, one of all traffic", (other("-1", "0.0.0.0/1"), tcp(22, v4="128.0.0.0/1")), "critical", SSH_CONTROLS),
-    ("two halves, tcp and udp", (tcp(8443, v4="0.0.0.0/1"), udp(8443, v4="128.0.0.0/1")), "medium", NONE),
+    ("two halves, tcp and udp", (tcp(8443, v4="0.0.0.0/1"), udp(8443, v4="128.0.0.0/1")), "high", NONE),
     ("IPv6 halves", (tcp6(22, v6="::/1"), tcp6(22, v6="8000::/1")), "critical", for_ipv6(SSH_CONTROLS)),
-    ("halves of both families", (tcp(8443, v4="0.0.0.0/1"), tcp6(8443, v6="8000::/1")), "medium", NONE),
+    ("halves of both families", (tcp(8443, v4="0.0.0.0/1"), tcp6(8443, v6="8000::/1")), "high", NONE),
     ("quarters", tuple(tcp(22, v4=f"{first}.0.0.0/2") for first in (0, 64, 128, 192)), "critical", SSH_CONTROLS),
-    ("three quarters", tuple(tcp(22, v4=f"{first}.0.0.0/2") for first in (0, 64, 128)), "high", NONE),
+    ("three quarters", tuple(tcp(22, v4=f"{first}.0.0.0/2") for first in (0, 64, 128)), "critical", NONE),
     ("halves to https", (tcp(443, v4="0.0.0.0/1"), tcp(443, v4="128.0.0.0/1")), "medium", NONE),
     ("/8 to ssh", (tcp(22, v4="8.0.0.0/8"),), "high", NONE),
     ("/9 to ssh", (tcp(22, v4="8.0.0.0/9"),), "medium", NONE),
@@ -159,7 +159,9 @@ def test_added_ingress(permissions: tuple[Json, ...], severity: str, controls: s
         ((other("-1"),), "medium"),
         ((permission("-1", None, v6=("::/0",)),), "medium"),
         ((other("-1", "0.0.0.0/1"), other("-1", "128.0.0.0/1")), "medium"),
-        ((other("-1", "0.0.0.0/1"),), "low"),
+        ((other("-1", "0.0.0.0/1"),), "medium"),
+        ((other("-1", "0.0.0.0/3"),), "low"),
+        ((other("-1", "0.0.0.0/3"), other("-1", "32.0.0.0/3")), "medium"),
         ((other("-1", "everywhere"),), "medium"),
         ((tcp(0, 65535),), "low"),
         ((tcp(22),), "low"),
@@ -315,15 +317,33 @@ def test_a_look_up_never_lowers_a_severity() -> None:
 
 
 def test_a_half_that_the_group_had_makes_the_other_half_the_world() -> None:
-    facts = Facts(before=(rule("128.0.0.0/1"),))
-    assert severity_of(judge(added(rule("0.0.0.0/1")), by_root=False, facts=facts)) == "critical"
-    assert severity_of(judge(added(rule("0.0.0.0/1")), by_root=False, facts=Facts())) == "high"
+    half, other_half = rule("0.0.0.0/1"), rule("128.0.0.0/1")
+    opened = judge(added(half), by_root=False, facts=Facts(before=(other_half,)))
+    assert (opened[0].severity, opened[0].opens, set(opened[0].controls)) == ("critical", "world", SSH_CONTROLS)
+    opened = judge(added(half), by_root=False, facts=Facts())
+    assert (opened[0].severity, opened[0].opens, opened[0].controls) == ("critical", "quarter", ())
+
+
+def test_what_rises_to_a_quarter_with_what_the_group_had_is_the_world() -> None:
+    eighth, other_eighth = rule("0.0.0.0/3"), rule("32.0.0.0/3")
+    assert severity_of(judge(added(eighth), by_root=False, facts=Facts())) == "high"
+    assert severity_of(judge(added(eighth), by_root=False, facts=Facts(before=(other_eighth,)))) == "critical"
+    before = (other_eighth, rule("64.0.0.0/2"))
+    assert severity_of(judge(added(eighth), by_root=False, facts=Facts(before=before))) == "high"
 
 
 def test_a_half_that_became_the_other_half_is_not_the_world() -> None:
     halves = rule("128.0.0.0/1", 8443), rule("0.0.0.0/1", 8443)
     facts = Facts(before=halves[:1])
-    assert severity_of(judge(modified(halves), by_root=False, facts=facts)) == "medium"
+    exposures = judge(modified(halves), by_root=False, facts=facts)
+    assert (severity_of(exposures), {item.opens for item in exposures}) == ("high", {Opens.QUARTER})
+    assert not any(item.controls for item in exposures)
+
+
+def test_an_eighth_that_became_another_eighth_is_not_the_world() -> None:
+    eighths = rule("0.0.0.0/3"), rule("32.0.0.0/3")
+    facts = Facts(before=eighths[:1])
+    assert severity_of(judge(modified(eighths), by_root=False, facts=facts)) == "high"
 
 
 def test_a_default_group_is_known_by_a_look_up_too() -> None:
@@ -349,26 +369,26 @@ def test_a_prefix_list_is_worth_what_is_in_it(known: PrefixList, severity: str) 
 
 
 @pytest.mark.parametrize(
-    ("cidrs", "is_whole", "severity"),
+    ("cidrs", "is_whole", "severity", "alone"),
     [
-        (("128.0.0.0/1",), True, "critical"),
-        (("192.0.0.0/2", "128.0.0.0/2"), False, "critical"),
-        (("128.0.0.0/2",), True, "high"),
-        (("8000::/1",), True, "high"),
+        (("32.0.0.0/3",), True, "critical", "critical"),
+        (("48.0.0.0/4", "32.0.0.0/4"), False, "critical", "critical"),
+        (("1.0.0.0/8",), True, "high", "high"),
+        (("8000::/1",), True, "high", "low"),
     ],
 )
-def test_a_range_and_a_prefix_list_that_together_cover_every_address_are_the_world(
-    cidrs: tuple[str, ...], is_whole: bool, severity: str
+def test_a_range_and_a_prefix_list_that_together_are_a_quarter_of_the_internet_are_the_world(
+    cidrs: tuple[str, ...], is_whole: bool, severity: str, alone: str
 ) -> None:
     through_list = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.PREFIX_LIST, r.LIST_ID))
     known = {r.LIST_ID: PrefixList("office", aws_managed=False, cidrs=cidrs, is_whole=is_whole)}
-    half, facts = rule("0.0.0.0/1"), Facts(prefix_lists=known)
-    for change in (added(half, through_list), added(through_list, half)):
+    eighth, facts = rule("0.0.0.0/3"), Facts(prefix_lists=known)
+    for change in (added(eighth, through_list), added(through_list, eighth)):
         assert severity_of(judge(change, by_root=False, facts=facts)) == severity
-    later = replace(facts, before=(half,))
-    assert severity_of(judge(added(through_list), by_root=False, facts=later)) == severity
+    later = replace(facts, before=(eighth,))
+    assert severity_of(judge(added(through_list), by_root=False, facts=later)) == alone
     by_aws = Facts(prefix_lists={r.LIST_ID: PrefixList("com.amazonaws.s3", aws_managed=True, cidrs=cidrs)})
-    assert severity_of(judge(added(half, through_list), by_root=False, facts=by_aws)) == "high"
+    assert severity_of(judge(added(eighth, through_list), by_root=False, facts=by_aws)) == "high"
 
 
 def egress_to_list(protocol: str) -> Change:
@@ -457,7 +477,7 @@ def test_an_attempt_is_a_sentence_however_many_rules_it_had(opened: tuple[Json, 
         (tcp(22, v4="10.0.0.5/32"), "10.0.0.5/32 (a private address) can reach tcp/22."),
         (tcp6(8443, v6="2001:db8::1/128"), "2001:db8::1/128 (a public address) can reach tcp/8443."),
         (tcp6(8443, v6="2001:db8::/64"), "2001:db8::/64 (public addresses) can reach tcp/8443."),
-        (tcp6(8443, v6="fc00::/6"), "fc00::/6 (public in part) can reach tcp/8443."),
+        (tcp6(8443, v6="fc00::/6"), "fc00::/6 (reserved addresses) can reach tcp/8443."),
         (
             tcp(22, v4="203.0.113.0/24"),
             "203.0.113.0/24 (256 public addresses) can reach tcp/22 (SSH), a high-risk port.",

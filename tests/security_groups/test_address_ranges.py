@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
 
-from chalicelib.security_groups.address_ranges import holds_private, is_public, parse_range, union_covers, world
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.security_groups.address_ranges import (
+    QUARTER,
+    AddressRange,
+    Breadth,
+    breadth_of,
+    count_public,
+    is_public,
+    merged,
+    parse_range,
+    without,
+    world,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +45,12 @@ from chalicelib.security_groups.address_ranges import holds_private, is_public, 
         ("0.0.0.0/0", True),
         ("::1/128", False),
         ("fd00::/8", False),
-        ("fc00::/6", True),
+        ("fc00::/6", False),
+        ("64:ff9b::/96", False),
+        ("::ffff:0:0/96", False),
+        ("0.0.0.0/8", False),
+        ("240.0.0.0/4", False),
+        ("169.254.169.254/32", False),
         ("2001:db8::/32", True),
         ("2600::/16", True),
         ("::/0", True),
@@ -41,10 +62,47 @@ def test_what_is_public(cidr: str, public: bool) -> None:
     assert is_public(found) is public
 
 
-def test_a_range_that_is_partly_private_is_known_as_such() -> None:
-    assert [
-        holds_private(found) for text in ("10.0.0.0/7", "203.0.113.0/24", "::/0") if (found := parse_range(text))
-    ] == [True, False, True]
+@pytest.mark.parametrize(
+    ("cidr", "public"),
+    [
+        ("10.0.0.0/7", 2**24),
+        ("203.0.113.0/24", 256),
+        ("100.0.0.0/8", 2**24 - 2**22),
+        ("0.0.0.0/0", 4 * 925_597_696),
+        ("::/0", 2**125),
+        ("2000::/16", 2**112),
+    ],
+)
+def test_the_public_addresses_of_a_range_are_counted(cidr: str, public: int) -> None:
+    found = parse_range(cidr)
+    assert found is not None
+    assert count_public(found) == public
+
+
+def test_a_quarter_is_that_of_the_public_addresses() -> None:
+    assert QUARTER == {4: 925_597_696, 6: 2**123}
+
+
+@pytest.mark.parametrize(
+    ("cidr", "breadth"),
+    [
+        ("0.0.0.0/0", Breadth.ALL),
+        ("::/0", Breadth.ALL),
+        ("2000::/3", Breadth.QUARTER),
+        ("0.0.0.0/1", Breadth.QUARTER),
+        ("0.0.0.0/2", Breadth.QUARTER),
+        ("0.0.0.0/3", Breadth.WIDE),
+        ("8.0.0.0/8", Breadth.WIDE),
+        ("8.0.0.0/9", Breadth.NARROW),
+        ("2600::/16", Breadth.WIDE),
+        ("2600::/17", Breadth.NARROW),
+        ("172.16.0.0/12", Breadth.PRIVATE),
+    ],
+)
+def test_how_much_of_the_internet_a_range_is(cidr: str, breadth: Breadth) -> None:
+    found = parse_range(cidr)
+    assert found is not None
+    assert breadth_of(found) is breadth
 
 
 @pytest.mark.parametrize(
@@ -55,25 +113,52 @@ def test_what_is_no_range_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cidrs", "covered"),
+    "text",
     [
-        (["0.0.0.0/0"], True),
-        (["0.0.0.0/1", "128.0.0.0/1"], True),
-        (["128.0.0.0/1", "0.0.0.0/1"], True),
-        (["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/2"], True),
-        (["0.0.0.0/1", "0.0.0.0/2", "128.0.0.0/1"], True),
-        (["0.0.0.0/1", "128.0.0.0/2"], False),
-        (["0.0.0.0/1"], False),
-        (["128.0.0.0/1", "128.0.0.0/1"], False),
-        (["::/1", "8000::/1"], False),
-        ([], False),
+        "1.2.3.4",
+        " 1.2.3.0/24 ",
+        "1.2.3.4/255.255.255.0",
+        "1.2.3.9/24",
+        "256.1.1.1/8",
+        "1.2.3.4/33",
+        "1.2.3.4/08",
+        "1.2.3.4/0",
     ],
 )
-def test_ranges_that_together_cover_the_internet(cidrs: list[str], covered: bool) -> None:
-    assert union_covers([found for cidr in cidrs if (found := parse_range(cidr))], world(4)) is covered
+def test_the_usual_form_is_read_as_any_other(text: str) -> None:
+    try:
+        expected = str(ip_network(text.strip(), strict=False))
+    except ValueError:
+        expected = None
+    found = parse_range(text)
+    assert (None if found is None else found.text) == expected
 
 
-def test_ipv6_is_treated_alike() -> None:
-    halves = [found for cidr in ("8000::/1", "::/1") if (found := parse_range(cidr))]
-    assert union_covers(halves, world(6))
-    assert not union_covers(halves[:1], world(6))
+@given(st.integers(0, 2**32 - 1), st.integers(0, 32))
+def test_every_ipv4_range_is_read_as_ipaddress_reads_it(address: int, prefix: int) -> None:
+    network = ip_network((address, prefix), strict=False)
+    found = parse_range(f"{ip_address(address)}/{prefix}")
+    assert found is not None
+    assert (found.first, found.last, found.text) == (int(network[0]), int(network[-1]), str(network))
+
+
+SETS = st.lists(st.tuples(st.integers(0, 31), st.integers(0, 31)).map(lambda ends: (min(ends), max(ends))), max_size=5)
+
+
+@given(SETS, SETS)
+def test_what_is_without_other_intervals_is_what_they_do_not_hold(
+    some: list[tuple[int, int]], others: list[tuple[int, int]]
+) -> None:
+    def ranges(found: list[tuple[int, int]]) -> list[AddressRange]:
+        return [AddressRange(4, first, last, 32, "") for first, last in found]
+
+    def held(found: Iterable[tuple[int, int]]) -> set[int]:
+        return {address for first, last in found for address in range(first, last + 1)}
+
+    left = without(merged(ranges(some), 4), merged(ranges(others), 4))
+    assert held(left) == held(some) - held(others)
+    assert sum(last - first + 1 for first, last in left) == len(held(left))
+
+
+def test_the_whole_of_a_version_is_written_as_aws_does() -> None:
+    assert [world(version) for version in (4, 6)] == [parse_range("0.0.0.0/0"), parse_range("::/0")]

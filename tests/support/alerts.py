@@ -186,7 +186,7 @@ def modify_before_unknown() -> Alert:
         event=event("ModifySecurityGroupRules"),
         security_group=SecurityGroup(id=GROUP_ID, url=WEB.url),
         changes=Changes(modified=(ModifiedRule(None, after),), before_known=False),
-        exposures=(replace(critical_open_ssh().exposures[0], rule=after),),
+        exposures=(critical_open_ssh().exposures[0]._replace(rule=after),),
         undo=Undo(None, "the record does not say what the rule was before"),
         unknowns=(
             other("the direction of sgr-0123456789abcdef0: the record does not say; judged as ingress"),
@@ -203,7 +203,7 @@ def modify_before_known() -> Alert:
         modify_before_unknown(),
         security_group=replace(WEB, owner="team-web", attached=attached),
         changes=Changes(modified=(ModifiedRule(before, after),), rules_after=4),
-        exposures=(replace(critical_open_ssh().exposures[0], rule=after),),
+        exposures=(critical_open_ssh().exposures[0]._replace(rule=after),),
         undo=Undo((f"aws ec2 modify-security-group-rules --region eu-west-1 --group-id {GROUP_ID} …",)),
         unknowns=(),
         alarm_path=AlarmPath("pass", datetime(2026, 11, 23, 9, 30, tzinfo=UTC)),
@@ -258,7 +258,7 @@ def groups_attached() -> Alert:
         title="groups of eni-0aaa1111bbbb2222c changed",
         summary="A role of another account changed the groups of a network interface.",
         event=event("ModifyNetworkInterfaceAttribute"),
-        principal=replace(ALICE, account_id="444455556666", cross_account=True, permission_set=None, role="ops"),
+        principal=ALICE._replace(account_id="444455556666", cross_account=True, permission_set=None, role="ops"),
         attachment=Attachment("network interface", "eni-0aaa1111bbbb2222c", None, (GROUP_ID, "sg-0fff")),
         undo=Undo(None, "the record does not say which groups it had"),
     )
@@ -310,7 +310,7 @@ def thousand_rules() -> Alert:
         title=f"tcp/22 opened to the internet on web ({GROUP_ID})",
         summary="alice@example.com added 1,000 rules to web; one of them lets the whole IPv6 internet reach tcp/22.",
         changes=Changes(added=(*rules, bad)),
-        exposures=(replace(critical_open_ssh().exposures[0], reason="ingress from ::/0 to tcp/22 (SSH)", rule=bad),),
+        exposures=(critical_open_ssh().exposures[0]._replace(reason="ingress from ::/0 to tcp/22 (SSH)", rule=bad),),
         undo=Undo((undo,)),
     )
 
