@@ -1,7 +1,4 @@
-"""The report of 50,000 changes: its size, and how soon headless Chromium has opened and filtered it.
-
-
-"""
+"""The report of 50,000 changes: its size, and how soon headless Chromium has opened and filtered it."""
 
 from __future__ import annotations
 
