@@ -15,6 +15,7 @@ from typing import Any
 from chalicelib.alarm_path.check_registry import CHECKS
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
+from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope
 from chalicelib.destinations.slack import payload
 from chalicelib.settings.fields import Field
 from chalicelib.settings.kinds import KINDS, DestinationKind
@@ -58,6 +59,8 @@ def with_tables(text: str) -> str:
     commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
     text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
+    head = ["| call | of | what it touches is named by | severity by itself | undone by |", "|---|---|---|---|---|"]
+    text = _with_table(text, "tamper-calls", [*head, *_rows_of_tamper_calls()])
     text = _with_table(
         text, "checks", ["| check | link | fails when | unknown when |", "|---|---|---|---|", *_checks()]
     )
@@ -66,6 +69,16 @@ def with_tables(text: str) -> str:
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
     return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _rows_of_tamper_calls() -> Iterator[str]:
+    for call in TAMPER_CALLS:
+        thing = f"sgwatch's own {call.thing}" if call.scope is Scope.OWN else call.thing
+        names = ", ".join(f"`{name}`" for name in call.names)
+        severity = "high" if call.weakens else "medium; high where the request shows it" if call.effect else "medium"
+        undo = "a command" if call.inverse else ""
+        service = call.source.removesuffix(".amazonaws.com")
+        yield f"| {service} {call.api_name} | {thing} | {names} | {severity} | {undo} |"
 
 
 def _checks() -> Iterator[str]:
