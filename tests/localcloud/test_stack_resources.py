@@ -9,7 +9,8 @@ import pytest
 
 from localcloud import LocalCloud
 
-POLICY = {"Version": "2012-10-17", "Statement": []}
+TLS_ONLY = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+POLICY = {"Version": "2012-10-17", "Statement": [TLS_ONLY]}
 ALARM = {
     "AlarmName": "stacked-backlog",
     "Namespace": "AWS/SQS",
