@@ -11,7 +11,7 @@ from chalicelib.alert.model import Account, Alert, AlertKind, Event, SecurityGro
 from chalicelib.alert.tampering import Tampering, concerns_others, read_tampering
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
-from chalicelib.cloudtrail.principals import read_principal
+from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import TamperCall
@@ -62,6 +62,8 @@ def not_a_record(document: object, reason: str) -> Alert:
 
 def _understood(record: CloudTrailRecord) -> Alert:
     watched = lookup(record.event_source, record.event_name)
+    if watched is not None and record.is_network_activity:
+        raise NotWatched(f"a network activity record: {watched.name} has a record of its own")
     if watched is not None and watched.group is EventGroup.TAMPER:
         return _tampering(record, watched)
     return build_alert(record, read_change(record), Facts(account_id=record.account_id))
@@ -70,7 +72,7 @@ def _understood(record: CloudTrailRecord) -> Alert:
 def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert:
     """The alert of a change that was read from its record, judged with what else is known."""
     principal = read_principal(record)
-    exposures = judge(change, by_root=principal.type == "Root", facts=facts)
+    exposures = judge(change, by_root=is_root(principal), facts=facts)
     return replace(
         _frame(record),
         kind=AlertKind.SECURITY_GROUP_CHANGE,
@@ -83,7 +85,8 @@ def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert
         attachment=change.attachment,
         exposures=exposures,
         undo=restore(change, record.region),
-        unknowns=_unknowns(record) + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
+        unknowns=_unknowns(record, principal)
+        + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
     )
 
 
@@ -123,8 +126,9 @@ def _frame(record: CloudTrailRecord) -> Alert:
     )
 
 
-def _unknowns(record: CloudTrailRecord) -> tuple[Unknown, ...]:
+def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, ...]:
     missing = {
+        "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
         "event source: the record names none, the event's name alone tells what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,
@@ -148,7 +152,7 @@ def _not_understood(record: CloudTrailRecord, reason: str) -> Alert:
         changes=Changes(before_known=False),
         exposures=(Exposure(Severity.HIGH, f"What cannot be understood may be anything: {shown}."),),
         undo=Undo(None, "what changed is not known"),
-        unknowns=(*_unknowns(record), other(f"what changed: {shown}")),
+        unknowns=(*_unknowns(record, principal), other(f"what changed: {shown}")),
     )
 
 
@@ -170,7 +174,7 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent) -> Alert:
         principal=principal,
         exposures=tuple(Exposure(found.severity, text) for text in (reason, *listed)),
         undo=found.undo,
-        unknowns=(*_unknowns(record), *_unnamed(call, found)),
+        unknowns=(*_unknowns(record, principal), *_unnamed(call, found)),
     )
 
 
