@@ -466,7 +466,7 @@ class Counted:
 
     def __call__(self, service: str, region: str) -> Any:
         client = self.aws(service, region)
-        client.meta.events.register("before-parameter-build.*", self._note)
+        client.meta.events.register("before-parameter-build.*", self._note, unique_id="counted")
         return _Older(client, self.missing)
 
     def _note(self, model: Any, params: dict[str, Any], **_: Any) -> None:
