@@ -61,8 +61,8 @@ fix: setup ## let ruff mend what it can
 package: setup ## build the deployment package and the CloudFormation template into build/package; DURABLE=1 STAGE=dev
 	@mkdir -p build
 	@$(OFFLINE) $(BIN)/python -m sgwatch.bundle .
-	@$(if $(DURABLE),$(BIN)/python -m sgwatch.durable_template $(STAGE) > build/durable.json)
-	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) $(if $(DURABLE),--merge-template build/durable.json) build/package
+	@$(BIN)/python -m sgwatch.durable_template $(STAGE) $(if $(DURABLE),,--direct) > build/merged.json
+	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) --merge-template build/merged.json build/package
 	@$(BIN)/python -m sgwatch.bundle build/package/deployment.zip
 
 bench: setup ## measure speed and memory as ratios

@@ -8,7 +8,13 @@ from chalice import Chalice, Rate
 from chalice.app import CloudWatchEvent, SQSEvent
 
 from chalicelib.delivery.invocation import InvocationContext
-from chalicelib.deployment import ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, rules
+from chalicelib.deployment import (
+    ALERT_ON_CHANGE,
+    ALERT_ON_OWN_TAMPERING,
+    ALERT_ON_TAMPERING,
+    AUDIT_ON_MENDING,
+    rules,
+)
 from chalicelib.functions.composition import alerting as bootstrap
 from chalicelib.settings.environment import delivery_queue, watched_groups
 
@@ -55,6 +61,15 @@ if TAMPERING := RULES.get(ALERT_ON_TAMPERING):
 
     alert_on_tampering.event_class = AnyEvent
 
+    @app.on_cw_event(RULES[ALERT_ON_OWN_TAMPERING])  # type: ignore[untyped-decorator]
+    def alert_on_own_tampering(event: AnyEvent) -> None:
+        """The same for calls on sgwatch's own functions, queues, parameters, secrets and roles."""
+        from chalicelib.functions.composition import auditing as bootstrap_audit  # noqa: PLC0415
+
+        bootstrap_audit.guard().on_tampering(event.to_dict(), invocation_of(event))
+
+    alert_on_own_tampering.event_class = AnyEvent
+
     @app.on_cw_event(RULES[AUDIT_ON_MENDING])  # type: ignore[untyped-decorator]
     def audit_on_mending(event: AnyEvent) -> None:
         """Audit at once after a call that may have mended the alarm path."""
@@ -67,7 +82,7 @@ if TAMPERING := RULES.get(ALERT_ON_TAMPERING):
 
 @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
 def audit_on_schedule(event: AnyEvent) -> None:
-    """Audit the alarm path; tell when its status changes, daily while it is broken, and when it recovers."""
+    """Audit the alarm path; alert when its status changes, daily while it is broken, and when it recovers."""
     from chalicelib.functions.composition import auditing as bootstrap_audit  # noqa: PLC0415
 
     bootstrap_audit.guard().on_schedule(event.to_dict(), invocation_of(event))

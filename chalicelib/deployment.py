@@ -6,18 +6,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.cloudtrail.catalog import EventGroup, event_pattern, mending_pattern
+from chalicelib.cloudtrail.catalog import EventGroup, event_pattern, mending_pattern, own_tamper_pattern, tamper_pattern
 
 ALERT_ON_CHANGE = "alert_on_change"
 ALERT_ON_TAMPERING = "alert_on_tampering"
+ALERT_ON_OWN_TAMPERING = "alert_on_own_tampering"
 AUDIT_ON_MENDING = "audit_on_mending"
 AUDIT_ON_SCHEDULE = "audit_on_schedule"
 DELIVER = "deliver"
 RECONCILE = "reconcile"
-HANDLERS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING, AUDIT_ON_SCHEDULE, DELIVER, RECONCILE)
+HANDLERS = (
+    ALERT_ON_CHANGE,
+    ALERT_ON_TAMPERING,
+    ALERT_ON_OWN_TAMPERING,
+    AUDIT_ON_MENDING,
+    AUDIT_ON_SCHEDULE,
+    DELIVER,
+    RECONCILE,
+)
 # Lambda gets their events asynchronously and once: what they fail on for good is lost unless it is kept. A schedule's
 # next event does what the last one could not, and a queue keeps its messages itself.
-WITH_EVENTS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, AUDIT_ON_MENDING)
+WITH_EVENTS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, ALERT_ON_OWN_TAMPERING, AUDIT_ON_MENDING)
 # In place of a pattern: a queue invokes it, and no rule.
 NO_RULE: Mapping[str, Any] = {}
 
@@ -58,7 +67,8 @@ def rules(watch: Iterable[EventGroup]) -> Mapping[str, Mapping[str, Any] | None]
     if change_groups(watched):
         found[ALERT_ON_CHANGE] = event_pattern(change_groups(watched))
     if EventGroup.TAMPER in watched:
-        found[ALERT_ON_TAMPERING] = event_pattern((EventGroup.TAMPER,))
+        found[ALERT_ON_TAMPERING] = tamper_pattern()
+        found[ALERT_ON_OWN_TAMPERING] = own_tamper_pattern()
         found[AUDIT_ON_MENDING] = mending_pattern()
     found[AUDIT_ON_SCHEDULE] = None
     return found

@@ -44,7 +44,7 @@ def page(report: Report, document: Mapping[str, Any]) -> str:
         "<h2>Paths</h2>",
         *(_path(path) for path in report.paths),
         "<p>There is no path.</p>" if not report.paths else "",
-        "<h2>Beside the paths</h2>" + _findings(report.findings) if report.findings else "",
+        "<h2>Findings outside any path</h2>" + _findings(report.findings) if report.findings else "",
         "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>",
         f"<h2>What was collected</h2><details><summary>AWS's answers</summary><pre>{escape(facts)}</pre></details>",
     ]

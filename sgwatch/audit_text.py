@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chalicelib.alarm_path.check_registry import PATH_LINKS, Link
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status, worst
@@ -16,16 +17,6 @@ HEADLINES = {
     Status.PASS: "Every security group change would raise an alarm and reach somebody.",
     Status.FAIL: "Not every security group change would raise an alarm and reach somebody.",
     Status.UNKNOWN: "Whether every security group change would raise an alarm and reach somebody is not known.",
-}
-# link → the checks about it, in the order of the path
-LINKS: dict[str, tuple[str, ...]] = {
-    "trail": ("trail-logging", "trail-multi-region", "trail-events", "trail-log-group", "trail-delivery"),
-    "log group": ("log-group",),
-    "metric filter": ("filter-exists", "filter-coverage", "filter-value", "filter-scope"),
-    "alarm": ("alarm-exists", "alarm-metric", "alarm-fires", "alarm-leaves", "alarm-evaluated"),
-    "action": ("composite-alarm", "alarm-actions"),
-    "topic": ("topic-exists", "topic-policy", "topic-key"),
-    "subscriber": ("subscriber",),
 }
 
 
@@ -38,7 +29,7 @@ def show(console: Console, report: Report) -> None:
     )
     for path in report.paths:
         _show_path(console, path)
-    _show_findings(console, "Beside the paths", report.findings)
+    _show_findings(console, "Findings outside any path", report.findings)
     if report.findings:
         console.print()
     console.print(_coverage(report))
@@ -55,16 +46,16 @@ def printable(text: str) -> str:
 def links_of(path: PathReport) -> list[tuple[str, str, Status | None]]:
     """Each link with its name and its answer; None behind the place where the path ends."""
     names = {
-        "trail": path.trail,
-        "log group": path.log_group,
-        "metric filter": path.metric_filter,
-        "alarm": path.alarm,
-        "topic": path.topic.rsplit(":", 1)[-1] if path.topic else None,
+        Link.TRAIL: path.trail,
+        Link.LOG_GROUP: path.log_group,
+        Link.METRIC_FILTER: path.metric_filter,
+        Link.ALARM: path.alarm,
+        Link.TOPIC: path.topic.rsplit(":", 1)[-1] if path.topic else None,
     }
     rows: list[tuple[str, str, Status | None]] = []
-    for link, checks in LINKS.items():
-        found = [finding for finding in path.findings if finding.check in checks]
-        rows.append((link, names.get(link) or "", worst(found) if found else None))
+    for link in PATH_LINKS:
+        found = [finding for finding in path.findings if finding.link is link]
+        rows.append((link.value, names.get(link) or "", worst(found) if found else None))
     return rows
 
 

@@ -12,8 +12,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from chalicelib.alarm_path.check_registry import CHECKS
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
+from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope
 from chalicelib.destinations.slack import payload
 from chalicelib.settings.fields import Field
 from chalicelib.settings.kinds import KINDS, DestinationKind
@@ -22,7 +24,13 @@ from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, mermaid
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = (DOCS.parent / "README.md", DOCS / "cli.md", DOCS / "settings.md", DOCS / "architecture.md")
+PAGES = (
+    DOCS.parent / "README.md",
+    DOCS / "cli.md",
+    DOCS / "settings.md",
+    DOCS / "architecture.md",
+    DOCS / "alarm-path.md",
+)
 _WIDTH, _LEFT, _LINE = 720, 32, 20
 _PLAIN, _CODE = 92, 80  # characters in a line
 _DOTS = {"🔴": "#d1242f", "🟠": "#e16f24", "🟡": "#d4a72c", "🔵": "#218bff", "⚪": "#8c959f", "🟢": "#2da44e"}
@@ -51,11 +59,30 @@ def with_tables(text: str) -> str:
     commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
     text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
+    head = ["| call | of | what it touches is named by | severity by itself | undone by |", "|---|---|---|---|---|"]
+    text = _with_table(text, "tamper-calls", [*head, *_rows_of_tamper_calls()])
+    text = _with_table(
+        text, "checks", ["| check | link | fails when | unknown when |", "|---|---|---|---|", *_checks()]
+    )
     text = _with_table(text, "packages", mermaid())
     text = _with_table(text, "exceptions", exceptions())
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
     return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _rows_of_tamper_calls() -> Iterator[str]:
+    for call in TAMPER_CALLS:
+        thing = f"sgwatch's own {call.thing}" if call.scope is Scope.OWN else call.thing
+        names = ", ".join(f"`{name}`" for name in call.names)
+        severity = "high" if call.weakens else "medium; high where the request shows it" if call.effect else "medium"
+        undo = "a command" if call.inverse else ""
+        service = call.source.removesuffix(".amazonaws.com")
+        yield f"| {service} {call.api_name} | {thing} | {names} | {severity} | {undo} |"
+
+
+def _checks() -> Iterator[str]:
+    yield from (f"| `{check.id}` | {check.link} | {check.fails} | {check.unknown} |" for check in CHECKS)
 
 
 def _kind(kind: DestinationKind) -> Iterator[str]:

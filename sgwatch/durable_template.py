@@ -106,17 +106,24 @@ def package_template(stage: str = "prod", handlers: Iterable[str] = HANDLERS) ->
     document["Parameters"]["Stage"]["Default"] = stage
     for handler in handlers:
         document["Resources"][_resource_of(handler)] = {"Properties": _wiring(stage, handler)}
-    errors = document["Resources"]["DeliverErrorsAlarm"]["Properties"]
-    # SAM names the functions of a package itself.
-    errors["Dimensions"] = [{"Name": "FunctionName", "Value": {"Ref": DELIVER_RESOURCE}}]
     return encode_json(document)
+
+
+def names_template(stage: str, handlers: Iterable[str]) -> bytes:
+    """The same without durable resources: only the functions' names."""
+    return encode_json({"Resources": {_resource_of(each): {"Properties": _named(stage, each)} for each in handlers}})
+
+
+def _named(stage: str, handler: str) -> dict[str, Any]:
+    # Without a name SAM gives <stack>-<resource>-<12 characters>, by which nothing knows a function for sgwatch's.
+    return {"FunctionName": StagePlace(stage, "", "", "").function(handler)}
 
 
 def _wiring(stage: str, handler: str) -> dict[str, Any]:
     """What a function's properties have to say of the durable resources."""
     place = StagePlace(stage, "", "", "")
     variables = {"DELIVERY_QUEUE": place.queue, "STATE_TABLE": place.table}
-    properties: dict[str, Any] = {"Environment": {"Variables": variables}}
+    properties: dict[str, Any] = {**_named(stage, handler), "Environment": {"Variables": variables}}
     if handler in WITH_EVENTS:
         on_failure = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
         properties["EventInvokeConfig"] = {
@@ -161,15 +168,16 @@ def _name_of(resource: Mapping[str, Any], place: StagePlace) -> str:
     return str(_resolve(named, place, {}))
 
 
-def main(stage: str, project: Path) -> None:
-    """Write the package's template of the project's stage to stdout."""
+def main(stage: str, project: Path, *, durable: bool = True) -> None:
+    """Write what is merged into the package's template, for the project's stage, to stdout."""
     try:
         deployed = deployed_stage(stage, project)
     except StageError as error:
         sys.exit(f"sgwatch: {error}")
-    there = {DELIVER, RECONCILE} | {name.rpartition("-")[2] for name in deployed.functions}
-    sys.stdout.buffer.write(package_template(stage, [handler for handler in HANDLERS if handler in there]))
+    there = {name.rpartition("-")[2] for name in deployed.functions} | ({DELIVER, RECONCILE} if durable else set())
+    handlers = [handler for handler in HANDLERS if handler in there]
+    sys.stdout.buffer.write((package_template if durable else names_template)(stage, handlers))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path.cwd())
+    main(sys.argv[1], Path.cwd(), durable="--direct" not in sys.argv[2:])

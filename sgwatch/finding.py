@@ -80,6 +80,10 @@ class Finder:
         except LookupFailed as error:
             return None, f"CloudTrail in {where} did not tell: {error}"
         if not events:
-            return None, f"CloudTrail knows no such event in {where} and this account in the last 90 days"
+            # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
+            return None, (
+                f"CloudTrail's event history has no such event of the last 90 days in {where} and this account; "
+                "an event may take 15 minutes to appear there"
+            )
         record: Mapping[str, Any] = json.loads(events[0]["CloudTrailEvent"])
         return record, ""

@@ -11,10 +11,11 @@ from chalicelib.alert.model import Alert, AlertKind, Attachment
 from chalicelib.aws.reader import Call, Reader
 from chalicelib.cloudtrail.catalog import EventGroup, lookup
 from chalicelib.enrichment.before import reflects
+from chalicelib.enrichment.group_snapshots import is_default
 from chalicelib.enrichment.parse_answers import read_endpoint_groups, read_groups, read_interfaces, read_live_rules
 from chalicelib.enrichment.replay_changes import find
 from chalicelib.security_groups.changes import Change, Changes, Outcome
-from chalicelib.security_groups.lookup_result import Rules
+from chalicelib.security_groups.lookup_result import GroupInfo, Rules
 from chalicelib.security_groups.phrases import printable, rule_phrase
 from chalicelib.security_groups.rules import SecurityGroupRule
 from chalicelib.text import number_of
@@ -79,6 +80,8 @@ def check_unchanged(alert: Alert, read: Reader) -> None:
         _check_deleted(alert, ask)
     elif group_id is not None and event.name.endswith("SecurityGroupVpc"):
         _check_association(group_id, _associated_vpc(alert), event.name, ask)
+    elif event.group is EventGroup.TAMPER:
+        return  # what was stopped is started, which does no harm where it runs already
     elif group_id is not None:
         _check_rules(Change(event, Outcome.SUCCEEDED, group_id, changes=alert.changes), ask)
     elif event.group is not EventGroup.PREFIX_LISTS:  # of a list AWS itself compares the version
@@ -140,8 +143,17 @@ def _check_deleted(alert: Alert, ask: Ask) -> None:
     ]
     call = Call("ec2:DescribeSecurityGroups", "describe_security_groups", {"Filters": filters})
     found = read_groups(ask(call)) if filters else {}
-    if found:
+    if any(not _may_be_ours(item, alert) for item in found.values()):
         raise CannotUndo("a security group of the same name exists again", [f"live: {_listed(list(found))}"])
+
+
+def _may_be_ours(live: GroupInfo, alert: Alert) -> bool:
+    """Whether an undo that did not come to its end may have made it: the old group with some of its rules missing."""
+    group = alert.security_group
+    wanted = {rule.identity for rule in alert.changes.removed}
+    there = {rule.identity for rule in live.rules}
+    is_same = group is not None and live.description == group.description
+    return is_same and there != wanted and all(rule.identity in wanted or is_default(rule) for rule in live.rules)
 
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupVpcAssociation.html

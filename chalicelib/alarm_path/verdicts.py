@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chalicelib.alarm_path.check_registry import Link, registered
+
 
 class Status(StrEnum):
     """Pass, fail, or unknown."""
@@ -49,7 +51,7 @@ def status_of(fact: bool | None) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The audit's word on one link: which check, of what, with what answer, why, and the way out.
+    """The audit's answer on one link: which registered check, of what, with what answer, why, and the fix.
 
     ``subject`` names the thing judged (an ARN where AWS gives one); ``reason`` is a full sentence;
     ``fix`` is a command to paste, or a sentence where no command can do it, or None.
@@ -60,6 +62,14 @@ class Finding:
     subject: str
     reason: str
     fix: str | None = None
+
+    def __post_init__(self) -> None:
+        registered(self.check)
+
+    @property
+    def link(self) -> Link:
+        """The link of the path that the finding is about."""
+        return registered(self.check).link
 
 
 def worst(findings: Iterable[Finding]) -> Status:

@@ -8,17 +8,20 @@ from typing import Any
 
 from chalicelib.alert.headline import call_sentence, not_understood_title, summary, title
 from chalicelib.alert.model import Account, Alert, AlertKind, Event, SecurityGroup
+from chalicelib.alert.tampering import Tampering, concerns_others, read_tampering
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
-from chalicelib.cloudtrail.principals import read_principal
+from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
+from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
+from chalicelib.cloudtrail.tamper_calls import TamperCall
 from chalicelib.exposure.judge import Exposure, Facts, Severity, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.security_groups.wire_shapes import items
-from chalicelib.undo.from_record import NOTHING_TO_UNDO, Undo, undo
+from chalicelib.undo.commands import Undo
+from chalicelib.undo.from_lookups import restore
 
 
 def alert_of(raw: Mapping[str, Any]) -> Alert:
@@ -59,6 +62,8 @@ def not_a_record(document: object, reason: str) -> Alert:
 
 def _understood(record: CloudTrailRecord) -> Alert:
     watched = lookup(record.event_source, record.event_name)
+    if watched is not None and record.is_network_activity:
+        raise NotWatched(f"a network activity record: {watched.name} has a record of its own")
     if watched is not None and watched.group is EventGroup.TAMPER:
         return _tampering(record, watched)
     return build_alert(record, read_change(record), Facts(account_id=record.account_id))
@@ -67,7 +72,7 @@ def _understood(record: CloudTrailRecord) -> Alert:
 def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert:
     """The alert of a change that was read from its record, judged with what else is known."""
     principal = read_principal(record)
-    exposures = judge(change, by_root=principal.type == "Root", facts=facts)
+    exposures = judge(change, by_root=is_root(principal), facts=facts)
     return replace(
         _frame(record),
         kind=AlertKind.SECURITY_GROUP_CHANGE,
@@ -79,8 +84,9 @@ def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert
         changes=change.changes,
         attachment=change.attachment,
         exposures=exposures,
-        undo=undo(change, record.region),
-        unknowns=_unknowns(record) + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
+        undo=restore(change, record.region),
+        unknowns=_unknowns(record, principal)
+        + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
     )
 
 
@@ -120,8 +126,9 @@ def _frame(record: CloudTrailRecord) -> Alert:
     )
 
 
-def _unknowns(record: CloudTrailRecord) -> tuple[Unknown, ...]:
+def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, ...]:
     missing = {
+        "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
         "event source: the record names none, the event's name alone tells what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,
@@ -145,52 +152,31 @@ def _not_understood(record: CloudTrailRecord, reason: str) -> Alert:
         changes=Changes(before_known=False),
         exposures=(Exposure(Severity.HIGH, f"What cannot be understood may be anything: {shown}."),),
         undo=Undo(None, "what changed is not known"),
-        unknowns=(*_unknowns(record), other(f"what changed: {shown}")),
+        unknowns=(*_unknowns(record, principal), other(f"what changed: {shown}")),
     )
 
 
 def _tampering(record: CloudTrailRecord, watched: WatchedEvent) -> Alert:
-    if watched.source == "lambda.amazonaws.com" and not _is_own_function(record):
-        raise NotWatched(f"{watched.name} of a function that is not sgwatch's")
+    call = TAMPER_CALLS[watched.name]
+    if concerns_others(record, call):
+        raise NotWatched(f"{call.api_name} of something that is not sgwatch's")
     principal = read_principal(record)
-    outcome = read_outcome(record.error_code)
-    severity = {
-        Outcome.SUCCEEDED: Severity.HIGH,
-        Outcome.DENIED: Severity.MEDIUM,
-        Outcome.FAILED: Severity.MEDIUM if principal.type == "Root" else Severity.INFO,
-        Outcome.DRY_RUN: Severity.INFO,
-    }[outcome]
-    tried = "" if outcome is Outcome.SUCCEEDED else f" ({outcome.replace('_', ' ')})"
-    reason = f"{watched.name} can weaken the alarm path or sgwatch itself{tried}."
+    frame = _frame(record)
+    found = read_tampering(record, call, principal, frame.event.outcome or Outcome.SUCCEEDED)
+    reason = f"{found.did[:1].upper()}{found.did[1:]}."
+    listed = (f"All {call.thing}s that the request names: {found.listed}.",) if found.listed else ()
     return replace(
-        _frame(record),
+        frame,
         kind=AlertKind.ALARM_PATH,
-        severity=severity,
-        title=f"Alarm path at risk: {watched.name}{tried} by {printable(principal.name, 60)}",
-        summary=" ".join([call_sentence(record, principal), *_named_in(record), reason]),
+        severity=found.severity,
+        title=found.title,
+        summary=f"{call_sentence(record, principal, call.api_name)} {reason}",
         principal=principal,
-        exposures=(Exposure(severity, reason),),
-        undo=Undo(None, "the settings before are not in the record") if not tried else NOTHING_TO_UNDO,
-        unknowns=_unknowns(record),
+        exposures=tuple(Exposure(found.severity, text) for text in (reason, *listed)),
+        undo=found.undo,
+        unknowns=(*_unknowns(record, principal), *_unnamed(call, found)),
     )
 
 
-# The request parameters that say which trail, filter, alarm, topic, rule or function a call is about.
-_NAMING = (
-    *("trailName", "name", "filterName", "logGroupName", "alarmName", "alarmNames"),
-    *("topicArn", "subscriptionArn", "attributeName", "rule", "functionName"),
-)
-
-
-def _named_in(record: CloudTrailRecord) -> tuple[str, ...]:
-    """A sentence with what the request names, none where it names nothing."""
-    request = record.request_parameters
-    names = filter(None, (text(item) for key in _NAMING for item in items(request.get(key))))
-    said = printable(", ".join(names), 200)
-    return (f"The request names {said}.",) if said else ()
-
-
-def _is_own_function(record: CloudTrailRecord) -> bool:
-    # Chalice names a function <app>-<stage>-<handler>; the parameter is the name or an ARN.
-    name = text(record.request_parameters.get("functionName"))
-    return name is None or "sgwatch-" in name
+def _unnamed(call: TamperCall, found: Tampering) -> tuple[Unknown, ...]:
+    return () if found.names else (other(f"which {call.thing} it was: the record does not say"),)

@@ -64,16 +64,26 @@ def summary(record: CloudTrailRecord, principal: Principal, exposures: tuple[Exp
     )
 
 
-def call_sentence(record: CloudTrailRecord, principal: Principal) -> str:
-    """``alice (console, from 203.0.113.9) called CreateSecurityGroup in account 123456789012, eu-west-1.``"""
+def call_sentence(record: CloudTrailRecord, principal: Principal, operation: str | None = None) -> str:
+    """``alice (console, from 203.0.113.9) called CreateSecurityGroup in account 123456789012, eu-west-1.``
+
+    ``operation`` is the API's name for the call, where that is not the event's.
+    """
     source = f", from {printable(principal.source_ip, 60)}" if principal.source_ip else ""
     name = printable(principal.name, 100)
-    called = printable(record.event_name or "an unnamed API", 80)
+    called = printable(operation or record.event_name or "an unnamed API", 80)
     code = f" ({printable(record.error_code, 60)})" if record.error_code else ""
     where = ", ".join(
         printable(part, 40) for part in (record.account_id and f"account {record.account_id}", record.region) if part
     )
-    return f"{name} ({principal.client}{source}) called {called}{code}{f' in {where}' if where else ''}."
+    place = f" in {where}" if where else ""
+    return f"{name} ({principal.client}{source}) called {called}{code}{place}.{_supplement(record)}"
+
+
+def _supplement(record: CloudTrailRecord) -> str:
+    if record.supplements is None:
+        return ""
+    return f" The record supplements {printable(record.supplements, 60)}, which is of the same call."
 
 
 def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
@@ -224,6 +234,8 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
 
 def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     removed = change.changes.removed
+    if change.no_answer:
+        return f"rules may have been removed from {group}: AWS's answer is not in the record"
     if not removed and change.changes.before_known:
         return f"nothing removed from {group}, which had no such rules"
     if not removed:

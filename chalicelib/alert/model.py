@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import parse_time
@@ -17,15 +17,13 @@ from chalicelib.exposure.judge import Exposure, Severity
 from chalicelib.security_groups.changes import Attachment, Changes, Outcome
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.undo.from_record import Undo
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from chalicelib.undo.commands import Undo
 
 # The alert is built of the core's own types; whoever handles alerts finds them here.
 __all__ = [
     "Account",
     "AlarmPath",
+    "AlarmPathFinding",
     "Alert",
     "AlertKind",
     "Attached",
@@ -108,11 +106,27 @@ class SecurityGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmPathFinding:
+    """What is wrong with one link; ``fix`` is a command or a sentence, None where there is none."""
+
+    check: str
+    subject: str
+    reason: str
+    fix: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmPath:
-    """What the latest audit of the alarm path said."""
+    """What the latest audit of the alarm path said; ``was`` is the status of the audit before, None where not known.
+
+    ``broken_by_this_call`` is None where the alert is about no call, and where it is not known.
+    """
 
     status: str
     checked_at: datetime | None
+    was: str | None = None
+    broken_by_this_call: bool | None = None
+    findings: tuple[AlarmPathFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +215,7 @@ def _encode(value: object) -> Any:
             return encode_rule(value)
         case Unknown():
             return value.text
-        case tuple() if not isinstance(value, Exposure):
+        case tuple() if not hasattr(value, "_fields"):
             return [_encode(item) for item in value]
         case datetime():
             return format_time(value)
@@ -211,8 +225,14 @@ def _encode(value: object) -> Any:
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else value.__slots__
+    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else field_names(type(value))
     return {name: _encode(getattr(value, name)) for name in names}
+
+
+def field_names(kind: Any) -> tuple[str, ...]:
+    """The fields of a NamedTuple or of a dataclass."""
+    names: tuple[str, ...] | None = getattr(kind, "_fields", None)
+    return names if names is not None else tuple(kind.__slots__)
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:
@@ -238,16 +258,27 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         unknowns=tuple(map(other, document["unknowns"])),
         # A queue may hold alerts of the release before, which had no notes.
         notes=tuple(document.get("notes", ())),
-        alarm_path=AlarmPath(alarm_path["status"], parse_time(alarm_path["checked_at"])) if alarm_path else None,
+        alarm_path=_decode_alarm_path(alarm_path) if alarm_path else None,
     )
 
 
-Known = TypeVar("Known", bound="DataclassInstance")
+def _decode_alarm_path(document: Mapping[str, Any]) -> AlarmPath:
+    """The alarm path; alerts of before 0.2.0, which may still be queued, hold only the first two fields."""
+    return AlarmPath(
+        document["status"],
+        parse_time(document["checked_at"]),
+        document.get("was"),
+        document.get("broken_by_this_call"),
+        tuple(_only_known(AlarmPathFinding, item) for item in document.get("findings", ())),
+    )
+
+
+Known = TypeVar("Known")
 
 
 def _only_known(kind: type[Known], document: Mapping[str, Any]) -> Known:
-    """The dataclass of a JSON object; keys that a newer writer added are skipped."""
-    return kind(**{item.name: document[item.name] for item in fields(kind)})
+    """The record of a JSON object; keys that a newer writer added are skipped."""
+    return kind(**{name: document[name] for name in field_names(kind)})
 
 
 def _strings(value: list[str] | None) -> tuple[str, ...] | None:

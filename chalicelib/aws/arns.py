@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Arn:
+class Arn(NamedTuple):
     """arn:partition:service:region:account:resource."""
 
     partition: str
@@ -39,6 +38,21 @@ def _parsed(text: str) -> Arn | None:
 def log_group_name(arn: Arn) -> str:
     """The log group's name in its ARN, with or without the ``:*`` that CloudTrail asks for."""
     return arn.resource.removeprefix("log-group:").removesuffix(":*")
+
+
+# The kinds that stand before a name in the resource part of an ARN.
+_KINDS = ("trail/", "log-group:", "alarm:", "rule/", "function:", "key/", "table/", "secret:", "role/")
+
+
+def resource_name(text: str) -> str:
+    """A thing's own name, be it given as such, as an ARN or as a queue's URL."""
+    arn = parse_arn(text)
+    name = arn.resource if arn else text
+    for kind in _KINDS:
+        name = name.removeprefix(kind)
+    if name.startswith(("https://", "http://")):
+        return name.rpartition("/")[2]
+    return name.removesuffix(":*")
 
 
 def same_log_group(one: str, other: str) -> bool:

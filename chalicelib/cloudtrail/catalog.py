@@ -7,9 +7,11 @@ records' reader, the audit of the deployed rules and of metric filters.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from chalicelib.cloudtrail.tamper_calls import MENDING, TAMPER_CALLS, Scope, own_conditions
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 MAX_PATTERN_LENGTH = 2048
@@ -62,23 +64,6 @@ class WatchedEvent(NamedTuple):
     needs_groups: bool = False
 
 
-def _events(group: EventGroup, source: str, *names: str) -> tuple[WatchedEvent, ...]:
-    return tuple(WatchedEvent(name, source, group) for name in names)
-
-
-# CloudTrail writes Lambda's event names with the API version behind them: UpdateFunctionCode20150331v2.
-# https://docs.aws.amazon.com/lambda/latest/dg/logging-using-cloudtrail.html
-_LAMBDA_TAMPERING = (
-    "DeleteFunction20150331",
-    "UpdateFunctionCode20150331v2",
-    "UpdateFunctionConfiguration20150331v2",
-    "PutFunctionConcurrency20171031",
-    "RemovePermission20150331v2",
-    "DeleteFunctionEventInvokeConfig",
-    "PutFunctionEventInvokeConfig",
-    "UpdateFunctionEventInvokeConfig",
-)
-
 EVENTS: tuple[WatchedEvent, ...] = (
     WatchedEvent("AuthorizeSecurityGroupIngress", EC2, EventGroup.RULES, Verb.AUTHORIZE),
     WatchedEvent("AuthorizeSecurityGroupEgress", EC2, EventGroup.RULES, Verb.AUTHORIZE, is_egress=True),
@@ -104,24 +89,8 @@ EVENTS: tuple[WatchedEvent, ...] = (
     WatchedEvent("CreateIpamPrefixListResolverTarget", EC2, EventGroup.PREFIX_LISTS, Verb.CREATE),
     WatchedEvent("ModifyIpamPrefixListResolverTarget", EC2, EventGroup.PREFIX_LISTS, Verb.MODIFY),
     WatchedEvent("ModifyIpamPrefixListResolver", EC2, EventGroup.PREFIX_LISTS, Verb.MODIFY),
-    *_events(EventGroup.TAMPER, "logs.amazonaws.com", "DeleteMetricFilter", "PutMetricFilter", "DeleteLogGroup"),
-    *_events(EventGroup.TAMPER, "monitoring.amazonaws.com", "DeleteAlarms", "DisableAlarmActions", "PutMetricAlarm"),
-    *_events(EventGroup.TAMPER, "sns.amazonaws.com", "Unsubscribe", "DeleteTopic", "SetTopicAttributes"),
-    *_events(
-        EventGroup.TAMPER, "cloudtrail.amazonaws.com", "StopLogging", "UpdateTrail", "DeleteTrail", "PutEventSelectors"
-    ),
-    *_events(EventGroup.TAMPER, "events.amazonaws.com", "DisableRule", "DeleteRule", "RemoveTargets", "PutRule"),
-    *_events(EventGroup.TAMPER, "lambda.amazonaws.com", *_LAMBDA_TAMPERING),
+    *(WatchedEvent(call.name, call.source, EventGroup.TAMPER) for call in TAMPER_CALLS),
 )
-
-# Calls that may mend what one of the tamper group broke. They are nothing to alert on; the audit looks again
-# after them, so that a recovery is told in seconds and not within the hour.
-MENDING: Mapping[str, tuple[str, ...]] = {
-    "monitoring.amazonaws.com": ("EnableAlarmActions",),
-    "sns.amazonaws.com": ("Subscribe", "ConfirmSubscription"),
-    "cloudtrail.amazonaws.com": ("StartLogging",),
-    "events.amazonaws.com": ("EnableRule", "PutTargets"),
-}
 
 BY_NAME: dict[str, WatchedEvent] = {event.name: event for event in EVENTS}
 
@@ -164,6 +133,25 @@ def event_pattern(groups: Iterable[EventGroup]) -> dict[str, Any]:
     """
     events = events_of(groups)
     return _pattern(dict.fromkeys(event.source for event in events), (event.name for event in events))
+
+
+def tamper_pattern() -> dict[str, Any]:
+    """The pattern of the tamper calls on anything that may belong to the alarm path."""
+    return _tamper_pattern(Scope.PATH)
+
+
+def own_tamper_pattern() -> dict[str, Any]:
+    """The pattern of the tamper calls on resources that carry sgwatch's name.
+
+    Without the narrowing, each function that an account deploys would invoke sgwatch.
+    """
+    pattern = _tamper_pattern(Scope.OWN)
+    return {**pattern, "detail": {**pattern["detail"], "$or": own_conditions()}}
+
+
+def _tamper_pattern(scope: Scope) -> dict[str, Any]:
+    calls = [call for call in TAMPER_CALLS if call.scope is scope]
+    return _pattern(dict.fromkeys(call.source for call in calls), (call.name for call in calls))
 
 
 def mending_pattern() -> dict[str, Any]:

@@ -242,11 +242,13 @@ def _undo(folded: Sequence[Alert]) -> Undo:
         if (reason := _why_not_in_a_row(alerts)) is not None:
             return Undo(None, reason.format(printable(name, 100)))
     commands: list[str] = []
+    notes: list[str] = []
     for alert in sorted(folded, key=lambda a: a.occurred_at or datetime.min.replace(tzinfo=UTC), reverse=True):
         if alert.undo.commands is None:
             return Undo(None, f"of one change it is not known: {alert.undo.reason}")
         commands += alert.undo.commands
-    return Undo(tuple(commands))
+        notes += [alert.undo.reason] if alert.undo.commands and alert.undo.reason else []
+    return Undo(tuple(commands), " ".join(dict.fromkeys(notes)) or None)
 
 
 def _why_not_in_a_row(alerts: Sequence[Alert]) -> str | None:

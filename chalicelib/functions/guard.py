@@ -9,24 +9,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime, timedelta
 
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.alarm_path.watch.alerts import Done, announcement, repaired, severity_of, tampering, without_audit
+from chalicelib.alarm_path.watch.alerts import (
+    Cause,
+    Done,
+    announcement,
+    repaired,
+    severity_of,
+    tampering,
+    without_audit,
+)
 from chalicelib.alarm_path.watch.health import Standing, not_audited
-from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion, decide
+from chalicelib.alarm_path.watch.notification_policy import Memory, decide
 from chalicelib.alarm_path.watch.scope import touches
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, StatusMemory
 from chalicelib.alert.model import Alert, AlertKind, format_time
-from chalicelib.cloudtrail.records import RecordError, mapping, read_record, text, unwrap
+from chalicelib.alert.tampering import names_of
+from chalicelib.aws.arns import resource_name
+from chalicelib.cloudtrail.principals import read_principal
+from chalicelib.cloudtrail.records import CloudTrailRecord, RecordError, mapping, read_record, text, unwrap
+from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
+from chalicelib.cloudtrail.tamper_calls import MENDING, named_by
 from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.delivery.invocation import InvocationContext
-from chalicelib.deployment import Stage
 from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
+from chalicelib.security_groups.phrases import printable
 from chalicelib.settings.model import SettingsError
 
 # How long an alert about tampering may wait for the audit that says what is broken now.
@@ -68,7 +81,6 @@ class Guard:
     audit: Callable[[], Audited]
     memory: StatusMemory
     region: str
-    stage: Stage | None = None
     heartbeat: Heartbeat | None = None
     repair: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
     most_wait: float = MOST_WAIT_SECONDS
@@ -84,13 +96,17 @@ class Guard:
         log = self.alerts.log.bind(request_id=invocation.request_id)
         alerts = list(self.alerts.alerts(document, log))
         tampers = [alert for alert in alerts if alert.kind is AlertKind.ALARM_PATH]
-        if not tampers:
-            self.alerts.tell(alerts, invocation)
+        records = _records(document)
+        if not tampers or self._is_own_status(records):
+            self.alerts.tell([alert for alert in alerts if alert not in tampers], invocation)
             return
         running = _Running(self._look)
         found = running.within(min(self.most_wait, _left(invocation) - DELIVERY_SECONDS))
-        calls = _calls(document)
-        told = [self._told(alert, found, calls) if alert in tampers else alert for alert in alerts]
+        told = [
+            judged
+            for alert in alerts
+            if (judged := self._judged(alert, found, records, log) if alert in tampers else alert) is not None
+        ]
         telling = _Telling(self.alerts, invocation)
         telling.tell(told)
         in_time = found is not None and _tells(told, found)
@@ -98,7 +114,9 @@ class Guard:
         if found is None or found.audited is None:
             self._not_audited(found, log)
         else:
-            self._conclude(found, document, telling, log, told=in_time, may_repair=not self._is_own(tampers))
+            self._conclude(
+                found, document, telling, log, told=in_time, may_repair=not _is_by_sgwatch(tampers, found.audited)
+            )
         telling.end()
 
     def on_schedule(self, document: object, invocation: InvocationContext) -> None:
@@ -137,28 +155,43 @@ class Guard:
         except MemoryUnavailable as error:
             return None, error
 
-    def _told(
-        self, alert: Alert, found: Found | None, calls: Mapping[str, tuple[str | None, Mapping[str, Any]]]
-    ) -> Alert:
+    def _is_own_status(self, records: Mapping[str, CloudTrailRecord]) -> bool:
+        """Whether all that was written is the remembered status.
+
+        Each audit with news writes it, so an audit after that would go round in circles; and what is remembered is not
+        trusted, whoever wrote it.
+        """
+        return bool(records) and all(
+            record.event_name == "PutParameter" and names_of(record.event_name, record) == (self.memory.parameter,)
+            for record in records.values()
+        )
+
+    def _judged(
+        self, alert: Alert, found: Found | None, records: Mapping[str, CloudTrailRecord], log: Log
+    ) -> Alert | None:
+        """The alert with what the audit found; None where the call is about neither the alarm path nor sgwatch."""
         if found is None:
             return without_audit(alert, f"the audit was not done within {self.most_wait:g} s")
         if found.audited is None:
             return without_audit(alert, f"the audit could not be made: {found.failure}")
-        name, parameters = calls.get(alert.id, (None, {}))
         standing, previous = found.audited.standing, found.previous
-        touched = touches(name, parameters, previous.parts if previous else None, standing.parts)
-        return tampering(alert, standing, touched, previous)
+        record = records.get(alert.id)
+        call = TAMPER_CALLS.get((record and record.event_name) or "")
+        if record is None or call is None:
+            return without_audit(alert, "its record could not be read again")
+        before = previous.parts if previous else None
+        touched = touches(call, named_by(call, record.raw), before, standing.parts)
+        judged = tampering(alert, call, standing, touched, previous)
+        if judged is None:
+            log.info("call touches neither the alarm path nor sgwatch", event_id=alert.id, event_name=call.name)
+            self.alerts.metrics.emit(names.ALERTS_SUPPRESSED)
+        return judged
 
     def _not_audited(self, found: Found | None, log: Log) -> NotAudited:
         reason = (found and found.failure) or "it was not done in the time that the function has"
         log.error("audit could not be made", reason=reason)
         self.alerts.metrics.emit(names.AUDITS_FAILED)
         return NotAudited(reason)
-
-    def _is_own(self, alerts: Iterable[Alert]) -> bool:
-        """Whether sgwatch itself made these calls: its repairs are not repaired."""
-        sessions = {alert.principal.session_name for alert in alerts if alert.principal}
-        return self.stage is not None and all(str(each).startswith(self.stage.prefix) for each in sessions)
 
     def _conclude(
         self, found: Found, document: object, telling: _Telling, log: Log, *, told: bool, may_repair: bool
@@ -173,11 +206,12 @@ class Guard:
         if may_repair:
             after = self._repaired(found, seed, telling, log)
             standing, told = (after, True) if after else (standing, told)
-        previous = found.previous
+        previous = found.previous.clamped(self.alerts.now()) if found.previous else None
         decision = decide(previous, standing.status, self.alerts.now())
         occasion = decision.occasion
-        if occasion and (occasion is Occasion.RECOVERED or not told) and not telling.undelivered:
-            telling.tell([announcement(standing, occasion, f"{seed}/{occasion.value}", self.region)])
+        if occasion and not told and not telling.undelivered:
+            cause = Cause(_mending_call(document), _lasted(previous, self.alerts.now()))
+            telling.tell([announcement(standing, occasion, f"{seed}/{occasion.value}", self.region, cause)])
         log.info("alarm path audited", status=standing.status.value, announced=occasion and occasion.value)
         self.alerts.metrics.emit(names.ALARM_PATH_BROKEN, int(standing.status is Status.FAIL))
         if found.forgotten is not None:
@@ -283,13 +317,38 @@ def _left(invocation: InvocationContext) -> float:
     return invocation.remaining_ms() / 1000
 
 
-def _calls(document: object) -> dict[str, tuple[str | None, Mapping[str, Any]]]:
-    """Event id → name and request parameters of each record."""
-    calls: dict[str, tuple[str | None, Mapping[str, Any]]] = {}
+def _is_by_sgwatch(alerts: Iterable[Alert], audited: Audited) -> bool:
+    """Whether sgwatch itself made these calls, with the role of one of its functions: its repairs are not repaired.
+
+    Names of sessions prove nothing: whoever assumes a role chooses them.
+    """
+    functions = (audited.snapshot.own or {}).get("functions") or ()
+    roles = {resource_name(str((item.get("Configuration") or {}).get("Role"))).rpartition("/")[2] for item in functions}
+    callers = [alert.principal for alert in alerts]
+    return bool(callers) and all(each and not each.cross_account and each.role in roles for each in callers)
+
+
+def _lasted(previous: Memory | None, now: datetime) -> timedelta | None:
+    """How long the status has not been pass, None where it was or that is not known."""
+    since = previous.clamped(now).since if previous and previous.status is not Status.PASS else None
+    return None if since is None else now - since
+
+
+def _mending_call(document: object) -> str | None:
+    """The mending call that led to an audit, and by whom; None for any other event."""
+    for record in _records(document).values():
+        if record.event_name in MENDING.get(record.event_source or "", ()):
+            return f"{record.event_name} by {printable(read_principal(record).name, 60)}"
+    return None
+
+
+def _records(document: object) -> dict[str, CloudTrailRecord]:
+    """The records in the event by their ids."""
+    found: dict[str, CloudTrailRecord] = {}
     try:
         for raw in unwrap(document):
             record = read_record(raw)
-            calls[record.event_id] = (record.event_name, record.request_parameters)
+            found[record.event_id] = record
     except (RecordError, RecursionError):
-        return calls  # alerted as no record by now
-    return calls
+        return found  # alerted as no record by now
+    return found

@@ -19,6 +19,7 @@ from chalicelib.security_groups.severity import Severity, severity_of
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
 from chalicelib.undo.from_lookups import restore
+from chalicelib.undo.opening import rules_warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _undo(drift: Drift, changes: Changes) -> Undo:
         if undone.commands is None:
             return undone
         commands += undone.commands
-    return Undo(tuple(commands))
+    return Undo(tuple(commands), rules_warning(changes))
 
 
 def _per_direction(drift: Drift, verb: str, rules: tuple[SecurityGroupRule, ...]) -> list[Change]:

@@ -17,30 +17,28 @@ from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.lookup_result import GroupInfo
 from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
-from chalicelib.undo.from_record import (
-    NOTHING_TO_UNDO,
-    REGION,
-    Undo,
-    authorization,
-    command,
-    given_tags,
-    portions,
-    undo,
-)
+from chalicelib.undo.commands import NOTHING_TO_UNDO, REGION, Undo, command
+from chalicelib.undo.from_record import authorization, given_tags, portions, undo
+from chalicelib.undo.opening import with_warning
 
 # Linux takes no single argument over 128 KiB: https://man7.org/linux/man-pages/man2/execve.2.html
 _RULES_PER_COMMAND = 50
 NEW_ID = (
-    "the group comes back under a new id: whatever named the old one (attachments, launch templates, "
-    "rules of other groups) has to be pointed to the new one"
+    "The group comes back under a new id: whatever named the old one (attachments, launch templates, "
+    "rules of other groups) has to be pointed to the new one."
 )
 
 
 def restore(change: Change, region: str | None, group: GroupInfo | None = None, version: int | None = None) -> Undo:
     """The commands that return everything to where it was before the change.
 
-    ``group`` is the group as it was, ``version`` the prefix list's version before the change.
+    ``group`` is the group as it was, ``version`` the prefix list's version before the change. What the commands
+    would open comes first in the reason.
     """
+    return with_warning(_restore(change, region, group, version), change)
+
+
+def _restore(change: Change, region: str | None, group: GroupInfo | None, version: int | None) -> Undo:
     if not change.succeeded:
         return NOTHING_TO_UNDO
     if region is None or not REGION.fullmatch(region):
@@ -165,7 +163,7 @@ def _prefix_list(change: Change, region: str, version: int | None) -> Undo:
         "PreviousVersion": version,
         "CurrentVersion": version + 1,
     }
-    renamed = "what the list was called before is not in the record, and stays as it is now"
+    renamed = "What the list was called before is not in the record, and stays as it is now."
     return Undo(
         (command("restore-managed-prefix-list-version", parameters, region),),
         renamed if change.prefix_list.is_renamed else None,
@@ -188,8 +186,7 @@ def _deleted(change: Change, region: str, group: GroupInfo | None) -> Undo:
     }
     if tags:
         parameters["TagSpecifications"] = [{"ResourceType": "security-group", "Tags": tags}]
-    create = command("create-security-group", parameters, region)
-    commands = [f"new_group=$({create} --query GroupId --output text)", _without_default_egress(region)]
+    commands = list(_recreated(group, parameters, region))
     for direction in Direction:
         rules = tuple(rule for rule in change.changes.removed if rule.direction is direction)
         commands += [_authorize(portion, direction, region, change.group_id) for portion in portions(rules)]
@@ -200,14 +197,33 @@ def _deleted(change: Change, region: str, group: GroupInfo | None) -> Undo:
 _NEW_GROUP = '"${new_group:?}"'
 
 
-def _without_default_egress(region: str) -> str:
-    """Takes away what AWS gives a new group, so that it gets its former rules and no others."""
+def _recreated(group: GroupInfo, parameters: Mapping[str, Any], region: str) -> Iterator[str]:
+    """The group without a rule; one that an earlier run has made already is taken, so that a second run ends alike."""
+    same = {"group-name": group.name, "vpc-id": group.vpc_id, "description": group.description}
+    filters = [{"Name": name, "Values": [_literal(value or "")]} for name, value in same.items()]
+    there = command("describe-security-groups", {"Filters": filters}, region)
+    create = command("create-security-group", parameters, region)
+    yield f"new_group=$({there} --query 'SecurityGroups[0].GroupId' --output text)"
+    # The AWS CLI prints None for what is not there.
+    yield f'test "$new_group" != None || new_group=$({create} --query GroupId --output text)'
+    yield f"aws ec2 wait security-group-exists --region {region} --group-ids {_NEW_GROUP}"
+    # AWS gives a new group a rule of its own, for egress.
+    for direction, query in ((Direction.EGRESS, "[?IsEgress]"), (Direction.INGRESS, "[?!IsEgress]")):
+        yield _without_rules(direction, query, region)
+
+
+def _literal(value: str) -> str:
+    # A filter takes * and ? for any characters.
+    return re.sub(r"[*?\\]", r"\\\g<0>", value)
+
+
+def _without_rules(direction: Direction, query: str, region: str) -> str:
     listed = (
         f"aws ec2 describe-security-group-rules --region {region} --filters Name=group-id,Values={_NEW_GROUP} "
-        "--query 'SecurityGroupRules[].SecurityGroupRuleId' --output text"
+        f"--query 'SecurityGroupRules{query}.SecurityGroupRuleId' --output text"
     )
-    revoke = f"aws ec2 revoke-security-group-egress --region {region} --group-id {_NEW_GROUP}"
-    return f"{revoke} --security-group-rule-ids $({listed})"
+    revoke = f"aws ec2 revoke-security-group-{direction} --region {region} --group-id {_NEW_GROUP}"
+    return f'for rule in $({listed}); do {revoke} --security-group-rule-ids "$rule"; done'
 
 
 def _authorize(rules: tuple[SecurityGroupRule, ...], direction: Direction, region: str, old_id: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -134,7 +135,9 @@ def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
     if ask and not agreed("Run these commands?", err=True):
         raise typer.Abort
     # The commands were made to be safe in a shell, whatever text is in them; a deleted group needs its variable.
-    ended = subprocess.run(["/bin/sh", "-c", "\n".join(["set -e", *commands])], check=False)  # noqa: S603
+    # A pager would wait for somebody to leave it: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-pagination.html
+    script = "\n".join(["set -e", *commands])
+    ended = subprocess.run(["/bin/sh", "-c", script], check=False, env={**os.environ, "AWS_PAGER": ""})  # noqa: S603
     if ended.returncode:
         note(f"undoing failed with status {ended.returncode}: what was done before that stays done")
         raise typer.Exit(1)

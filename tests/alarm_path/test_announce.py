@@ -35,6 +35,25 @@ def test_from_broken_to_unknown_is_a_change() -> None:
     assert decide(Memory(Status.FAIL, NOON), Status.UNKNOWN, NOON + HOUR).occasion is Occasion.CHANGED
 
 
-@pytest.mark.parametrize("value", [None, [], {"status": "x"}, {"status": "pass", "announced_at": "soon"}, {}])
+@pytest.mark.parametrize("value", [None, [], {"status": "x"}, {}])
 def test_a_memory_that_cannot_be_read_counts_as_none(value: object) -> None:
     assert Memory.from_json(value) is None
+
+
+def test_times_that_cannot_be_read_are_not_known_and_hide_no_status() -> None:
+    value = {"version": 7, "status": "fail", "announced_at": "soon", "since": 12, "parts": "x", "more": 1}
+    assert Memory.from_json(value) == Memory(Status.FAIL, None)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=36_500)])
+def test_an_announcement_in_the_future_silences_nothing(ahead: timedelta) -> None:
+    decision = decide(Memory(Status.FAIL, NOON + ahead, None, NOON + ahead), Status.FAIL, NOON)
+    assert decision.occasion is Occasion.STILL_BROKEN
+    assert decision.memory == Memory(Status.FAIL, NOON, None, NOON)
+
+
+def test_what_began_is_remembered_until_it_is_over() -> None:
+    broken = decide(Memory(Status.PASS, None), Status.FAIL, NOON).memory
+    worse = decide(broken, Status.UNKNOWN, NOON + HOUR).memory
+    assert (broken.since, worse.since) == (NOON, NOON)
+    assert decide(worse, Status.PASS, NOON + 2 * HOUR).memory.since is None

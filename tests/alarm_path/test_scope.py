@@ -6,24 +6,44 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alarm_path.watch.health import part_name
-from chalicelib.alarm_path.watch.scope import touches
-from chalicelib.cloudtrail.catalog import EventGroup, events_of
+from chalicelib.alarm_path.watch import scope
+from chalicelib.aws.arns import resource_name
+from chalicelib.cloudtrail.tamper_calls import BY_NAME, TAMPER_CALLS, Scope, TamperCall, named_by
 from tests.support.alarm_paths import ALARM, GROUP, TOPIC, TRAIL, Account
 from tests.support.guards import audited
 
 SUBSCRIPTION = f"{TOPIC}:11111111-2222-4333-8444-555555555555"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-4333-8444-666666666666"
 OWN_RULE = "sgwatch-prod-alert_on_change-event"
 PARTS = frozenset(
-    {"main", "trail-logs", "sg-changes", "security", part_name(SUBSCRIPTION), OWN_RULE, "sgwatch-prod-alert_on_change"}
+    {"main", "trail-logs", "sg-changes", "security", resource_name(SUBSCRIPTION), OWN_RULE, resource_name(KEY)}
 )
 # Event → the parameters that name a part, and the same of something else.
 NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    # A filter that is new on the trail's log group may publish into the metric that the alarm reads.
     "DeleteMetricFilter": (
-        {"logGroupName": "trail-logs", "filterName": "sg-changes"},
         {"logGroupName": "trail-logs", "filterName": "other"},
+        {"logGroupName": "/aws/lambda/orders", "filterName": "other"},
     ),
-    "PutMetricFilter": ({"filterName": "sg-changes"}, {"logGroupName": "trail-logs", "filterName": "other"}),
+    "PutMetricFilter": ({"filterName": "sg-changes"}, {"logGroupName": "/aws/lambda/orders", "filterName": "other"}),
+    "PutTransformer": ({"logGroupIdentifier": GROUP}, {"logGroupIdentifier": "/aws/lambda/orders"}),
+    "DeleteTransformer": ({"logGroupIdentifier": "trail-logs"}, {"logGroupIdentifier": "/aws/lambda/orders"}),
+    "PutCompositeAlarm": ({"alarmName": "sg-changes"}, {"alarmName": "other"}),
+    "SetAlarmState": ({"alarmName": "sg-changes"}, {"alarmName": "other"}),
+    "PutAlarmMuteRule": (
+        {"name": "quiet", "muteTargets": {"alarmNames": ["other", "sg-changes"]}},
+        {"name": "quiet", "muteTargets": {"alarmNames": ["other"]}},
+    ),
+    "SetSubscriptionAttributes": (
+        {"subscriptionArn": SUBSCRIPTION},
+        {"subscriptionArn": SUBSCRIPTION.replace("security", "orders")},
+    ),
+    "AddPermission": ({"topicArn": TOPIC}, {"topicArn": TOPIC.replace("security", "orders")}),
+    "RemovePermission": ({"topicArn": TOPIC}, {"topicArn": TOPIC.replace("security", "orders")}),
+    "PutTargets": ({"rule": OWN_RULE}, {"rule": "nightly"}),
+    "DisableKey": ({"keyId": KEY}, {"keyId": "other"}),
+    "ScheduleKeyDeletion": ({"keyId": KEY.rpartition("/")[2]}, {"keyId": "other"}),
+    "PutKeyPolicy": ({"keyId": KEY}, {"keyId": "other"}),
     "DeleteLogGroup": ({"logGroupName": "trail-logs"}, {"logGroupName": "/aws/lambda/orders"}),
     "DeleteAlarms": ({"alarmNames": ["other", "sg-changes"]}, {"alarmNames": ["other"]}),
     "DisableAlarmActions": ({"alarmNames": ["sg-changes"]}, {"alarmNames": ["other"]}),
@@ -43,15 +63,36 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "RemoveTargets": ({"rule": OWN_RULE, "ids": ["1"]}, {"rule": "nightly", "ids": ["1"]}),
     "PutRule": ({"name": OWN_RULE}, {"name": "nightly"}),
 }
-LAMBDA = ({"functionName": "sgwatch-prod-alert_on_change"}, {"functionName": "orders"})
-TAMPERING = [event.name for event in events_of([EventGroup.TAMPER])]
+# Which parameter names the thing → its value for one of sgwatch's and for another's.
+OWN = {
+    "functionName": ("sgwatch-prod-alert_on_change", "orders"),
+    "queueUrl": ("https://sqs.us-east-1.amazonaws.com/123456789012/sgwatch-prod-deliveries.fifo", "https://q/1/orders"),
+    "tableName": ("sgwatch-prod-state", "orders"),
+    "name": ("/sgwatch/prod/slack", "/orders/db"),
+    "names": (["/orders/db", "/sgwatch/prod/slack"], ["/orders/db"]),
+    "secretId": ("arn:aws:secretsmanager:us-east-1:123456789012:secret:sgwatch/slack-AbCdEf", "orders"),
+    "roleName": ("sgwatch-prod", "orders"),
+}
 
 
-@pytest.mark.parametrize("name", TAMPERING)
-def test_every_event_of_the_group_is_told_apart(name: str) -> None:
-    part, other = NAMED.get(name, LAMBDA)
-    assert touches(name, part, PARTS, PARTS) is True
-    assert touches(name, other, PARTS, PARTS) is False
+def touches(
+    name: str, parameters: dict[str, Any], before: frozenset[str] | None, now: frozenset[str] | None
+) -> bool | None:
+    call = BY_NAME[name]
+    return scope.touches(call, named_by(call, {"requestParameters": parameters}), before, now)
+
+
+@pytest.mark.parametrize("call", TAMPER_CALLS, ids=lambda call: call.name)
+def test_every_call_on_a_part_is_told_apart_from_others(call: TamperCall) -> None:
+    if call.scope is Scope.OWN:
+        part, other = ({call.names[0]: value} for value in OWN[call.names[0]])
+    elif call.is_account_wide:
+        assert touches(call.name, {"policyName": "p"}, PARTS, PARTS) is None
+        return
+    else:
+        part, other = NAMED[call.name]
+    assert touches(call.name, part, PARTS, PARTS) is True
+    assert touches(call.name, other, PARTS, PARTS) is False
 
 
 def test_a_function_of_sgwatch_is_known_by_its_name() -> None:
@@ -86,10 +127,10 @@ def test_a_call_that_names_nothing_cannot_be_told(parameters: dict[str, Any]) ->
     ("arn", "name"), [(TRAIL, "main"), (f"{GROUP}:*", "trail-logs"), (ALARM, "sg-changes"), (TOPIC, "security")]
 )
 def test_an_arn_and_a_name_are_the_same_part(arn: str, name: str) -> None:
-    assert part_name(arn) == part_name(name) == name
+    assert resource_name(arn) == resource_name(name) == name
 
 
 def test_an_audit_knows_the_parts_of_the_path_its_subscriptions_too() -> None:
     parts = audited(Account().document()).standing.parts
     assert parts is not None
-    assert {"main", "trail-logs", "sg-changes", "security", part_name(SUBSCRIPTION)} <= parts
+    assert {"main", "trail-logs", "sg-changes", "security", resource_name(SUBSCRIPTION)} <= parts

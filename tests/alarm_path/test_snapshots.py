@@ -12,6 +12,7 @@ import pytest
 
 from chalicelib.alarm_path.audit import audit
 from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
+from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 
 CASES: list[dict[str, Any]] = [
@@ -22,9 +23,14 @@ CASES: list[dict[str, Any]] = [
 ]
 
 
+def judged(case: dict[str, Any]) -> Report:
+    """The report on a case's account."""
+    return audit(read_snapshot(case["snapshot"]), coverage_of, checked_at=datetime(2026, 11, 30, 10, tzinfo=UTC))
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_an_account_gets_the_answer_that_was_worked_out_by_hand(case: dict[str, Any]) -> None:
-    report = audit(read_snapshot(case["snapshot"]), coverage_of, checked_at=datetime(2026, 11, 30, 10, tzinfo=UTC))
+    report = judged(case)
     wrong = {
         standard: f"is {report.standards[standard]}, want {wanted}: {case['note']}"
         for standard, wanted in case["want"].items()

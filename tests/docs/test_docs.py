@@ -14,7 +14,8 @@ from typer.models import OptionInfo
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Severity
-from chalicelib.cloudtrail.catalog import EVENTS, MENDING, EventGroup, WatchedEvent
+from chalicelib.cloudtrail.catalog import EVENTS, EventGroup, WatchedEvent
+from chalicelib.cloudtrail.tamper_calls import MENDING
 from chalicelib.destinations.slack import payload
 from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, world_controls
 from chalicelib.security_groups.rules import ALL_PROTOCOLS

@@ -273,7 +273,7 @@ def test_a_deleted_group_is_described_and_recreated_from_config() -> None:
     assert (alert.security_group.name, alert.security_group.owner) == ("web", "payments")
     assert [rule.description for rule in alert.changes.removed] == ["old"]
     assert alert.undo.commands is not None
-    assert alert.undo.commands[0].startswith("new_group=$(aws ec2 create-security-group ")
+    assert "new_group=$(aws ec2 create-security-group " in alert.undo.commands[1]
     assert "new id" in str(alert.undo.reason)
 
 

@@ -29,6 +29,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 PATTERN = "import app, json; print(json.dumps(app.CHANGES))"
+TAMPER = ("alert_on_tampering", "alert_on_own_tampering")
 HANDLERS = "import app, json; print(json.dumps(sorted(app.app.handler_map)))"
 
 
@@ -42,7 +43,7 @@ def test_watch_makes_the_pattern_and_tampering_is_not_in_it() -> None:
 
 def test_a_function_is_there_for_each_rule_and_watch_chooses() -> None:
     schedule, change = "audit_on_schedule", "alert_on_change"
-    tamper = ["alert_on_tampering", "audit_on_mending"]
+    tamper = ["alert_on_tampering", "alert_on_own_tampering", "audit_on_mending"]
     assert json.loads(run(HANDLERS).stdout) == sorted([change, *tamper, schedule])
     assert json.loads(run(HANDLERS, WATCH="rules").stdout) == sorted([change, schedule])
     assert json.loads(run(HANDLERS, WATCH="tamper").stdout) == sorted([*tamper, schedule])
@@ -110,7 +111,7 @@ def test_the_deliver_function_is_there_only_where_both_resources_are() -> None:
         return dict(json.loads(done.stdout))
 
     queue, table = {"DELIVERY_QUEUE": "sgwatch-dev-deliveries.fifo"}, {"STATE_TABLE": "sgwatch-dev-state"}
-    direct = dict.fromkeys(("alert_on_change", "alert_on_tampering", "audit_on_mending", "audit_on_schedule"))
+    direct = dict.fromkeys(("alert_on_change", *TAMPER, "audit_on_mending", "audit_on_schedule"))
     assert registered() == registered(**queue) == registered(**table) == direct
     both = {**direct, "deliver": "sgwatch-dev-deliveries.fifo", "reconcile": None}
     assert registered(**queue, **table) == both

@@ -9,12 +9,12 @@ import pytest
 
 from chalicelib.cloudtrail.catalog import (
     MAX_PATTERN_LENGTH,
-    MENDING,
     EventGroup,
     lookup,
     mending_pattern,
     pattern_length,
 )
+from chalicelib.cloudtrail.tamper_calls import MENDING
 from chalicelib.deployment import Stage, rules, stage_of
 from chalicelib.functions.composition.auditing import assemble_guard, parameter_name
 from chalicelib.functions.guard import Guard
@@ -40,7 +40,12 @@ def test_calls_that_mend_are_no_tampering_and_fit_a_rule() -> None:
 
 
 def test_each_combination_of_groups_has_its_rules() -> None:
-    assert list(rules([EventGroup.TAMPER])) == ["alert_on_tampering", "audit_on_mending", "audit_on_schedule"]
+    assert list(rules([EventGroup.TAMPER])) == [
+        "alert_on_tampering",
+        "alert_on_own_tampering",
+        "audit_on_mending",
+        "audit_on_schedule",
+    ]
     assert list(rules([EventGroup.RULES])) == ["alert_on_change", "audit_on_schedule"]
 
 

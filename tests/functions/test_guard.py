@@ -17,8 +17,8 @@ from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat, failure_url
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.settings.model import SettingsError
-from tests.support.alarm_paths import NOW, Account
-from tests.support.guards import DELETED_FILTER, Guarded, Kept, audited, event, refused, sound, without_filter
+from tests.support.alarm_paths import GROUP, NOW, Account, Document
+from tests.support.guards import Guarded, Kept, audited, event, refused, sound, without_filter
 from tests.support.receiver import Answer, Receiver, receiver
 
 PARTS = frozenset({"main", "trail-logs", "sg-changes", "security"})
@@ -41,10 +41,19 @@ def test_tampering_is_told_with_who_did_it_and_what_is_broken_now(guarded: Guard
     (alert,) = guarded.tampered()
     assert (alert["kind"], alert["severity"]) == ("alarm_path", "high")
     assert alert["principal"]["name"] == "mallory"
-    assert alert["title"] == "The alarm path is broken: DeleteMetricFilter by mallory"
+    assert alert["title"] == (
+        "The alarm path is broken: metric filter sg-changes was deleted (DeleteMetricFilter by mallory)"
+    )
     assert "No metric filter on log group trail-logs matches security group changes" in alert["summary"]
     assert "aws logs put-metric-filter" in alert["exposures"][1]["reason"]
-    assert alert["alarm_path"] == {"status": "fail", "checked_at": "2026-11-23T10:00:00Z"}
+    (finding,) = alert["alarm_path"].pop("findings")
+    assert (finding["check"], finding["subject"]) == ("filter-exists", f"{GROUP}:*")
+    assert alert["alarm_path"] == {
+        "status": "fail",
+        "was": "pass",
+        "broken_by_this_call": True,
+        "checked_at": "2026-11-23T10:00:00Z",
+    }
 
 
 def test_what_tampering_broke_is_not_announced_a_second_time_but_remembered(guarded: Guarded) -> None:
@@ -65,8 +74,8 @@ def test_a_path_that_was_broken_daily_is_told_and_its_recovery(guarded: Guarded)
     told += [(99, alert["title"], alert["severity"]) for alert in guarded.scheduled()]
     assert told == [
         (0, "The alarm path is broken", "high"),
-        (24, "The alarm path still is broken", "high"),
-        (99, "The alarm path works again", "info"),
+        (24, "The alarm path still is broken after 1 day", "high"),
+        (99, "The alarm path works again after 1 day", "info"),
     ]
 
 
@@ -87,59 +96,106 @@ def overtaken(guarded: Guarded, stale: Callable[[], Audited], fresh: Callable[[]
 
 def test_an_audit_from_before_the_tampering_does_not_end_as_if_nothing_had_been(guarded: Guarded) -> None:
     titles = overtaken(guarded, stale=sound, fresh=without_filter)
-    assert titles == ["The alarm path is broken: DeleteMetricFilter by mallory"]
+    assert titles == ["The alarm path is broken: metric filter sg-changes was deleted (DeleteMetricFilter by mallory)"]
     assert guarded.kept.memory is not None
     assert guarded.kept.memory.status is Status.FAIL
     guarded.finds = sound
-    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again"]
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again after less than a minute"]
 
 
 def test_an_audit_from_before_the_mending_does_not_say_that_it_still_is_broken(guarded: Guarded) -> None:
     guarded.kept.memory = Memory(Status.FAIL, NOW - timedelta(days=2), PARTS)
     titles = overtaken(guarded, stale=without_filter, fresh=sound)
-    assert titles[-1] == "The alarm path works again"
+    assert titles[-1].startswith("The alarm path works again")
     assert guarded.scheduled() == []
 
 
-def test_a_call_that_mends_is_told_and_so_is_the_recovery(guarded: Guarded) -> None:
-    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS)
+def test_a_recovery_is_reported_once_with_who_mended_it_and_how_long_it_was_broken(guarded: Guarded) -> None:
+    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS, NOW - timedelta(hours=2))
     put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
-    call, recovery = guarded.tampered(put)
-    assert (call["severity"], call["alarm_path"]["status"]) == ("low", "pass")
-    assert call["title"] == "The alarm path works again: PutMetricFilter by mallory"
-    assert (recovery["title"], recovery["severity"]) == ("The alarm path works again", "info")
+    (alert,) = guarded.tampered(put)
+    assert (alert["severity"], alert["alarm_path"]["status"], alert["alarm_path"]["was"]) == ("low", "pass", "fail")
+    assert alert["alarm_path"]["broken_by_this_call"] is False
+    assert alert["title"].startswith("The alarm path works again after 2 hours: metric filter sg-changes was created")
+    assert guarded.scheduled() == []
 
 
-def test_a_changed_part_that_still_works_is_medium(guarded: Guarded) -> None:
+def test_a_recovery_by_a_mending_call_says_who_made_it(guarded: Guarded) -> None:
+    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS, NOW - timedelta(minutes=5))
+    started = event("StartLogging", "cloudtrail", {"name": "main"})
+    (alert,) = guarded.after(lambda guard, invocation: guard.on_schedule(started, invocation))
+    assert alert["title"] == "The alarm path works again after 5 minutes: StartLogging by mallory"
+
+
+def test_a_changed_part_that_still_works_is_low(guarded: Guarded) -> None:
     topic = "arn:aws:sns:us-east-1:123456789012:security"
     (alert,) = guarded.tampered(event("SetTopicAttributes", "sns", {"topicArn": topic}))
-    assert alert["severity"] == "medium"
-    assert "It concerns a part of it; the alarm path still works." in alert["summary"]
+    assert (alert["severity"], alert["alarm_path"]["broken_by_this_call"]) == ("low", False)
+    assert "It concerns a part of the alarm path or of sgwatch; the alarm path still works." in alert["summary"]
 
 
-def test_a_call_on_something_else_is_told_as_information(guarded: Guarded) -> None:
+def test_a_call_on_something_else_is_counted_and_not_alerted(guarded: Guarded) -> None:
+    assert guarded.tampered(OTHER_ALARM) == []
+    assert "call touches neither the alarm path nor sgwatch" in guarded.logged()
+    assert guarded.counted("AlertsSuppressed") == [1]
+
+
+def test_a_call_on_something_else_at_which_the_path_was_found_broken_blames_nobody(guarded: Guarded) -> None:
+    guarded.finds = without_filter
     (alert,) = guarded.tampered(OTHER_ALARM)
-    assert alert["severity"] == "info"
-    assert "It concerns no part of it; the alarm path still works." in alert["summary"]
+    assert (alert["severity"], alert["title"], alert["principal"]) == ("high", "The alarm path is broken", None)
 
 
-def test_a_call_on_something_else_while_the_path_is_broken_since_before_is_low(guarded: Guarded) -> None:
+def test_what_was_broken_before_is_said_and_not_blamed_on_the_caller(guarded: Guarded) -> None:
     guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS)
     guarded.finds = without_filter
-    (alert,) = guarded.tampered(OTHER_ALARM)
-    assert alert["severity"] == "low"
+    (alert,) = guarded.tampered()
+    assert (alert["severity"], alert["alarm_path"]["broken_by_this_call"]) == ("low", False)
+    assert alert["title"].startswith("The alarm path was broken before and still is")
 
 
-def test_a_call_on_something_else_at_which_the_path_broke_is_high(guarded: Guarded) -> None:
+def test_a_call_that_cannot_have_broken_what_is_broken_is_not_blamed(guarded: Guarded) -> None:
     guarded.finds = without_filter
-    (alert,) = guarded.tampered(OTHER_ALARM)
-    assert alert["severity"] == "high"
+    call, announced = guarded.tampered(event("StopLogging", "cloudtrail", {"name": "main"}))
+    assert (call["severity"], call["alarm_path"]["broken_by_this_call"]) == ("low", False)
+    assert call["title"].startswith("The alarm path is broken, but not by this call")
+    assert (announced["severity"], announced["title"]) == ("high", "The alarm path is broken")
+
+
+def test_without_an_earlier_audit_it_is_not_known_whether_the_call_broke_it(guarded: Guarded) -> None:
+    guarded.kept.memory, guarded.finds = None, without_filter
+    (alert,) = guarded.tampered()
+    path = alert["alarm_path"]
+    assert (alert["severity"], path["was"], path["broken_by_this_call"]) == ("high", None, None)
+
+
+def test_a_path_that_may_be_broken_is_as_severe_as_the_call_by_itself_and_at_least_medium(guarded: Guarded) -> None:
+    account = Account().document()
+    account["regions"]["us-east-1"].pop("metric_filters")
+    guarded.finds = lambda: audited(account)
+    assert [alert["severity"] for alert in guarded.tampered()] == ["high"]
+    guarded.kept.memory = Memory(Status.PASS, None, PARTS)
+    put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
+    assert [alert["severity"] for alert in guarded.tampered(put)] == ["medium"]
+
+
+def test_the_write_of_its_own_status_starts_no_audit(guarded: Guarded) -> None:
+    guarded.finds = lambda: pytest.fail("an audit")
+    assert guarded.tampered(event("PutParameter", "ssm", {"name": "/sgwatch/prod/alarm-path"})) == []
+
+
+def test_times_of_the_future_in_the_remembered_status_mute_nothing(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    future = NOW + timedelta(days=36_500)
+    guarded.kept.memory = Memory(Status.FAIL, future, frozenset(), future)
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path still is broken"]
+    assert guarded.scheduled() == []
 
 
 @pytest.mark.parametrize("name", ["UpdateFunctionCode20150331v2", "UpdateFunctionConfiguration20150331v2"])
 def test_what_a_changed_function_of_sgwatch_does_is_beyond_the_audit(guarded: Guarded, name: str) -> None:
     (alert,) = guarded.tampered(event(name, "lambda", {"functionName": "sgwatch-prod-alert_on_change"}))
-    assert (alert["severity"], alert["alarm_path"]["status"]) == ("high", "pass")
+    assert (alert["severity"], alert["alarm_path"]["status"]) == ("medium", "pass")
     assert alert["unknowns"] == ["what the function does now: its code and its settings are no part of the audit"]
 
 
@@ -158,7 +214,7 @@ def test_a_denied_attempt_stays_one_and_says_how_things_stand(guarded: Guarded) 
 
 def test_what_a_failed_call_brought_to_light_is_announced_as_urgently_as_ever(guarded: Guarded) -> None:
     guarded.finds = without_filter
-    failed = event("PutMetricAlarm", "monitoring", {"alarmName": "other"}, errorCode="ValidationError")
+    failed = event("PutMetricAlarm", "monitoring", {"alarmName": "sg-changes"}, errorCode="ValidationError")
     call, announced = guarded.tampered(failed)
     assert (call["severity"], call["event"]["outcome"]) == ("info", "failed")
     assert (announced["severity"], announced["title"]) == ("high", "The alarm path is broken")
@@ -211,7 +267,7 @@ def test_a_scheduled_audit_that_is_refused_is_told_and_fails_the_function(guarde
     with pytest.raises(NotAudited, match="GetCallerIdentity"):
         guarded.scheduled()
     assert b"may be broken" in guarded.webhook.requests[0].body
-    assert guarded.kept.memory == Memory(Status.UNKNOWN, NOW, PARTS)
+    assert guarded.kept.memory == Memory(Status.UNKNOWN, NOW, PARTS, NOW)
 
 
 def test_a_function_of_somebody_else_is_no_tampering_and_not_audited(guarded: Guarded) -> None:
@@ -277,7 +333,9 @@ def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) ->
     }
     guarded.finds = lambda: audited(document)
     (alert,) = guarded.tampered(event("DisableRule", "events", {"name": rule.rpartition("/")[2]}))
-    assert alert["title"] == "sgwatch's own path is broken: DisableRule by mallory"
+    assert alert["title"] == (
+        "sgwatch's own path is broken: rule sgwatch-prod-alert_on_change-event was disabled (DisableRule by mallory)"
+    )
     assert f"aws events enable-rule --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
 
 
@@ -313,7 +371,10 @@ def test_a_repair_that_was_refused_is_told_as_such(guarded: Guarded) -> None:
 
 
 def test_sgwatchs_own_repairs_are_not_repaired(guarded: Guarded) -> None:
-    guarded.finds, guarded.repairs = without_filter, lambda *_: pytest.fail("it went round in circles")
+    account = Account()
+    account.filters = []
+    guarded.finds = lambda: audited(with_own_roles(account.document()))
+    guarded.repairs = lambda *_: pytest.fail("it went round in circles")
     issuer = {"type": "Role", "userName": "sgwatch-prod", "arn": "arn:aws:iam::123456789012:role/sgwatch-prod"}
     role = {
         "type": "AssumedRole",
@@ -323,6 +384,33 @@ def test_sgwatchs_own_repairs_are_not_repaired(guarded: Guarded) -> None:
     }
     parameters = {"logGroupName": "trail-logs", "filterName": "sgwatch-security-group-changes"}
     assert len(guarded.tampered(event("PutMetricFilter", "logs", parameters, userIdentity=role))) == 1
+
+
+def with_own_roles(document: Document) -> Document:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:sgwatch-prod-audit_on_schedule"
+    configuration = {"FunctionArn": arn, "Role": "arn:aws:iam::123456789012:role/sgwatch-prod"}
+    rule = {"Name": "r", "Arn": "arn:aws:events:us-east-1:123456789012:rule/r", "State": "ENABLED"}
+    return {**document, "self": {"rules": [rule], "functions": [{"Configuration": configuration}]}}
+
+
+def test_a_session_that_is_named_like_a_function_of_sgwatch_does_not_turn_repair_off(guarded: Guarded) -> None:
+    asked: list[str] = []
+    guarded.finds = without_filter
+
+    def repair(*_: object) -> list[Done]:
+        asked.append("repair")
+        return REPAIRED
+
+    guarded.repairs = repair
+    role = {
+        "type": "AssumedRole",
+        "accountId": "123456789012",
+        "arn": "arn:aws:sts::123456789012:assumed-role/developer/sgwatch-prod-audit_on_schedule",
+        "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::123456789012:role/developer"}},
+    }
+    parameters = {"logGroupName": "trail-logs", "filterName": "sg-changes"}
+    guarded.tampered(event("DeleteMetricFilter", "logs", parameters, userIdentity=role))
+    assert asked == ["repair"]
 
 
 def test_the_heartbeat_is_pinged_after_each_completed_audit_and_fails_when_broken(guarded: Guarded) -> None:
@@ -351,6 +439,6 @@ def test_fail_stands_behind_the_path() -> None:
 
 
 def test_two_alerts_of_one_invocation_have_ids_of_their_own(guarded: Guarded) -> None:
-    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS)
-    ids = [alert["id"] for alert in guarded.tampered(DELETED_FILTER)]
+    guarded.finds = without_filter
+    ids = [alert["id"] for alert in guarded.tampered(event("StopLogging", "cloudtrail", {"name": "main"}))]
     assert len(ids) == len(set(ids)) == 2

@@ -50,7 +50,7 @@ def test_the_functions_are_wired_to_them(resources: dict[str, Any]) -> None:
     (source,) = deliver["Events"].values()
     assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["Properties"]["BatchSize"] == 1
-    for name in ("AlertOnChange", "AlertOnTampering", "AuditOnMending"):
+    for name in ("AlertOnChange", "AlertOnTampering", "AlertOnOwnTampering", "AuditOnMending"):
         kept = resources[name]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
         assert kept["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
     assert "EventInvokeConfig" not in resources["AuditOnSchedule"]["Properties"]
@@ -72,6 +72,13 @@ def test_every_function_is_told_of_the_queue_and_the_table(resources: dict[str, 
         assert variables["WATCH"]
 
 
+def test_the_functions_have_the_names_that_chalice_deploy_gives_them(resources: dict[str, Any]) -> None:
+    named = {
+        item["Properties"]["FunctionName"] for item in resources.values() if item["Type"] == "AWS::Serverless::Function"
+    }
+    assert named == {f"sgwatch-prod-{handler}" for handler in HANDLERS}
+
+
 def test_a_stage_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r'"nope" is not a stage of .*; it has dev, prod'):
         main("nope", copy_project(tmp_path))
@@ -79,7 +86,10 @@ def test_a_stage_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("watch", "handlers"),
-    [("", {"AlertOnChange", "AlertOnTampering", "AuditOnMending"}), ("rules,groups", {"AlertOnChange"})],
+    [
+        ("", {"AlertOnChange", "AlertOnTampering", "AlertOnOwnTampering", "AuditOnMending"}),
+        ("rules,groups", {"AlertOnChange"}),
+    ],
 )
 def test_only_functions_that_the_stage_has_are_wired(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], watch: str, handlers: set[str]

@@ -17,7 +17,6 @@ from chalicelib.alarm_path.watch.notification_policy import Memory
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.invocation import InvocationContext
-from chalicelib.deployment import Stage
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
 from chalicelib.observability.logs import Log, Redactor
@@ -26,7 +25,6 @@ from chalicelib.settings.environment import read_settings
 from tests.support.alarm_paths import NOW, Account, Document, named_coverage
 from tests.support.receiver import Receiver
 
-STAGE = Stage("sgwatch-prod-")
 RECORD = {
     "eventVersion": "1.09",
     "userIdentity": {"type": "IAMUser", "accountId": "123456789012", "userName": "mallory"},
@@ -84,6 +82,8 @@ class Kept:
     failing: set[str] = field(default_factory=set)
     saved: list[Memory] = field(default_factory=list)
 
+    parameter: str | None = "/sgwatch/prod/alarm-path"
+
     def load(self) -> Memory | None:
         if "load" in self.failing:
             raise MemoryUnavailable("it could not be read")
@@ -124,7 +124,6 @@ class Guarded:
             audit=self.finds,
             memory=self.kept,
             region="us-east-1",
-            stage=STAGE,
             heartbeat=self.more.get("heartbeat"),
             repair=self.repairs,
             most_wait=self.most_wait,
@@ -140,6 +139,10 @@ class Guarded:
     def scheduled(self) -> list[Document]:
         """The alerts that the schedule led to."""
         return self._alerts(lambda: self.guard().on_schedule(SCHEDULED, self.invocation()))
+
+    def after(self, run: Callable[[Guard, InvocationContext], None]) -> list[Document]:
+        """The alerts that a run of the guard led to."""
+        return self._alerts(lambda: run(self.guard(), self.invocation()))
 
     def _alerts(self, run: Callable[[], None]) -> list[Document]:
         before = len(self.webhook.requests)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
 
+from chalicelib.alarm_path.check_registry import CHECKS
 from chalicelib.alarm_path.checks.alarm_checks import GOOD_ALARM, AlarmVerdict, RegionIndex, TopicRoute, judge_alarm
 from chalicelib.alarm_path.checks.filter_checks import FilterVerdict, judge_filter, put_filter_command
 from chalicelib.alarm_path.checks.topic_checks import judge_topic
@@ -23,7 +24,7 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of, w
 from chalicelib.aws.arns import Arn, log_group_name
 
 # Checks whose answer differs from event to event; ``Chain.reach`` holds their answers.
-EVENT_CHECKS = frozenset({"trail-events", "filter-coverage", "alarm-metric"})
+EVENT_CHECKS = frozenset(check.id for check in CHECKS if check.by_event)
 
 # Of alarms of which none would do, so many are told as examples.
 MOST_SHOWN = 10

@@ -76,7 +76,7 @@ def _function(ask: _Ask, name: str, *, with_events: bool) -> Document:
     )
     if not configuration:
         return {"FunctionName": name} | ({} if configuration is None else {"Configuration": None})
-    kept = ("FunctionArn", "FunctionName", "State", "LastUpdateStatus", "Runtime")
+    kept = ("FunctionArn", "FunctionName", "State", "LastUpdateStatus", "Runtime", "Role")
     kept_values = {key: configuration[key] for key in kept if key in configuration}
     function: Document = {"FunctionName": name, "Configuration": kept_values}
     policy = ask("lambda", "get_policy", "lambda:GetPolicy", name, FunctionName=name)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from chalicelib.alarm_path.verdicts import Finding, Status
+from chalicelib.alarm_path.watch.consequences import Consequence, consequence, severity_after
 from chalicelib.alarm_path.watch.health import Standing
 from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion
-from chalicelib.alert.model import Account, AlarmPath, Alert, AlertKind, Exposure, Outcome, Severity
+from chalicelib.alert.headline import MAX_TITLE
+from chalicelib.alert.model import Account, AlarmPath, AlarmPathFinding, Alert, AlertKind, Exposure, Outcome, Severity
+from chalicelib.cloudtrail.tamper_calls import BY_NAME, TamperCall
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
@@ -34,20 +38,39 @@ class Done:
     failure: str | None = None
 
 
-def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: str) -> Alert:
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What led to an audit, and how long the path had not been sound before it; either is None where not known."""
+
+    call: str | None = None
+    broken_for: timedelta | None = None
+
+
+def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: str, cause: Cause) -> Alert:
     """The alert that an audit gives rise to by itself."""
+    lasted = f" after {duration_of(cause.broken_for)}" if cause.broken_for is not None else ""
     state = {
         Occasion.CHANGED: _STATE[standing.status],
-        Occasion.STILL_BROKEN: f"still {_STATE[standing.status]}",
-        Occasion.RECOVERED: "works again",
+        Occasion.STILL_BROKEN: f"still {_STATE[standing.status]}{lasted}",
+        Occasion.RECOVERED: f"works again{lasted}",
     }[occasion]
     if occasion is Occasion.RECOVERED:
         words = "Every link is sound: a security group change would raise the alarm and reach somebody."
     else:
         words = problem_sentence(standing)
-    return _alert(
-        standing, alert_id, region, f"{_capital(standing.subject)} {state}", words, _SEVERITY[standing.status]
-    )
+    by = f": {cause.call}" if cause.call else ""
+    words += f" The audit was made after {cause.call}." if cause.call else ""
+    title = f"{_capital(standing.subject)} {state}{by}"
+    return _alert(standing, alert_id, region, title, words, _SEVERITY[standing.status])
+
+
+def duration_of(time: timedelta) -> str:
+    """``less than a minute``, ``5 minutes``, ``3 hours``, ``2 days``: the largest unit, rounded down."""
+    seconds = int(time.total_seconds())
+    for noun, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            return number_of(seconds // length, noun)
+    return "less than a minute"
 
 
 def severity_of(status: Status) -> Severity:
@@ -74,29 +97,78 @@ def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: st
     return replace(alert, exposures=(*repairs, *alert.exposures))
 
 
-def tampering(alert: Alert, standing: Standing, touched: bool | None, previous: Memory | None) -> Alert:
-    """The alert about a tamper record with what the audit right after it found."""
-    severity = _severity(alert, standing, touched, previous)
-    state = {
-        Status.FAIL: "is broken",
-        Status.UNKNOWN: "may be broken",
-        Status.PASS: "works again" if _was_bad(previous) else "still works",
-    }[standing.status]
-    concerns = {
-        True: "It concerns a part of it",
-        False: "It concerns no part of it",
-        None: "Whether it concerns a part of it is not known",
-    }[touched]
-    summary = f"{alert.summary} {concerns}; {standing.subject} {state}. {problem_sentence(standing)}".rstrip()
-    reason = f"{concerns}; {standing.subject} {state}."
+def tampering(
+    alert: Alert, call: TamperCall, standing: Standing, touched: bool | None, previous: Memory | None
+) -> Alert | None:
+    """The alert about a tamper record with what the audit right after it found.
+
+    None where the call touches neither the alarm path nor sgwatch, which is no news unless root did it.
+    """
+    is_root = alert.principal is not None and alert.principal.type == "Root"
+    if touched is False and not is_root:
+        return None
+    succeeded = alert.event.outcome is Outcome.SUCCEEDED
+    was = previous.status if previous else None
+    found = consequence(call, standing, was, touched=touched, succeeded=succeeded)
+    by_itself = alert.severity if is_root or not succeeded else severity_after(found, alert.severity, call)
+    state = f"{standing.subject} {_CONSEQUENCES[found]}{_lasted(found, previous, standing)}"
     return replace(
         alert,
-        severity=severity,
-        title=f"{_capital(standing.subject)} {state}: {_call(alert)}",
-        summary=summary,
-        exposures=(Exposure(severity, reason), *_exposures(standing, severity)),
-        alarm_path=AlarmPath(standing.status.value, standing.checked_at),
+        severity=by_itself,
+        title=_title(alert, f"{_capital(state)}", succeeded=succeeded),
+        summary=f"{alert.summary} {_CONCERNS[touched]}; {state}. {problem_sentence(standing)}".rstrip(),
+        exposures=(*_as_severe(alert, by_itself), *_exposures(standing, by_itself)),
+        alarm_path=_alarm_path(standing, was, found.broken_by_this_call if succeeded else False),
         unknowns=(*alert.unknowns, *_unseen(alert), *_unknowns(standing)),
+    )
+
+
+_CONSEQUENCES = {
+    Consequence.BROKE: "is broken",
+    Consequence.IS_BROKEN: "is broken",
+    Consequence.MAY_BE_BROKEN: "may be broken",
+    Consequence.BROKEN_BY_OTHERS: "is broken, but not by this call",
+    Consequence.WAS_BROKEN: "was broken before and still is",
+    Consequence.RECOVERED: "works again",
+    Consequence.STILL_WORKS: "still works",
+}
+_CONCERNS = {
+    True: "It concerns a part of the alarm path or of sgwatch",
+    False: "It concerns no part of the alarm path",
+    None: "Whether it concerns a part of the alarm path is not known",
+}
+
+
+def _lasted(found: Consequence, previous: Memory | None, standing: Standing) -> str:
+    since = previous.since if previous else None
+    if found is not Consequence.RECOVERED or since is None or since > standing.checked_at:
+        return ""
+    return f" after {duration_of(standing.checked_at - since)}"
+
+
+def _title(alert: Alert, state: str, *, succeeded: bool) -> str:
+    """The state, then what was done; the name of the call in its place where that is too long."""
+    if not succeeded:
+        return alert.title
+    did = alert.title[:1].lower() + alert.title[1:]
+    whole = f"{state}: {did}"
+    return whole if len(whole) <= MAX_TITLE else printable(f"{state}: {_call(alert)}", MAX_TITLE)
+
+
+def _as_severe(alert: Alert, severity: Severity) -> tuple[Exposure, ...]:
+    return tuple(exposure._replace(severity=severity) for exposure in alert.exposures)
+
+
+def _alarm_path(standing: Standing, was: Status | None = None, broken_by_this_call: bool | None = None) -> AlarmPath:
+    return AlarmPath(
+        standing.status.value,
+        standing.checked_at,
+        was.value if was else None,
+        broken_by_this_call,
+        tuple(
+            AlarmPathFinding(finding.check, printable(finding.subject), printable(finding.reason), finding.fix)
+            for finding in standing.problems[:MOST_REASONS]
+        ),
     )
 
 
@@ -114,27 +186,10 @@ def problem_sentence(standing: Standing) -> str:
     return f"{text} {number_of(more, 'more finding')} beside it." if more else text
 
 
-def _severity(alert: Alert, standing: Standing, touched: bool | None, previous: Memory | None) -> Severity:
-    if alert.event.outcome is not Outcome.SUCCEEDED or (alert.principal and alert.principal.type == "Root"):
-        return alert.severity
-    if standing.status is not Status.PASS:
-        before = previous is not None and previous.status is standing.status
-        return Severity.LOW if before and touched is False else alert.severity
-    if touched is False:
-        return Severity.INFO
-    if _unseen(alert):
-        return alert.severity
-    return Severity.LOW if _was_bad(previous) else Severity.MEDIUM
-
-
 def _unseen(alert: Alert) -> tuple[Unknown, ...]:
     if not (alert.event.name or "").startswith(_BEYOND_THE_AUDIT):
         return ()
     return (other("what the function does now: its code and its settings are no part of the audit"),)
-
-
-def _was_bad(previous: Memory | None) -> bool:
-    return previous is not None and previous.status is not Status.PASS
 
 
 def _alert(standing: Standing, alert_id: str, region: str, title: str, summary: str, severity: Severity) -> Alert:
@@ -148,7 +203,7 @@ def _alert(standing: Standing, alert_id: str, region: str, title: str, summary: 
         account=Account(standing.account_id),
         region=region,
         exposures=_exposures(standing, severity),
-        alarm_path=AlarmPath(standing.status.value, standing.checked_at),
+        alarm_path=_alarm_path(standing),
         unknowns=_unknowns(standing),
     )
 
@@ -171,7 +226,9 @@ def _call(alert: Alert) -> str:
     outcome = alert.event.outcome
     tried = "" if outcome in (None, Outcome.SUCCEEDED) else f" ({outcome.replace('_', ' ')})"
     who = f" by {printable(alert.principal.name, 60)}" if alert.principal else ""
-    return f"{printable(alert.event.name or 'a call', 60)}{tried}{who}"
+    call = BY_NAME.get(alert.event.name or "")
+    name = call.api_name if call else printable(alert.event.name or "a call", 60)
+    return f"{name}{tried}{who}"
 
 
 def _capital(text: str) -> str:

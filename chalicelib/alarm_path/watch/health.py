@@ -9,17 +9,15 @@ from datetime import datetime
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, worst
-from chalicelib.aws.arns import parse_arn
+from chalicelib.aws.arns import resource_name
 from chalicelib.deployment import WITH_EVENTS
-
-_KINDS = ("trail/", "log-group:", "alarm:", "rule/", "function:")
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """``status`` is the worse of the alarm path's and of sgwatch's own; ``problems`` come the most telling first.
 
-    ``parts`` are names as ``part_name`` makes them.
+    ``parts`` are names as ``resource_name`` makes them.
     """
 
     status: Status
@@ -60,15 +58,6 @@ def not_audited(reason: str, checked_at: datetime) -> Standing:
     return Standing(Status.UNKNOWN, Status.UNKNOWN, checked_at, None, (finding,))
 
 
-def part_name(text: str) -> str:
-    """A thing's own name, be it given as such or as an ARN."""
-    arn = parse_arn(text)
-    name = arn.resource if arn else text
-    for kind in _KINDS:
-        name = name.removeprefix(kind)
-    return name.removesuffix(":*")
-
-
 def _of_path(report: Report) -> list[Finding]:
     """What is wrong on the path that lacks least, or with the trails."""
     general = _bad(finding for finding in report.findings if not finding.check.startswith("own-"))
@@ -96,7 +85,7 @@ def _parts(snapshot: Snapshot, report: Report) -> frozenset[str]:
             if arn in topics:
                 names |= {item.arn for item in topic.subscriptions or ()}
     names |= {str(rule.get("Name")) for rule in (snapshot.own or {}).get("rules") or ()}
-    return frozenset(part_name(name) for name in names if name)
+    return frozenset(resource_name(name) for name in names if name)
 
 
 def _names(path: PathReport) -> Iterable[str]:

@@ -1,18 +1,22 @@
-"""When to tell people about the alarm path: on a change of status, daily while it is not sound, on recovery.
+"""When to alert on the alarm path: on a change of status, daily while it is not sound, on recovery.
 
 Pure: the caller keeps ``Memory`` between audits and sends what ``decide`` says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.cloudtrail.records import parse_time
 
 REMIND_AFTER = timedelta(days=1)
+VERSION = 1
+# Two containers' clocks may differ by so much.
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Occasion(StrEnum):
@@ -27,37 +31,54 @@ class Occasion(StrEnum):
 class Memory:
     """What has to be remembered between two audits.
 
-    ``parts`` are the names of what the path consisted of, so that one that is gone is still known for a
-    part; None where they are not known.
+    ``since`` is when the status ceased to be pass. ``parts`` are the names of what the path consisted of, so that one
+    that is gone is still known for a part. Each is None where it is not known.
     """
 
     status: Status
     announced_at: datetime | None
     parts: frozenset[str] | None = None
+    since: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For a parameter or a table."""
         return {
+            "version": VERSION,
             "status": self.status.value,
             "announced_at": self.announced_at.isoformat() if self.announced_at else None,
+            "since": self.since.isoformat() if self.since else None,
             "parts": None if self.parts is None else sorted(self.parts),
         }
 
     @classmethod
     def from_json(cls, value: object) -> Memory | None:
-        """What ``to_json`` gave; None for anything else, as if no audit had been before."""
+        """What ``to_json`` gave, in this version or another; None where not even the status can be read.
+
+        A time that cannot be read is not known.
+        """
         if not isinstance(value, dict):
             return None
         try:
             status = Status(str(value.get("status")))
-            text = value.get("announced_at")
-            announced_at = datetime.fromisoformat(text) if text else None
-        except (TypeError, ValueError):
-            return None
-        if announced_at is not None and announced_at.tzinfo is None:
+        except ValueError:
             return None
         parts = value.get("parts")
-        return cls(status, announced_at, frozenset(map(str, parts)) if isinstance(parts, list) else None)
+        return cls(
+            status,
+            parse_time(value.get("announced_at")),
+            frozenset(map(str, parts)) if isinstance(parts, list) else None,
+            parse_time(value.get("since")),
+        )
+
+    def clamped(self, now: datetime) -> Memory:
+        """Without times that lie in the future: whoever can write it must not mute what comes next."""
+        return replace(self, announced_at=_past(self.announced_at, now), since=_past(self.since, now))
+
+
+def _past(time: datetime | None, now: datetime) -> datetime | None:
+    if time is None or time > now + CLOCK_SKEW:
+        return None
+    return min(time, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +91,17 @@ class Decision:
 
 def decide(previous: Memory | None, status: Status, now: datetime) -> Decision:
     """Compare an audit with the one before; a first audit that passes is no news."""
-    occasion = _occasion(previous, status, now)
-    told = previous.announced_at if previous else None
-    return Decision(occasion, Memory(status, now if occasion else told))
+    known = previous.clamped(now) if previous else None
+    occasion = _occasion(known, status, now)
+    announced_at = known.announced_at if known else None
+    return Decision(occasion, Memory(status, now if occasion else announced_at, since=_since(known, status, now)))
+
+
+def _since(previous: Memory | None, status: Status, now: datetime) -> datetime | None:
+    if status is Status.PASS:
+        return None
+    was_bad = previous is not None and previous.status is not Status.PASS
+    return (previous.since if previous and was_bad else None) or now
 
 
 def _occasion(previous: Memory | None, status: Status, now: datetime) -> Occasion | None:

@@ -5,50 +5,36 @@ Accounts are full of PutMetricAlarm and PutRule that have to do with neither: au
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from chalicelib.alarm_path.watch.health import part_name
-
-# The request parameters that name what a call is about, as CloudTrail writes them.
-_NAMING = (
-    *("filterName", "logGroupName", "logGroupIdentifier", "alarmName", "alarmNames"),
-    *("subscriptionArn", "topicArn", "name", "trailName", "rule", "functionName"),
-)
-# A metric filter is what its own name says: that it sits on the trail's log group makes a new one no part of the path.
-_ONLY = {"PutMetricFilter": ("filterName",), "DeleteMetricFilter": ("filterName",)}
+from chalicelib.alert.tampering import is_own
+from chalicelib.aws.arns import parse_arn, resource_name
+from chalicelib.cloudtrail.tamper_calls import TamperCall
 
 
 def touches(
-    event_name: str | None,
-    parameters: Mapping[str, Any],
-    before: frozenset[str] | None,
-    now: frozenset[str] | None,
+    call: TamperCall, names: Iterable[str], before: frozenset[str] | None, now: frozenset[str] | None
 ) -> bool | None:
-    """Whether the call names a part of the path as it was or is; None where that cannot be told.
+    """Whether the call names a part of the path as it was or is; None where that cannot be established.
 
-    What a call put or changed is there to be seen afterwards; what it deleted is known only from before.
+    ``names`` are all that the record names, ``before`` and ``now`` the parts by ``resource_name``. What a call put or
+    changed is there to be seen afterwards; what it deleted is known only from before.
     """
-    names = _named(event_name or "", parameters)
-    if not names:
+    named = tuple(names)
+    if not named or call.is_account_wide:
         return None
-    if "functionName" in parameters and any(name.startswith("sgwatch-") for name in names):
+    if any(map(is_own, named)):
         return True  # sgwatch's own, also where its own path was not collected
-    if any(name in (before or frozenset()) | (now or frozenset()) for name in names):
+    if any(name in (before or frozenset()) | (now or frozenset()) for name in _names(named)):
         return True
-    puts = (event_name or "").startswith(("Put", "Set", "Update"))
-    return False if before is not None or (puts and now is not None) else None
+    return False if before is not None or (not call.weakens and now is not None) else None
 
 
-def _named(event_name: str, parameters: Mapping[str, Any]) -> set[str]:
-    found: set[str] = set()
-    for key in _ONLY.get(event_name, _NAMING):
-        value = parameters.get(key)
-        values = value if isinstance(value, list) else [value]
-        found |= {part_name(item) for item in values if isinstance(item, str) and item}
-    # Confirming by the link in a mail leaves no record, so a subscription may be younger than the last audit; its ARN
-    # names the topic too. https://docs.aws.amazon.com/sns/latest/dg/logging-using-cloudtrail.html
-    subscription = parameters.get("subscriptionArn")
-    if isinstance(subscription, str) and ":" in subscription:
-        found.add(part_name(subscription.rpartition(":")[0]))
-    return found
+def _names(named: Iterable[str]) -> Iterable[str]:
+    for text in named:
+        yield resource_name(text)
+        # Confirming by the link in a mail leaves no record, so a subscription may be younger than the last audit; its
+        # ARN names the topic too. https://docs.aws.amazon.com/sns/latest/dg/logging-using-cloudtrail.html
+        arn = parse_arn(text)
+        if arn is not None and arn.service == "sns" and ":" in arn.resource:
+            yield arn.resource.partition(":")[0]

@@ -21,7 +21,11 @@ class MemoryUnavailable(Exception):  # noqa: N818 - it reads as what happened
 
 
 class StatusMemory(Protocol):
-    """Keeps what one audit has to tell the next."""
+    """Keeps what the next audit has to know of this one."""
+
+    @property
+    def parameter(self) -> str | None:
+        """The name of the parameter in which it is kept, None where it is none."""
 
     def load(self) -> Memory | None:
         """What was saved last; None where nothing was.
@@ -44,6 +48,11 @@ class ParameterMemory:
 
     client: Callable[[], Any]
     name: str
+
+    @property
+    def parameter(self) -> str:
+        """See StatusMemory."""
+        return self.name
 
     def load(self) -> Memory | None:
         """See StatusMemory."""
@@ -82,6 +91,10 @@ class TableMemory:
 
     table: Items
     failure: type[Exception]
+
+    @property
+    def parameter(self) -> None:
+        """See StatusMemory."""
 
     def load(self) -> Memory | None:
         """See StatusMemory."""

@@ -44,7 +44,6 @@ def assemble_guard(
         audit=auditor.audit,
         memory=_memory(made, region, stage, durable),
         region=region,
-        stage=stage,
         heartbeat=_heartbeat(settings),
         repair=auditor.repair if settings.audit.auto_repair else None,
     )

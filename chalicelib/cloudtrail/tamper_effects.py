@@ -1,0 +1,333 @@
+"""What a call did to the thing that it names, read from the record's own parameters.
+
+Each function takes the request parameters as CloudTrail writes them and gives an Effect, or None where the
+parameters say nothing beyond the call's name. Nothing is cut here; who shows an effect makes it safe to show.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+Parameters = Mapping[str, Any]
+
+
+class Effect(NamedTuple):
+    """``said`` is a clause with ``{things}`` in it: "management events are no longer logged by {things}".
+
+    ``weakens``: the record itself shows that the call can only weaken what it names.
+    """
+
+    said: str
+    weakens: bool = False
+
+
+ReadEffect = Callable[[Parameters], Effect | None]
+
+
+class Command(NamedTuple):
+    """One call of the AWS CLI: ``service`` and ``operation`` in its spelling, ``parameters`` in the API's."""
+
+    service: str
+    operation: str
+    parameters: Mapping[str, Any]
+
+
+# The calls that take a tamper call back; None where the record does not hold what they need.
+Inverse = Callable[[Parameters], tuple[Command, ...] | None]
+
+
+def _mapping(value: object) -> Parameters:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _is(value: object, wanted: bool) -> bool:
+    """CloudTrail writes booleans as such, exports often as text."""
+    return value is wanted or (isinstance(value, str) and value.lower() == str(wanted).lower())
+
+
+def _decoded(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+# --- CloudTrail
+
+
+def event_selectors(request: Parameters) -> Effect | None:
+    """PutEventSelectors, by the management events of EC2 that the new selectors leave out."""
+    basic, advanced = _list(request.get("eventSelectors")), _list(request.get("advancedEventSelectors"))
+    if basic:
+        return _basic_selectors([_mapping(item) for item in basic])
+    if advanced:
+        return _advanced_selectors([_mapping(item) for item in advanced])
+    return None
+
+
+_NO_MANAGEMENT = Effect("management events are no longer logged by {things}", weakens=True)
+_READS_ONLY = Effect("management write events are no longer logged by {things}", weakens=True)
+
+
+def _basic_selectors(selectors: Iterable[Parameters]) -> Effect | None:
+    management = [item for item in selectors if not _is(item.get("includeManagementEvents", True), False)]
+    if not management:
+        return _NO_MANAGEMENT
+    if all(item.get("readWriteType") == "ReadOnly" for item in management):
+        return _READS_ONLY
+    if all(_list(item.get("excludeManagementEventSources")) for item in management):
+        excluded = sorted({str(name) for item in management for name in item["excludeManagementEventSources"]})
+        return Effect(f"{{things}} no longer logs management events of {', '.join(excluded)}")
+    return Effect("{things} logs management write events after a change of its event selectors")
+
+
+def _advanced_selectors(selectors: Iterable[Parameters]) -> Effect | None:
+    fields = [[_mapping(each) for each in _list(item.get("fieldSelectors"))] for item in selectors]
+    management = [item for item in fields if any(_asks(each, "eventCategory", "Management") for each in item)]
+    if not management:
+        return _NO_MANAGEMENT
+    if all(any(_asks(each, "readOnly", "true") for each in item) for item in management):
+        return _READS_ONLY
+    if not any(_admits(item, "eventSource", "ec2.amazonaws.com") for item in management):
+        return Effect("management events of EC2 are no longer logged by {things}", weakens=True)
+    narrowed = sorted(
+        {str(each.get("field")) for item in management for each in item} - {"eventCategory", "readOnly", "eventSource"}
+    )
+    if narrowed and all(len(item) > 1 for item in management):
+        return Effect(f"{{things}} logs only management events selected by {', '.join(narrowed)}")
+    return Effect("{things} logs management write events after a change of its event selectors")
+
+
+def _asks(condition: Parameters, field: str, value: str) -> bool:
+    return condition.get("field") == field and [str(item).lower() for item in _list(condition.get("equals"))] == [
+        value.lower()
+    ]
+
+
+def _admits(conditions: Iterable[Parameters], field: str, value: str) -> bool:
+    return all(_fits(condition, value) for condition in conditions if condition.get("field") == field)
+
+
+_OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
+    "equals": lambda value, wanted: value == wanted,
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
+}
+
+
+def _fits(condition: Parameters, value: str) -> bool:
+    for name, holds in _OPERATORS.items():
+        wanted = [str(item) for item in _list(condition.get(name))]
+        unwanted = [str(item) for item in _list(condition.get(f"not{name[0].upper()}{name[1:]}"))]
+        if (wanted and not any(holds(value, each) for each in wanted)) or any(holds(value, each) for each in unwanted):
+            return False
+    return True
+
+
+def trail_update(request: Parameters) -> Effect | None:
+    """UpdateTrail, by what it names of the trail's reach and log group."""
+    if _is(request.get("isMultiRegionTrail"), False):
+        return Effect("{things} no longer logs other regions than its own", weakens=True)
+    if request.get("cloudWatchLogsLogGroupArn") == "":
+        return Effect("{things} no longer delivers to CloudWatch Logs", weakens=True)
+    if group := _text(request.get("cloudWatchLogsLogGroupArn")):
+        return Effect(f"{{things}} now delivers to log group {group}")
+    if _is(request.get("includeGlobalServiceEvents"), False):
+        return Effect("{things} no longer logs events of global services", weakens=True)
+    changed = _names(request, "name")
+    return Effect(f"{changed} of {{things}} changed") if changed else None
+
+
+# --- EventBridge
+
+
+def rule_state(request: Parameters) -> Effect | None:
+    """PutRule: it replaces the rule's pattern or schedule and its state."""
+    if request.get("state") == "DISABLED":
+        return Effect("{things} is now disabled", weakens=True)
+    if "eventPattern" in request:
+        return Effect("the event pattern of {things} was set")
+    return Effect("the schedule of {things} was set") if "scheduleExpression" in request else None
+
+
+def rule_targets(request: Parameters) -> Effect | None:
+    """PutTargets: a target with an input of its own no longer gets the event."""
+    targets = [_mapping(item) for item in _list(request.get("targets"))]
+    if any(target.get(key) for target in targets for key in ("input", "inputPath", "inputTransformer")):
+        return Effect("a target of {things} now gets something else than the event itself", weakens=True)
+    return None
+
+
+# --- CloudWatch
+
+
+def alarm_actions(request: Parameters) -> Effect | None:
+    """PutMetricAlarm and PutCompositeAlarm, by the actions that the alarm has afterwards."""
+    if _is(request.get("actionsEnabled"), False):
+        return Effect("{things} was created or changed with its actions disabled", weakens=True)
+    if suppressor := _text(request.get("actionsSuppressor")):
+        return Effect(f"the actions of {{things}} are now suppressed while {suppressor} is in ALARM")
+    if not _list(request.get("alarmActions")):
+        return Effect("{things} was created or changed without any action for ALARM")
+    return None
+
+
+def alarm_state(request: Parameters) -> Effect | None:
+    """SetAlarmState."""
+    state = _text(request.get("stateValue"))
+    return Effect(f"the state of {{things}} was set to {state} by hand") if state else None
+
+
+def mute_rule(request: Parameters) -> Effect | None:
+    """PutAlarmMuteRule."""
+    schedule = _mapping(_mapping(request.get("rule")).get("schedule"))
+    when = " ".join(filter(None, (_text(schedule.get("expression")), _text(schedule.get("duration")))))
+    by = f" by mute rule {request['name']}" if _text(request.get("name")) else ""
+    return Effect(f"the actions of {{things}} are muted{by}{f' ({when})' if when else ''}", weakens=True)
+
+
+# --- CloudWatch Logs
+
+
+def account_policy(request: Parameters) -> Effect | None:
+    """PutAccountPolicy: it holds for every log group that its criteria select."""
+    kind = _text(request.get("policyType")).replace("_", " ").lower().removesuffix(" policy")
+    return Effect(f"a {kind} policy for the account's log groups was put: {{things}}") if kind else None
+
+
+def filter_pattern(request: Parameters) -> Effect | None:
+    """PutMetricFilter."""
+    pattern = request.get("filterPattern")
+    if not isinstance(pattern, str):
+        return None
+    return Effect("{things} now matches every log event" if not pattern.strip() else "the pattern of {things} was set")
+
+
+# --- SNS
+
+
+def topic_attribute(request: Parameters) -> Effect | None:
+    """SetTopicAttributes."""
+    return _attribute(request, {"Policy": "the access policy of {things} was replaced"})
+
+
+def subscription_attribute(request: Parameters) -> Effect | None:
+    """SetSubscriptionAttributes: CloudWatch's notifications have no attributes that a filter policy could match."""
+    if request.get("attributeName") == "FilterPolicy":
+        if _decoded(request.get("attributeValue")) in (None, "", {}):
+            return Effect("the filter policy of {things} was removed")
+        return Effect("notifications to {things} are now filtered by a filter policy", weakens=True)
+    return _attribute(request, {})
+
+
+def _attribute(request: Parameters, known: Mapping[str, str]) -> Effect | None:
+    name = _text(request.get("attributeName"))
+    return Effect(known.get(name, f"attribute {name} of {{things}} was set")) if name else None
+
+
+# --- sgwatch's own resources
+
+
+def concurrency(request: Parameters) -> Effect | None:
+    """PutFunctionConcurrency."""
+    reserved = request.get("reservedConcurrentExecutions")
+    if reserved in (0, "0"):
+        return Effect("{things} can no longer run (reserved concurrency of 0)", weakens=True)
+    return Effect(f"the concurrency of {{things}} is now limited to {reserved}") if reserved is not None else None
+
+
+def function_settings(request: Parameters) -> Effect | None:
+    """UpdateFunctionConfiguration; CloudTrail leaves the environment's values out."""
+    changed = _names(request, "functionName", "revisionId")
+    return Effect(f"{changed} of {{things}} changed") if changed else None
+
+
+def event_source_mapping(request: Parameters) -> Effect | None:
+    """UpdateEventSourceMapping."""
+    if _is(request.get("enabled"), False):
+        return Effect("{things} is now disabled", weakens=True)
+    changed = _names(request, "uUID", "uuid", "functionName")
+    return Effect(f"{changed} of {{things}} changed") if changed else None
+
+
+def queue_attributes(request: Parameters) -> Effect | None:
+    """SetQueueAttributes."""
+    changed = ", ".join(sorted(map(str, _mapping(request.get("attributes")))))
+    return Effect(f"{changed} of {{things}} changed") if changed else None
+
+
+def _names(request: Parameters, *without: str) -> str:
+    return ", ".join(name for name in request if name not in without)
+
+
+# --- Inverses that need no other state than the record's
+
+
+def inverse(service: str, operation: str, **parameters: str) -> Inverse:
+    """One call whose parameters are the request's: ``inverse("cloudtrail", "start-logging", Name="name")``."""
+
+    def build(request: Parameters) -> tuple[Command, ...] | None:
+        found = {name: request.get(key) for name, key in parameters.items()}
+        if not all(map(_is_text, found.values())):
+            return None
+        return (Command(service, operation, found),)
+
+    return build
+
+
+def _is_text(value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return bool(values) and all(isinstance(item, str) and item for item in values)
+
+
+def enable_rule(request: Parameters) -> tuple[Command, ...] | None:
+    """DisableRule, on whatever bus."""
+    bus = {"EventBusName": "eventBusName"} if request.get("eventBusName") else {}
+    return inverse("events", "enable-rule", Name="name", **bus)(request)
+
+
+def keep_key(request: Parameters) -> tuple[Command, ...] | None:
+    """ScheduleKeyDeletion; a key whose deletion is canceled is disabled.
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_CancelKeyDeletion.html
+    """
+    cancel = inverse("kms", "cancel-key-deletion", KeyId="keyId")(request)
+    enable = inverse("kms", "enable-key", KeyId="keyId")(request)
+    return None if cancel is None or enable is None else (*cancel, *enable)
+
+
+def restore_secret(request: Parameters) -> tuple[Command, ...] | None:
+    """DeleteSecret, unless it was deleted at once."""
+    if _is(request.get("forceDeleteWithoutRecovery"), True):
+        return None
+    return inverse("secretsmanager", "restore-secret", SecretId="secretId")(request)
+
+
+def enable_mapping(request: Parameters) -> tuple[Command, ...] | None:
+    """UpdateEventSourceMapping that did no more than disable it."""
+    uuid = request.get("uUID") or request.get("uuid")
+    if not _is_text(uuid) or not _is(request.get("enabled"), False):
+        return None
+    if _names(request, "uUID", "uuid", "functionName", "enabled"):
+        return None
+    return (Command("lambda", "update-event-source-mapping", {"UUID": uuid, "Enabled": True}),)
+
+
+def withdraw_permission(request: Parameters) -> tuple[Command, ...] | None:
+    """AddPermission of Lambda: it fails where a statement of that id exists, so the statement is new."""
+    version = {"Qualifier": "qualifier"} if request.get("qualifier") else {}
+    return inverse("lambda", "remove-permission", FunctionName="functionName", StatementId="statementId", **version)(
+        request
+    )

@@ -1,0 +1,174 @@
+"""What the alert about a tamper call says from its record alone."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.alert.build import alert_of
+from chalicelib.alert.model import Alert, to_json
+from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope, TamperCall
+from chalicelib.security_groups.changes import NotWatched
+from tests.support import records as r
+from tests.support.schema import assert_valid
+
+CALLS = pytest.mark.parametrize("call", TAMPER_CALLS, ids=lambda call: call.name)
+
+
+def tampering(name: str, parameters: Any, **fields: Any) -> Alert:
+    (call,) = (call for call in TAMPER_CALLS if call.name.startswith(name))
+    return alert_of(r.record(call.name, parameters, eventSource=call.source, **fields))
+
+
+def request_of(call: TamperCall, name: str = "sgwatch-prod-x") -> dict[str, Any]:
+    """A request that names one thing, in every parameter that can."""
+    request: dict[str, Any] = {}
+    for path in call.names:
+        if not path.startswith("responseElements."):
+            *above, last = path.split(".")
+            inner: Any = {last: [name] if last.endswith("ames") else name}
+            for key in reversed(above):
+                inner = {key: inner}
+            request |= inner
+    return request
+
+
+@CALLS
+def test_each_call_is_alerted_in_words_that_hold_the_name_and_its_operation(call: TamperCall) -> None:
+    response = {"functionArn": "arn:aws:lambda:eu-west-1:123456789012:function:sgwatch-prod-x"}
+    raw = r.record(call.name, request_of(call), eventSource=call.source, responseElements=response)
+    alert = alert_of(raw)
+    assert_valid(to_json(alert))
+    assert (alert.kind, alert.severity) == ("alarm_path", "high" if call.weakens else alert.severity)
+    assert alert.severity in ("medium", "high")
+    assert "sgwatch-prod-x" in alert.title
+    assert f"({call.api_name} by alice)" in alert.title
+    assert "{" not in alert.summary
+    assert not alert.unknowns
+
+
+@CALLS
+def test_a_call_that_was_refused_changed_nothing_and_says_so(call: TamperCall) -> None:
+    for code, word, severity in ((r.DENIED, "Denied", "medium"), ("ValidationError", "Failed", "info")):
+        raw = r.record(call.name, request_of(call), eventSource=call.source, errorCode=code, responseElements=None)
+        alert = alert_of(raw)
+        assert alert.title.startswith(f"{word}: {call.doing}")
+        assert (alert.severity, alert.undo.commands) == (severity, ())
+        assert "nothing changed" in alert.summary
+
+
+@CALLS
+def test_a_record_without_its_request_says_what_it_does_not_say(call: TamperCall) -> None:
+    alert = alert_of(r.record(call.name, None, eventSource=call.source, responseElements=None))
+    assert [item.text for item in alert.unknowns] == [f"which {call.thing} it was: the record does not say"]
+
+
+@CALLS
+def test_root_is_high_and_a_services_own_is_information(call: TamperCall) -> None:
+    root = {"type": "Root", "accountId": "123456789012", "arn": "arn:aws:iam::123456789012:root"}
+    assert (
+        alert_of(r.record(call.name, request_of(call), eventSource=call.source, userIdentity=root)).severity == "high"
+    )
+    service = {"type": "AWSService", "invokedBy": "autoscaling.amazonaws.com"}
+    raw = r.record(call.name, request_of(call, "other"), eventSource=call.source, userIdentity=service)
+    if call.scope is Scope.OWN and request_of(call):
+        with pytest.raises(NotWatched):
+            alert_of(raw)
+    elif request_of(call):
+        assert alert_of(raw).severity == "info"
+
+
+def test_a_role_that_is_named_like_a_services_is_none() -> None:
+    issuer = {"type": "Role", "arn": "arn:aws:iam::123456789012:role/AWSServiceRoleForMe", "userName": "x"}
+    identity = {
+        "type": "AssumedRole",
+        "arn": "arn:aws:sts::123456789012:assumed-role/AWSServiceRoleForMe/s",
+        "accountId": "123456789012",
+        "sessionContext": {"sessionIssuer": issuer},
+    }
+    for invoked_by in ({}, {"invokedBy": "cloudformation.amazonaws.com"}):
+        alert = tampering("DeleteAlarms", {"alarmNames": ["a"]}, userIdentity={**identity, **invoked_by})
+        assert alert.severity == "high"
+
+
+@given(st.lists(st.text("abc-", min_size=1, max_size=255), unique=True, max_size=100), st.integers(0, 100))
+def test_no_name_is_cut_and_sgwatchs_own_comes_first(others: list[str], at: int) -> None:
+    names = [*others[:at], "sgwatch-security-group-changes", *others[at:]]
+    alert = tampering("DeleteAlarms", {"alarmNames": names})
+    said = " ".join([alert.summary, *(exposure.reason for exposure in alert.exposures)])
+    assert all(name in said for name in names)
+    assert "(sgwatch-security-group-changes, " in alert.summary or len(names) == 1
+    assert len(alert.title) <= 140
+    if len(names) > 1:
+        assert f"{len(names)} alarms" in alert.summary
+
+
+def test_more_names_than_a_sentence_holds_are_counted() -> None:
+    alert = tampering("DeleteAlarms", {"alarmNames": [f"cpu-{place:03}" for place in range(60)]})
+    shown = "cpu-000, cpu-001, cpu-002, cpu-003, cpu-004 and 55 more"
+    assert alert.title == f"60 alarms ({shown}) were deleted (DeleteAlarms by alice)"
+    assert "cpu-059" in alert.exposures[1].reason
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "commands"),
+    [
+        ("StopLogging", {"name": "main"}, ["aws cloudtrail start-logging {'Name': 'main'}"]),
+        (
+            "DisableAlarmActions",
+            {"alarmNames": ["a b"]},
+            ["aws cloudwatch enable-alarm-actions {'AlarmNames': ['a b']}"],
+        ),
+        (
+            "ScheduleKeyDeletion",
+            {"keyId": "k"},
+            ["aws kms cancel-key-deletion {'KeyId': 'k'}", "aws kms enable-key {'KeyId': 'k'}"],
+        ),
+        (
+            "UpdateEventSourceMapping",
+            {"uUID": "u", "functionName": "sgwatch-prod-deliver", "enabled": False},
+            ["aws lambda update-event-source-mapping {'UUID': 'u', 'Enabled': True}"],
+        ),
+    ],
+)
+def test_what_inverts_without_state_is_undone_by_a_command(name: str, parameters: Any, commands: list[str]) -> None:
+    found = tampering(name, parameters).undo.commands or ()
+    told = []
+    for line in found:
+        aws, service, operation, *options = shlex.split(line)
+        assert options[:3] == ["--region", "eu-west-1", "--cli-input-json"]
+        told.append(f"{aws} {service} {operation} {json.loads(options[3])}")
+    assert told == commands
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("DeleteAlarms", {"alarmNames": ["a"]}),
+        ("UpdateEventSourceMapping", {"uUID": "u", "functionName": "sgwatch-x", "enabled": False, "batchSize": 9}),
+        ("DeleteSecret", {"secretId": "sgwatch/x", "forceDeleteWithoutRecovery": True}),
+    ],
+)
+def test_what_is_gone_for_good_has_a_reason_in_place_of_an_undo(name: str, parameters: Any) -> None:
+    undo = tampering(name, parameters).undo
+    assert undo.commands is None
+    assert undo.reason
+
+
+def test_a_function_is_known_by_the_name_that_sam_gives_it() -> None:
+    name = "secmon-AlertOnChange-1A2B3C4D5E6F"
+    assert tampering("UpdateFunctionCode", {"functionName": name}).severity == "medium"
+    with pytest.raises(NotWatched):
+        tampering("UpdateFunctionCode", {"functionName": "secmon-Orders-1A2B3C4D5E6F"})
+
+
+def test_text_of_the_callers_does_not_fill_places_in_a_sentence() -> None:
+    name = "{was} {things} {0} \u202e"
+    alert = tampering("PutAlarmMuteRule", {"name": name, "muteTargets": {"alarmNames": [name]}})
+    assert alert.summary.count("{was}") == 2
+    assert "\u202e" not in alert.summary
