@@ -125,10 +125,10 @@ def read_owners(answers: Mapping[str, Answer]) -> frozenset[str]:
     return frozenset(owner for owner in owners if owner)
 
 
-def read_prefix_lists(answer: Answer) -> dict[str, tuple[str | None, bool]]:
-    """Name, and whether AWS owns it, of each list in a DescribeManagedPrefixLists answer."""
+def read_prefix_lists(answer: Answer) -> dict[str, tuple[str | None, str | None]]:
+    """Name and owner of each list in a DescribeManagedPrefixLists answer; AWS's own lists are owned by "AWS"."""
     return {
-        item["PrefixListId"]: (item.get("PrefixListName"), item.get("OwnerId") == "AWS")
+        item["PrefixListId"]: (item.get("PrefixListName"), item.get("OwnerId"))
         for item in answer.get("PrefixLists", ())
     }
 

@@ -374,11 +374,6 @@ def test_a_record_of_network_activity_is_counted_and_not_alerted(tmp_path: Path)
 
 def test_an_item_of_lookup_events_without_its_record_is_not_understood(tmp_path: Path) -> None:
     item = {"EventId": "1", "EventName": "DeleteTrail", "Username": "mallory"}
-        "EventId": "1",
-        "EventName": "DeleteTrail",
-        "EventSource": "cloudtrail.amazonaws.com",
-        "Username": "mallory",
-    }
     path = tmp_path / "events.json"
     path.write_text(json.dumps({"Events": [item]}))
     (alert,) = map(json.loads, sgwatch("replay", "--format", "json", str(path)).stdout.splitlines())
