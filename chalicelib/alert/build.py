@@ -64,6 +64,8 @@ def _understood(record: CloudTrailRecord) -> Alert:
     watched = lookup(record.event_source, record.event_name)
     if watched is not None and record.is_network_activity:
         raise NotWatched(f"a network activity record: {watched.name} has a record of its own")
+    if watched is not None and record.incomplete:
+        raise NotUnderstood(record.incomplete)
     if watched is not None and watched.group is EventGroup.TAMPER:
         return _tampering(record, watched)
     return build_alert(record, read_change(record), Facts(account_id=record.account_id))
