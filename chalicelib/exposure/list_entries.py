@@ -58,7 +58,8 @@ def _of_entries(entries: PrefixListChange) -> Iterator[Exposure]:
     if public or unread:
         parts = [few(_widest_first(public))] if public else []
         parts += [f"{few(unread)}, which cannot be read"] if unread else []
-        reason = f"Rules that name this list now also mean {' and '.join(parts)}{entries_phrase(entries)}."
+        less = f", and no longer {few(_widest_first(entries.removed))}" if entries.removed else ""
+        reason = f"Rules that name this list now also mean {' and '.join(parts)}{less}."
         yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
     elif entries.contents is ListContents.ENTRIES:
         reason = f"The list's change adds no public range to the rules that name it{entries_phrase(entries)}."

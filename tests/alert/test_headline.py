@@ -115,10 +115,7 @@ def test_a_denied_tampering_leaves_nothing_to_undo() -> None:
     [
         (
             {},
-            (
-                "Rules that name this list now also mean 203.0.113.0/24 "
-                "(the call adds 203.0.113.0/24 and removes 10.0.0.0/8)."
-            ),
+            ("Rules that name this list now also mean 203.0.113.0/24, and no longer 10.0.0.0/8."),
         ),
         (
             {"errorCode": r.DENIED},
