@@ -17,14 +17,17 @@ from chalicelib.alert.model import (
     Alert,
     Attached,
     Attachment,
+    ChangedPrefixList,
     Changes,
     Event,
+    PrefixListUse,
     Principal,
     SecurityGroup,
     Severity,
     Undo,
     to_json,
 )
+from chalicelib.security_groups.changes import PrefixListEntry
 from chalicelib.security_groups.rules import ModifiedRule, Peer, SecurityGroupRule
 
 ALERT_FIELDS = frozenset({"version", *(item.name for item in fields(Alert))})
@@ -37,12 +40,22 @@ _OBJECTS = {
     ("security_group", "attached"): Attached,
     ("changes",): Changes,
     ("attachment",): Attachment,
+    ("prefix_list",): ChangedPrefixList,
     ("undo",): Undo,
     ("alarm_path",): AlarmPath,
 }
 _ANY_NAME = ("security_group", "tags")
+_LISTED = (PrefixListEntry, PrefixListUse)
+
+
+def _fields(kind: Any) -> tuple[str, ...]:
+    """The names of a record's fields, be it a NamedTuple or a dataclass."""
+    named: tuple[str, ...] | None = getattr(kind, "_fields", None)
+    return named or tuple(item.name for item in fields(kind))
+
+
 _NAMES = ALERT_FIELDS.union(
-    *({item.name for item in fields(kind)} for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer)),
+    *(_fields(kind) for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer, *_LISTED)),
     EXPOSURE_FIELDS,
 )
 _QUOTES = "A string in JMESPath has single quotes"
@@ -162,7 +175,7 @@ def _step_fault(place: tuple[str, ...], name: str) -> str | None:
     kind = _OBJECTS.get(place)
     if kind is None:
         return f"{'.'.join(place)} is a value or a list without fields (those of a list's items: {place[-1]}[].{name})"
-    names = [item.name for item in fields(kind)]
+    names = _fields(kind)
     return None if name in names else f"{'.'.join(place)} has no field {name}; it has {', '.join(names)}"
 
 

@@ -461,7 +461,7 @@ def test_that_the_former_version_of_a_list_has_not_its_former_name_is_said() -> 
     kept = alert_of(list_change("ModifyManagedPrefixList", AddEntry=entry), {})
     assert kept.undo.commands
     assert renamed.undo.commands == kept.undo.commands
-    assert str(renamed.undo.reason).startswith("what the list was called before is not in the record")
+    assert str(renamed.undo.reason).startswith("What the list was called before is not in the record")
     assert kept.undo.reason is None
 
 
