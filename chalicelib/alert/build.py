@@ -13,7 +13,7 @@ from chalicelib.alert.resolution import ChangeResolver, RecordAlone, Resolution
 from chalicelib.alert.tampering import Tampering, concerns_others, read_tampering
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
-from chalicelib.cloudtrail.principals import read_principal
+from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import TamperCall
@@ -38,6 +38,8 @@ def alert_of(raw: Mapping[str, Any], resolver: ChangeResolver = RECORD_ALONE) ->
     name = resolver.account_name(record.account_id)
     try:
         watched = lookup(record.event_source, record.event_name)
+        if watched is not None and record.is_network_activity:
+            raise NotWatched(f"a network activity record: {watched.name} has a record of its own")  # noqa: TRY301
         if watched is not None and watched.group is EventGroup.TAMPER:
             return _tampering(record, watched, name)
         return _of_change(record, read_change(record), resolver)
@@ -82,7 +84,7 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
     """The alert of a change with all that is known of it."""
     change, looked_up = resolution.resolved.change, resolution.looked_up
     principal = read_principal(record)
-    exposures = judge(resolution.resolved, looked_up, by_root=principal.type == "Root", account_id=record.account_id)
+    exposures = judge(resolution.resolved, looked_up, by_root=is_root(principal), account_id=record.account_id)
     unknowns = (item._replace(text=printable(item.text)) for item in (*change.unknowns, *looked_up.unknowns))
     return replace(
         _frame(record, looked_up.account_name),
@@ -97,7 +99,7 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
         prefix_list=changed_prefix_list(change, looked_up),
         exposures=exposures,
         undo=restore(change, record.region, resolution.group),
-        unknowns=(*_unknowns(record), *unknowns),
+        unknowns=(*_unknowns(record, principal), *unknowns),
         notes=resolution.notes,
     )
 
@@ -126,8 +128,9 @@ def _frame(record: CloudTrailRecord, account_name: str | None) -> Alert:
     )
 
 
-def _unknowns(record: CloudTrailRecord) -> tuple[Unknown, ...]:
+def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, ...]:
     missing = {
+        "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
         "event source: the record names none, the event's name alone tells what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,
@@ -151,7 +154,7 @@ def _not_understood(record: CloudTrailRecord, reason: str, account_name: str | N
         changes=Changes(before_known=False),
         exposures=(Exposure(Severity.HIGH, f"Treated as high: the record could not be parsed: {shown}."),),
         undo=Undo(None, "the record could not be parsed"),
-        unknowns=(*_unknowns(record), other(f"what changed: {shown}")),
+        unknowns=(*_unknowns(record, principal), other(f"what changed: {shown}")),
     )
 
 
@@ -173,7 +176,7 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: st
         principal=principal,
         exposures=tuple(Exposure(found.severity, text) for text in (reason, *listed)),
         undo=found.undo,
-        unknowns=(*_unknowns(record), *_unnamed(call, found)),
+        unknowns=(*_unknowns(record, principal), *_unnamed(call, found)),
     )
 
 

@@ -7,7 +7,7 @@ caller hears ``ConditionFailed`` and sends.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.alert.model import (
@@ -25,12 +25,13 @@ from chalicelib.alert.model import (
     SecurityGroup,
     Severity,
     Undo,
+    field_names,
     to_json,
 )
 from chalicelib.security_groups.changes import PrefixListEntry
 from chalicelib.security_groups.rules import ModifiedRule, Peer, SecurityGroupRule
 
-ALERT_FIELDS = frozenset({"version", *(item.name for item in fields(Alert))})
+ALERT_FIELDS = frozenset({"version", *field_names(Alert)})
 # What has fields of its own in the alert's JSON. Below all else but the group's tags there is nothing by name.
 _OBJECTS = {
     ("account",): Account,
@@ -46,16 +47,8 @@ _OBJECTS = {
 }
 _ANY_NAME = ("security_group", "tags")
 _LISTED = (PrefixListEntry, PrefixListUse)
-
-
-def _fields(kind: Any) -> tuple[str, ...]:
-    """The names of a record's fields, be it a NamedTuple or a dataclass."""
-    named: tuple[str, ...] | None = getattr(kind, "_fields", None)
-    return named or tuple(item.name for item in fields(kind))
-
-
 _NAMES = ALERT_FIELDS.union(
-    *(_fields(kind) for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer, *_LISTED)),
+    *(field_names(kind) for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer, *_LISTED)),
     EXPOSURE_FIELDS,
 )
 _QUOTES = "A string in JMESPath has single quotes"
@@ -175,7 +168,7 @@ def _step_fault(place: tuple[str, ...], name: str) -> str | None:
     kind = _OBJECTS.get(place)
     if kind is None:
         return f"{'.'.join(place)} is a value or a list without fields (those of a list's items: {place[-1]}[].{name})"
-    names = _fields(kind)
+    names = field_names(kind)
     return None if name in names else f"{'.'.join(place)} has no field {name}; it has {', '.join(names)}"
 
 

@@ -76,7 +76,14 @@ def call_sentence(record: CloudTrailRecord, principal: Principal, operation: str
     where = ", ".join(
         printable(part, 40) for part in (record.account_id and f"account {record.account_id}", record.region) if part
     )
-    return f"{name} ({principal.client}{source}) called {called}{code}{f' in {where}' if where else ''}."
+    place = f" in {where}" if where else ""
+    return f"{name} ({principal.client}{source}) called {called}{code}{place}.{_supplement(record)}"
+
+
+def _supplement(record: CloudTrailRecord) -> str:
+    if record.supplements is None:
+        return ""
+    return f" The record supplements {printable(record.supplements, 60)}, which is of the same call."
 
 
 def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
@@ -227,6 +234,8 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
 
 def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     removed = change.changes.removed
+    if change.no_answer:
+        return f"rules may have been removed from {group}: AWS's answer is not in the record"
     if not removed and change.changes.before_known:
         return f"nothing removed from {group}, which had no such rules"
     if not removed:

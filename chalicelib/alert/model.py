@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import parse_time
@@ -18,9 +18,6 @@ from chalicelib.security_groups.changes import Attachment, Changes, Outcome, Pre
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.undo.commands import Undo
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 # The alert is built of the core's own types; whoever handles alerts finds them here.
 __all__ = [
@@ -254,8 +251,14 @@ def _encode(value: object) -> Any:
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else getattr(value, "_fields", None) or value.__slots__
+    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else field_names(type(value))
     return {name: _encode(getattr(value, name)) for name in names}
+
+
+def field_names(kind: Any) -> tuple[str, ...]:
+    """The fields of a NamedTuple or of a dataclass."""
+    names: tuple[str, ...] | None = getattr(kind, "_fields", None)
+    return names if names is not None else tuple(kind.__slots__)
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:
@@ -297,12 +300,12 @@ def _decode_alarm_path(document: Mapping[str, Any]) -> AlarmPath:
     )
 
 
-Known = TypeVar("Known", bound="DataclassInstance")
+Known = TypeVar("Known")
 
 
 def _only_known(kind: type[Known], document: Mapping[str, Any]) -> Known:
-    """The dataclass of a JSON object; keys that a newer writer added are skipped."""
-    return kind(**{item.name: document[item.name] for item in fields(kind)})
+    """The record of a JSON object; keys that a newer writer added are skipped."""
+    return kind(**{name: document[name] for name in field_names(kind)})
 
 
 def _strings(value: list[str] | None) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.aws.arns import resource_name
-from chalicelib.cloudtrail.principals import Principal
+from chalicelib.cloudtrail.principals import Principal, is_root
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, Scope, TamperCall, effect_of, named_by, subjects_of
 from chalicelib.deployment import HANDLERS
@@ -119,8 +119,8 @@ def _severity(principal: Principal, outcome: Outcome, *, weakens: bool, own: boo
     if outcome is Outcome.DENIED:
         return Severity.MEDIUM
     if outcome is not Outcome.SUCCEEDED:
-        return Severity.MEDIUM if principal.type == "Root" and outcome is Outcome.FAILED else Severity.INFO
-    if principal.type == "Root":
+        return Severity.MEDIUM if is_root(principal) and outcome is Outcome.FAILED else Severity.INFO
+    if is_root(principal):
         return Severity.HIGH
     if is_service(principal) and not own:
         return Severity.INFO

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from chalicelib.aws.arns import Arn, parse_arn
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
 from chalicelib.cloudtrail.user_agents import read_client
 
@@ -25,13 +25,12 @@ _USER_TYPES = frozenset({"IAMUser", "SAMLUser", "WebIdentityUser", "FederatedUse
 _RESERVED_PREFIX = "AWSReservedSSO_"
 _PERMISSION_SET = re.compile(r"AWSReservedSSO_(?P<name>.+)_[0-9a-f]{16}")
 
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
-_ARN = re.compile(r"arn:(?P<partition>[^:]+):(?P<service>[^:]*):(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.+)")
+# Where IAM Identity Center's roles lie: no account can make others there.
+_RESERVED_PATH = "aws-reserved/sso.amazonaws.com/"
 _ROLE_ID_PREFIX = "AROA"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who acted, read from ``userIdentity``; docs/principals.md says what each field is."""
 
     type: str
@@ -51,29 +50,24 @@ class Principal:
     cross_account: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Arn:
-    """The parts of an ARN that name a principal; ``path`` is the resource after its type, slashes included."""
+class _Resource(NamedTuple):
+    """The resource of a principal's ARN: its type, and its path with the name, slashes included."""
 
-    partition: str
-    service: str
-    account_id: str | None
-    resource_type: str
+    type: str
     path: str
 
     @property
     def name(self) -> str:
         """The friendly name, without a path; ``root`` for an account's root."""
-        return self.path.rsplit("/", 1)[-1] or self.resource_type
+        return self.path.rsplit("/", 1)[-1] or self.type
 
 
-@dataclass(frozen=True, slots=True)
-class _Identity:
+class _Identity(NamedTuple):
     """``userIdentity``, its fields sought out once."""
 
     type: str
-    arn_text: str | None
-    arn: Arn | None
+    arn: str | None
+    resource: _Resource | None
     user_name: str | None
     principal_id: str | None
     account_id: str | None
@@ -82,6 +76,7 @@ class _Identity:
     on_behalf_of: str | None
     source_identity: str | None
     role: str | None
+    is_permission_set: bool
     session_name: str | None
     mfa: bool | None
 
@@ -96,10 +91,10 @@ def read_principal(record: CloudTrailRecord) -> Principal:
     return Principal(
         type=identity.type,
         name=_name(identity),
-        arn=identity.arn_text,
+        arn=identity.arn,
         account_id=identity.account_id,
         role=identity.role,
-        permission_set=_permission_set(identity.role),
+        permission_set=_permission_set(identity),
         session_name=identity.session_name,
         source_identity=identity.source_identity,
         mfa=mfa,
@@ -112,36 +107,50 @@ def read_principal(record: CloudTrailRecord) -> Principal:
     )
 
 
-def parse_arn(value: str | None) -> Arn | None:
-    """An ARN of any partition, None where the text is not one."""
-    match = _ARN.fullmatch(value or "")
-    if match is None:
-        return None
-    resource_type, _, path = match["resource"].partition("/")
-    return Arn(match["partition"], match["service"], match["account"] or None, resource_type, path)
+def is_root(principal: Principal) -> bool:
+    """Whether the account's root user acted, also where the record's ``type`` is missing."""
+    arn = parse_arn(principal.arn)
+    return principal.type.lower() == "root" or (arn is not None and arn.service == "iam" and arn.resource == "root")
+
+
+def is_unnamed(principal: Principal) -> bool:
+    """Whether the record does not say who acted, so that it may have been anybody, root included."""
+    account_alone = (UNKNOWN_NAME, f"account {principal.account_id}", principal.account_id)
+    return principal.type == UNKNOWN_TYPE and principal.arn is None and principal.name in account_alone
 
 
 def _read_identity(raw: Mapping[str, Any]) -> _Identity:
     context = mapping(_field(raw, "sessionContext"))
+    issuer = mapping(_field(context, "sessionIssuer"))
     arn_text = _word(raw, "arn")
     arn = parse_arn(arn_text)
+    resource = _resource(arn)
     principal_id = _word(raw, "principalId")
     type_ = _field(raw, "type")
+    role = _role(resource, issuer)
     return _Identity(
         type=(text(type_) if isinstance(type_, str) and _is_visible(type_) else None) or UNKNOWN_TYPE,
-        arn_text=arn_text,
-        arn=arn,
+        arn=arn_text,
+        resource=resource,
         user_name=_word(raw, "userName"),
         principal_id=principal_id,
-        account_id=_word(raw, "accountId") or (arn.account_id if arn else None),
+        account_id=_word(raw, "accountId") or (arn.account if arn else None) or None,
         access_key_id=_word(raw, "accessKeyId"),
         invoked_by=_word(raw, "invokedBy") or _delegate(raw),
         on_behalf_of=_word(mapping(_field(raw, "onBehalfOf")), "userId"),
         source_identity=_word(context, "sourceIdentity"),
-        role=_role(arn, mapping(_field(context, "sessionIssuer"))),
-        session_name=_session_name(arn, principal_id),
+        role=role,
+        is_permission_set=_is_permission_set(role, resource, issuer),
+        session_name=_session_name(resource, principal_id),
         mfa=_boolean(_field(mapping(_field(context, "attributes")), "mfaAuthenticated")),
     )
+
+
+def _resource(arn: Arn | None) -> _Resource | None:
+    if arn is None or not arn.resource:
+        return None
+    kind, _, path = arn.resource.partition("/")
+    return _Resource(kind, path)
 
 
 def _delegate(raw: Mapping[str, Any]) -> str | None:
@@ -179,29 +188,43 @@ def _sign_in_mfa(record: CloudTrailRecord) -> bool | None:
     return _boolean(_field(mapping(record.raw.get("additionalEventData")), "MFAUsed"))
 
 
-def _role(arn: Arn | None, issuer: Mapping[str, Any]) -> str | None:
-    issuer_arn = parse_arn(_word(issuer, "arn"))
+def _role(resource: _Resource | None, issuer: Mapping[str, Any]) -> str | None:
+    issued = _resource(parse_arn(_word(issuer, "arn")))
     if _field(issuer, "type") == "Role":
         # The issuer's userName is a copy of the name in its ARN.
-        name = issuer_arn.name if issuer_arn and issuer_arn.resource_type == "role" else _word(issuer, "userName")
+        name = issued.name if issued and issued.type == "role" else _word(issuer, "userName")
         if name:
             return name
-    if arn and arn.resource_type == "assumed-role":
-        return arn.path.partition("/")[0] or None
-    return arn.name if arn and arn.resource_type == "role" and arn.path else None
+    if resource and resource.type == "assumed-role":
+        return resource.path.partition("/")[0] or None
+    return resource.name if resource and resource.type == "role" and resource.path else None
 
 
-def _session_name(arn: Arn | None, principal_id: str | None) -> str | None:
-    session = arn.path.partition("/")[2] if arn and arn.resource_type == "assumed-role" else None
+def _is_permission_set(role: str | None, resource: _Resource | None, issuer: Mapping[str, Any]) -> bool:
+    """Whether the role is one of IAM Identity Center's: anybody may give a role such a name, but not such a path.
+
+    The ARN of a session has no path, and some exports leave it out of the issuer's: there the name counts.
+    """
+    issued = _resource(parse_arn(_word(issuer, "arn")))
+    with_path = next((item.path for item in (issued, resource) if item and item.type == "role"), "")
+    if "/" in with_path:
+        return with_path.startswith(_RESERVED_PATH)
+    return (role or "").startswith(_RESERVED_PREFIX)
+
+
+def _session_name(resource: _Resource | None, principal_id: str | None) -> str | None:
+    session = resource.path.partition("/")[2] if resource and resource.type == "assumed-role" else None
     if session:
         return session
     role_id, _, session = (principal_id or "").partition(":")
-    is_role = role_id.startswith(_ROLE_ID_PREFIX) or (arn is not None and arn.resource_type in {"assumed-role", "role"})
+    is_role = role_id.startswith(_ROLE_ID_PREFIX) or (
+        resource is not None and resource.type in {"assumed-role", "role"}
+    )
     return session if session and is_role else None
 
 
-def _permission_set(role: str | None) -> str | None:
-    match = _PERMISSION_SET.fullmatch(role or "")
+def _permission_set(identity: _Identity) -> str | None:
+    match = _PERMISSION_SET.fullmatch(identity.role or "") if identity.is_permission_set else None
     return match["name"] if match else None
 
 
@@ -213,7 +236,7 @@ def _name(identity: _Identity) -> str:
         identity.user_name,
         _role_session(identity),
         identity.on_behalf_of,
-        identity.arn.name if identity.arn else identity.arn_text,
+        identity.resource.name if identity.resource else identity.arn,
         identity.principal_id,
         identity.invoked_by,
         _account(identity),
@@ -222,14 +245,14 @@ def _name(identity: _Identity) -> str:
 
 
 def _permission_set_session(identity: _Identity) -> str | None:
-    return identity.session_name if (identity.role or "").startswith(_RESERVED_PREFIX) else None
+    return identity.session_name if identity.is_permission_set else None
 
 
 def _name_by_type(identity: _Identity) -> str | None:
     if identity.type == "Root":
         return "root"
     if identity.type in _USER_TYPES:
-        return identity.user_name or _user_of_arn(identity.arn) or _user_of_principal_id(identity)
+        return identity.user_name or _user_of(identity.resource) or _user_of_principal_id(identity)
     if identity.type in _ROLE_TYPES:
         return _role_session(identity)
     if identity.type == "IdentityCenterUser":
@@ -239,8 +262,8 @@ def _name_by_type(identity: _Identity) -> str | None:
     return identity.invoked_by if identity.type == "AWSService" else None
 
 
-def _user_of_arn(arn: Arn | None) -> str | None:
-    return arn.name if arn and arn.path and arn.resource_type in {"user", "federated-user"} else None
+def _user_of(resource: _Resource | None) -> str | None:
+    return resource.name if resource and resource.path and resource.type in {"user", "federated-user"} else None
 
 
 def _user_of_principal_id(identity: _Identity) -> str | None:

@@ -10,17 +10,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class RecordError(ValueError):
     """A document in which no CloudTrail record could be found; the text says what was there instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloudTrailRecord:
+class CloudTrailRecord(NamedTuple):
     """One CloudTrail record, its fields by their Python names.
 
     ``event_id`` is never empty: a record without ``eventID`` gets a digest of itself, so that the
@@ -50,6 +48,20 @@ class CloudTrailRecord:
     def has_event_id(self) -> bool:
         """Whether ``event_id`` is CloudTrail's own."""
         return text(self.raw.get("eventID")) is not None
+
+    @property
+    def is_network_activity(self) -> bool:
+        """Whether the record is of a call's way through a VPC endpoint: the call has a record of its own.
+
+        https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-network-events-with-cloudtrail.html
+        """
+        return self.raw.get("eventCategory") == "NetworkActivity" or self.raw.get("eventType") == "AwsVpceEvent"
+
+    @property
+    def supplements(self) -> str | None:
+        """The id of the record whose data this one updates; None for a record of its own."""
+        original = text(mapping(self.raw.get("addendum")).get("originalEventID"))
+        return original if original != self.event_id else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -99,7 +111,7 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
         region=text(raw.get("awsRegion")),
         account_id=text(raw.get("recipientAccountId")) or text(identity.get("accountId")),
         request_id=text(raw.get("requestID")),
-        error_code=text(raw.get("errorCode")),
+        error_code=_error_code(raw.get("errorCode")),
         error_message=text(raw.get("errorMessage")),
         user_agent=text(raw.get("userAgent")),
         source_ip=text(raw.get("sourceIPAddress")),
@@ -109,6 +121,15 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
         response_elements=mapping(raw.get("responseElements")),
         raw=raw,
     )
+
+
+# What exports write in a column without a value. No error code of AWS's reads so.
+_PLACEHOLDERS = frozenset({"-", "--", "none", "null", "nil", "nan", "n/a", "0", "false"})
+
+
+def _error_code(value: object) -> str | None:
+    code = (text(value) or "").strip()
+    return None if code.lower() in _PLACEHOLDERS else code or None
 
 
 def source_of(raw: Mapping[str, Any]) -> str | None:

@@ -61,9 +61,11 @@ def no_runbook(alert: Alert) -> str | None:  # noqa: ARG001 - the form of a runb
 class Tools(NamedTuple):
     """What a destination's ``build(name, values, tools)`` is given besides its settings.
 
-    ``client(service, region)`` makes an AWS client; ``runbook`` gives the link of an alert, where there is one.
+    ``client(service, region)`` makes an AWS client; ``runbook`` gives the link of an alert, where there is one;
+    ``secret`` looks up a reference that stands inside of a value (the values themselves are looked up already).
     """
 
     http: HttpDoor
     client: Callable[..., Any]
     runbook: Callable[[Alert], str | None] = no_runbook
+    secret: Callable[[str], str] = str

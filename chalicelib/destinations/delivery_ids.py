@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 
-from chalicelib.alert.model import Alert
+from chalicelib.alert.model import Alert, AlertKind
 
 # Header-safe, free of the full stop that Standard Webhooks signs between its parts, and no longer
 # than the 128 characters of an SNS FIFO deduplication id.
-_SAFE = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_SAFE = r"[A-Za-z0-9_-]{1,128}"
 
 
 def delivery_id(alert: Alert) -> str:
@@ -27,9 +27,30 @@ def group_key(alert: Alert) -> str:
     return safe_id(key)
 
 
+def incident_key(alert: Alert) -> str:
+    """What keeps one incident open at a service that has incidents.
+
+    What the audit says of the alarm path is one incident an account, which its recovery closes; every other alert
+    is one of its own.
+    """
+    if _is_of_audit(alert):
+        return safe_id(f"alarm-path-{alert.account.id or 'account'}")
+    return delivery_id(alert)
+
+
+def is_recovery(alert: Alert) -> bool:
+    """Whether the audit says that the alarm path works again."""
+    return _is_of_audit(alert) and alert.alarm_path is not None and alert.alarm_path.status == "pass"
+
+
+def _is_of_audit(alert: Alert) -> bool:
+    """Whether an audit made it, and no call."""
+    return alert.kind is AlertKind.ALARM_PATH and alert.event.name is None
+
+
 def safe_id(text: str) -> str:
     """The text where it is fit for an id; else a digest of it."""
-    return text if _SAFE.fullmatch(text) else _digest(text)
+    return text if re.fullmatch(_SAFE, text) else _digest(text)
 
 
 def _digest(text: str) -> str:

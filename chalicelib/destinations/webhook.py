@@ -12,12 +12,21 @@ import hmac
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.destinations.contract import DeliveryError, Receipt, Tools
 from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.destinations.http_door import HttpDoor, encode_json, error_for, is_success
+
+
+class Body(NamedTuple):
+    """What is posted."""
+
+    content: bytes
+    content_type: str = "application/json"
+
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of such secrets
 
@@ -87,13 +96,15 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 
 
 class Webhook(NamedTuple):
-    """Posts alerts to a URL; without a secret they go unsigned."""
+    """Posts alerts to a URL; without a secret they go unsigned. ``encode`` makes the body and its content type."""
 
     name: str
     url: str
     secret: str | None
     http: HttpDoor
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    encode: Callable[[Alert, datetime], Body] = lambda alert, _: Body(encode_json(payload(alert)))
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"Webhook(name={self.name!r})"
@@ -104,15 +115,16 @@ class Webhook(NamedTuple):
         Raises:
             DeliveryError: it was not delivered.
         """
-        message_id = delivery_id(alert)
-        body = encode_json(payload(alert))
-        response = self.http.post_json(self.url, body, self._headers(message_id, body))
+        message_id, now = delivery_id(alert), self.now()
+        body = self.encode(alert, now)
+        headers = {"Content-Type": body.content_type, **self.headers, **self._signed(message_id, now, body.content)}
+        response = self.http.post_json(self.url, body.content, headers)
         if not is_success(response.status):
             raise error_for(response)
         return Receipt(message_id)
 
-    def _headers(self, message_id: str, body: bytes) -> dict[str, str]:
-        timestamp = int(self.now().timestamp())
+    def _signed(self, message_id: str, now: datetime, body: bytes) -> dict[str, str]:
+        timestamp = int(now.timestamp())
         headers = {"webhook-id": message_id, "webhook-timestamp": str(timestamp)}
         if self.secret is None:
             return headers
@@ -121,7 +133,7 @@ class Webhook(NamedTuple):
 
     def _keys(self) -> tuple[bytes, ...]:
         try:
-            return signing_keys(self.secret or "whsec_")
+            return signing_keys(self.secret or "")
         except ValueError as error:
             reason = str(error)
         raise DeliveryError(reason, permanent=True)
@@ -129,4 +141,32 @@ class Webhook(NamedTuple):
 
 def build(name: str, values: Mapping[str, str], tools: Tools) -> Webhook:
     """The destination of these settings."""
-    return Webhook(name, values["URL"], values.get("SECRET"), tools.http)
+    headers = parse_headers(values["HEADERS"]) if "HEADERS" in values else {}
+    resolved = {header: tools.secret(value) for header, value in headers.items()}
+    return Webhook(
+        name, values["URL"], values.get("SECRET"), tools.http, encode=_encoder(values, tools), headers=resolved
+    )
+
+
+def _encoder(values: Mapping[str, str], tools: Tools) -> Callable[[Alert, datetime], Body]:
+    """What makes the body: the template, else the format. Each is imported where it is used."""
+    if "TEMPLATE" in values:
+        from chalicelib.alert.filters import compile_condition  # noqa: PLC0415
+
+        template = compile_condition(values["TEMPLATE"])
+        return lambda alert, _: Body(_built(template.value(alert)))
+    if values["FORMAT"] == "cloudevents":
+        from chalicelib.destinations import cloudevents  # noqa: PLC0415
+
+        return lambda alert, _: Body(encode_json(cloudevents.event(alert)), cloudevents.CONTENT_TYPE)
+    if values["FORMAT"] == "ocsf":
+        from chalicelib.destinations import ocsf  # noqa: PLC0415
+
+        return lambda alert, now: Body(encode_json(ocsf.event(alert, now, tools.runbook(alert))))
+    return lambda alert, _: Body(encode_json(payload(alert)))
+
+
+def _built(document: object) -> bytes:
+    if not isinstance(document, dict | list) or not document:
+        raise DeliveryError("WEBHOOK_TEMPLATE makes no object or list of this alert", permanent=True)
+    return encode_json(document)

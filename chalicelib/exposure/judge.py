@@ -171,6 +171,8 @@ def _removals(case: _Case) -> Iterator[Exposure]:
 
 
 def _nothing_listed(change: Change) -> str:
+    if change.no_answer:
+        return "Which rules were removed is not known: AWS's answer is not in the record."
     if change.rule_ids or not change.changes.before_known:
         return "Rules were removed that the record does not list."
     return "Nothing was removed: the group had no such rules."

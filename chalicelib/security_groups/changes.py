@@ -110,7 +110,8 @@ class Change:
 
     ``detached`` are groups that ModifyVpcEndpoint takes away. ``skips_privatelink`` is set where a load balancer's
     inbound rules no longer apply to AWS PrivateLink traffic. ``associated_vpc_id`` is the VPC of
-    AssociateSecurityGroupVpc and its opposite. ``rule_ids`` are those of rules that the record names by id alone.
+    AssociateSecurityGroupVpc and its opposite. ``no_answer`` is why AWS's answer to a call that succeeded is not in the
+    record. ``rule_ids`` are those of rules that the record names by id alone.
     """
 
     event: WatchedEvent
@@ -126,6 +127,7 @@ class Change:
     detached: tuple[str, ...] = ()
     skips_privatelink: bool = False
     prefix_list: PrefixListChange | None = None
+    no_answer: str | None = None
     unknowns: tuple[Unknown, ...] = ()
     unread: tuple[str, ...] = ()
 

@@ -28,13 +28,14 @@ def read_change(record: CloudTrailRecord) -> Change:
     if event is None or event.group is EventGroup.TAMPER:
         raise NotWatched(f"{record.event_source} {record.event_name} is not an event of a security group")
     request, unknown_keys = read_request(event, record.request_parameters)
-    response = unwrapped(event.name, record.response_elements, "Response")
-    no_request = _why_no_request(record)
+    no_request = _why_missing(record, "requestParameters")
     unknown_keys = () if no_request else unknown_keys
     if event.needs_groups and not (no_request or unknown_keys or sets_groups(request)):
         raise NotWatched(f"{event.name} that sets no security group")
     outcome = read_outcome(record.error_code)
-    change = _identify(event, outcome, request, *named_group(record))
+    no_answer = _why_missing(record, "responseElements") if outcome is Outcome.SUCCEEDED else None
+    response = {} if no_answer else unwrapped(event.name, record.response_elements, "Response")
+    change = replace(_identify(event, outcome, request, *named_group(record)), no_answer=no_answer)
     if no_request:
         # What the answer holds is still good.
         if change.succeeded and change.group_id is None:
@@ -62,17 +63,17 @@ def named_group(record: CloudTrailRecord) -> tuple[str | None, str | None]:
     return group_id, text(field(request, "groupName"))
 
 
-def _why_no_request(record: CloudTrailRecord) -> str | None:
-    given = record.raw.get("requestParameters")
+def _why_missing(record: CloudTrailRecord, field_name: str) -> str | None:
+    given = record.raw.get(field_name)
     if given is None:
-        return "requestParameters is null or absent, as when CloudTrail truncates a large record"
+        return f"{field_name} is null or absent, as when CloudTrail truncates a large record"
     if not isinstance(given, Mapping):
-        return "requestParameters is not an object"
+        return f"{field_name} is not an object"
     # CloudTrail puts this object in the place of a field over its size limit.
     # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
     if given.get("omitted") in (True, "true"):
-        return "CloudTrail left requestParameters out because they were too large"
-    return None if given else "requestParameters is empty"
+        return f"CloudTrail left {field_name} out because they were too large"
+    return None if given else f"{field_name} is empty"
 
 
 def _identify(

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood
-from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.phrases import printable, rule_phrase
 from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule, Tags
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
 from chalicelib.security_groups.wire_rules import (
@@ -86,6 +86,9 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
     unread = (requested.unread if short else ()) + answered.problems + _not_known(requested)
     if not added and not requested.gaps:
         raise _nothing_read(unread)
+    if change.no_answer:
+        unknown = other(f"whether AWS stored the rules as asked: {change.no_answer}")
+        change = replace(change, unknowns=(*change.unknowns, unknown))
     return _with_unread(replace(change, changes=Changes(added=added)), unread)
 
 
@@ -119,6 +122,8 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
     requested, rule_ids = _requested(change, request), _rule_ids(request)
     if not change.succeeded:
         return _attempted(change, requested, rule_ids)
+    if change.no_answer:
+        return _perhaps_revoked(change, change.no_answer, requested, rule_ids)
     direction = change.direction
     revoked = read_rule_set(field(response, "revokedSecurityGroupRuleSet"), direction)
     absent = read_ip_permissions(field(response, "unknownIpPermissionSet"), direction)
@@ -150,6 +155,23 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
     )
 
 
+def _perhaps_revoked(change: Change, no_answer: str, requested: Reading, rule_ids: tuple[str, ...]) -> Change:
+    """A revoke without AWS's answer, which alone says which of the rules were there: an undo might open new ones."""
+    if not (requested.rules or requested.gaps or rule_ids):
+        raise _nothing_read(requested.problems)
+    shown = [rule_phrase(rule) for rule in requested.rules[:_RULES_SHOWN]] + list(rule_ids[:_RULES_SHOWN])
+    more = len(requested.rules) + len(rule_ids) - len(shown)
+    asked = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    unknown = Unknown(UnknownTopic.UNREAD_RULE, f"which of the rules asked for ({asked}) were removed: {no_answer}")
+    return replace(
+        change,
+        changes=Changes(before_known=False),
+        rule_ids=rule_ids,
+        unknowns=(*change.unknowns, unknown, *unread_parts("a removed rule", requested.unread)),
+    )
+
+
+_RULES_SHOWN = 5
 _NO_DESCRIPTIONS = Unknown(
     UnknownTopic.PREVIOUS_DESCRIPTIONS, "the previous descriptions of the removed rules: the record has no answer"
 )

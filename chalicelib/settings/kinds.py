@@ -12,9 +12,16 @@ from typing import NamedTuple
 from chalicelib.settings.fields import (
     Field,
     choice,
+    read_base_url,
+    read_event_bus_arn,
+    read_headers,
+    read_routing_key,
+    read_secret,
     read_signing_secrets,
     read_slack_url,
+    read_template,
     read_topic_arn,
+    read_true,
     read_url,
 )
 
@@ -69,8 +76,9 @@ KINDS = (
             Field("TOPIC_ARN", "The ARN of a topic, standard or FIFO.", read_topic_arn),
             Field(
                 "FORMAT",
-                "What is published: `text` for people, `json` for programs.",
-                choice(("text", "json")),
+                "What is published: `text` for people, `json` for programs, `chatbot` for Amazon Q Developer in chat "
+                "applications (AWS Chatbot), which drops the others.",
+                choice(("text", "json", "chatbot")),
                 default="text",
             ),
         ),
@@ -89,8 +97,100 @@ KINDS = (
                 read_signing_secrets,
                 secret=True,
             ),
-            Field("FORMAT", "What is sent: `alert`, the alert's own JSON.", choice(("alert",)), default="alert"),
+            Field(
+                "FORMAT",
+                "What is sent: `alert`, the alert's own JSON; `cloudevents`, that in a CloudEvent 1.0; `ocsf`, an "
+                "event of the Open Cybersecurity Schema Framework.",
+                choice(("alert", "cloudevents", "ocsf")),
+                default="alert",
+            ),
+            Field(
+                "HEADERS",
+                "Headers that are sent along: `Name: value`, with semicolons between; or a reference to that. Each "
+                "value may be a reference too.",
+                read_headers,
+                secret=True,
+            ),
+            Field(
+                "TEMPLATE",
+                "A JMESPath expression on the alert that builds the body in place of `WEBHOOK_FORMAT`; recipes are in "
+                "[destinations](destinations.md#recipes).",
+                read_template,
+                holds_url=True,
+            ),
         ),
         needs=(("URL",),),
+    ),
+    DestinationKind(
+        "TEAMS",
+        "Microsoft Teams",
+        "chalicelib.destinations.teams",
+        (Field("WEBHOOK_URL", "The URL of a workflow's webhook, or a reference to it.", read_url, secret=True),),
+        needs=(("WEBHOOK_URL",),),
+    ),
+    DestinationKind(
+        "GOOGLE_CHAT",
+        "Google Chat",
+        "chalicelib.destinations.google_chat",
+        (Field("WEBHOOK_URL", "The URL of a space's webhook, or a reference to it.", read_url, secret=True),),
+        needs=(("WEBHOOK_URL",),),
+    ),
+    DestinationKind(
+        "DISCORD",
+        "Discord",
+        "chalicelib.destinations.discord",
+        (Field("WEBHOOK_URL", "The URL of a channel's webhook, or a reference to it.", read_url, secret=True),),
+        needs=(("WEBHOOK_URL",),),
+    ),
+    DestinationKind(
+        "PAGERDUTY",
+        "PagerDuty",
+        "chalicelib.destinations.pagerduty",
+        (
+            Field(
+                "ROUTING_KEY",
+                "The integration key of a service (Events API v2), or a reference to it.",
+                read_routing_key,
+                secret=True,
+            ),
+            Field(
+                "API_URL",
+                "Where events go; `https://events.eu.pagerduty.com` for the EU service region.",
+                read_base_url,
+                default="https://events.pagerduty.com",
+                holds_url=True,
+            ),
+        ),
+        needs=(("ROUTING_KEY",),),
+    ),
+    DestinationKind(
+        "JSM",
+        "Jira Service Management",
+        "chalicelib.destinations.jsm",
+        (
+            Field("API_KEY", "The key of an API integration, or a reference to it.", read_secret, secret=True),
+            Field(
+                "API_URL",
+                "Where alerts go; another one for the EU or a site of one's own.",
+                read_base_url,
+                default="https://api.atlassian.com/jsm/ops/integration",
+                holds_url=True,
+            ),
+        ),
+        needs=(("API_KEY",),),
+    ),
+    DestinationKind(
+        "EVENT_BUS",
+        "EventBridge",
+        "chalicelib.destinations.event_bus",
+        (Field("ARN", "The ARN of an event bus.", read_event_bus_arn),),
+        needs=(("ARN",),),
+    ),
+    DestinationKind(
+        "SECURITY_HUB",
+        "Security Hub",
+        "chalicelib.destinations.security_hub",
+        (Field("", "`true` imports alerts as findings, in the function's own account and region.", read_true),),
+        needs=(("",),),
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from localcloud.receivers import pagerduty, slack, sns_http, teams, webhook
+from localcloud.receivers import discord, google_chat, jsm, pagerduty, recipes, slack, sns_http, teams, webhook
 from localcloud.receivers.http import Reply, Request, limiter_scope
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from localcloud.inbox import Inbox
 
-SERVICES = (slack, teams, pagerduty, webhook, sns_http)
+SERVICES = (slack, teams, google_chat, discord, pagerduty, jsm, webhook, recipes, sns_http)
+# The kinds that are AWS services, which the local AWS itself takes.
+BY_AWS = ("sns", "event_bus", "security_hub")
 
 
 def application(inbox: Inbox) -> Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]:

@@ -15,6 +15,7 @@ ACTIONS = frozenset({"trigger", "acknowledge", "resolve"})
 SEVERITIES = frozenset({"critical", "error", "warning", "info"})
 MAX_BYTES = 512 * 1024
 MAX_SUMMARY = 1024
+MAX_DEDUP_KEY = 255
 
 
 def receive(request: Request, inbox: Inbox) -> Reply:
@@ -34,7 +35,14 @@ def receive(request: Request, inbox: Inbox) -> Reply:
             problems.append("'payload.severity' is invalid")
         if len(str(payload.get("summary", ""))) > MAX_SUMMARY:
             problems.append("'payload.summary' is too long")
+        problems += [
+            f"'links.{n}.href' is missing" for n, link in enumerate(event.get("links") or ()) if not link.get("href")
+        ]
     where = str(event.get("dedup_key", ""))
+    if len(where) > MAX_DEDUP_KEY:
+        problems.append("'dedup_key' is too long")
+    if event.get("event_action") == "resolve" and not where:
+        problems.append("'dedup_key' is missing or blank")
     if problems:
         inbox.add("pagerduty", where, event, title="refused", accepted=False, note="; ".join(problems))
         return _invalid(problems)

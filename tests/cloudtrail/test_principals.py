@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.cloudtrail.principals import Principal, parse_arn, read_principal
+from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.cloudtrail.user_agents import Client
 
@@ -153,8 +152,9 @@ def test_arns_of_every_partition_are_read(partition: str) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "...", "arn:aws:iam", "arn:aws:iam::123456789012:", "xarn:aws:iam::1:root"])
-def test_text_that_is_no_arn_is_not_read_as_one(text: str | None) -> None:
-    assert parse_arn(text) is None
+def test_text_that_is_no_arn_names_no_role_and_no_account(text: str | None) -> None:
+    found = principal({"type": "AssumedRole", "arn": text})
+    assert (found.role, found.session_name, found.account_id) in ((None, None, None), (None, None, "123456789012"))
 
 
 def test_a_role_is_named_without_its_path() -> None:
@@ -295,4 +295,43 @@ def test_no_session_name_can_pass_for_another_role(session: str) -> None:
 
 def test_the_docs_explain_every_field_and_no_other() -> None:
     section = DOCS.read_text(encoding="utf-8").split("## Fields", 1)[1].split("\n## ", 1)[0]
-    assert re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE) == [item.name for item in fields(Principal)]
+    assert re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE) == list(Principal._fields)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "permission_set"),
+    [
+        (f"role/aws-reserved/sso.amazonaws.com/eu-west-1/{RESERVED_ROLE}", "jane@example.com", "Power_Users"),
+        (f"role/team/{RESERVED_ROLE}", f"{RESERVED_ROLE}/jane@example.com", None),
+        (f"role/{RESERVED_ROLE}", "jane@example.com", "Power_Users"),
+        ("role/aws-reserved/sso.amazonaws.com/Renamed", "jane@example.com", None),
+    ],
+)
+def test_the_path_of_the_issuer_decides_whether_identity_center_made_the_role(
+    path: str, name: str, permission_set: str | None
+) -> None:
+    issuer = {"type": "Role", "arn": f"arn:aws:iam::123456789012:{path}", "userName": path.rsplit("/", 1)[-1]}
+    found = principal(
+        {**session_of(issuer["userName"], "jane@example.com"), "sessionContext": {"sessionIssuer": issuer}}
+    )
+    assert (found.name, found.permission_set) == (name, permission_set)
+
+
+@pytest.mark.parametrize("identity", [None, {}, [], "text", {"type": 7}, {"accountId": "123456789012"}])
+def test_a_caller_that_the_record_does_not_name_may_have_been_root(identity: Any) -> None:
+    assert is_unnamed(read_principal(read_record({"userIdentity": identity})))
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"type": "Root"},
+        {"type": "root", "accountId": "123456789012"},
+        {"arn": "arn:aws:iam::123456789012:root"},
+        {"type": "IAMUser", "arn": "arn:aws-cn:iam::123456789012:root"},
+    ],
+)
+def test_root_is_known_by_its_type_or_its_arn(identity: Any) -> None:
+    found = principal(identity)
+    assert is_root(found)
+    assert not is_unnamed(found)

@@ -193,3 +193,20 @@ def test_any_document_gives_records_or_the_one_error(document: object) -> None:
     except RecordError:
         return
     assert all(record.event_id for record in records)
+
+
+@pytest.mark.parametrize("code", ["-", "", " ", "None", "null", "NULL", "n/a", "NaN", None, False, 0])
+def test_a_placeholder_is_no_error_code(code: object) -> None:
+    assert read_record({"errorCode": code}).error_code is None
+
+
+def test_a_record_of_network_activity_is_known_by_its_category() -> None:
+    assert read_record({"eventCategory": "NetworkActivity"}).is_network_activity
+    assert read_record({"eventType": "AwsVpceEvent"}).is_network_activity
+    assert not read_record({"eventCategory": "Management", "eventType": "AwsApiCall"}).is_network_activity
+
+
+def test_an_addendum_names_the_record_that_it_supplements() -> None:
+    raw = {"eventID": "2", "addendum": {"reason": "UPDATED_DATA", "originalEventID": "1"}}
+    assert read_record(raw).supplements == "1"
+    assert read_record({"eventID": "2", "addendum": {"reason": "DELIVERY_DELAY"}}).supplements is None

@@ -117,7 +117,7 @@ def test_what_is_no_change_of_a_known_principal_is_never_folded(durable: World, 
 
 
 def test_each_principal_has_a_burst_of_their_own(durable: World) -> None:
-    bob = replace(ALICE, name="bob@example.com", arn="arn:aws:iam::123456789012:user/bob")
+    bob = ALICE._replace(name="bob@example.com", arn="arn:aws:iam::123456789012:user/bob")
     bursts = durable.made.bursts
     assert bursts.admit(change(0))
     assert bursts.admit(change(1, principal=bob))

@@ -16,7 +16,7 @@ from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
 from chalicelib.destinations.http_door import is_permanent
 from chalicelib.settings.kinds import KINDS, DestinationKind
-from localcloud.receivers import SERVICES
+from localcloud.receivers import BY_AWS, SERVICES
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile
 from tests.support.destinations import PATH, ROWS, SECRET
 from tests.support.receiver import Answer, Receiver, receiver
@@ -58,7 +58,7 @@ def test_every_form_of_a_kind_has_a_row_and_every_way_to_address_it(kind: Destin
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
 def test_every_kind_has_a_receiver_in_the_local_cloud(kind: DestinationKind) -> None:
-    assert kind.key in {name for service in SERVICES for name in service.KINDS}
+    assert kind.key in {*BY_AWS, *(name for service in SERVICES for name in service.KINDS)}
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)

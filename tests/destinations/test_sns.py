@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from chalicelib.alert.model import Alert, Changes, Undo, from_json, to_json
+from chalicelib.destinations.aws_errors import error_from
 from chalicelib.destinations.contract import DeliveryError
-from chalicelib.destinations.sns import MAX_BYTES, Format, Sns, error_from, payload, subject
+from chalicelib.destinations.sns import MAX_BYTES, Format, Sns, payload, subject
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile, not_understood, rule, thousand_rules
 from tests.support.goldens import check_golden
 from tests.support.unknowns import sentences
@@ -166,7 +167,7 @@ def test_what_is_left_of_an_absurd_alert_is_an_alert_still() -> None:
 )
 def test_what_sns_answers_is_permanent_or_worth_a_retry(code: str, status: int, permanent: bool) -> None:
     answer: Any = {"Error": {"Code": code, "Message": TOPIC}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    error = error_from(ClientError(answer, "Publish"))
+    error = error_from(ClientError(answer, "Publish"), "SNS")
     assert (error.reason, error.permanent) == (f"SNS answered {code}", permanent)
 
 

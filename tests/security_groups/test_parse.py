@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.cloudtrail.records import read_record
-from chalicelib.security_groups.changes import Change, NotUnderstood, NotWatched, Outcome, read_outcome
+from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction
 from tests.support import records as r
@@ -448,3 +448,94 @@ def test_a_call_that_tells_nothing_is_not_understood(name: str, request_paramete
     with pytest.raises(NotUnderstood, match="nothing that can be read"):
         change_of(r.record(name, request_parameters))
     assert change_of(r.record(name, request_parameters, errorCode=r.DENIED)).outcome is Outcome.DENIED
+
+
+LEFT_OUT = {"omitted": True, "originalSize": 120384, "reason": "responseElements too large"}
+
+
+@pytest.mark.parametrize("answer", [None, LEFT_OUT, "text", {}])
+def test_a_revoke_whose_answer_is_not_in_the_record_removed_nothing_for_sure(answer: object) -> None:
+    change = change_of(r.revoke(world(), responseElements=answer))
+    assert (change.changes.removed, change.changes.before_known) == ((), False)
+    assert said(change, "which of the rules asked for", "tcp/22")
+
+
+@pytest.mark.parametrize("answer", [None, LEFT_OUT])
+def test_an_authorize_whose_answer_is_not_in_the_record_says_so(answer: object) -> None:
+    change = change_of(r.authorize(world(), responseElements=answer))
+    assert [rule.from_port for rule in change.changes.added] == [22]
+    assert said(change, "whether AWS stored the rules as asked")
+
+
+ENI, INSTANCE = "ModifyNetworkInterfaceAttribute", "ModifyInstanceAttribute"
+
+
+@pytest.mark.parametrize("name", [ENI, INSTANCE])
+@pytest.mark.parametrize("key", ["groupSet", "GroupSet", "groupset", "Groups", "SecurityGroupId", "securityGroupIds"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sg-1",
+        ["sg-1"],
+        items("sg-1"),
+        items({"groupId": "sg-1"}),
+        {"item": [{"GroupId": "sg-1"}]},
+        {"tag": 1, "content": "sg-1"},
+        [{"securityGroupId": {"value": "sg-1"}}],
+    ],
+)
+@pytest.mark.parametrize("wrapper", ["", "Request"])
+def test_groups_are_found_in_every_shape_and_spelling(name: str, key: str, value: object, wrapper: str) -> None:
+    request = {"networkInterfaceId" if name == ENI else "instanceId": "x-1", key: value}
+    change = change_of(r.record(name, {f"{name}{wrapper}": request} if wrapper else request))
+    assert change.attachment is not None
+    assert change.attachment.groups_after == ("sg-1",)
+
+
+@pytest.mark.parametrize("key", ["SecurityGroupId.1", "networkCards", "newParameter"])
+def test_groups_under_a_key_that_is_not_known_are_found(key: str) -> None:
+    change = change_of(r.record(ENI, {"networkInterfaceId": "eni-1", key: [{"deep": {"er": "sg-1"}}]}))
+    assert change.attachment is not None
+    assert change.attachment.groups_after == ("sg-1",)
+
+
+def test_groups_that_cannot_be_read_are_not_taken_for_none() -> None:
+    with pytest.raises(NotUnderstood, match="no security group"):
+        change_of(r.record(ENI, {"networkInterfaceId": "eni-1", "groupSet": [7.5]}))
+
+
+@pytest.mark.parametrize("record", r.other_samples().values(), ids=r.other_samples())
+def test_a_call_that_did_not_succeed_has_no_groups_after_it(record: Json) -> None:
+    change = change_of(record | {"errorCode": r.DENIED, "responseElements": None})
+    assert change.attachment is None or change.attachment.groups_after is None
+
+
+def test_an_endpoint_that_only_lost_groups_has_none_known_after() -> None:
+    change = change_of(r.record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", "removeSecurityGroupIds": ["sg-2"]}))
+    assert change.attachment is not None
+    assert (change.attachment.groups_after, change.detached, change.keeps_groups) == (None, ("sg-2",), False)
+
+
+@pytest.mark.parametrize(
+    ("value", "skips"), [("off", True), ("OFF", True), (False, True), ("on", False), (None, False), ("", False)]
+)
+def test_a_load_balancer_may_skip_its_inbound_rules_for_privatelink(value: object, skips: bool) -> None:
+    request: Json = {"loadBalancerArn": r.LOAD_BALANCER_ARN, "securityGroups": ["sg-1"]}
+    request["enforceSecurityGroupInboundRulesOnPrivateLinkTraffic"] = value
+    change = change_of(r.record("SetSecurityGroups", request, eventSource=r.ELB))
+    assert (change.skips_privatelink, change.unread) == (skips, ())
+
+
+@pytest.mark.parametrize(("value", "ipam"), [(True, True), ("true", True), (False, False), ("false", False)])
+def test_a_list_that_ipam_fills_has_unknown_contents(value: object, ipam: bool) -> None:
+    request = {"PrefixListId": r.LIST_ID, "IpamPrefixListResolverSyncEnabled": value}
+    change = change_of(r.wrapped("ModifyManagedPrefixList", request))
+    assert change.prefix_list is not None
+    assert (change.prefix_list.contents is ListContents.IPAM) == ipam
+    assert said(change, "IPAM decides") == ipam
+
+
+def test_a_resolvers_static_ranges_are_its_entries() -> None:
+    change = change_of(r.other_samples()["list resolver"])
+    assert change.prefix_list is not None
+    assert (change.prefix_list.prefix_list_id, change.prefix_list.added) == (None, ("203.0.113.0/24",))

@@ -97,11 +97,13 @@ def test_a_variable_that_would_be_ignored_is_a_fault(variable: str, said: str) -
     assert said in fault
 
 
-def test_the_one_format_of_a_webhook_may_be_said() -> None:
+def test_a_webhook_has_the_formats_of_the_table_and_no_other() -> None:
     url = "https://example.com/hook"
     (webhook,) = read_settings({"WEBHOOK_URL": url, "WEBHOOK_FORMAT": "alert"}).destinations
     assert webhook.values == {"URL": url, "FORMAT": "alert"}
-    assert faults_of(WEBHOOK_URL=url, WEBHOOK_FORMAT="ocsf") == ('WEBHOOK_FORMAT: "ocsf" is not one of alert',)
+    assert faults_of(WEBHOOK_URL=url, WEBHOOK_FORMAT="xml") == (
+        'WEBHOOK_FORMAT: "xml" is not one of alert, cloudevents, ocsf',
+    )
 
 
 NO_SECRETS = sorted(

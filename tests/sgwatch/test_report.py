@@ -39,7 +39,7 @@ def hostile(alert: Alert, text: str) -> Alert:
     return replace(
         alert,
         title=text,
-        principal=replace(alert.principal, name=text, session_name=text, role=text, permission_set=None),
+        principal=alert.principal._replace(name=text, session_name=text, role=text, permission_set=None),
         security_group=replace(alert.security_group, id=text, name=text, description=text),
         unknowns=(other(text),),
         exposures=tuple(item._replace(reason=text) for item in alert.exposures),

@@ -258,7 +258,7 @@ def groups_attached() -> Alert:
         title="groups of eni-0aaa1111bbbb2222c changed",
         summary="A role of another account changed the groups of a network interface.",
         event=event("ModifyNetworkInterfaceAttribute"),
-        principal=replace(ALICE, account_id="444455556666", cross_account=True, permission_set=None, role="ops"),
+        principal=ALICE._replace(account_id="444455556666", cross_account=True, permission_set=None, role="ops"),
         attachment=Attachment("network interface", "eni-0aaa1111bbbb2222c", None, (GROUP_ID, "sg-0fff")),
         undo=Undo(None, "the record does not say which groups it had"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -17,6 +18,8 @@ from tests.support.receiver import Answer, Receiver
 DOOR = HttpDoor(0.5, 0.3, deadline=2)
 SECRET = "whsec_eHl6enlYWVpaWXh5enp5WFlaWllYWVpaWQ=="
 PATH = "/services/T0XYZZY/B0XYZZY/xyzzyXYZZYxyzzy"
+KEY = "xyzzyXYZZYxyzzyXYZZYxyzzyXYZZY12"
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/security"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 
 
@@ -35,6 +38,16 @@ class FakeAws:
 
     def publish(self, **request: Any) -> Any:
         return self._answer("Publish", request, {"MessageId": "8a1c"})
+
+    def put_events(self, **request: Any) -> Any:
+        return self._answer("PutEvents", request, {"FailedEntryCount": 0, "Entries": [{"EventId": "11710aed"}]})
+
+    def batch_import_findings(self, **request: Any) -> Any:
+        return self._answer("BatchImportFindings", request, {"FailedCount": 0, "SuccessCount": 1, "FailedFindings": []})
+
+    @property
+    def meta(self) -> Any:
+        return SimpleNamespace(region_name="eu-west-1")
 
     def _answer(self, operation: str, request: dict[str, Any], success: Mapping[str, Any]) -> Any:
         self.asked.append((operation, request))
@@ -73,4 +86,26 @@ ROWS = {
     ),
     "webhook": Row("webhook", lambda url: {"WEBHOOK_URL": url + PATH, "WEBHOOK_SECRET": SECRET}),
     "webhook unsigned": Row("webhook", lambda url: {"WEBHOOK__OPEN__URL": url + PATH}),
+    "sns chatbot": Row(
+        "sns", lambda _: {"SNS__CHAT__TOPIC_ARN": TOPIC, "SNS__CHAT__FORMAT": "chatbot"}, over_http=False
+    ),
+    "webhook cloudevents": Row(
+        "webhook", lambda url: {"WEBHOOK__EVENTS__URL": url + PATH, "WEBHOOK__EVENTS__FORMAT": "cloudevents"}
+    ),
+    "webhook ocsf": Row("webhook", lambda url: {"WEBHOOK__LAKE__URL": url + PATH, "WEBHOOK__LAKE__FORMAT": "ocsf"}),
+    "webhook template": Row(
+        "webhook",
+        lambda url: {
+            "WEBHOOK__OWN__URL": url + PATH,
+            "WEBHOOK__OWN__TEMPLATE": "{text: title, level: severity}",
+            "WEBHOOK__OWN__HEADERS": "Authorization: Bearer XYZZY",
+        },
+    ),
+    "teams": Row("teams", lambda url: {"TEAMS_WEBHOOK_URL": url + PATH}),
+    "google chat": Row("google_chat", lambda url: {"GOOGLE_CHAT_WEBHOOK_URL": url + PATH + "?key=XYZZY"}),
+    "discord": Row("discord", lambda url: {"DISCORD_WEBHOOK_URL": url + PATH}),
+    "pagerduty": Row("pagerduty", lambda url: {"PAGERDUTY_ROUTING_KEY": KEY, "PAGERDUTY_API_URL": url}),
+    "jsm": Row("jsm", lambda url: {"JSM_API_KEY": "XYZZY-" + KEY, "JSM_API_URL": url}),
+    "event bus": Row("event_bus", lambda _: {"EVENT_BUS_ARN": BUS}, over_http=False),
+    "security hub": Row("security_hub", lambda _: {"SECURITY_HUB": "true"}, over_http=False),
 }

@@ -45,7 +45,7 @@ def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_c
         return resolved
 
     http = HttpDoor(network=cache(lambda: network(settings.http, secret)))
-    tools = Tools(http, client, runbook_of(settings.runbook))
+    tools = Tools(http, client, runbook_of(settings.runbook), secret)
 
     def destination(configured: DestinationSettings) -> Destination:
         def build() -> Destination:
