@@ -25,9 +25,10 @@ from typing import IO, Any, Self
 
 from chalicelib.cloudtrail.records import parse_time
 from sgwatch.reading import Contents, Fault, Wanted, read_bytes
+from sgwatch.same_record import Identity, supplemented_by
 
 STANDARD_INPUT = "-"
-_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ""})
+_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ""})
 # Below this much, starting processes takes longer than they save.
 _WORTH_PROCESSES = 4 * 2**20
 _KEPT_IN_MEMORY = 16 * 2**20
@@ -180,6 +181,7 @@ class Spool:
         self._file: IO[bytes] = SpooledTemporaryFile(_KEPT_IN_MEMORY)  # noqa: SIM115 - closed by __exit__
         self._index: list[tuple[datetime | None, int, int]] = []
         self._end = 0
+        self.supplemented: set[Identity] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -192,7 +194,10 @@ class Spool:
 
     def add(self, record: bytes) -> None:
         """Put one record aside, as JSON."""
-        event_time = parse_time(json.loads(record).get("eventTime"))
+        parsed = json.loads(record)
+        event_time = parse_time(parsed.get("eventTime"))
+        if "addendum" in parsed and (identity := supplemented_by(parsed)) is not None:
+            self.supplemented.add(identity)
         self._index.append((event_time, self._end, len(record)))
         self._end += self._file.write(record)
 

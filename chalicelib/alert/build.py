@@ -37,12 +37,7 @@ def alert_of(raw: Mapping[str, Any], resolver: ChangeResolver = RECORD_ALONE) ->
     record = read_record(raw)
     name = resolver.account_name(record.account_id)
     try:
-        watched = lookup(record.event_source, record.event_name)
-        if watched is not None and record.is_network_activity:
-            raise NotWatched(f"a network activity record: {watched.name} has a record of its own")  # noqa: TRY301
-        if watched is not None and watched.group is EventGroup.TAMPER:
-            return _tampering(record, watched, name)
-        return _of_change(record, read_change(record), resolver)
+        return _understood(record, resolver, name)
     except NotWatched:
         raise
     except NotUnderstood as error:
@@ -68,6 +63,17 @@ def not_a_record(document: object, reason: str) -> Alert:
         undo=Undo(None, "the event could not be parsed"),
         unknowns=(other(f"what happened: {printable(reason, 300)}"),),
     )
+
+
+def _understood(record: CloudTrailRecord, resolver: ChangeResolver, account_name: str | None) -> Alert:
+    watched = lookup(record.event_source, record.event_name)
+    if watched is not None and record.is_network_activity:
+        raise NotWatched(f"a network activity record: {watched.name} has a record of its own")
+    if watched is not None and record.incomplete:
+        raise NotUnderstood(record.incomplete)
+    if watched is not None and watched.group is EventGroup.TAMPER:
+        return _tampering(record, watched, account_name)
+    return _of_change(record, read_change(record), resolver)
 
 
 def _of_change(record: CloudTrailRecord, change: Change, resolver: ChangeResolver) -> Alert:
