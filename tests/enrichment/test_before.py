@@ -54,6 +54,7 @@ def record(name: str, parameters: Mapping[str, Any], source: str = "ec2.amazonaw
         "eventTime": "2026-11-23T10:00:00Z",
         "awsRegion": "eu-west-1",
         "recipientAccountId": "123456789012",
+        "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": "123456789012"},
         "requestParameters": parameters,
         "responseElements": {"_return": True},
     }
