@@ -93,9 +93,8 @@ def _with_entries(
     entries = looked_up.entries_after
     if entries is None:
         entries = (*(cidr for cidr in had if cidr not in touched), *change.added)
-    is_whole = known is None or known.is_whole
     name = known.name if known is not None and known.name is not None else list_id
-    now = PrefixList(name, aws_managed=False, cidrs=entries, is_whole=is_whole)
+    now = PrefixList(name, aws_managed=False, cidrs=entries, owner_id=known.owner_id if known is not None else None)
     was = PrefixList(name, aws_managed=False, cidrs=had)
     return around._replace(prefix_lists={**around.prefix_lists, list_id: now, _was(list_id): was})
 
