@@ -24,6 +24,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Self
 
 from chalicelib.cloudtrail.records import parse_time
+from sgwatch.pipe_reading import read_to_end
 from sgwatch.reading import Contents, Fault, Wanted, read_bytes
 from sgwatch.same_record import Identity, supplemented_by
 
@@ -111,10 +112,30 @@ def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = Non
 def read_file(path: str, wanted: Wanted | None) -> Contents:
     """The contents of one file or, for ``-``, of standard input; all records where ``wanted`` is None."""
     try:
-        data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
+        data = _bytes_of(path)
     except OSError as error:
         return Contents(faults=(Fault(path, f"cannot be read: {error.strerror or error}"),))
     return read_bytes("standard input" if path == STANDARD_INPUT else path, data, wanted)
+
+
+def _bytes_of(path: str) -> bytes:
+    if path == STANDARD_INPUT:
+        return _read_standard_input()
+    if not _is_stream(path):
+        return Path(path).read_bytes()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return read_to_end(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_standard_input() -> bytes:
+    try:
+        descriptor = sys.stdin.fileno()
+    except (OSError, ValueError):  # it is no file, as where a program has replaced it
+        return sys.stdin.buffer.read()
+    return read_to_end(descriptor)
 
 
 def _cores() -> int:
