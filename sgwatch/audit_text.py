@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.alarm_path.check_registry import PATH_LINKS, Link
+from chalicelib.alarm_path.check_registry import PATH_LINKS, PathLink
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status, worst
@@ -46,11 +46,11 @@ def printable(text: str) -> str:
 def links_of(path: PathReport) -> list[tuple[str, str, Status | None]]:
     """Each link with its name and its answer; None behind the place where the path ends."""
     names = {
-        Link.TRAIL: path.trail,
-        Link.LOG_GROUP: path.log_group,
-        Link.METRIC_FILTER: path.metric_filter,
-        Link.ALARM: path.alarm,
-        Link.TOPIC: path.topic.rsplit(":", 1)[-1] if path.topic else None,
+        PathLink.TRAIL: path.trail,
+        PathLink.LOG_GROUP: path.log_group,
+        PathLink.METRIC_FILTER: path.metric_filter,
+        PathLink.ALARM: path.alarm,
+        PathLink.TOPIC: path.topic.rsplit(":", 1)[-1] if path.topic else None,
     }
     rows: list[tuple[str, str, Status | None]] = []
     for link in PATH_LINKS:

@@ -148,8 +148,8 @@ def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contrib
             )
             return replace(finding, status=status, reason=reason, fix=None)
         sentence = coverage_sentence(chain.metric_filter, chain.coverage)
-        told = replace(finding, status=status, reason=sentence)
-        return _named_elsewhere(told) if contributes else told
+        judged = replace(finding, status=status, reason=sentence)
+        return _named_elsewhere(judged) if contributes else judged
     if finding.check not in chain.by_event or finding.status is Status.PASS:
         return finding
     if all_of(chain.reach.get(event, Status.UNKNOWN) for event in events) is Status.PASS:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from chalicelib.alarm_path.standards import Standard
 
 
-class Link(StrEnum):
+class PathLink(StrEnum):
     """A link of the alarm path, in the path's order; OWN is sgwatch itself and belongs to no path."""
 
     TRAIL = "trail"
@@ -26,7 +26,7 @@ class Link(StrEnum):
 
 
 # The links that a path is drawn with.
-PATH_LINKS = tuple(link for link in Link if link is not Link.OWN)
+PATH_LINKS = tuple(link for link in PathLink if link is not PathLink.OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Check:
     """
 
     id: str
-    link: Link
+    link: PathLink
     fails: str
     unknown: str = ""
     by_event: bool = False
@@ -45,119 +45,119 @@ class Check:
 
 
 def _own(name: str, fails: str, unknown: str = "it was not collected") -> Check:
-    return Check(name, Link.OWN, fails, unknown, standards=())
+    return Check(name, PathLink.OWN, fails, unknown, standards=())
 
 
 CHECKS = (
-    Check("trail-exists", Link.TRAIL, "there is no trail", "the trails could not all be listed"),
-    Check("trail-logging", Link.TRAIL, "logging is stopped", "the status was not read"),
-    Check("trail-multi-region", Link.TRAIL, "the trail logs one region"),
+    Check("trail-exists", PathLink.TRAIL, "there is no trail", "the trails could not all be listed"),
+    Check("trail-logging", PathLink.TRAIL, "logging is stopped", "the status was not read"),
+    Check("trail-multi-region", PathLink.TRAIL, "the trail logs one region"),
     Check(
         "trail-events",
-        Link.TRAIL,
+        PathLink.TRAIL,
         "the selectors leave out management writes, EC2, an event or a caller",
         "a selector is not understood",
         by_event=True,
     ),
     Check(
         "trail-log-group",
-        Link.TRAIL,
+        PathLink.TRAIL,
         "there is none, or it is of another region than the trail",
         "it belongs to another account: audit that one",
     ),
     Check(
         "trail-delivery",
-        Link.TRAIL,
+        PathLink.TRAIL,
         "CloudTrail reports an error, never delivered, delivered nothing for 24 hours, or is an hour behind the bucket",
         "logging began within the hour",
     ),
     Check(
         "log-group",
-        Link.LOG_GROUP,
+        PathLink.LOG_GROUP,
         "it does not exist, or is of a class without metric filters",
         "the groups were not read, or its class is not known",
     ),
     Check(
         "filter-exists",
-        Link.METRIC_FILTER,
+        PathLink.METRIC_FILTER,
         "no filter on this log group matches",
         "the filters were not all read",
     ),
     Check(
         "filter-coverage",
-        Link.METRIC_FILTER,
+        PathLink.METRIC_FILTER,
         "an event is never matched, or only sometimes",
         "what AWS does with the pattern is not known",
         by_event=True,
     ),
     Check(
         "filter-value",
-        Link.METRIC_FILTER,
+        PathLink.METRIC_FILTER,
         "not every match publishes a number",
         "the value is a field that holds a number as text",
     ),
     Check(
         "filter-scope",
-        Link.METRIC_FILTER,
+        PathLink.METRIC_FILTER,
         "field selection criteria leave this account or region out",
         "it reads transformed logs, or whether it does could not be read; criteria on the region",
     ),
-    Check("alarm-exists", Link.ALARM, "no alarm in the region reads the metric", "the alarms were not all read"),
+    Check("alarm-exists", PathLink.ALARM, "no alarm in the region reads the metric", "the alarms were not all read"),
     Check(
         "alarm-metric",
-        Link.ALARM,
+        PathLink.ALARM,
         "dimensions or unit differ from what the filter publishes",
         "the dimension is a truth value of the record",
         by_event=True,
     ),
     Check(
         "alarm-fires",
-        Link.ALARM,
+        PathLink.ALARM,
         "one matching record does not lead to ALARM in every traffic (see below)",
         "anomaly bands, Metrics Insights, functions that are not known here, metrics that were not collected, or "
         "where AWS's pages leave open what happens",
     ),
     Check(
         "alarm-leaves",
-        Link.ALARM,
+        PathLink.ALARM,
         "it never leaves ALARM by itself (actions run on a change of state only)",
         "that depends on metrics that were not collected",
     ),
     Check(
         "alarm-evaluated",
-        Link.ALARM,
+        PathLink.ALARM,
         "",
         "CloudWatch reports that it cannot evaluate the alarm, or the alarm is in its warm-up period",
     ),
     Check(
         "composite-alarm",
-        Link.ACTION,
+        PathLink.ACTION,
         "the parent needs other alarms too, is suppressed now, is true at rest, or stays so once the alarm below is "
         "back from ALARM",
         "its rule is not understood",
     ),
     Check(
         "alarm-actions",
-        Link.ACTION,
+        PathLink.ACTION,
         "disabled, muted, none for ALARM, no topic, or a topic of another region",
     ),
-    Check("topic-exists", Link.TOPIC, "the topic is gone", "it was not read, or is of another account"),
+    Check("topic-exists", PathLink.TOPIC, "the topic is gone", "it was not read, or is of another account"),
     Check(
         "topic-policy",
-        Link.TOPIC,
+        PathLink.TOPIC,
         "the policy does not let CloudWatch publish for this alarm, or denies it",
         "a condition cannot be judged",
     ),
     Check(
         "topic-key",
-        Link.TOPIC,
+        PathLink.TOPIC,
         "the AWS-managed key, a key that is disabled or pending deletion, or a key policy without kms:Decrypt and "
         "kms:GenerateDataKey for CloudWatch",
         "the key policy was not read",
     ),
     Check(
         "subscriber",
-        Link.SUBSCRIBER,
+        PathLink.SUBSCRIBER,
         "nobody, pending, deleted, the filter policy drops the notification, or the policy of a queue or function "
         "does not let SNS in",
         "AWS refused its attributes (a snapshot that simply lacks them is a note)",
@@ -174,6 +174,17 @@ CHECKS = (
         "all of a function's latest runs failed, and none has succeeded for 15 minutes",
         "CloudWatch refused its metrics or gave them in part",
     ),
+    _own("own-settings", "the deployed settings are faulty, or name no destination"),
+    _own("own-delivery", "the latest deliveries to a destination failed"),
+    _own("own-queue", "the queue of alerts is gone, or its oldest message has waited for ten minutes"),
+    _own(
+        "own-event-source",
+        "nothing feeds the deliver function: the mapping is missing, disabled or filters messages",
+        "it is still being made",
+    ),
+    _own("own-table", "the state table is gone or not active"),
+    _own("own-alarms", "an alarm of sgwatch's own notifies nobody", "the topic's subscribers were not read"),
+    _own("own-forwarding", "", "events that AWS delivers in another region alone may not be forwarded"),
     _own("audit", "", "the audit could not be made"),
 )
 BY_ID = {check.id: check for check in CHECKS}

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chalicelib.alarm_path.check_registry import Link, registered
+from chalicelib.alarm_path.check_registry import PathLink, registered
 
 
 class Status(StrEnum):
@@ -67,7 +67,7 @@ class Finding:
         registered(self.check)
 
     @property
-    def link(self) -> Link:
+    def link(self) -> PathLink:
         """The link of the path that the finding is about."""
         return registered(self.check).link
 

@@ -16,15 +16,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chalicelib.alarm_path.patterns.coverage import CIS_5_EVENTS, Coverage, Status, also_counts, coverage
+from chalicelib.alarm_path.patterns.coverage import CIS_5_EVENTS, Counted, Coverage, also_counts, coverage
 from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
 from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
 from chalicelib.cloudtrail.records import RecordError, unwrap
 from sgwatch.terminal import console, read_in_part
 
-_STYLES = {Status.ALWAYS: "green", Status.SOMETIMES: "yellow", Status.NEVER: "red", Status.UNKNOWN: "magenta"}
-_MARKS = {Status.ALWAYS: "✔", Status.SOMETIMES: "◐", Status.NEVER: "✘", Status.UNKNOWN: "?"}
+_STYLES = {
+    Counted.ALWAYS: "green",
+    Counted.SOMETIMES: "yellow",
+    Counted.NEVER: "red",
+    Counted.UNKNOWN: "magenta",
+}
+_MARKS = {
+    Counted.ALWAYS: "✔",
+    Counted.SOMETIMES: "◐",
+    Counted.NEVER: "✘",
+    Counted.UNKNOWN: "?",
+}
 _DECODER = json.JSONDecoder()
 _NO_BLANK = re.compile(r"\S")
 _WORDS = {Verdict.MATCH: "match", Verdict.NO_MATCH: "no match", Verdict.UNKNOWN: "unknown"}

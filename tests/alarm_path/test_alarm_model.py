@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.alarm_path.alarms.composite_rule import RuleError, alarms_in, holds, parse_rule
-from chalicelib.alarm_path.alarms.metric_math import UNSURE, Reading, Series, UnknownMathError, evaluate
-from chalicelib.alarm_path.alarms.scenes import Surroundings
+from chalicelib.alarm_path.alarms.metric_math import UNSURE, Interpretation, Series, UnknownMathError, evaluate
+from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Records, Simulated, simulate
 from chalicelib.alarm_path.alarms.statistics import statistic
 from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication
@@ -25,7 +25,7 @@ def one_filter(item: MetricAlarm, value: float | None, default: float | None) ->
     record: LogEvent = tuple(Publication(name, 0, value, matched=True) for name in fed)
     other = tuple(Publication(name, 0, default, matched=False) for name in fed) if default is not None else ()
     usual = (other,) if other else ()
-    return Records((record,), (), Surroundings(usual, usual, outside=(outside,)))
+    return Records((record,), (), Background(usual, usual, outside=(outside,)))
 
 
 def run(value: float | None = 1.0, default: float | None = None, **changes: Any) -> Simulated:
@@ -206,7 +206,7 @@ def test_a_missing_value_is_what_the_page_on_metric_math_says(
     expression: str, result: Series, silent_zero: bool
 ) -> None:
     series: dict[str, Series] = {"m1": (30.0, 20.0, 0.0, None), "m2": (20.0, None, 20.0, None)}
-    found = evaluate(expression, series, 4, 60, Reading(silent_zero=silent_zero))
+    found = evaluate(expression, series, 4, 60, Interpretation(silent_zero=silent_zero))
     assert found[:3] == result[:3]
     assert found[3] in {None, 0.0}
 
@@ -215,7 +215,7 @@ def test_where_the_page_is_silent_both_readings_are_kept_apart() -> None:
     series: dict[str, Series] = {"m1": (None,), "m2": (3.0,)}
     for expression, missing, zero in (("m1 + 1", None, 1.0), ("MIN([m1, m2])", 3.0, 0.0), ("-m1 + m2", 3.0, 3.0)):
         assert evaluate(expression, series, 1, 60) == (missing,)
-        assert evaluate(expression, series, 1, 60, Reading(silent_zero=True)) == (zero,)
+        assert evaluate(expression, series, 1, 60, Interpretation(silent_zero=True)) == (zero,)
 
 
 def test_rate_without_an_earlier_value_is_not_known() -> None:

@@ -252,10 +252,10 @@ BROKEN: dict[str, tuple[Change, str, str]] = {
         "alarm-actions",
         "has actions for OK only",
     ),
-    "the alarm starts a machine and tells nobody": (
+    "the alarm starts a machine and notifies nobody": (
         _alarm(AlarmActions=[f"arn:aws:swf:{REGION}:{ACCOUNT}:action/actions/AWS_EC2.InstanceId.Stop/1.0"]),
         "alarm-actions",
-        "tells no SNS topic",
+        "notifies no SNS topic",
     ),
     "the topic is in another region": (
         _alarm(AlarmActions=[TOPIC.replace(REGION, "eu-west-1")]),

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from chalicelib.alarm_path.check_registry import BY_ID, CHECKS, PATH_LINKS, Check, Link
+from chalicelib.alarm_path.check_registry import BY_ID, CHECKS, PATH_LINKS, Check, PathLink
 from chalicelib.alarm_path.report import PathReport
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status
@@ -44,7 +44,7 @@ def test_a_finding_of_no_registered_check_cannot_be_made() -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_a_check_says_when_it_is_not_a_pass_and_whose_answer_it_decides(check: Check) -> None:
     assert check.fails or check.unknown
-    assert check.standards == (() if check.link is Link.OWN else tuple(Standard))
+    assert check.standards == (() if check.link is PathLink.OWN else tuple(Standard))
 
 
 def test_the_page_has_the_row_of_every_check() -> None:

@@ -9,7 +9,7 @@ from chalicelib.alarm_path.patterns.coverage import (
     CIS_5_EVENTS,
     CLASSIC_EVENTS,
     JUDGED_EVENTS,
-    Status,
+    Counted,
     also_counts,
     coverage,
     union_coverage,
@@ -252,15 +252,15 @@ def test_two_filters_together_may_cover_what_neither_does() -> None:
     text_and_json = ["DeleteSecurityGroup", "{ $.eventName != DeleteSecurityGroup }"]
     assert union_coverage(text_and_json).cis_5
     halves_of_text = ("CreateSecurityGroup alice", "CreateSecurityGroup -alice")
-    assert union_coverage(halves_of_text).status("CreateSecurityGroup") is Status.ALWAYS
-    assert union_coverage(("CreateSecurityGroup alice", "bob")).status("CreateSecurityGroup") is Status.SOMETIMES
-    assert union_coverage([]).status("CreateSecurityGroup") is Status.NEVER
+    assert union_coverage(halves_of_text).status("CreateSecurityGroup") is Counted.ALWAYS
+    assert union_coverage(("CreateSecurityGroup alice", "bob")).status("CreateSecurityGroup") is Counted.SOMETIMES
+    assert union_coverage([]).status("CreateSecurityGroup") is Counted.NEVER
 
 
 def test_a_doubtful_filter_does_not_spoil_a_sound_one_beside_it() -> None:
     sound, doubtful = f"{{ {SIX} }}", "{ $.readOnly is FALSE }"
     assert union_coverage([sound, doubtful]).cis_1_to_4
-    assert union_coverage([doubtful]).status("CreateSecurityGroup") is Status.UNKNOWN
+    assert union_coverage([doubtful]).status("CreateSecurityGroup") is Counted.UNKNOWN
 
 
 def test_calls_that_change_no_security_group_are_noted() -> None:
@@ -302,12 +302,12 @@ def test_no_sample_record_contradicts_the_coverage(seed: int) -> None:
         samples = [{**call_of(caller, event), **request} for caller in callers() for request in requests(event)]
         seen = {matches(pattern, sample) for sample in samples}
         status = judged.status(event)
-        if status is Status.ALWAYS:
+        if status is Counted.ALWAYS:
             assert seen == {Verdict.MATCH}
-        if status is Status.NEVER:
+        if status is Counted.NEVER:
             assert seen == {Verdict.NO_MATCH}
         if {Verdict.MATCH, Verdict.NO_MATCH} <= seen:
-            assert status is Status.SOMETIMES
+            assert status is Counted.SOMETIMES
 
 
 def test_the_same_filter_is_judged_once() -> None:
@@ -318,7 +318,7 @@ def test_the_same_filter_is_judged_once() -> None:
 def test_a_pattern_made_to_be_slow_is_judged() -> None:
     names = ("userIdentity.arn", "sourceIPAddress", "userAgent", "awsRegion", "userIdentity.principalId")
     clauses = [f'$.{names[n % len(names)]} != "*{n}{n}*"' for n in range(24)]
-    assert coverage("{ " + " && ".join(clauses) + " }").status("CreateSecurityGroup") is Status.SOMETIMES
+    assert coverage("{ " + " && ".join(clauses) + " }").status("CreateSecurityGroup") is Counted.SOMETIMES
 
 
 def test_more_combinations_than_can_be_tried_are_unknown_and_never_taken_for_all() -> None:

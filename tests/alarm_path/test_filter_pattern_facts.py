@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alarm_path.patterns.coverage import Status, coverage
+from chalicelib.alarm_path.patterns.coverage import Counted, coverage
 from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
 from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
@@ -72,11 +72,11 @@ def test_a_pattern_is_valid_as_recorded(row: dict[str, Any]) -> None:
 def test_a_pattern_covers_what_is_recorded(row: dict[str, Any]) -> None:
     judged = coverage(row["pattern"])
     recorded = row.get("coverage_detail") or {}
-    expected = {event: Status("sometimes" if word == "conditional" else word) for event, word in recorded.items()}
+    expected = {event: Counted("sometimes" if word == "conditional" else word) for event, word in recorded.items()}
     if row["pattern"] in SINGLES_OUT_CALLERS:
-        expected = dict.fromkeys(expected, Status.SOMETIMES)
+        expected = dict.fromkeys(expected, Counted.SOMETIMES)
     elif row["pattern"] in NOT_KNOWN:
-        expected = {event: word if word is Status.NEVER else Status.UNKNOWN for event, word in expected.items()}
+        expected = {event: word if word is Counted.NEVER else Counted.UNKNOWN for event, word in expected.items()}
     assert {event: judged.status(event) for event in expected} == expected
 
 

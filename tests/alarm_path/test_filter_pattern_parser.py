@@ -23,7 +23,7 @@ from chalicelib.alarm_path.patterns.syntax import (
     Or,
     Regex,
     Selector,
-    Step,
+    SelectorStep,
     Text,
 )
 from chalicelib.alarm_path.patterns.syntax import conditions as conditions_of
@@ -140,7 +140,7 @@ def test_no_text_raises_anything_but_a_filter_pattern_error(text: str) -> None:
 
 
 names = st.one_of(st.text(alphabet="abZ_-9", min_size=1, max_size=4), st.sampled_from(["cluster.name", "a b", "é"]))
-any_step: st.SearchStrategy[Step] = st.one_of(
+any_step: st.SearchStrategy[SelectorStep] = st.one_of(
     names.map(Name), st.integers(0, 20).map(Index), st.just(AnyElement()), st.just(AnyValue())
 )
 selectors = st.lists(any_step, min_size=1, max_size=3).map(lambda found: Selector(tuple(found)))

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.alarm_path.alarms.scenes import Surroundings
+from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Records, simulate
 from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication, Traffic
 from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
@@ -98,7 +98,7 @@ def _log_event(world: World, kind: Kind) -> LogEvent:
 def _records(world: World, record: Kind, usual: Kind, calls: tuple[Kind, ...]) -> Records:
     common = tuple(found for found in [_log_event(world, usual)] if found)
     others = tuple(dict.fromkeys(found for kind in calls if (found := _log_event(world, kind))))
-    return Records((_log_event(world, record),), (), Surroundings(common, common, calls=others))
+    return Records((_log_event(world, record),), (), Background(common, common, calls=others))
 
 
 def _readings(world: World) -> list[World]:

@@ -117,7 +117,7 @@ def test_the_count_stands_in_one_line_however_short_the_records_are(tmp_path: Pa
 
 
 def test_a_pattern_that_begins_with_a_dash_comes_behind_two() -> None:
-    assert json.loads(run("--json", "--", "-errorCode")[1])["cis_5"] is True
+    assert json.loads(run("--json", "--", "-errorCode")[1])["valid"] is True
 
 
 def test_records_are_read_from_the_input() -> None:

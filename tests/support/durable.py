@@ -198,11 +198,13 @@ def world(*, burst_seconds: int = 60) -> Iterator[World]:
 
 def _with_clock(made: Parts, clock: Clock, burst_seconds: int) -> Parts:
     kept = replace(made.kept, now=clock.now)
+    handoffs = replace(made.handoffs, now=clock.now)
     return replace(
         made,
         kept=kept,
-        durable=replace(made.durable, kept=kept, now=clock.now),
-        bursts=replace(made.bursts, now=clock.now),
+        handoffs=handoffs,
+        durable=replace(made.durable, kept=kept, handoffs=handoffs, now=clock.now),
+        bursts=replace(made.bursts, now=clock.now, handoffs=handoffs),
         silences=type(made.silences)(made.table, clock.now, clock=clock.seconds),
     )
 

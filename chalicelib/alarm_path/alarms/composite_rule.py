@@ -72,7 +72,7 @@ _CONSTANTS = {"TRUE": Constant(value=True), "FALSE": Constant(value=False)}
 
 def parse_rule(text: str) -> Rule:
     """The rule's tree. Raises RuleError."""
-    reader = _Reader(list(_tokens(text)))
+    reader = _RuleParser(list(_tokens(text)))
     try:
         rule = reader.either()
     except RecursionError:
@@ -136,7 +136,7 @@ def _tokens(text: str) -> Iterator[str | StateIs]:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _RuleParser:
     tokens: list[str | StateIs]
 
     def either(self) -> Rule:

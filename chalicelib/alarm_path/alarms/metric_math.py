@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from chalicelib.alarm_path.alarms.metric_series import (
     PER_VALUE,
     UNSURE,
+    Interpretation,
     Operand,
-    Reading,
     Series,
     UnknownMathError,
     across,
@@ -31,10 +31,10 @@ from chalicelib.alarm_path.alarms.metric_series import (
     repeat,
 )
 
-__all__ = ["UNSURE", "Reading", "Series", "UnknownMathError", "evaluate"]
+__all__ = ["UNSURE", "Interpretation", "Series", "UnknownMathError", "evaluate"]
 
 
-DEFAULT_READING = Reading()
+DEFAULT_READING = Interpretation()
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<text>\"[^\"]*\"|'[^']*')"
@@ -52,13 +52,13 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
 
 
 def evaluate(
-    expression: str, series: Mapping[str, Series], length: int, period: int, reading: Reading = DEFAULT_READING
+    expression: str, series: Mapping[str, Series], length: int, period: int, reading: Interpretation = DEFAULT_READING
 ) -> Series:
     """The series that the expression yields; ``series`` holds the metrics and earlier expressions by id.
 
     Raises UnknownMathError for what is not understood.
     """
-    reader = _Reader(_tokens(expression), series, length, period, reading)
+    reader = _ExpressionParser(_tokens(expression), series, length, period, reading)
     try:
         result = reader.expression()
     except RecursionError:
@@ -84,12 +84,12 @@ def _tokens(text: str) -> list[str]:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _ExpressionParser:
     tokens: list[str]
     series: Mapping[str, Series]
     length: int
     period: int
-    reading: Reading
+    reading: Interpretation
     position: int = 0
 
     def finish(self) -> None:

@@ -60,7 +60,7 @@ ACROSS: dict[str, Callable[[Sequence[float]], float]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Interpretation:
     """How sentences of AWS's pages are read that leave two readings open; an answer has to hold in each.
 
     ``silent_zero``: a missing value is 0 also where the page on metric math does not say so: beside a scalar, under
@@ -126,7 +126,7 @@ def each(item: Operand, compute: Callable[[float], float], *, missing: Value = N
     )
 
 
-def binary(sign: str, left: Operand, right: Operand, reading: Reading) -> Operand:
+def binary(sign: str, left: Operand, right: Operand, reading: Interpretation) -> Operand:
     """An operator between two operands, value by value."""
     compute = _ARITHMETIC[sign]
     if isinstance(left, list) and isinstance(right, list):
@@ -140,7 +140,7 @@ def binary(sign: str, left: Operand, right: Operand, reading: Reading) -> Operan
     return _pair(compute, left, right, reading)
 
 
-def _pair(compute: Callable[[float, float], float], left: Operand, right: Operand, reading: Reading) -> Series:
+def _pair(compute: Callable[[float, float], float], left: Operand, right: Operand, reading: Interpretation) -> Series:
     if isinstance(left, tuple) and isinstance(right, tuple):
         return tuple(_two(compute, one, other) for one, other in zip(left, right, strict=True))
     missing = 0.0 if reading.silent_zero else None
@@ -158,7 +158,7 @@ def _two(compute: Callable[[float, float], float], one: Value, other: Value) -> 
     return _guarded(compute, 0.0 if one is None else one, 0.0 if other is None else other)
 
 
-def across(name: str, array: list[Series], length: int, reading: Reading) -> Series:
+def across(name: str, array: list[Series], length: int, reading: Interpretation) -> Series:
     """SUM, MAX, MIN or AVG of several series; where all have no value there is no datapoint.
 
     AWS says that AVG takes a missing value as 0, and says nothing of the others.

@@ -32,7 +32,7 @@ class Cause(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Background:
     """The kinds of log events that may come beside the record.
 
     ``usual`` come all the time and match nothing but what matches everything, ``calls`` are other calls that some
@@ -48,7 +48,7 @@ class Surroundings:
     outside: tuple[Mapping[str, Value], ...] = ({},)
 
 
-def scenes(record: LogEvent, around: Surroundings) -> Iterator[tuple[Cause, Scene]]:
+def scenes(record: LogEvent, around: Background) -> Iterator[tuple[Cause, Scene]]:
     """Every scene of one record, the quietest first."""
     calm = around.outside[0]
     yield Cause.RECORD, Scene(record, outside=calm)
@@ -84,7 +84,7 @@ def _beside(
     yield Scene(record, beside=_times(kinds, MANY), after=_times(kinds, MANY), outside=outside)
 
 
-def afterwards(record: LogEvent, around: Surroundings) -> Iterator[Scene]:
+def afterwards(record: LogEvent, around: Background) -> Iterator[Scene]:
     """The scenes in which an alarm has to leave ALARM again: nothing but the usual log events follows."""
     counts = (1, MANY) if around.resting else (0,)
     for count in counts:

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from chalicelib.alarm_path.alarms.evaluation import AlarmState, Run, next_state
-from chalicelib.alarm_path.alarms.metric_math import Reading, UnknownMathError
+from chalicelib.alarm_path.alarms.metric_math import Interpretation, UnknownMathError
 from chalicelib.alarm_path.alarms.points import COMPARISONS, Point, points_of
-from chalicelib.alarm_path.alarms.scenes import Cause, Surroundings, afterwards, scenes
+from chalicelib.alarm_path.alarms.scenes import Background, Cause, afterwards, scenes
 from chalicelib.alarm_path.alarms.timeline import (
     COLUMNS,
     FILTER_INTERVAL,
@@ -66,7 +66,7 @@ class Records:
 
     certain: tuple[LogEvent, ...]
     doubtful: tuple[LogEvent, ...]
-    around: Surroundings
+    around: Background
 
 
 class _Answer(Enum):
@@ -91,13 +91,13 @@ def _unknown(alarm: MetricAlarm, why: str) -> Simulated:
     return Simulated(Status.UNKNOWN, None, f"It is not known whether alarm {alarm.name} would fire: {why}.")
 
 
-def readings(alarm: MetricAlarm) -> tuple[Reading, ...]:
+def readings(alarm: MetricAlarm) -> tuple[Interpretation, ...]:
     """The readings of AWS's pages under which an alarm is judged."""
     zeros = (False, True) if alarm.is_math else (False,)
     # AWS says both that the default value stands for a minute without a match and that it stands for a log event
     # without one; a longer period has minutes of either kind.
     defaults = (True, False) if period_of(alarm) <= FILTER_INTERVAL else (True,)
-    return tuple(Reading(zero, default) for zero in zeros for default in defaults)
+    return tuple(Interpretation(zero, default) for zero in zeros for default in defaults)
 
 
 def _fires(alarm: MetricAlarm, records: Records) -> Simulated:
@@ -136,7 +136,7 @@ def _in_scene(alarm: MetricAlarm, scene: Scene, cause: Cause) -> tuple[Status, i
     return (Status.FAIL if found == {_Answer.SILENT} and guilty else Status.UNKNOWN), None
 
 
-def _answer(alarm: MetricAlarm, scene: Scene, reading: Reading) -> tuple[_Answer, int]:
+def _answer(alarm: MetricAlarm, scene: Scene, reading: Interpretation) -> tuple[_Answer, int]:
     points = points_of(alarm, series_of(alarm, scene, reading))
     if points[RECORD_COLUMN] is Point.BREACHING and _needs_more_samples(alarm) and not scene.beside:
         return _Answer.SILENT, 0

@@ -48,8 +48,15 @@ def _plain(name: str, samples: Sequence[Sample]) -> float:
         case "SampleCount":
             return float(sum(count for _, count in samples))
         case _:
-            total = math.fsum(value * count for value, count in samples)
+            total = _sum([value * count for value, count in samples])
             return total if name == "Sum" else total / sum(count for _, count in samples)
+
+
+def _sum(values: Sequence[float]) -> float:
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):  # beyond what a float holds, or infinite in both directions
+        return sum(values)
 
 
 def _extended(kind: str, rest: str, samples: Sequence[Sample]) -> Value:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chalicelib.alarm_path.alarms.metric_math import Reading, evaluate
+from chalicelib.alarm_path.alarms.metric_math import Interpretation, evaluate
 from chalicelib.alarm_path.alarms.metric_series import UNSURE, Series, UnknownMathError, Value
 from chalicelib.alarm_path.alarms.statistics import Sample, statistic
 from chalicelib.alarm_path.snapshot.alarms import MetricAlarm, MetricQuery
@@ -61,7 +61,7 @@ def period_of(alarm: MetricAlarm) -> int:
     return max((query.period for query in alarm.queries), default=0) or FILTER_INTERVAL
 
 
-def series_of(alarm: MetricAlarm, scene: Scene, reading: Reading) -> Series:
+def series_of(alarm: MetricAlarm, scene: Scene, reading: Interpretation) -> Series:
     """The six columns that the alarm compares. Raises UnknownMathError."""
     metrics = {
         query.id: _metric(query, scene, reading)
@@ -97,7 +97,7 @@ def _in_order(queries: Sequence[MetricQuery]) -> list[MetricQuery]:
     return ordered
 
 
-def _metric(query: MetricQuery, scene: Scene, reading: Reading) -> Series:
+def _metric(query: MetricQuery, scene: Scene, reading: Interpretation) -> Series:
     if query.id in scene.outside:
         return (scene.outside[query.id],) * COLUMNS
     before = _period(query, scene.before, reading)
@@ -106,7 +106,7 @@ def _metric(query: MetricQuery, scene: Scene, reading: Reading) -> Series:
     return (before, before, record, after, after, after)
 
 
-def _period(query: MetricQuery, traffic: Traffic, reading: Reading) -> Value:
+def _period(query: MetricQuery, traffic: Traffic, reading: Interpretation) -> Value:
     found = [(item, count) for log_event, count in traffic for item in log_event if item.query == query.id]
     if any(item.value is None for item, _ in found):
         return UNSURE

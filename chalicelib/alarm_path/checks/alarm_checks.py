@@ -1,4 +1,4 @@
-"""Checks of an alarm that reads a metric filter's metric: would it fire, leave ALARM again, and tell a topic."""
+"""Checks of an alarm that reads a metric filter's metric: would it fire, leave ALARM again, and notify a topic."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def judge_alarm(
 def _runs(feeds: Feeds, alarm: MetricAlarm, item: MetricFilter, coverage: PatternCoverage) -> dict[str, Simulated]:
     """The simulation of each event that the filter may match; of every event where it matches none."""
     feed = feeds.to(alarm, item)
-    around = feed.surroundings()
+    around = feed.background()
     matched = [event for event in EVENTS if coverage.events.get(event, "never") != "never"]
     known: list[tuple[Records, Simulated]] = []
     runs: dict[str, Simulated] = {}
@@ -212,9 +212,15 @@ def _metric(
         reason = f"Whether alarm {alarm.name} reads {metric} as metric filter {item.name} publishes it is not known."
         return Finding(check, Status.UNKNOWN, alarm.name, reason)
     published = _listed([*item.dimensions, *item.system_dimensions])
-    wanted = _listed(f"{name}={value}" for query in read for name, value in query.dimensions.items())
+    wanted = _listed(name for query in read for name in _wanted(query))
     reason = f"Alarm {alarm.name} reads {metric} with {wanted}, and the filter publishes it with {published}."
     return Finding(check, Status.FAIL, alarm.name, reason, fix)
+
+
+def _wanted(query: MetricQuery) -> list[str]:
+    if query.insights is not None:
+        return [*(query.insights.schema or ()), *(query.insights.where or ())]
+    return [f"{name}={value}" for name, value in query.dimensions.items()]
 
 
 def _listed(names: Any) -> str:
@@ -289,12 +295,12 @@ def _unread_composites(snapshot: Snapshot, region: Region, alarm: MetricAlarm) -
     if region.composite_alarms is not None and not errors:
         return ()
     why = f"could not all be read: {errors[0]}" if errors else "were not collected"
-    reason = f"Alarm {alarm.name} tells no topic itself; composite alarms, which might, {why}."
+    reason = f"Alarm {alarm.name} notifies no topic itself; composite alarms, which might, {why}."
     return (TopicRoute(None, alarm.name, alarm.arn, (Finding("composite-alarm", Status.UNKNOWN, alarm.name, reason),)),)
 
 
 def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[TopicRoute]:
-    """One route for each topic that an alarm tells when it goes to ALARM; one that ends where there is none."""
+    """One route for each topic that an alarm notifies when it goes to ALARM; one that ends where there is none."""
     check = "alarm-actions"
     topics = [action for action in actions.on_alarm if _service(action) == "sns"]
     muted, notes = _mute(region, name)
@@ -326,7 +332,7 @@ def _topic_fix(name: str) -> str:
 
 def _no_topic(name: str, actions: Actions) -> str:
     if actions.on_alarm:
-        return f"Alarm {name} tells no SNS topic when it goes to ALARM, only {', '.join(actions.on_alarm)}."
+        return f"Alarm {name} notifies no SNS topic when it goes to ALARM, only {', '.join(actions.on_alarm)}."
     elsewhere = {"OK": actions.on_ok, "INSUFFICIENT_DATA": actions.on_insufficient_data}
     others = " and ".join(state for state, found in elsewhere.items() if found)
     if others:
@@ -337,9 +343,9 @@ def _no_topic(name: str, actions: Actions) -> str:
 def _action(topic: str, name: str, region: str) -> Finding:
     parsed = parse_arn(topic)
     if parsed is not None and parsed.region != region:
-        reason = f"Alarm {name} in {region} names topic {topic}, and an alarm can only tell topics of its own region."
+        reason = f"Alarm {name} in {region} names topic {topic}, and an alarm can only notify topics of its own region."
         return Finding("alarm-actions", Status.FAIL, name, reason, _topic_fix(name))
-    return Finding("alarm-actions", Status.PASS, name, f"Alarm {name} tells topic {topic} when it goes to ALARM.")
+    return Finding("alarm-actions", Status.PASS, name, f"Alarm {name} notifies topic {topic} when it goes to ALARM.")
 
 
 def _muted_names(rule: Mapping[str, Any]) -> Sequence[str]:

@@ -26,7 +26,7 @@ from chalicelib.aws.arns import Arn, log_group_name
 # Checks whose answer differs from event to event; ``Chain.reach`` holds their answers.
 EVENT_CHECKS = frozenset(check.id for check in CHECKS if check.by_event)
 
-# Of alarms of which none would do, so many are told as examples.
+# Of alarms none of which would fire, so many are shown as examples.
 MOST_SHOWN = 10
 
 

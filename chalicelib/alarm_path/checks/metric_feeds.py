@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from chalicelib.alarm_path.alarms.metric_series import UNSURE, Value
-from chalicelib.alarm_path.alarms.scenes import Surroundings
+from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Records
 from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication
 from chalicelib.alarm_path.checks.dimensions import published_dimensions, reads_published
 from chalicelib.alarm_path.checks.filter_checks import publishes_nothing
 from chalicelib.alarm_path.patterns.evaluate import Verdict
 from chalicelib.alarm_path.patterns.joint_verdicts import (
-    Verdicts,
     is_refused,
     joint_verdicts,
     matches_everything,
     unrelated_verdicts,
 )
+from chalicelib.alarm_path.patterns.trial import Verdicts
 from chalicelib.alarm_path.snapshot.alarms import MetricAlarm, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter
 from chalicelib.alarm_path.standards import EVENTS
@@ -82,7 +82,7 @@ class AlarmFeed:
     outside: tuple[MetricQuery, ...]
     feeds: Feeds
 
-    def records(self, event: str, around: Surroundings) -> Records:
+    def records(self, event: str, around: Background) -> Records:
         """The records of an event that the filter matches, with what the filters publish for them."""
         certain: dict[LogEvent, None] = {}
         doubtful: dict[LogEvent, None] = {}
@@ -92,7 +92,7 @@ class AlarmFeed:
             found.update((self._publish(option, event), None) for option in options)
         return Records(tuple(certain), tuple(doubtful), around)
 
-    def surroundings(self) -> Surroundings:
+    def background(self) -> Background:
         """What may come beside the record."""
         neutral = [self._neutral(index) for index in range(len(self.filters))]
         usual = self._published([tuple(neutral)], None)
@@ -108,7 +108,7 @@ class AlarmFeed:
             )
         )
         quiet = {found for found in usual if found}
-        return Surroundings(
+        return Background(
             tuple(found for found in usual if found),
             self._resting(usual),
             tuple(dict.fromkeys(found for found in calls if found and found not in quiet)),
@@ -260,4 +260,4 @@ def without_filter(alarm: MetricAlarm, values: Iterable[float], defaults: Iterab
     for value, default in product(values, defaults):
         match = tuple(Publication(query.id, 0, value, matched=True) for query in alarm.watched)
         other = tuple(replace(item, value=default, matched=False) for item in match) if default is not None else ()
-        yield Records((match,), (), Surroundings(*(((other,) if other else (),) * 2)))
+        yield Records((match,), (), Background(*(((other,) if other else (),) * 2)))

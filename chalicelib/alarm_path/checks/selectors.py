@@ -91,7 +91,7 @@ def _answer(selectors: Sequence[Sequence[FieldSelector]], event: str) -> Status:
 
 
 def _samples(selectors: Sequence[Sequence[FieldSelector]], field: str) -> Iterable[str | None]:
-    """Values that tell the selectors on a field apart: their own, those with something before or behind, others."""
+    """Values that distinguish the selectors on a field: their own, those with something before or behind, others."""
     own = {
         value
         for selector in selectors

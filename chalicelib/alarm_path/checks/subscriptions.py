@@ -43,7 +43,7 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class SubscriptionVerdict:
     """Whether a subscription passes the notification on, and a sentence that says why."""
 
     status: Status
@@ -51,35 +51,35 @@ class Delivery:
     note: str | None = None
 
 
-def deliver(subscription: Subscription, notification: Notification) -> Delivery:
+def deliver(subscription: Subscription, notification: Notification) -> SubscriptionVerdict:
     """Judge one subscription of an alarm's topic."""
     attributes = subscription.attributes
     if subscription.arn == "PendingConfirmation" or (attributes or {}).get("PendingConfirmation") == "true":
-        return Delivery(Status.FAIL, f"{subscription} has not confirmed its subscription")
+        return SubscriptionVerdict(Status.FAIL, f"{subscription} has not confirmed its subscription")
     if not subscription.arn.startswith("arn:"):
-        return Delivery(Status.FAIL, f"{subscription} is {subscription.arn or 'not a subscription'}")
+        return SubscriptionVerdict(Status.FAIL, f"{subscription} is {subscription.arn or 'not a subscription'}")
     passes = _filtered(attributes or {}, notification)
     if passes is Status.FAIL:
-        return Delivery(Status.FAIL, f"the filter policy of {subscription} drops the alarm's notification")
+        return SubscriptionVerdict(Status.FAIL, f"the filter policy of {subscription} drops the alarm's notification")
     if passes is Status.UNKNOWN:
-        return Delivery(
+        return SubscriptionVerdict(
             Status.UNKNOWN, f"whether the filter policy of {subscription} lets the notification through is unclear"
         )
     return _endpoint(subscription, notification)
 
 
-def _endpoint(subscription: Subscription, notification: Notification) -> Delivery:
+def _endpoint(subscription: Subscription, notification: Notification) -> SubscriptionVerdict:
     action = _POLICY_ACTIONS.get(subscription.protocol)
     if action is None:
-        return Delivery(Status.PASS, f"{subscription} has confirmed", _unseen_filter(subscription))
+        return SubscriptionVerdict(Status.PASS, f"{subscription} has confirmed", _unseen_filter(subscription))
     if not subscription.policy_collected:
         note = f"The policy of {subscription} was not collected; it has to let SNS in."
-        return Delivery(Status.PASS, f"{subscription} is subscribed", note)
+        return SubscriptionVerdict(Status.PASS, f"{subscription} is subscribed", note)
     if subscription.function_policy is None:
-        return Delivery(Status.FAIL, f"{subscription} has no policy that lets SNS in")
+        return SubscriptionVerdict(Status.FAIL, f"{subscription} has no policy that lets SNS in")
     call = ServiceCall(SNS, action, subscription.endpoint, notification.account_id, notification.topic_arn)
     answer = allows(subscription.function_policy, call)
-    return Delivery(answer.status, f"{subscription}: {answer.why}")
+    return SubscriptionVerdict(answer.status, f"{subscription}: {answer.why}")
 
 
 def _unseen_filter(subscription: Subscription) -> str | None:

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import Any
 
 from chalicelib.alarm_path.checks.policies import CLOUDWATCH, ServiceCall, allows
-from chalicelib.alarm_path.checks.subscriptions import Delivery, Notification, deliver
+from chalicelib.alarm_path.checks.subscriptions import Notification, SubscriptionVerdict, deliver
 from chalicelib.alarm_path.checks.trail_checks import unread
 from chalicelib.alarm_path.snapshot.model import AccessError, Snapshot, Subscription, Topic
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
@@ -221,7 +221,7 @@ def _subscribers(snapshot: Snapshot, topic: Topic, notification: Notification) -
     return Finding(check, status, topic.arn, f"Topic {name} {verb}: {why}.", fix), []
 
 
-def _delivery(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> Delivery:
+def _delivery(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> SubscriptionVerdict:
     found = deliver(subscription, notification)
     if found.status is Status.FAIL:
         return found
@@ -229,7 +229,7 @@ def _delivery(snapshot: Snapshot, subscription: Subscription, notification: Noti
     if not errors:
         return found
     status, reason = unread(errors, f"subscription {subscription}")
-    return Delivery(status, reason.rstrip("."))
+    return SubscriptionVerdict(status, reason.rstrip("."))
 
 
 def _unread_about(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> list[AccessError]:

@@ -14,7 +14,7 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of
 from chalicelib.aws.arns import Arn, log_group_name, parse_arn
 
 # An account that logs at all delivers every few minutes; a day without a delivery is a broken one. Where the
-# bucket got files meanwhile and the log group nothing, an hour is enough to tell.
+# bucket got files meanwhile and the log group nothing, an hour is enough to know.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html
 STALE = timedelta(hours=24)
 STALE_AGAINST_BUCKET = timedelta(hours=1)
@@ -46,7 +46,7 @@ def judge_trail(snapshot: Snapshot, trail: Trail) -> TrailVerdict:
     if group is not None and not elsewhere:
         findings += [_delivery(snapshot, trail), judge_log_group(snapshot, group)]
     elif trail.status and trail.status.logs_error:
-        # How a trail delivers to a group of another account, its member accounts need not be told; an error is one.
+        # How a trail delivers to a group of another account, its member accounts may not see; an error is one.
         findings.append(_delivery(snapshot, trail))
     notes = []
     if selected is not None and selected.write_only:

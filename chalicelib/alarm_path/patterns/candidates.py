@@ -19,7 +19,7 @@ from chalicelib.alarm_path.patterns.regex import example
 from chalicelib.alarm_path.patterns.syntax import (
     AnyValue,
     Compare,
-    Condition,
+    FieldCondition,
     Index,
     Name,
     Number,
@@ -30,7 +30,7 @@ from chalicelib.alarm_path.patterns.syntax import (
 
 
 def found_values(
-    selector: Selector, sample: dict[str, Any], conditions: Iterable[Condition], *, is_service: bool
+    selector: Selector, sample: dict[str, Any], conditions: Iterable[FieldCondition], *, is_service: bool
 ) -> tuple[tuple[Any, ...], ...]:
     """What the selector may lead to in records like this sample, one entry per case; () is a missing field."""
     base, conditions = resolve(selector, sample), tuple(conditions)
@@ -59,7 +59,7 @@ def _any_value(
     selector: Selector,
     sample: dict[str, Any],
     base: tuple[Any, ...],
-    conditions: tuple[Condition, ...],
+    conditions: tuple[FieldCondition, ...],
     *,
     is_service: bool,
 ) -> Iterator[tuple[Any, ...]]:
@@ -88,7 +88,7 @@ def _first_elements(selector: Selector, sample: dict[str, Any]) -> tuple[Any, ..
 _OTHER_PORTS = (7, 3389, 60000)
 
 
-def _values(shape: tuple[str, str], sample: Any, condition: Condition) -> Iterator[Any]:
+def _values(shape: tuple[str, str], sample: Any, condition: FieldCondition) -> Iterator[Any]:
     """Values that meet the condition's literal, where the field could hold them."""
     if not isinstance(condition, Compare):
         return
@@ -138,7 +138,7 @@ def _texts(wanted: str, sample: Any, shape: tuple[str, str]) -> Iterator[Any]:
 _MAX_PAIRED = 12
 
 
-def _together(shape: tuple[str, str], sample: str, conditions: Iterable[Condition]) -> Iterator[str]:
+def _together(shape: tuple[str, str], sample: str, conditions: Iterable[FieldCondition]) -> Iterator[str]:
     """Values that meet several literals at once: ``arn:aws:sts::123456789012:*`` and ``*deploy*``."""
     if sample.endswith(":root") or sample in REGIONS:
         return
@@ -149,7 +149,7 @@ def _together(shape: tuple[str, str], sample: str, conditions: Iterable[Conditio
         yield (max(heads, key=len) or sample) + "".join(inner) + max(tails, key=len)
 
 
-def _pieces(shape: tuple[str, str], sample: str, condition: Condition) -> Iterator[tuple[str, str, str]]:
+def _pieces(shape: tuple[str, str], sample: str, condition: FieldCondition) -> Iterator[tuple[str, str, str]]:
     """What a literal with a wildcard asks a value to begin with, to hold and to end with."""
     if not isinstance(condition, Compare) or condition.operator != "=" or not isinstance(condition.value, Text):
         return

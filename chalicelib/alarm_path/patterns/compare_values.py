@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 from chalicelib.alarm_path.patterns.regex import compile_regex
-from chalicelib.alarm_path.patterns.syntax import Compare, Number, Regex, Text, Value
+from chalicelib.alarm_path.patterns.syntax import Compare, Number, Regex, Text, WantedValue
 
 
 class Verdict(IntEnum):
@@ -39,7 +39,7 @@ def compare_any(condition: Compare, values: Sequence[Any]) -> Verdict:
     return max(verdicts)
 
 
-def compare(operator: str, actual: Any, wanted: Value) -> Verdict:
+def compare(operator: str, actual: Any, wanted: WantedValue) -> Verdict:
     """Whether one value of a record meets ``operator wanted``."""
     if isinstance(actual, str) and isinstance(wanted, Text) and "*" not in wanted.text:
         return Verdict.of((actual == wanted.text) is (operator == "="))
@@ -53,14 +53,14 @@ def compare(operator: str, actual: Any, wanted: Value) -> Verdict:
     return equal if operator == "=" else Verdict(Verdict.MATCH - equal)
 
 
-def _boolean(operator: str, equal: Verdict, wanted: Value) -> Verdict:
+def _boolean(operator: str, equal: Verdict, wanted: WantedValue) -> Verdict:
     # Only IS TRUE and IS FALSE are documented for booleans; * matches any scalar.
     if wanted == Text("*", quoted=True) or wanted == Text("*", quoted=False):
         return Verdict.of(operator == "=")
     return Verdict.UNKNOWN if operator == "!=" else min(equal, Verdict.UNKNOWN)
 
 
-def _ordered(operator: str, actual: Any, wanted: Value) -> Verdict:
+def _ordered(operator: str, actual: Any, wanted: WantedValue) -> Verdict:
     if isinstance(actual, bool) or not isinstance(actual, int | float) or not isinstance(wanted, Number):
         return Verdict.NO_MATCH
     limit = wanted.value
@@ -69,7 +69,7 @@ def _ordered(operator: str, actual: Any, wanted: Value) -> Verdict:
     )
 
 
-def _equals(actual: Any, wanted: Value) -> Verdict:
+def _equals(actual: Any, wanted: WantedValue) -> Verdict:
     text = _text_of(actual)
     if isinstance(wanted, Number):
         if isinstance(actual, str):
@@ -140,7 +140,7 @@ def _glob(wanted: str, text: str) -> Verdict:
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
-def compare_word(operator: str, word: str, wanted: Value) -> Verdict:
+def compare_word(operator: str, word: str, wanted: WantedValue) -> Verdict:
     """A field of a space-delimited line, where numbers are written as text."""
     if operator not in ("=", "!=") or isinstance(wanted, Number):
         if not _PLAIN_NUMBER.fullmatch(word):

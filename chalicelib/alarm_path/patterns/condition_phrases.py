@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from chalicelib.alarm_path.patterns.syntax import (
     And,
     Compare,
-    Condition,
     Expression,
+    FieldCondition,
     Is,
     Or,
     Selector,
@@ -45,7 +45,7 @@ def _field(selector: Selector) -> str:
     return "any field" if name == "*" else name
 
 
-def _condition(condition: Condition, may_be_missing: Collection[Selector]) -> str:
+def _condition(condition: FieldCondition, may_be_missing: Collection[Selector]) -> str:
     name = _field(condition.selector)
     if isinstance(condition, Is):
         return f"{name} is {condition.keywords[1].lower()}"

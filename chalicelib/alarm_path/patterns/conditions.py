@@ -14,15 +14,15 @@ from chalicelib.alarm_path.patterns.syntax import (
     AnyElement,
     AnyValue,
     Compare,
-    Condition,
     Expression,
+    FieldCondition,
     Index,
     Is,
     Name,
     NotExists,
     Or,
     Selector,
-    Step,
+    SelectorStep,
 )
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -85,7 +85,7 @@ class ConditionParser:
             stack[-1].alternatives[-1].append(closed)
             self.scanner.blanks()
 
-    def _condition(self) -> Condition:
+    def _condition(self) -> FieldCondition:
         scanner = self.scanner
         if not scanner.at("$"):
             scanner.fail("a selector is expected here, such as $.eventName")
@@ -98,7 +98,7 @@ class ConditionParser:
         start = scanner.position
         return self._keywords(selector, scanner.take_match(_LETTERS), start)
 
-    def _keywords(self, selector: Selector, word: str, start: int) -> Condition:
+    def _keywords(self, selector: Selector, word: str, start: int) -> FieldCondition:
         if word.upper() == "EXISTS":
             self.scanner.fail("EXISTS alone is not supported; any value at all is written = *", start)
         if word.upper() not in ("IS", "NOT"):
@@ -120,7 +120,7 @@ class ConditionParser:
         scanner = self.scanner
         start = scanner.position
         scanner.take("$")
-        steps: list[Step] = []
+        steps: list[SelectorStep] = []
         while scanner.next in (".", "[") and scanner.next:
             steps.append(self._step())
         if not steps:
@@ -132,7 +132,7 @@ class ConditionParser:
             scanner.fail("a selector may hold only one wildcard", start)
         return selector
 
-    def _step(self) -> Step:
+    def _step(self) -> SelectorStep:
         scanner = self.scanner
         if scanner.take("[*]"):
             return AnyElement()

@@ -2,7 +2,7 @@
 
 "Covered" means successful calls. A condition is tried on every kind of caller and request there is,
 with the filter's own literals as values where a field could hold them, so that a filter which names
-one user, address or group is told from one that names none.
+one user, address or group is distinguished from one that names none.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from chalicelib.alarm_path.patterns.sample_callers import UNRELATED_NAMES, unrel
 from chalicelib.alarm_path.patterns.sample_lines import LinePattern
 from chalicelib.alarm_path.patterns.syntax import (
     Compare,
-    Condition,
     Expression,
+    FieldCondition,
     JsonPattern,
     Or,
     Pattern,
@@ -48,7 +48,7 @@ JUDGED_EVENTS = tuple(
 )
 
 
-class Status(StrEnum):
+class Counted(StrEnum):
     """How much of an event's successful calls a filter counts."""
 
     ALWAYS = "always"
@@ -62,7 +62,7 @@ class EventCoverage:
     """One event's answer; ``condition`` says when, or what is not known, and is empty for always and never."""
 
     event: str
-    status: Status
+    status: Counted
     condition: str = ""
 
 
@@ -74,19 +74,19 @@ class Coverage:
     error: FilterPatternError | None = None
     security_hub_exact: bool = False
 
-    def status(self, event: str) -> Status:
+    def status(self, event: str) -> Counted:
         """The answer for one event name; NEVER for a refused pattern."""
-        return next((item.status for item in self.events if item.event == event), Status.NEVER)
+        return next((item.status for item in self.events if item.event == event), Counted.NEVER)
 
     @property
     def cis_1_to_4(self) -> bool:
         """Whether the six classic events are always counted."""
-        return all(self.status(event) is Status.ALWAYS for event in CLASSIC_EVENTS)
+        return all(self.status(event) is Counted.ALWAYS for event in CLASSIC_EVENTS)
 
     @property
     def cis_5(self) -> bool:
         """Whether the six and ModifySecurityGroupRules are always counted."""
-        return all(self.status(event) is Status.ALWAYS for event in CIS_5_EVENTS)
+        return all(self.status(event) is Counted.ALWAYS for event in CIS_5_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def union_coverage(texts: Iterable[str]) -> Coverage:
 
 
 def also_counts(text: str) -> tuple[str, ...]:
-    """Calls that are no security group changes and are counted too, out of a few telling ones."""
+    """Calls that are no security group changes and are counted too, out of a few representative ones."""
     try:
         pattern = parse(text)
     except FilterPatternError:
@@ -136,7 +136,7 @@ def also_counts(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(record["eventName"] for record in counted))
 
 
-def _names_known_event(condition: Condition) -> bool:
+def _names_known_event(condition: FieldCondition) -> bool:
     return names_another_event(condition, than=UNRELATED_NAMES)
 
 
@@ -200,17 +200,17 @@ def _together(trials: Sequence[Trial]) -> Trial:
 def _event_coverage(filters: _Filters, event: str) -> EventCoverage:
     trial = _trial(filters, event)
     status = _status(trial.verdicts)
-    if status is Status.SOMETIMES:
+    if status is Counted.SOMETIMES:
         return EventCoverage(event, status, f"only when {trial.condition}")
-    if status is Status.UNKNOWN:
+    if status is Counted.UNKNOWN:
         subject = ", ".join(filters.doubts) or trial.condition
         return EventCoverage(event, status, f"it is not known what AWS does with {subject}")
     return EventCoverage(event, status)
 
 
-def _status(verdicts: frozenset[Verdict]) -> Status:
+def _status(verdicts: frozenset[Verdict]) -> Counted:
     if {Verdict.MATCH, Verdict.NO_MATCH} <= verdicts:
-        return Status.SOMETIMES
+        return Counted.SOMETIMES
     if Verdict.UNKNOWN in verdicts:
-        return Status.UNKNOWN
-    return Status.ALWAYS if Verdict.MATCH in verdicts else Status.NEVER
+        return Counted.UNKNOWN
+    return Counted.ALWAYS if Verdict.MATCH in verdicts else Counted.NEVER

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from chalicelib.alarm_path.patterns.regex import compile_regex
 from chalicelib.alarm_path.patterns.syntax import (
     Compare,
-    Condition,
+    FieldCondition,
     FieldsPattern,
     JsonPattern,
     NotExists,
@@ -39,7 +39,7 @@ def acceptance_doubts(pattern: Pattern) -> tuple[str, ...]:
     return _fields_doubts(pattern)
 
 
-def is_doubtful(condition: Condition) -> bool:
+def is_doubtful(condition: FieldCondition) -> bool:
     """Whether there is any doubt about one condition."""
     if isinstance(condition, Compare) and isinstance(condition.value, Number):
         return condition.selector.is_undocumented
@@ -54,7 +54,7 @@ def means_unknown(condition: Compare) -> bool:
     return isinstance(value, Text) and value.lone_backslash
 
 
-def condition_doubts(condition: Condition) -> Iterator[str]:
+def condition_doubts(condition: FieldCondition) -> Iterator[str]:
     """The doubts about one condition."""
     if condition.selector.is_undocumented:
         yield "a bracketed name that is not written .['name']"

@@ -15,8 +15,8 @@ from chalicelib.alarm_path.patterns.syntax import (
     And,
     AnyElement,
     Compare,
-    Condition,
     Expression,
+    FieldCondition,
     FieldsPattern,
     Index,
     Is,
@@ -26,7 +26,7 @@ from chalicelib.alarm_path.patterns.syntax import (
     Pattern,
     RegexPattern,
     Selector,
-    Step,
+    SelectorStep,
     TermsPattern,
 )
 
@@ -75,7 +75,7 @@ def _expression_verdict(expression: Expression, record: Mapping[str, Any]) -> Ve
     return condition_verdict(expression, resolve(expression.selector, record))
 
 
-def condition_verdict(condition: Condition, values: Sequence[Any]) -> Verdict:
+def condition_verdict(condition: FieldCondition, values: Sequence[Any]) -> Verdict:
     """A condition's verdict on what its selector found; no values is a missing field."""
     if isinstance(condition, Compare):
         if means_unknown(condition):
@@ -104,7 +104,7 @@ def resolve(selector: Selector, record: Any) -> tuple[Any, ...]:
     return tuple(values)
 
 
-def _stepped(step: Step, value: Any) -> Iterable[Any]:
+def _stepped(step: SelectorStep, value: Any) -> Iterable[Any]:
     if isinstance(step, Name):
         found = value.get(step.name, _Missing.MISSING) if isinstance(value, Mapping) else _Missing.MISSING
         return () if found is _Missing.MISSING else (found,)

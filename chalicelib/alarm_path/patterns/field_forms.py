@@ -29,7 +29,7 @@ _OTHER_ACCOUNT = "999988887777"
 _NAME_CHARACTERS = r"[\w+=,.@-]*"
 _ARN_CHARACTERS = r"[\w+=,.@:/-]*"
 _FREE_TEXT = r"[ -)+-~]*"  # all that is printable but *, which the clauses that hold it inside never match
-# Delivery of logs, which CIS's filter on unauthorized calls leaves out, calls S3, Logs and Firehose alone.
+# SubscriptionVerdict of logs, which CIS's filter on unauthorized calls leaves out, calls S3, Logs and Firehose alone.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-and-resource-policy.html
 _SERVICE = r"(?!delivery\.logs)[A-Za-z0-9. -]*"
 _DIGITS = r"\d*"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
-from typing import TypeAlias
 
 from chalicelib.alarm_path.patterns.alternatives import every_alternative, names_another_event
 from chalicelib.alarm_path.patterns.doubts import acceptance_doubts
@@ -18,11 +17,8 @@ from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
 from chalicelib.alarm_path.patterns.sample_callers import UNRELATED_NAMES, unrelated_records
 from chalicelib.alarm_path.patterns.sample_lines import LinePattern, verdicts_by_pattern
-from chalicelib.alarm_path.patterns.syntax import Condition, JsonPattern, Pattern
-from chalicelib.alarm_path.patterns.trial import try_each
-
-# One verdict for each of the patterns, in their order.
-Verdicts: TypeAlias = tuple[Verdict, ...]
+from chalicelib.alarm_path.patterns.syntax import FieldCondition, JsonPattern, Pattern
+from chalicelib.alarm_path.patterns.trial import Verdicts, try_each
 
 
 @lru_cache(maxsize=2048)
@@ -92,5 +88,5 @@ def _on_unrelated(text: str) -> Verdicts:
     return tuple(matches(pattern, record) for record in records)
 
 
-def _names_other(condition: Condition) -> bool:
+def _names_other(condition: FieldCondition) -> bool:
     return names_another_event(condition, than=UNRELATED_NAMES)

@@ -15,8 +15,8 @@ from chalicelib.alarm_path.patterns.pattern_error import INVALID_TERM, FilterPat
 from chalicelib.alarm_path.patterns.scanner import BLANKS, OPERATORS, Scanner
 from chalicelib.alarm_path.patterns.syntax import (
     Compare,
+    DelimitedField,
     Expression,
-    Field,
     FieldsPattern,
     FieldTest,
     JsonPattern,
@@ -123,7 +123,7 @@ def _refused_term(scanner: Scanner) -> str:
     return f"{INVALID_TERM} '{found.group() if found else ''}'"
 
 
-def _fields(scanner: Scanner) -> tuple[Field, ...]:
+def _fields(scanner: Scanner) -> tuple[DelimitedField, ...]:
     scanner.take("[")
     fields = [_field(scanner)]
     while scanner.take(","):
@@ -138,17 +138,17 @@ def _fields(scanner: Scanner) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _field(scanner: Scanner) -> Field:
+def _field(scanner: Scanner) -> DelimitedField:
     scanner.blanks()
     if scanner.take("..."):
         scanner.blanks()
-        return Field(ellipsis=True)
+        return DelimitedField(ellipsis=True)
     name = scanner.take_match(_FIELD_NAME)
     if not name:
-        return Field()
+        return DelimitedField()
     scanner.blanks()
     if not _operator(scanner, peek=True):
-        return Field(name)
+        return DelimitedField(name)
     groups = [[_field_test(scanner, name)]]
     while scanner.at("||") or scanner.at("&&"):
         if scanner.take("||"):
@@ -160,7 +160,7 @@ def _field(scanner: Scanner) -> Field:
         if groups[-1][-1].name != name:
             # https://github.com/awsdocs/amazon-cloudwatch-logs-user-guide/issues/21
             scanner.fail(f"what is compared between two commas is one field, here {name}", start)
-    return Field(name, tuple(map(tuple, groups)))
+    return DelimitedField(name, tuple(map(tuple, groups)))
 
 
 def _field_test(scanner: Scanner, name: str) -> FieldTest:

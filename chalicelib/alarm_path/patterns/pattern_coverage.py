@@ -10,7 +10,7 @@ from chalicelib.alarm_path.patterns.alternatives import every_alternative, names
 from chalicelib.alarm_path.patterns.coverage import also_counts, coverage, union_coverage
 from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
-from chalicelib.alarm_path.patterns.syntax import Compare, Condition, JsonPattern, Selector
+from chalicelib.alarm_path.patterns.syntax import Compare, FieldCondition, JsonPattern, Selector
 from chalicelib.alarm_path.patterns.trial import is_absent
 from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.verdicts import Status
@@ -77,7 +77,7 @@ def _about_other_events(pattern: str) -> bool:
     return isinstance(parsed, JsonPattern) and every_alternative(parsed.expression, _asks_for_other)
 
 
-def _asks_for_other(condition: Condition) -> bool:
+def _asks_for_other(condition: FieldCondition) -> bool:
     if names_another_event(condition, than=EVENTS):
         return True
     return isinstance(condition, Compare) and _never_there(condition.selector)

@@ -63,7 +63,7 @@ _ANYTHING = CharSet(frozenset(), negated=True)
 
 
 @dataclass(slots=True)
-class Row:
+class StateMasks:
     """One alternative: its states as bit masks; bit i stands before state i, the last bit is the end."""
 
     states: tuple[State, ...]
@@ -129,7 +129,7 @@ def _closure(active: int, skippable: int) -> int:
 class CompiledRegex:
     """An expression ready to run; ``doubtful`` where its meaning at AWS is not documented."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[StateMasks, ...]
     doubtful: bool = False
 
     def found_in(self, text: str) -> bool:
@@ -174,7 +174,7 @@ class _Compiler:
                 return CompiledRegex((), doubtful=True)
         # An empty alternative matches everything; whether AWS takes one is not known.
         self.doubtful = self.doubtful or any(not row for row in rows)
-        return CompiledRegex(tuple(Row(tuple(row)) for row in rows), self.doubtful)
+        return CompiledRegex(tuple(StateMasks(tuple(row)) for row in rows), self.doubtful)
 
     def _atom(self) -> CharSet:
         character = self.source[self.position]

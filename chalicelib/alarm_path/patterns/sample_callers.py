@@ -1,4 +1,4 @@
-"""Made-up callers of EC2: the fields of a CloudTrail record that tell who called, from where, with what.
+"""Made-up callers of EC2: the fields of a CloudTrail record on who called, from where, with what.
 
 One per shape that ``userIdentity`` takes in successful calls, so that a filter which singles out
 callers is found out. Values that anybody may choose are varied from the filter's own, elsewhere.

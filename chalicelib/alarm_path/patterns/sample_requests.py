@@ -14,7 +14,7 @@ _OTHER_GROUP = "sg-0def"
 _RULE = "sgr-0abc"
 _RETURN: dict[str, Any] = {"requestId": "11111111-2222-3333-4444-555555555555", "_return": True}
 
-# What these two calls carry is not told by their names: a nested, capitalized request.
+# Calls whose request is nested and capitalized.
 _NESTED = ("ModifySecurityGroupRules", "AssociateSecurityGroupVpc", "DisassociateSecurityGroupVpc")
 
 _NESTED_ANSWER = {"requestId": _RETURN["requestId"], "xmlns": "http://ec2.amazonaws.com/doc/2016-11-15/"}

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from chalicelib.alarm_path.patterns.pattern_error import INVALID_PATTERN, INVALID_TERM, FilterPatternError
 from chalicelib.alarm_path.patterns.regex import RegexSyntaxError, compile_regex
-from chalicelib.alarm_path.patterns.syntax import Number, Regex, Text, Value
+from chalicelib.alarm_path.patterns.syntax import Number, Regex, Text, WantedValue
 
 BLANKS = " \t\r\n"
 SMART_QUOTES = "“”„‟«»‘’‚‛"
@@ -44,14 +44,14 @@ class Scanner:
         return self.text.startswith(literal, self.position)
 
     def take(self, literal: str) -> bool:
-        """Step over this literal if it comes next."""
+        """SelectorStep over this literal if it comes next."""
         found = self.at(literal)
         if found:
             self.position += len(literal)
         return found
 
     def take_match(self, expression: re.Pattern[str]) -> str:
-        """Step over what the expression matches here and return it; "" if nothing."""
+        """SelectorStep over what the expression matches here and return it; "" if nothing."""
         found = expression.match(self.text, self.position)
         if found is None:
             return ""
@@ -62,7 +62,7 @@ class Scanner:
         """Raise the error for this place."""
         raise FilterPatternError(reason, self.text, self.position if at is None else at, aws)
 
-    def value(self, operator: str) -> Value:
+    def value(self, operator: str) -> WantedValue:
         """The right side of a comparison."""
         start = self.position
         if operator in ORDERINGS:

@@ -7,7 +7,7 @@ both readings are tried, and where they differ, or would match, the answer is un
 from __future__ import annotations
 
 from chalicelib.alarm_path.patterns.compare_values import Verdict, compare_word
-from chalicelib.alarm_path.patterns.syntax import Field, FieldsPattern, FieldTest
+from chalicelib.alarm_path.patterns.syntax import DelimitedField, FieldsPattern, FieldTest
 
 
 def fields_verdict(pattern: FieldsPattern, line: str) -> Verdict:
@@ -18,7 +18,7 @@ def fields_verdict(pattern: FieldsPattern, line: str) -> Verdict:
     return verdicts.pop() if len(verdicts) == 1 else Verdict.UNKNOWN
 
 
-def _row_verdict(fields: tuple[Field, ...], words: list[str]) -> Verdict:
+def _row_verdict(fields: tuple[DelimitedField, ...], words: list[str]) -> Verdict:
     """The best verdict over all ways to lay the fields over the words; ``...`` takes any number."""
     if len(fields) != len(words) and not any(field.ellipsis for field in fields):
         return Verdict.NO_MATCH
@@ -33,7 +33,7 @@ def _row_verdict(fields: tuple[Field, ...], words: list[str]) -> Verdict:
     return reached[-1]
 
 
-def _field_verdict(field: Field, word: str) -> Verdict:
+def _field_verdict(field: DelimitedField, word: str) -> Verdict:
     if not field.tests:
         return Verdict.MATCH
     return max(min(_test_verdict(test, word) for test in group) for group in field.tests)

@@ -35,7 +35,7 @@ class AnyValue:
     """``.*``: any value of an object."""
 
 
-Step: TypeAlias = Name | Index | AnyElement | AnyValue
+SelectorStep: TypeAlias = Name | Index | AnyElement | AnyValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Selector:
     ``has_wildcard``: it may lead to several values. ``is_undocumented``: a name is not written as AWS documents.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[SelectorStep, ...]
     has_wildcard: bool = field(init=False, repr=False, compare=False)
     is_undocumented: bool = field(init=False, repr=False, compare=False)
 
@@ -87,7 +87,7 @@ class Regex:
     source: str
 
 
-Value: TypeAlias = Text | Number | Regex
+WantedValue: TypeAlias = Text | Number | Regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Compare:
 
     selector: Selector
     operator: str
-    value: Value
+    value: WantedValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class NotExists:
     keywords: tuple[str, str] = ("NOT", "EXISTS")
 
 
-Condition: TypeAlias = Compare | Is | NotExists
+FieldCondition: TypeAlias = Compare | Is | NotExists
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Or:
     items: tuple[Expression, ...]
 
 
-Expression: TypeAlias = Condition | And | Or
+Expression: TypeAlias = FieldCondition | And | Or
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +177,11 @@ class FieldTest:
 
     name: str
     operator: str
-    value: Value
+    value: WantedValue
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DelimitedField:
     """One field of a space-delimited pattern: its name, or tests as an OR of ANDs; ``...`` is any number of fields."""
 
     name: str = ""
@@ -193,13 +193,13 @@ class Field:
 class FieldsPattern:
     """``[ … ]``: the line cut at blanks into fields."""
 
-    fields: tuple[Field, ...]
+    fields: tuple[DelimitedField, ...]
 
 
 Pattern: TypeAlias = JsonPattern | TermsPattern | RegexPattern | FieldsPattern
 
 
-def conditions(expression: Expression) -> tuple[Condition, ...]:
+def conditions(expression: Expression) -> tuple[FieldCondition, ...]:
     """Every condition of an expression, from left to right."""
     if isinstance(expression, And | Or):
         return tuple(condition for item in expression.items for condition in conditions(item))

@@ -11,9 +11,9 @@ from chalicelib.alarm_path.patterns.syntax import (
     AnyElement,
     AnyValue,
     Compare,
-    Condition,
+    DelimitedField,
     Expression,
-    Field,
+    FieldCondition,
     FieldsPattern,
     Index,
     JsonPattern,
@@ -23,10 +23,10 @@ from chalicelib.alarm_path.patterns.syntax import (
     Pattern,
     RegexPattern,
     Selector,
-    Step,
+    SelectorStep,
     Term,
     Text,
-    Value,
+    WantedValue,
 )
 
 _BACKSLASH = re.compile(r"\\")
@@ -67,7 +67,7 @@ def _inside(item: Expression, outer: type[Or | And], blank: str) -> str:
     return text if binds_tighter else f"({text})"
 
 
-def _condition(condition: Condition, blank: str) -> str:
+def _condition(condition: FieldCondition, blank: str) -> str:
     selector = render_selector(condition.selector)
     if isinstance(condition, Compare):
         return f"{selector}{blank}{condition.operator}{blank}{render_value(condition.value)}"
@@ -79,7 +79,7 @@ def render_selector(selector: Selector) -> str:
     return "$" + "".join(map(_step, selector.steps))
 
 
-def _step(step: Step) -> str:
+def _step(step: SelectorStep) -> str:
     if isinstance(step, Index):
         return f"[{step.index}]"
     if isinstance(step, AnyElement):
@@ -95,7 +95,7 @@ def _name(step: Name) -> str:
     return f".{step.name}" if _PLAIN_NAME.fullmatch(step.name) else f".['{step.name}']"
 
 
-def render_value(value: Value) -> str:
+def render_value(value: WantedValue) -> str:
     """The right side of a comparison as text."""
     if isinstance(value, Text):
         return _quote(value.text, value.lone_backslash) if value.quoted else value.text
@@ -112,7 +112,7 @@ def _term(term: Term) -> str:
     return term.sign + (_quote(term.text, lone_backslash=True) if term.quoted else term.text)
 
 
-def _field(field: Field, blank: str) -> str:
+def _field(field: DelimitedField, blank: str) -> str:
     if field.ellipsis:
         return "..."
     if not field.tests:

@@ -21,8 +21,8 @@ from chalicelib.alarm_path.patterns.sample_requests import requests
 from chalicelib.alarm_path.patterns.syntax import (
     And,
     AnyValue,
-    Condition,
     Expression,
+    FieldCondition,
     Name,
     Or,
     Selector,
@@ -35,7 +35,7 @@ from chalicelib.cloudtrail.catalog import EC2
 _MAX_COMBINATIONS = 4_000
 _MAX_ANSWERS = 40_000
 
-Answers: TypeAlias = tuple[Verdict, ...]
+Verdicts: TypeAlias = tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def try_on_event(expressions: Sequence[Expression], doubtful: Sequence[bool], ev
     return Trial(verdicts, in_words([item for item, _ in open_ones], _may_be_missing(found, event)))
 
 
-def try_each(expressions: Sequence[Expression], doubtful: Sequence[bool], event: str) -> frozenset[Answers]:
+def try_each(expressions: Sequence[Expression], doubtful: Sequence[bool], event: str) -> frozenset[Verdicts]:
     """Every combination of one verdict for each filter that successful calls of an event get."""
     reduced = [_reduce(expression, event) for expression in expressions]
     found = tuple(
@@ -125,7 +125,7 @@ _EVENT_NAME = Selector((Name("eventName"),))
 _EVENT_SOURCE = Selector((Name("eventSource"),))
 
 
-def _constant(condition: Condition, event: str) -> Verdict | Condition:
+def _constant(condition: FieldCondition, event: str) -> Verdict | FieldCondition:
     if condition.selector == _EVENT_NAME:
         return condition_verdict(condition, (event,))
     if condition.selector == _EVENT_SOURCE:
@@ -147,12 +147,12 @@ def is_absent(selector: Selector, event: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _answers_alone(condition: Condition, event: str) -> frozenset[Verdict]:
+def _answers_alone(condition: FieldCondition, event: str) -> frozenset[Verdict]:
     possible, _ = _possible_answers((condition,), event)
     return frozenset(answers[0] for answers in possible)
 
 
-def _possible_answers(found: tuple[Condition, ...], event: str) -> tuple[set[Answers], bool]:
+def _possible_answers(found: tuple[FieldCondition, ...], event: str) -> tuple[set[Verdicts], bool]:
     """Every combination of answers that some call gives to these conditions, and whether none was left out."""
     of_requests = tuple(condition for condition in found if is_request_field(condition.selector))
     of_callers = tuple(condition for condition in found if not is_request_field(condition.selector))
@@ -177,12 +177,12 @@ def _may_depend_on_event(selector: Selector) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _answers_of_requests(found: tuple[Condition, ...], event: str) -> tuple[tuple[Answers, ...], bool]:
+def _answers_of_requests(found: tuple[FieldCondition, ...], event: str) -> tuple[tuple[Verdicts, ...], bool]:
     return _combined(found, [(sample, False) for sample in requests(event)])
 
 
 @lru_cache(maxsize=1024)
-def _answers_of_callers(found: tuple[Condition, ...], event: str) -> tuple[tuple[Answers, ...], bool]:
+def _answers_of_callers(found: tuple[FieldCondition, ...], event: str) -> tuple[tuple[Verdicts, ...], bool]:
     inside = any(len(condition.selector.steps) > 1 for condition in found)
     shapes: tuple[dict[str, Any], ...] = requests(event) if event and inside else ({},)
     samples = [({**call_of(caller, event), **shape}, caller.is_service) for caller in callers() for shape in shapes]
@@ -190,16 +190,16 @@ def _answers_of_callers(found: tuple[Condition, ...], event: str) -> tuple[tuple
 
 
 def _combined(
-    found: Sequence[Condition], samples: Sequence[tuple[dict[str, Any], bool]]
-) -> tuple[tuple[Answers, ...], bool]:
+    found: Sequence[FieldCondition], samples: Sequence[tuple[dict[str, Any], bool]]
+) -> tuple[tuple[Verdicts, ...], bool]:
     """The combinations of answers over samples; within one sample, fields vary independently."""
     by_selector: dict[Selector, list[int]] = {}
     for place, condition in enumerate(found):
         by_selector.setdefault(condition.selector, []).append(place)
-    combined: set[Answers] = set()
+    combined: set[Verdicts] = set()
     complete, limit = True, _limit(found)
     for sample, is_service in samples:
-        partial: set[Answers] = {(Verdict.NO_MATCH,) * len(found)}
+        partial: set[Verdicts] = {(Verdict.NO_MATCH,) * len(found)}
         for selector, places in by_selector.items():
             here = [found[place] for place in places]
             values = _distinct(found_values(selector, sample, here, is_service=is_service))
@@ -212,7 +212,7 @@ def _combined(
     return tuple(sorted(combined)), complete
 
 
-def _limit(found: Sequence[Condition]) -> int:
+def _limit(found: Sequence[FieldCondition]) -> int:
     return max(1, min(_MAX_COMBINATIONS, _MAX_ANSWERS // max(1, len(found))))
 
 
@@ -221,14 +221,14 @@ def _distinct(values: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
     return {repr(value): value for value in values}.values()
 
 
-def _placed(answers: Answers, places: Sequence[int], option: Answers) -> Answers:
+def _placed(answers: Verdicts, places: Sequence[int], option: Verdicts) -> Verdicts:
     changed = list(answers)
     for place, verdict in zip(places, option, strict=True):
         changed[place] = verdict
     return tuple(changed)
 
 
-def _decide(expression: Expression, answers: dict[Condition, Verdict]) -> Verdict:
+def _decide(expression: Expression, answers: dict[FieldCondition, Verdict]) -> Verdict:
     if isinstance(expression, And):
         return min(_decide(item, answers) for item in expression.items)
     if isinstance(expression, Or):
@@ -236,7 +236,7 @@ def _decide(expression: Expression, answers: dict[Condition, Verdict]) -> Verdic
     return answers[expression]
 
 
-def _may_be_missing(found: Iterable[Condition], event: str) -> frozenset[Selector]:
+def _may_be_missing(found: Iterable[FieldCondition], event: str) -> frozenset[Selector]:
     """The selectors that lead to nothing in some successful call of the event."""
     selectors = {condition.selector for condition in found}
     calls = [call_of(caller, event) for caller in callers()]

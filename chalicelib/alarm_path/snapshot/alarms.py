@@ -6,6 +6,7 @@ read as one query, so that whoever judges has one shape.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ class MetricAlarm:
             state=text_or_none(item.get("StateValue")),
             actions=Actions.read(item),
             queries=_queries(item),
-            threshold=float(threshold) if isinstance(threshold, int | float) else None,
+            threshold=number_of(threshold) if isinstance(threshold, int | float) else None,
             comparison=str(item.get("ComparisonOperator") or ""),
             evaluation_periods=periods,
             datapoints_to_alarm=min(max(1, _whole(item.get("DatapointsToAlarm"), periods)), periods),
@@ -205,6 +206,14 @@ def parse_time(value: object) -> datetime | None:
     except ValueError:
         return None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def number_of(value: Any) -> float:
+    """A number; one beyond what a float holds is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def text_or_none(value: object) -> str | None:

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, MetricAlarm
+from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, Json, MetricAlarm
 from chalicelib.aws.arns import same_log_group
-
-Json = Mapping[str, Any]
 
 # TrailNotFoundException, ResourceNotFoundException, NotFound, NotFoundException,
 # AWS.SimpleQueueService.NonExistentQueue, QueueDoesNotExist, NoSuchEntity

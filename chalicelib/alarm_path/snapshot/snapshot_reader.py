@@ -10,12 +10,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, MetricAlarm, parse_time, text_or_none
+from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, Json, MetricAlarm, number_of, parse_time, text_or_none
 from chalicelib.alarm_path.snapshot.model import (
     AccessError,
     BasicSelector,
     FieldSelector,
-    Json,
     LogGroup,
     MetricFilter,
     Region,
@@ -162,7 +161,7 @@ def _region(name: str, item: Json, alarms: Arn) -> Region:
     transformers = item.get("log_transformers")
 
     def named(alarm: Json) -> Json:
-        """AWS always tells an alarm's ARN; whoever writes a snapshot by hand may leave it out."""
+        """AWS always gives an alarm's ARN; a snapshot written by hand may lack it."""
         return {"AlarmArn": f"{alarms}{alarm.get('AlarmName')}", **alarm}
 
     return Region(
@@ -211,7 +210,7 @@ def _metric_filter(item: Json, _where: str) -> MetricFilter:
         namespace=str(first.get("metricNamespace") or ""),
         metric=str(first.get("metricName") or ""),
         value=str(first.get("metricValue") if first.get("metricValue") is not None else ""),
-        default=None if default is None else float(default),
+        default=None if default is None else number_of(default),
         unit=str(first.get("unit") or "None"),
         dimensions={str(name): str(value) for name, value in (first.get("dimensions") or {}).items()},
         on_transformed=bool(item.get("applyOnTransformedLogs")),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from chalicelib.alarm_path.audit_run import Auditor
+from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.watch.status_store import ParameterMemory, StatusMemory, TableMemory
 from chalicelib.aws.clients import ClientFactory, aws_client, default_region, patient_clients
+from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.delivery.heartbeat import Heartbeat
-from chalicelib.deployment import Stage, dead_letter_queues, own_rules, stage_of
+from chalicelib.deployment import DELIVER, Stage, dead_letter_queues, own_rules, stage_of
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
-from chalicelib.settings.environment import from_environment, function_name
+from chalicelib.settings.environment import from_environment, function_name, read_settings
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 from chalicelib.settings.secrets import Secrets
 
@@ -35,8 +39,7 @@ def assemble_guard(
         region=region,
         standard=Standard(settings.audit.standard),
         now=_now,
-        own=own_rules(stage, settings.watch, durable=durable is not None) if stage else None,
-        queues=dead_letter_queues(stage) if stage and durable else (),
+        own=own_path(stage, settings.watch, durable) if stage else None,
         durable=durable is not None,
     )
     return Guard(
@@ -47,6 +50,32 @@ def assemble_guard(
         heartbeat=_heartbeat(settings),
         repair=auditor.repair if settings.audit.auto_repair else None,
     )
+
+
+def own_path(stage: Stage, watch: Iterable[EventGroup], durable: DurableSettings | None) -> OwnPath:
+    """What a stage consists of, as it was deployed."""
+    functions = own_rules(stage, watch, durable=durable is not None)
+    if durable is None:
+        return OwnPath(functions, settings_of=settings_summary)
+    return OwnPath(
+        functions,
+        queues=dead_letter_queues(stage),
+        delivery_queue=durable.queue.rpartition(":")[2],
+        table=durable.table,
+        consumer=stage.function(DELIVER),
+        alarm_prefix=stage.prefix,
+        settings_of=settings_summary,
+    )
+
+
+def settings_summary(variables: Mapping[str, str]) -> dict[str, Any]:
+    """What a function's environment comes to: the names of its destinations and how many faults, no value of it."""
+    faults = 0
+    try:
+        settings = read_settings(variables)
+    except SettingsError as error:
+        settings, faults = error.sound, len(error.faults)
+    return {"destinations": [item.name for item in settings.destinations], "faults": faults}
 
 
 def _memory(clients: ClientFactory, region: str, stage: Stage | None, durable: DurableSettings | None) -> StatusMemory:
