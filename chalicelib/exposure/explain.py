@@ -88,10 +88,10 @@ def _from_addresses(found: Opening, around: Surroundings) -> Exposure:
     elif severity is Severity.HIGH and breadth is Breadth.WIDE and found.range is not None:
         reason += f" That is a public range of /{8 if found.version == 4 else 16} or wider."
     controls = world_controls(found.protocol, found.ports, found.version or 4) if breadth is Breadth.ALL else ()
-    opens = {Breadth.ALL: Opens.WORLD, Breadth.QUARTER: Opens.QUARTER}.get(breadth, Opens.SOME)
-    return Exposure(severity, reason, controls, found.rule, opens, ExposureKind.OPENING)
+    return Exposure(severity, reason, controls, found.rule, _OPENS[breadth], ExposureKind.OPENING)
 
 
+_OPENS = (Opens.SOME, Opens.SOME, Opens.SOME, Opens.QUARTER, Opens.WORLD)  # by breadth
 _TOGETHER = {
     Breadth.ALL: " Several rules do this together: their ranges cover every address.",
     Breadth.QUARTER: " Several rules do this together: their ranges add up to that.",
