@@ -58,7 +58,8 @@ def _of_entries(entries: PrefixListChange) -> Iterator[Exposure]:
     if public or unread:
         parts = [few(_widest_first(public))] if public else []
         parts += [f"{few(unread)}, which cannot be read"] if unread else []
-        reason = f"Rules that name this list now also mean {' and '.join(parts)}{entries_phrase(entries)}."
+        less = f", and no longer {few(_widest_first(entries.removed))}" if entries.removed else ""
+        reason = f"Rules that name this list now also mean {' and '.join(parts)}{less}."
         yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
     elif entries.contents is ListContents.ENTRIES:
         reason = f"The list's change adds no public range to the rules that name it{entries_phrase(entries)}."
@@ -92,9 +93,8 @@ def _with_entries(
     entries = looked_up.entries_after
     if entries is None:
         entries = (*(cidr for cidr in had if cidr not in touched), *change.added)
-    is_whole = known is None or known.is_whole
     name = known.name if known is not None and known.name is not None else list_id
-    now = PrefixList(name, aws_managed=False, cidrs=entries, is_whole=is_whole)
+    now = PrefixList(name, aws_managed=False, cidrs=entries, owner_id=known.owner_id if known is not None else None)
     was = PrefixList(name, aws_managed=False, cidrs=had)
     return around._replace(prefix_lists={**around.prefix_lists, list_id: now, _was(list_id): was})
 

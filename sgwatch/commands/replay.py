@@ -51,9 +51,9 @@ def replay(
     """Print the alerts that the records in files would have made, oldest first.
 
     Files may be CloudTrail log files, EventBridge events, answers of LookupEvents or bare records, as JSON or JSON
-    Lines, gzipped or not. Each record is judged by itself; AWS is asked nothing without --enrich. A record seen
-    again is alerted once. Exit status: 0 good, 1 something could not be read or delivered, 2 a path or a setting is
-    wrong.
+    Lines, gzipped or not; also what CloudWatch Logs, Athena, CloudTrail Lake, SNS and SQS give out. Each record is
+    judged by itself; AWS is asked nothing without --enrich. A record seen again is alerted once. Exit status: 0 good,
+    1 something could not be read or delivered, 2 no record was found, or a path or a setting is wrong.
     """
     groups, found = _groups(watch), _files(paths)
     deliver = _sender() if send else None
@@ -63,6 +63,8 @@ def replay(
         alerts = alerts_of(found.files, groups, tally, min_severity, _hearer(advance), make)
         undelivered = _print_all(alerts, _printer(form, found.files, tally), deliver)
     note(tally.sentence())
+    if not tally.records:
+        refuse(f"no CloudTrail record was found in {', '.join(paths)}")
     if tally.faults or undelivered:
         raise typer.Exit(1)
 
