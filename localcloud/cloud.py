@@ -34,6 +34,7 @@ from moto.core.config import default_user_config
 from moto.core.model_instances import reset_model_data
 
 from localcloud import metric_filters, receivers, trails
+from localcloud.addresses import with_environment
 from localcloud.alarm_engine import AlarmEngine, PatternMatches, chain
 from localcloud.awkward.awkwardness import NONE, Awkwardness
 from localcloud.awkward.traits import Traits
@@ -156,7 +157,8 @@ class LocalCloud:
         self.topics.install()
         self._undo.callback(self.topics.uninstall)
         page = page_application(self.inbox, self.topics.confirm, self.chain, receivers.application(self.inbox))
-        applications: tuple[Callable[..., Any], ...] = (self._endpoint, page)
+        endpoint = with_environment(self._endpoint, self._shared)
+        applications: tuple[Callable[..., Any], ...] = (endpoint, page)
         for application, port in zip(applications, self._ports, strict=True):
             server = HttpServer.start(application, port)
             self._servers.append(server)
@@ -191,6 +193,18 @@ class LocalCloud:
     def webhook_url(self) -> str:
         """A webhook that checks signatures against ``localcloud.receivers.webhook.SECRET``."""
         return f"{self.inbox_url}/webhook/alerts"
+
+    def addresses(self) -> dict[str, str]:
+        """Every address that a person may need, by what is there."""
+        return {
+            "AWS endpoint": self.endpoint,
+            "Inbox page": self.inbox_url,
+            "Slack incoming webhook": self.slack_url,
+            "Webhook": self.webhook_url,
+        }
+
+    def _shared(self) -> dict[str, dict[str, str]]:
+        return {"environment": self.environment(), "addresses": self.addresses()}
 
     @property
     def credentials(self) -> Credentials:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+DESTINATIONS = ("SLACK_WEBHOOK_URL", "SNS_TOPIC_ARN", "WEBHOOK_URL", "WEBHOOK_SECRET")
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -122,5 +123,8 @@ def running(
             folder = stack.enter_context(TemporaryDirectory(prefix="sgwatch-deploy-"))
             stack.enter_context(cloud)
         on_started(cloud)
-        deployed = deploy(project, Path(folder), cloud.environment(), stage=stage, variables=variables(cloud))
+        settings = variables(cloud)
+        # Whoever deploys by hand afterwards keeps what there is to read the alerts in.
+        cloud.functions.destinations = {name: settings[name] for name in DESTINATIONS if name in settings}
+        deployed = deploy(project, Path(folder), cloud.environment(), stage=stage, variables=settings)
         yield cloud, deployed

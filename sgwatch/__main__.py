@@ -8,25 +8,31 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Annotated
 
 import typer
 
+from sgwatch.aws_options import in_place
 from sgwatch.aws_refusals import sdk_errors, sentence
 from sgwatch.terminal import read_in_part, write_what_can_be_written
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: a function of ``sgwatch.commands.<module>``, or a Typer of subcommands, and its line in the list."""
+    """A command: a function of ``sgwatch.commands.<module>``, or a Typer of subcommands, and its line in the list.
+
+    One that asks AWS takes ``--region`` and ``--profile``.
+    """
 
     name: str
     module: str
     target: str
     help: str
+    asks_aws: bool = True
 
     @property
     def exists(self) -> bool:
@@ -43,9 +49,15 @@ class Command:
 
 COMMANDS = (
     Command("replay", "replay", "replay", "Print the alerts that the records in files would have made."),
-    Command("explain", "explain", "explain", "Show how one record becomes its alert, field by field."),
+    Command("explain", "explain", "explain", "Show how one record becomes its alert, field by field.", asks_aws=False),
     Command("audit", "audit", "audit", "Judge the CloudWatch alarm path of this account."),
-    Command("pattern", "pattern", "pattern", "Tell which security group calls a metric filter pattern counts."),
+    Command(
+        "pattern",
+        "pattern",
+        "pattern",
+        "Tell which security group calls a metric filter pattern counts.",
+        asks_aws=False,
+    ),
     Command("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
     Command("undo", "undo", "undo", "Print the commands that take a change back, or run them."),
     Command("config", "config", "config", "Read the settings back, secrets masked."),
@@ -54,8 +66,8 @@ COMMANDS = (
     Command("teardown", "teardown", "teardown", "Take the resources of durable delivery away."),
     Command("redrive", "redrive", "redrive", "Show what could not be delivered and why, and send it again."),
     Command("silence", "silence", "app", "Hold back alerts for a time, with a reason: add, list, remove."),
-    Command("local", "local", "app", "Run the local cloud until Ctrl-C."),
-    Command("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network."),
+    Command("local", "local", "app", "Run the local cloud until Ctrl-C.", asks_aws=False),
+    Command("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network.", asks_aws=False),
 )
 
 
@@ -66,12 +78,11 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         help="Alerts on AWS security group changes, and proof that the alarm for them still works.",
         epilog="Exit status: 0 good, 1 the thing checked is bad, 2 usage, settings, access or unknown.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_no_options)
+    app.callback()(_global_options)
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
     for command in COMMANDS:
         if command.name == asked and command.exists:
@@ -85,13 +96,33 @@ def _register(app: typer.Typer, command: Command) -> None:
     target = command.load()
     if isinstance(target, typer.Typer):
         for each in target.registered_commands:
-            each.callback = _ends_cleanly(each.callback) if each.callback else None
+            each.callback = _ready(each.callback, command) if each.callback else None
         app.add_typer(target, name=command.name)
     else:
-        app.command(command.name)(_ends_cleanly(target))
+        app.command(command.name)(_ready(target, command))
+
+
+def _ready(function: Callable[..., None], command: Command) -> Callable[..., None]:
+    return _ends_cleanly(in_place(function) if command.asks_aws else function)
 
 
 def _no_options() -> None:
+    pass
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from sgwatch.version import VERSION  # noqa: PLC0415 - importlib.metadata is slow to import
+
+        typer.echo(f"sgwatch {VERSION}")
+        raise typer.Exit
+
+
+def _global_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     pass
 
 
@@ -109,12 +140,18 @@ def main() -> None:
     share_region(os.environ)
     write_what_can_be_written()
     try:
-        build(sys.argv[1:])(prog_name="sgwatch")
+        build(words(sys.argv[1:], os.environ))(prog_name="sgwatch")
     except KeyboardInterrupt:  # before the command itself began
         sys.exit(130)
     except sdk_errors() as error:
         typer.echo(f"sgwatch: {sentence(error)}", err=True)
         sys.exit(2)
+
+
+def words(arguments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:
+    """What was typed so far: the arguments, or while a shell completes a line, that line."""
+    line = environ.get("_TYPER_COMPLETE_ARGS") or environ.get("COMP_WORDS")
+    return line.split()[1:] if line and not arguments else arguments
 
 
 def share_region(environ: MutableMapping[str, str]) -> None:

@@ -5,17 +5,18 @@ What cannot be read is a fault with its place and a reason; everything around it
 
 from __future__ import annotations
 
+import csv
 import json
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
 from chalicelib.cloudtrail.records import RecordError, source_of, unwrap
+from sgwatch.exports import opened
 from sgwatch.logscan import scan
+from sgwatch.unpacking import GZIP, DamagedError, unpack
 
-_GZIP = b"\x1f\x8b"
 _GAP = re.compile(r"[\s\x00]*")
 _NEXT_DOCUMENT = re.compile(r"^[\[{]", re.MULTILINE)
 
@@ -74,10 +75,10 @@ class Wanted:
 
 def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
     """The watched records in the bytes of a file, or all where ``wanted`` is None; ``path`` is for the faults alone."""
-    if data.startswith(_GZIP):
+    if data.startswith(GZIP):
         try:
-            data = _unpack(data)
-        except _DamagedError as error:
+            data = unpack(data)
+        except DamagedError as error:
             # Log files joined into one hide each other no more than those that lie side by side.
             sound = _Reader(path, wanted).read(_decode(error.sound))
             fault = Fault(path, f"damaged gzip data ({error}); fetch the file again")
@@ -86,51 +87,18 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
         scanned = scan(data, wanted.names) if wanted else None
         if scanned is not None:
             return Contents(scanned.records, scanned.count)
+    if _is_binary(data):
+        return Contents(faults=(Fault(path, "a binary file, which is no JSON"),))
     return _Reader(path, wanted).read(_decode(data))
 
 
-class _DamagedError(Exception):
-    """A gzip file that is not whole; ``sound`` is what its members before the damage hold."""
-
-    def __init__(self, reason: str, sound: bytes) -> None:
-        super().__init__(reason)
-        self.sound = sound
+_CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def _unpack(data: bytes) -> bytes:
-    """All members of a gzip file, in about half the time that ``gzip.decompress`` takes for a log file.
-
-    Raises:
-        _DamagedError: it ends too early, fails its checksum, or something else follows it.
-    """
-    members: list[bytes] = []
-    try:
-        while data.startswith(_GZIP):
-            member, data = _unpack_member(data)
-            members.append(member)
-    except (EOFError, zlib.error) as error:
-        raise _DamagedError(str(error), b"".join(members)) from error
-    if data.strip(b"\x00"):
-        raise _DamagedError("something else follows it", b"".join(members))
-    return members[0] if len(members) == 1 else b"".join(members)
-
-
-def _unpack_member(data: bytes) -> tuple[bytes, bytes]:
-    """The first member, unpacked, and what follows it."""
-    # A file ends with its last member's size, and nearly every file has one member. Where that is too little,
-    # several times the packed size keeps the rounds few.
-    most = max(int.from_bytes(data[-4:], "little"), 4 * len(data), 65_536)
-    member = zlib.decompressobj(wbits=31)
-    parts = []
-    while True:
-        part = member.decompress(data, most)
-        parts.append(part)
-        if member.eof:
-            break
-        data = member.unconsumed_tail
-        if not (part or data):
-            raise EOFError("it ends too early")
-    return parts[0] if len(parts) == 1 else b"".join(parts), member.unused_data
+def _is_binary(data: bytes) -> bool:
+    """Whether this is no text at all: to name every line of it as a fault would help nobody."""
+    head = data[:1024].lstrip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe")
+    return head[:1] not in (b"{", b"[", b'"') and bool(_CONTROL.search(head) or b"\x00" in head)
 
 
 def _decode(data: bytes) -> str:
@@ -154,7 +122,11 @@ class _Reader:
         return Contents(tuple(self._records), self._count, tuple(self._faults))
 
     def _documents(self, text: str) -> Iterator[tuple[tuple[int, int] | None, object]]:
-        """Every JSON document in the text: one over many lines, or one in each."""
+        """Every JSON document in the text: one over many lines, or one in each; or every row of a table."""
+        if _TABLE.match(text):
+            # The row's own quotes may hold line breaks.
+            yield from ((None, row) for row in csv.DictReader(text.splitlines(keepends=True), strict=False))
+            return
         start = position = _skip(text, 0)
         line, counted = 1, 0
         while position < len(text):
@@ -173,15 +145,23 @@ class _Reader:
     def _take(self, document: object, lines: tuple[int, int] | None) -> None:
         for item in _members(document):
             try:
-                for record in unwrap(item):
-                    self._count += 1
-                    if self._wanted is None or record in self._wanted:
-                        self._records.append(json.dumps(record).encode())
+                for inside in opened(item):
+                    for record in unwrap(inside):
+                        self._add(record)
             except (RecordError, RecursionError) as error:
                 self._fault(_reason(error), lines)
 
+    def _add(self, record: Mapping[str, object]) -> None:
+        self._count += 1
+        if self._wanted is None or record in self._wanted:
+            self._records.append(json.dumps(record).encode())
+
     def _fault(self, reason: str, lines: tuple[int, int] | None) -> None:
         self._faults.append(Fault(self._path, reason, lines))
+
+
+# The first line of an Athena query's CSV file.
+_TABLE = re.compile(r'[\w",.]*\beventname\b[\w",.]*\r?\n', re.IGNORECASE)
 
 
 def _members(document: object) -> list[object]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.cloudtrail.catalog import EventGroup, events_of
+from chalicelib.cloudtrail.records import canonical_digest
 from chalicelib.security_groups.changes import NotWatched
 from sgwatch.reading import Contents, Fault, Wanted
+from sgwatch.same_record import Identity, identity
 from sgwatch.sources import Spool, read_files
 
 
@@ -23,6 +26,8 @@ class Tally:
     records: int = 0
     watched: int = 0
     repeated: int = 0
+    supplemented: int = 0
+    no_alert: int = 0
     below: int = 0
     alerts: Counter[Severity] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
@@ -40,6 +45,8 @@ class Tally:
         rest = [
             f"{self.below:,} below the minimum severity" if self.below else "",
             f"{self.repeated:,} repeated" if self.repeated else "",
+            f"{self.supplemented:,} supplemented by a later record" if self.supplemented else "",
+            f"{self.no_alert:,} of a call that sets no group or has another record" if self.no_alert else "",
             f"{len(self.faults):,} unreadable" if self.faults else "",
         ]
         read = f"{_number(self.files, 'file')}, {_number(self.records, 'record')}, {self.watched:,} watched"
@@ -62,7 +69,8 @@ def replay(
 
     ``make`` makes the alert of a record.
 
-    The same event id and name seen again, as where two trails write one log, is alerted once.
+    The same record seen again, as where two trails write one log, is alerted once; so is one that an addendum
+    supplements, from the later record, which has more.
     """
     with Spool() as spool:
         for contents in read_files(files, Wanted.of(events_of(groups))):
@@ -71,7 +79,7 @@ def replay(
                 spool.add(record)
             if heard:
                 heard(contents)
-        yield from _alerts(spool, tally, min_severity, make)
+        yield from _alerts(spool, tally, min_severity, make, spool.supplemented)
 
 
 def _alerts(
@@ -79,19 +87,28 @@ def _alerts(
     tally: Tally,
     min_severity: Severity,
     make: Callable[[Mapping[str, Any]], Alert],
+    supplemented: AbstractSet[Identity],
 ) -> Iterator[Alert]:
-    seen: set[tuple[str, str | None]] = set()
+    seen: set[str] = set()
     for raw in records:
+        content = canonical_digest(raw)
+        if content in seen:
+            tally.watched += 1
+            tally.repeated += 1
+            continue
+        seen.add(content)
+        if identity(raw) in supplemented:
+            tally.watched += 1
+            tally.supplemented += 1
+            continue
         try:
             alert = make(raw)
         except NotWatched:  # the event can also be about other things, and here it is
+            tally.no_alert += 1
             continue
         tally.watched += 1
-        if (alert.id, alert.event.name) in seen:
-            tally.repeated += 1
-        elif alert.severity.rank < min_severity.rank:
+        if alert.severity.rank < min_severity.rank:
             tally.below += 1
         else:
             tally.alerts[alert.severity] += 1
             yield alert
-        seen.add((alert.id, alert.event.name))

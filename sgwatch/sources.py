@@ -24,10 +24,12 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Self
 
 from chalicelib.cloudtrail.records import parse_time
+from sgwatch.pipe_reading import read_to_end
 from sgwatch.reading import Contents, Fault, Wanted, read_bytes
+from sgwatch.same_record import Identity, supplemented_by
 
 STANDARD_INPUT = "-"
-_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ""})
+_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ""})
 # Below this much, starting processes takes longer than they save.
 _WORTH_PROCESSES = 4 * 2**20
 _KEPT_IN_MEMORY = 16 * 2**20
@@ -110,10 +112,30 @@ def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = Non
 def read_file(path: str, wanted: Wanted | None) -> Contents:
     """The contents of one file or, for ``-``, of standard input; all records where ``wanted`` is None."""
     try:
-        data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
+        data = _bytes_of(path)
     except OSError as error:
         return Contents(faults=(Fault(path, f"cannot be read: {error.strerror or error}"),))
     return read_bytes("standard input" if path == STANDARD_INPUT else path, data, wanted)
+
+
+def _bytes_of(path: str) -> bytes:
+    if path == STANDARD_INPUT:
+        return _read_standard_input()
+    if not _is_stream(path):
+        return Path(path).read_bytes()
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return read_to_end(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_standard_input() -> bytes:
+    try:
+        descriptor = sys.stdin.fileno()
+    except (OSError, ValueError):  # it is no file, as where a program has replaced it
+        return sys.stdin.buffer.read()
+    return read_to_end(descriptor)
 
 
 def _cores() -> int:
@@ -180,6 +202,7 @@ class Spool:
         self._file: IO[bytes] = SpooledTemporaryFile(_KEPT_IN_MEMORY)  # noqa: SIM115 - closed by __exit__
         self._index: list[tuple[datetime | None, int, int]] = []
         self._end = 0
+        self.supplemented: set[Identity] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -192,7 +215,10 @@ class Spool:
 
     def add(self, record: bytes) -> None:
         """Put one record aside, as JSON."""
-        event_time = parse_time(json.loads(record).get("eventTime"))
+        parsed = json.loads(record)
+        event_time = parse_time(parsed.get("eventTime"))
+        if "addendum" in parsed and (identity := supplemented_by(parsed)) is not None:
+            self.supplemented.add(identity)
         self._index.append((event_time, self._end, len(record)))
         self._end += self._file.write(record)
 

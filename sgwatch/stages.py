@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.aws.arns import parse_arn
-from chalicelib.deployment import Stage, dead_letter_queues, own_rules
+from chalicelib.cloudtrail.catalog import EventGroup
+from chalicelib.deployment import Stage, own_rules
 from chalicelib.settings.environment import delivery_queue, watched_groups
-from chalicelib.settings.model import SettingsError
+from chalicelib.settings.model import DurableSettings, SettingsError
 
 CONFIG = Path(".chalice", "config.json")
 
@@ -22,12 +23,18 @@ class StageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DeployedStage:
-    """``functions`` by name, each with its rule's pattern; ``region`` is None where nothing was deployed from here."""
+    """``region`` is None where nothing was deployed from here."""
 
-    functions: Mapping[str, Mapping[str, Any] | None]
-    queues: tuple[str, ...]
+    stage: Stage
+    watch: tuple[EventGroup, ...]
+    durable: DurableSettings | None
     region: str | None
     variables: Mapping[str, str]
+
+    @property
+    def functions(self) -> Mapping[str, Mapping[str, Any] | None]:
+        """The functions by name, each with its rule's pattern."""
+        return own_rules(self.stage, self.watch, durable=self.durable is not None)
 
 
 def deployed_stage(name: str, project: Path) -> DeployedStage:
@@ -48,10 +55,10 @@ def deployed_stage(name: str, project: Path) -> DeployedStage:
     except SettingsError as error:
         raise StageError(f"stage {name}: {error}") from error
     stage = Stage(f"{config.get('app_name')}-{name}-")
-    durable = delivery_queue(variables) is not None
-    functions = own_rules(stage, watch, durable=durable)
-    queues = dead_letter_queues(stage) if durable else ()
-    return DeployedStage(functions, queues, _region(project / ".chalice" / "deployed" / f"{name}.json"), variables)
+    queue = delivery_queue(variables)
+    durable = DurableSettings(queue, variables["STATE_TABLE"]) if queue is not None else None
+    region = _region(project / ".chalice" / "deployed" / f"{name}.json")
+    return DeployedStage(stage, tuple(watch), durable, region, variables)
 
 
 def check(path: Path, stage: str) -> None:

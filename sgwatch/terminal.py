@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -51,12 +52,25 @@ def write_what_can_be_written() -> None:
 def read_in_part() -> Iterator[None]:
     """Whoever reads standard output may stop early (``sgwatch … | head``): the rest goes nowhere, and nothing fails."""
     try:
-        yield
-        if sys.stdout is not None:  # as after ``>&-``
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes again on its way out and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:  # as after ``>&-``
+                sys.stdout.flush()
+    except BrokenPipeError as error:
+        _discard_output()
+        if isinstance(error.__context__, typer.Exit):
+            raise error.__context__ from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _discard_output()
+        refuse(f"standard output could not be written: {error.strerror}")
+
+
+def _discard_output() -> None:
+    # Python flushes again on its way out and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def console() -> Console:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,15 +15,13 @@ from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
 from chalicelib.alarm_path.repair import FILTERS, TOPIC, apply, plan
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot.collect import collect
-from chalicelib.alarm_path.snapshot.collect_own_path import collect_own
+from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath, collect_own
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.watch.alerts import Done
 from chalicelib.alarm_path.watch.health import Standing, standing
 from chalicelib.aws.clients import ClientFactory
-
-Rules = Mapping[str, Mapping[str, Any] | None]
 
 
 class NotAudited(Exception):  # noqa: N818 - it reads as what happened
@@ -43,18 +41,16 @@ class Audited:
 class Auditor:
     """Audits the account that its clients belong to.
 
-    ``own`` are sgwatch's functions by name, each with the pattern of its rule (None for a schedule), and
-    ``queues`` the names of its dead-letter queues, in ``own_region`` where that is another; without ``own``
-    its own path is not looked at.
+    ``own`` is what sgwatch consists of, in ``own_region`` where that is another; without it its own path is not
+    looked at.
     """
 
     clients: ClientFactory
     region: str
     standard: Standard
     now: Callable[[], datetime]
-    own: Rules | None = None
+    own: OwnPath | None = None
     own_region: str | None = None
-    queues: tuple[str, ...] = ()
     durable: bool = False
 
     def audit(self) -> Audited:
@@ -78,7 +74,7 @@ class Auditor:
             raise NotAudited(f"AWS could not be asked ({type(error).__name__})") from error
         if self.own is not None:
             region = self.own_region or self.region
-            document["self"], errors = collect_own(self.clients, region, self.own, self.queues, now=now)
+            document["self"], errors = collect_own(self.clients, region, self.own, now=now)
             document["errors"] += errors
         return document
 

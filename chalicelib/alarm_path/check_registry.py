@@ -174,6 +174,17 @@ CHECKS = (
         "all of a function's latest runs failed, and none has succeeded for 15 minutes",
         "CloudWatch refused its metrics or gave them in part",
     ),
+    _own("own-settings", "the deployed settings are faulty, or name no destination"),
+    _own("own-delivery", "the latest deliveries to a destination failed"),
+    _own("own-queue", "the queue of alerts is gone, or its oldest message has waited for ten minutes"),
+    _own(
+        "own-event-source",
+        "nothing feeds the deliver function: the mapping is missing, disabled or filters messages",
+        "it is still being made",
+    ),
+    _own("own-table", "the state table is gone or not active"),
+    _own("own-alarms", "an alarm of sgwatch's own notifies nobody", "the topic's subscribers were not read"),
+    _own("own-forwarding", "", "events that AWS delivers in another region alone may not be forwarded"),
     _own("audit", "", "the audit could not be made"),
 )
 BY_ID = {check.id: check for check in CHECKS}

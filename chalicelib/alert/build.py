@@ -1,4 +1,4 @@
-"""From a CloudTrail record to the alert about it: the one place where the core's parts are put together."""
+"""From a CloudTrail record to the alert about it: read, resolve, judge, word, each once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from chalicelib.alert.headline import call_sentence, not_understood_title, summary, title
 from chalicelib.alert.model import Account, Alert, AlertKind, Event, SecurityGroup
+from chalicelib.alert.parts import changed_prefix_list, security_group
+from chalicelib.alert.resolution import ChangeResolver, RecordAlone, Resolution
 from chalicelib.alert.tampering import Tampering, concerns_others, read_tampering
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
@@ -15,7 +17,7 @@ from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, rea
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import TamperCall
-from chalicelib.exposure.judge import Exposure, Facts, Severity, judge, severity_of
+from chalicelib.exposure.judge import Exposure, Severity, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
@@ -23,22 +25,25 @@ from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.undo.commands import Undo
 from chalicelib.undo.from_lookups import restore
 
+RECORD_ALONE = RecordAlone()
 
-def alert_of(raw: Mapping[str, Any]) -> Alert:
-    """The alert of one bare CloudTrail record, whatever is in it.
+
+def alert_of(raw: Mapping[str, Any], resolver: ChangeResolver = RECORD_ALONE) -> Alert:
+    """The alert of one bare CloudTrail record, whatever is in it: read, resolved, judged and worded, each once.
 
     Raises:
         NotWatched: the record is of no event in the catalog, or touches no security group.
     """
     record = read_record(raw)
+    name = resolver.account_name(record.account_id)
     try:
-        return _understood(record)
+        return _understood(record, resolver, name)
     except NotWatched:
         raise
     except NotUnderstood as error:
-        return _not_understood(record, str(error))
+        return _not_understood(record, str(error), name)
     except Exception as error:  # noqa: BLE001 - who shapes a request shapes its record, and one that breaks us must not be silent
-        return _not_understood(record, f"a fault in sgwatch itself ({type(error).__name__})")
+        return _not_understood(record, f"a fault in sgwatch itself ({type(error).__name__})", name)
 
 
 def not_a_record(document: object, reason: str) -> Alert:
@@ -54,55 +59,58 @@ def not_a_record(document: object, reason: str) -> Alert:
         account=Account(text(envelope.get("account"))),
         region=text(envelope.get("region")),
         changes=Changes(before_known=False),
-        exposures=(Exposure(Severity.HIGH, "What cannot be understood may be anything."),),
-        undo=Undo(None, "what happened is not known"),
+        exposures=(Exposure(Severity.HIGH, "Treated as high: the event could not be parsed."),),
+        undo=Undo(None, "the event could not be parsed"),
         unknowns=(other(f"what happened: {printable(reason, 300)}"),),
     )
 
 
-def _understood(record: CloudTrailRecord) -> Alert:
+def _understood(record: CloudTrailRecord, resolver: ChangeResolver, account_name: str | None) -> Alert:
     watched = lookup(record.event_source, record.event_name)
     if watched is not None and record.is_network_activity:
         raise NotWatched(f"a network activity record: {watched.name} has a record of its own")
+    if watched is not None and record.incomplete:
+        raise NotUnderstood(record.incomplete)
     if watched is not None and watched.group is EventGroup.TAMPER:
-        return _tampering(record, watched)
-    return build_alert(record, read_change(record), Facts(account_id=record.account_id))
+        return _tampering(record, watched, account_name)
+    return _of_change(record, read_change(record), resolver)
 
 
-def build_alert(record: CloudTrailRecord, change: Change, facts: Facts) -> Alert:
-    """The alert of a change that was read from its record, judged with what else is known."""
+def _of_change(record: CloudTrailRecord, change: Change, resolver: ChangeResolver) -> Alert:
+    try:
+        return _assembled(record, resolver.resolve(record, change))
+    except Exception as error:  # noqa: BLE001 - the record alone makes an alert, and raising would lose it
+        resolver.failed(record, error)
+        unknown = other(f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})")
+        known = replace(change, unknowns=(*change.unknowns, unknown))
+        return _assembled(record, RECORD_ALONE.resolve(record, known))
+
+
+def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
+    """The alert of a change with all that is known of it."""
+    change, looked_up = resolution.resolved.change, resolution.looked_up
     principal = read_principal(record)
-    exposures = judge(change, by_root=is_root(principal), facts=facts)
+    exposures = judge(resolution.resolved, looked_up, by_root=is_root(principal), account_id=record.account_id)
+    unknowns = (item._replace(text=printable(item.text)) for item in (*change.unknowns, *looked_up.unknowns))
     return replace(
-        _frame(record),
+        _frame(record, looked_up.account_name),
         kind=AlertKind.SECURITY_GROUP_CHANGE,
         severity=severity_of(exposures),
         title=title(change, exposures),
-        summary=summary(record, principal, exposures),
+        summary=" ".join((summary(record, principal, exposures), *resolution.notes)),
         principal=principal,
-        security_group=_group(change, record.region),
+        security_group=security_group(resolution, record.region),
         changes=change.changes,
         attachment=change.attachment,
+        prefix_list=changed_prefix_list(change, looked_up),
         exposures=exposures,
-        undo=restore(change, record.region),
-        unknowns=_unknowns(record, principal)
-        + tuple(item._replace(text=printable(item.text)) for item in change.unknowns),
+        undo=restore(change, record.region, resolution.group),
+        unknowns=(*_unknowns(record, principal), *unknowns),
+        notes=resolution.notes,
     )
 
 
-def _group(change: Change, region: str | None) -> SecurityGroup | None:
-    if change.prefix_list is not None or (change.attachment is not None and change.group_id is None):
-        return None
-    return SecurityGroup(
-        id=change.group_id,
-        name=change.group_name,
-        vpc_id=change.vpc_id,
-        description=change.description,
-        url=console.security_group_url(change.group_id, region),
-    )
-
-
-def _frame(record: CloudTrailRecord) -> Alert:
+def _frame(record: CloudTrailRecord, account_name: str | None) -> Alert:
     """What every alert about a record has, understood or not."""
     return Alert(
         id=record.event_id,
@@ -111,7 +119,7 @@ def _frame(record: CloudTrailRecord) -> Alert:
         title="",
         summary="",
         occurred_at=record.event_time,
-        account=Account(record.account_id),
+        account=Account(record.account_id, account_name),
         region=record.region,
         event=Event(
             name=record.event_name,
@@ -138,30 +146,30 @@ def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, 
     return tuple(other(sentence) for sentence, applies in missing.items() if applies)
 
 
-def _not_understood(record: CloudTrailRecord, reason: str) -> Alert:
+def _not_understood(record: CloudTrailRecord, reason: str, account_name: str | None) -> Alert:
     principal = read_principal(record)
     shown = printable(reason, 300)
     group_id, group_name = named_group(record)
     group = SecurityGroup(group_id, group_name, url=console.security_group_url(group_id, record.region))
     return replace(
-        _frame(record),
+        _frame(record, account_name),
         title=not_understood_title(record, group_id, group_name),
         summary=f"{call_sentence(record, principal)} What it changed is not known: {shown}.",
         principal=principal,
         security_group=group if group_id or group_name else None,
         changes=Changes(before_known=False),
-        exposures=(Exposure(Severity.HIGH, f"What cannot be understood may be anything: {shown}."),),
-        undo=Undo(None, "what changed is not known"),
+        exposures=(Exposure(Severity.HIGH, f"Treated as high: the record could not be parsed: {shown}."),),
+        undo=Undo(None, "the record could not be parsed"),
         unknowns=(*_unknowns(record, principal), other(f"what changed: {shown}")),
     )
 
 
-def _tampering(record: CloudTrailRecord, watched: WatchedEvent) -> Alert:
+def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: str | None) -> Alert:
     call = TAMPER_CALLS[watched.name]
     if concerns_others(record, call):
         raise NotWatched(f"{call.api_name} of something that is not sgwatch's")
     principal = read_principal(record)
-    frame = _frame(record)
+    frame = _frame(record, account_name)
     found = read_tampering(record, call, principal, frame.event.outcome or Outcome.SUCCEEDED)
     reason = f"{found.did[:1].upper()}{found.did[1:]}."
     listed = (f"All {call.thing}s that the request names: {found.listed}.",) if found.listed else ()

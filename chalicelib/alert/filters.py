@@ -17,8 +17,10 @@ from chalicelib.alert.model import (
     Alert,
     Attached,
     Attachment,
+    ChangedPrefixList,
     Changes,
     Event,
+    PrefixListUse,
     Principal,
     SecurityGroup,
     Severity,
@@ -26,6 +28,7 @@ from chalicelib.alert.model import (
     field_names,
     to_json,
 )
+from chalicelib.security_groups.changes import PrefixListEntry
 from chalicelib.security_groups.rules import ModifiedRule, Peer, SecurityGroupRule
 
 ALERT_FIELDS = frozenset({"version", *field_names(Alert)})
@@ -38,12 +41,14 @@ _OBJECTS = {
     ("security_group", "attached"): Attached,
     ("changes",): Changes,
     ("attachment",): Attachment,
+    ("prefix_list",): ChangedPrefixList,
     ("undo",): Undo,
     ("alarm_path",): AlarmPath,
 }
 _ANY_NAME = ("security_group", "tags")
+_LISTED = (PrefixListEntry, PrefixListUse)
 _NAMES = ALERT_FIELDS.union(
-    *(field_names(kind) for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer)),
+    *(field_names(kind) for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer, *_LISTED)),
     EXPOSURE_FIELDS,
 )
 _QUOTES = "A string in JMESPath has single quotes"

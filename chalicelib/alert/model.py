@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.exposure.judge import Exposure, Severity
-from chalicelib.security_groups.changes import Attachment, Changes, Outcome
+from chalicelib.security_groups.changes import Attachment, Changes, Outcome, PrefixListEntry
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.undo.commands import Undo
@@ -28,10 +28,12 @@ __all__ = [
     "AlertKind",
     "Attached",
     "Attachment",
+    "ChangedPrefixList",
     "Changes",
     "Event",
     "Exposure",
     "Outcome",
+    "PrefixListUse",
     "Principal",
     "SecurityGroup",
     "Severity",
@@ -129,6 +131,29 @@ class AlarmPath:
     findings: tuple[AlarmPathFinding, ...] = ()
 
 
+class PrefixListUse(NamedTuple):
+    """A rule's direction and the group whose rule names a prefix list."""
+
+    group_id: str
+    group_name: str | None
+    direction: Direction | None
+
+
+class ChangedPrefixList(NamedTuple):
+    """A prefix list that a call changed: what it added and removed, and the groups whose rules name the list.
+
+    ``version`` was in force before the call. ``id`` is None where the call names a resolver of IPAM alone.
+    """
+
+    id: str | None
+    name: str | None = None
+    owner_id: str | None = None
+    version: int | None = None
+    added: tuple[PrefixListEntry, ...] = ()
+    removed: tuple[str, ...] = ()
+    used_by: tuple[PrefixListUse, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """A change that is reported; ``notes`` are what else its summary says: an earlier change, a late delivery."""
@@ -149,6 +174,7 @@ class Alert:
     exposures: tuple[Exposure, ...] = ()
     undo: Undo = field(default_factory=lambda: Undo(commands=(), reason=None))
     unknowns: tuple[Unknown, ...] = ()
+    prefix_list: ChangedPrefixList | None = None
     notes: tuple[str, ...] = ()
     alarm_path: AlarmPath | None = None
 
@@ -253,10 +279,11 @@ def _decode_alert(document: Mapping[str, Any]) -> Alert:
         security_group=_decode_group(document["security_group"]),
         changes=_decode_changes(document["changes"]),
         attachment=_decode_attachment(document["attachment"]),
+        prefix_list=_decode_prefix_list(document.get("prefix_list")),
         exposures=tuple(_decode_exposure(item) for item in document["exposures"]),
         undo=Undo(commands=_strings(document["undo"]["commands"]), reason=document["undo"]["reason"]),
         unknowns=tuple(map(other, document["unknowns"])),
-        # A queue may hold alerts of the release before, which had no notes.
+        # A queue may hold alerts of the release before, which had no notes and no prefix list.
         notes=tuple(document.get("notes", ())),
         alarm_path=_decode_alarm_path(alarm_path) if alarm_path else None,
     )
@@ -325,6 +352,23 @@ def _decode_attachment(document: Mapping[str, Any] | None) -> Attachment | None:
         return None
     groups = {key: _strings(document[key]) for key in ("groups_before", "groups_after")}
     return _only_known(Attachment, {**document, **groups})
+
+
+def _decode_prefix_list(document: Mapping[str, Any] | None) -> ChangedPrefixList | None:
+    if document is None:
+        return None
+    return ChangedPrefixList(
+        document["id"],
+        document["name"],
+        document["owner_id"],
+        document["version"],
+        tuple(PrefixListEntry(item["cidr"], item["description"]) for item in document["added"]),
+        tuple(document["removed"]),
+        tuple(
+            PrefixListUse(item["group_id"], item["group_name"], item["direction"] and Direction(item["direction"]))
+            for item in document["used_by"]
+        ),
+    )
 
 
 def _decode_exposure(document: Mapping[str, Any]) -> Exposure:

@@ -50,6 +50,11 @@ class CloudTrailRecord(NamedTuple):
         return text(self.raw.get("eventID")) is not None
 
     @property
+    def incomplete(self) -> str | None:
+        """Why most of the record is not known; None where it is what CloudTrail wrote."""
+        return text(self.raw.get(INCOMPLETE))
+
+    @property
     def is_network_activity(self) -> bool:
         """Whether the record is of a call's way through a VPC endpoint: the call has a record of its own.
 
@@ -174,6 +179,8 @@ def _unwrap(document: object, depth: int, errors: list[RecordError], any_object:
         return
     try:
         inside = document if isinstance(document, list) else _inside(document)
+        if isinstance(document, Mapping) and text(document.get("EventName")):
+            inside = [item if _is_record(item) else _of_lookup_item(document) for item in inside]
     except _NoEnvelopeError as error:
         if any_object and isinstance(document, Mapping):
             yield document
@@ -198,9 +205,39 @@ def _inside(document: object) -> list[Any]:
     for key in ("detail", "record", "CloudTrailEvent"):
         if isinstance(document.get(key), Mapping):
             return [document[key]]
+    if text(document.get("EventName")):
+        return [_decode_if_whole(document.get("CloudTrailEvent"))]
     if isinstance(document.get("CloudTrailEvent"), str):
         return [_decode(document["CloudTrailEvent"])]
     raise _NoEnvelopeError(_no_record(document))
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, Mapping) and "eventName" in value
+
+
+def _decode_if_whole(cloud_trail_event: object) -> object:
+    try:
+        return _decode(cloud_trail_event) if isinstance(cloud_trail_event, str) else None
+    except RecordError:
+        return None
+
+
+# The key under which a record says why it is not all that CloudTrail wrote.
+INCOMPLETE = "sgwatchIncomplete"
+
+
+def _of_lookup_item(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is left of a record where an item of LookupEvents lost it, or has only a part of it."""
+    lost = "is cut" if item.get("CloudTrailEvent") else "is missing"
+    return {
+        "eventID": item.get("EventId"),
+        "eventName": item.get("EventName"),
+        "eventSource": item.get("EventSource"),
+        "eventTime": item.get("EventTime"),
+        "userIdentity": {"userName": item.get("Username"), "accessKeyId": item.get("AccessKeyId")},
+        INCOMPLETE: f"the record in this item of LookupEvents {lost}",
+    }
 
 
 def _decode(cloud_trail_event: str) -> object:

@@ -7,11 +7,10 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from chalicelib.alert.model import Alert, from_json, to_json
 from chalicelib.destinations.delivery_ids import delivery_id, safe_id
-from chalicelib.state.codec import StateItem
+from chalicelib.state.codec import StateItem, inflate, is_readable
 from chalicelib.state.table import StateTable
 
 KEPT = timedelta(days=30)
@@ -63,9 +62,10 @@ class AlertArchive:
 
 def _joined(parts: Iterable[StateItem]) -> Alert | None:
     """The alert of its parts; a function that was ended while it kept the alert anew leaves parts of two."""
+    contents = [part.get("content") for part in parts if is_readable(part)]
     try:
-        return unpack(b"".join(part["content"] for part in parts if isinstance(part["content"], bytes)))
-    except (zlib.error, ValueError):
+        return unpack(b"".join(content for content in contents if isinstance(content, bytes)))
+    except ValueError:
         return None
 
 
@@ -74,10 +74,16 @@ def pack(alert: Alert) -> bytes:
     return zlib.compress(json.dumps(to_json(alert), separators=(",", ":")).encode("ascii"))
 
 
-def unpack(content: bytes) -> Alert:
-    """The alert that was packed."""
-    document: dict[str, Any] = json.loads(zlib.decompress(content))
-    return from_json(document)
+def unpack(content: object) -> Alert:
+    """The alert that was packed.
+
+    Raises:
+        ValueError: it is none, or of a form that cannot be read.
+    """
+    try:
+        return from_json(json.loads(inflate(content)))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"the alert cannot be read: {type(error).__name__}") from error
 
 
 def _pk(event_id: str) -> str:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.alert.model import Alert, with_note
+from chalicelib.alert.model import Alert, Severity, with_note
 from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.direct import place
-from chalicelib.delivery.envelope import BurstEnd, Delivery, PoisonError, read
+from chalicelib.delivery.envelope import LONGEST_WINDOW_SECONDS, BurstEnd, Delivery, PoisonError, read
 from chalicelib.delivery.invocation import InvocationContext
-from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
+from chalicelib.delivery.ledger import AlreadyDelivered, Claim, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Queue, QueueError
+from chalicelib.delivery.turns import Sending, Turns, Waiting
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
@@ -28,6 +29,9 @@ from chalicelib.state.errors import StateError
 
 # A later delivery says so.
 LATE_SECONDS = 60
+# So often, some 15 seconds in all, a message waits for a state table that is out of order. Then it is sent
+# without the ledger: the same alert twice beats none.
+RECEIVES_WITHOUT_STATE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class DeliverFunction:
 
     destinations: Mapping[str, Destination]
     ledger: Ledger
+    turns: Turns
     queue: Queue
     kept: AlertArchive
     announce: Callable[[str, str, InvocationContext], None]
@@ -155,7 +160,7 @@ class DeliverFunction:
         try:
             message = read(received.body)
             if isinstance(message, BurstEnd):
-                return self._end_burst(message, invocation)
+                return self._end_burst(received, message, invocation)
             identity = {"event_id": message.alert.id, "destination": message.destination}
             return _Attempt(self, received, message, invocation, log.bind(**identity)).run()
         except PoisonError as error:
@@ -163,9 +168,15 @@ class DeliverFunction:
         except (StateError, QueueError) as error:
             log.warning("message deferred: state table or queue unavailable", reason=str(error))
             return Retry(self.retry_policy.wait(received.receives, self.jitter()))
+        except Exception as error:  # noqa: BLE001 - raised, it would hold up its group for 500 receives and tell nobody why
+            log.error("message broke the function, trying again", reason=f"{type(error).__name__}{place(error)}")  # noqa: TRY400 - the exception's own text may hold a secret
+            self.metrics.emit(names.DELIVERY_FAILURES)
+            return Retry(self.retry_policy.wait(received.receives, self.jitter()))
 
-    def _end_burst(self, message: BurstEnd, invocation: InvocationContext) -> AttemptResult:
-        seconds = (message.due_at - self.now()).total_seconds()
+    def _end_burst(self, received: Received, message: BurstEnd, invocation: InvocationContext) -> AttemptResult:
+        # A window ends within its length from when its end was queued, whatever the message says.
+        due_at = min(message.due_at, received.sent_at + timedelta(seconds=LONGEST_WINDOW_SECONDS))
+        seconds = (due_at - self.now()).total_seconds()
         if seconds > 0:
             return Retry(seconds + 1)
         self.end_burst(message, invocation)
@@ -201,8 +212,7 @@ class _Attempt:
 
     def run(self) -> AttemptResult:
         """What becomes of the message."""
-        lease = self.invocation.remaining_ms() / 1000 + 1
-        claim = self.function.ledger.claim(self.message.id, self.message.destination, self.invocation.request_id, lease)
+        claim = self._claim()
         match claim:
             case AlreadyDelivered():
                 self.log.info("alert was sent before")
@@ -211,6 +221,20 @@ class _Attempt:
                 return Retry(seconds)
             case Claimed():
                 return self._send(claim)
+
+    def _claim(self) -> Claim:
+        """The claim on the delivery; where the state table is out of order for long, the alert is sent without it."""
+        lease = self.invocation.remaining_ms() / 1000 + 1
+        try:
+            return self.function.ledger.claim(
+                self.message.id, self.message.destination, self.invocation.request_id, lease
+            )
+        except StateError as error:
+            if self.received.receives <= RECEIVES_WITHOUT_STATE:
+                raise
+            self.log.warning("ledger unavailable, sending without it", reason=str(error))
+            self.function.metrics.emit(names.STATE_FAULTS)
+            return Claimed(self.received.receives, 0, None)
 
     def _send(self, claim: Claimed) -> AttemptResult:
         destination = self.function.destinations.get(self.message.destination)
@@ -221,24 +245,56 @@ class _Attempt:
         alert = self._alert()
         if self.invocation.remaining_ms() < self.function.retry_policy.seconds_needed * 1000:
             return self._failed(DeliveryError("too little time was left to send it", permanent=False), claim)
+        critical = alert.severity is Severity.CRITICAL
+        turn = self.function.turns.take(destination.name, critical=critical, turn_at=claim.turn_at)
+        if isinstance(turn, Waiting):
+            return self._wait_for(turn.turn_at)
+        return self._send_in(turn, destination, alert, claim)
+
+    def _send_in(self, turn: Sending, destination: Destination, alert: Alert, claim: Claimed) -> AttemptResult:
+        turns, name = self.function.turns, destination.name
         try:
             receipt = destination.send(alert)
         except DeliveryError as error:
-            return self._failed(error, claim)
+            if error.permanent or error.retry_after is None:
+                turns.done(name, turn, taken=False)
+                return self._failed(error, claim)
+            critical = alert.severity is Severity.CRITICAL
+            return self._failed(error, claim, turns.refused(name, turn, error.retry_after, critical=critical))
         except Exception as error:  # noqa: BLE001 - a defect comes again each time: raised, it would hold up its group for 500 receives
+            turns.done(name, turn, taken=False)
             return self._give_up(f"{type(error).__name__} in its code{place(error)}", claim)
         self._delivered(alert, receipt.reference, claim)
+        turns.done(name, turn, taken=True)
         return Done()
+
+    def _wait_for(self, turn_at: float) -> AttemptResult:
+        self.log.info("destination is busy, waiting for a turn", seconds=round(self._seconds_until(turn_at), 1))
+        try:
+            self.function.ledger.waiting(self.message.id, self.message.destination, turn_at)
+        except StateError as error:
+            self.log.warning("turn could not be written down", reason=str(error))
+        return Retry(self._seconds_until(turn_at))
+
+    def _seconds_until(self, moment: float) -> float:
+        return max(0.0, moment - self.function.now().timestamp())
 
     def _alert(self) -> Alert:
         """The alert as it is sent: whole where it was kept, and saying so where it is late."""
         alert = self.message.alert
         if self.message.kept:
-            alert = self.function.kept.whole(alert) or alert
+            alert = self._whole(alert)
         late = (self.function.now() - self.message.queued_at).total_seconds()
         if late <= LATE_SECONDS:
             return alert
         return with_note(alert, f"Delivered late by {late:.0f} s.")
+
+    def _whole(self, cut: Alert) -> Alert:
+        try:
+            return self.function.kept.whole(cut) or cut
+        except StateError as error:
+            self.log.warning("whole alert could not be read, sending what is in the message", reason=str(error))
+            return cut
 
     def _delivered(self, alert: Alert, reference: str | None, claim: Claimed) -> None:
         self.log.info("alert sent", severity=alert.severity, reference=reference, attempts=claim.attempts)
@@ -253,17 +309,23 @@ class _Attempt:
             seconds = max(0.0, (self.function.now() - alert.occurred_at).total_seconds())
             metrics.emit(names.SECONDS_TO_DELIVERY, round(seconds, 3), name)
 
-    def _failed(self, error: DeliveryError, claim: Claimed) -> AttemptResult:
+    def _failed(self, error: DeliveryError, claim: Claimed, turn_at: float | None = None) -> AttemptResult:
         if error.permanent:
             return self._give_up(error.reason, claim)
         retry_policy = self.function.retry_policy
         wait = retry_policy.wait(claim.attempts, self.function.jitter(), error.retry_after)
+        if turn_at is not None:
+            wait = max(wait, self._seconds_until(turn_at))
         age = (self.function.now() - self.received.sent_at).total_seconds()
         if age + wait > retry_policy.give_up_after:
             return self._give_up(f"not delivered in {claim.attempts} attempts, at last: {error.reason}", claim)
         self.log.warning("delivery failed, trying again", reason=error.reason, seconds=round(wait, 1))
         try:
-            self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+            if turn_at is None:
+                self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+            else:
+                at = self.function.now().timestamp() + wait
+                self.function.ledger.waiting(self.message.id, self.message.destination, at, error.reason)
         except StateError as unwritten:
             # It comes back when it should all the same; the claim has ended by itself by then.
             self.log.warning("failure could not be written down", reason=str(unwritten))
@@ -277,6 +339,12 @@ class _Attempt:
         function.queue.send_to_dlq(
             DeadLetter(received.body, reason, name, self.message.id, received.id, received.group_id)
         )
-        function.ledger.dead(self.message.id, name, reason)
-        function.announce(name, reason, self.invocation)
+        try:
+            function.ledger.dead(self.message.id, name, reason)
+            function.announce(name, reason, self.invocation)
+        except StateError as error:
+            if received.receives <= RECEIVES_WITHOUT_STATE:
+                raise
+            # It is in the dead-letter queue, whose alarm reports it.
+            self.log.warning("dead letter could not be announced", reason=str(error))
         return Done()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from chalicelib.alert.model import Account, Alert, AlertKind, Exposure, Severity
 from chalicelib.delivery.alert_archive import pack, unpack
 from chalicelib.delivery.silences import Silence, Silences
 from chalicelib.security_groups.phrases import printable
-from chalicelib.state.codec import StateItem
+from chalicelib.state.codec import StateItem, number_in
 from chalicelib.state.table import StateTable
 from chalicelib.text import number_of
 
@@ -47,14 +48,15 @@ class Digest:
 
     def _due(self) -> Alert | None:
         latest = self.table.get(*KEY)
-        unsent = latest["alert"] if latest is not None and not latest["queued"] else None
+        unsent = latest.get("alert") if latest is not None and latest.get("queued") is False else None
         if isinstance(unsent, bytes):
-            return unpack(unsent)
+            with suppress(ValueError):  # one that cannot be read is made again
+                return unpack(unsent)
         now = self.now()
         today = now.date().isoformat()
-        if latest is not None and str(latest["told_on"]) >= today:
+        if latest is not None and latest.get("told_on") == today:
             return None
-        since = datetime.fromtimestamp(float(latest["told_at"]), now.tzinfo) if latest else now - timedelta(days=1)
+        since = _since(latest, now)
         silences = [each for each in self.silences.all() if each.until > now or (each.count and each.until > since)]
         if not silences:
             return None
@@ -73,7 +75,7 @@ class Digest:
                 "alert": pack(alert),
                 "queued": False,
             },
-            "attribute_not_exists(pk) OR (queued = :yes AND told_on < :today)",
+            "attribute_not_exists(pk) OR (queued = :yes AND told_on <> :today)",
             yes=True,
             today=now.date().isoformat(),
         )
@@ -121,6 +123,17 @@ def _command(arguments: str, stage: str | None) -> str:
     return f"`sgwatch silence {arguments}{f' --stage {stage}' if stage else ''}`"
 
 
+def _since(latest: StateItem | None, now: datetime) -> datetime:
+    """When the digest before was made, a day ago where that is not known; never later than now."""
+    told_at = number_in(latest, "told_at") if latest is not None else None
+    if told_at is None or not 0 < told_at <= now.timestamp():
+        return now - timedelta(days=1)
+    return datetime.fromtimestamp(told_at, now.tzinfo)
+
+
 def _counts(latest: StateItem | None) -> dict[str, int] | None:
-    known: dict[str, int] | None = json.loads(str(latest["counts"])) if latest else None
-    return known
+    try:
+        known = json.loads(str(latest.get("counts"))) if latest else None
+    except ValueError:
+        return None
+    return known if isinstance(known, dict) and all(isinstance(each, int) for each in known.values()) else None

@@ -13,6 +13,7 @@ from chalicelib.alert.model import Alert
 from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.direct import HandoverResult, OnRetry, Queued, Undelivered, unheard
 from chalicelib.delivery.envelope import Delivery, encode
+from chalicelib.delivery.handoffs import Handoffs
 from chalicelib.delivery.queue import DEAD_LETTER_BYTES, MAX_BYTES, Queue
 from chalicelib.destinations.contract import Destination
 from chalicelib.rendering.shrink import shrink
@@ -30,6 +31,7 @@ class Durable:
 
     queue: Queue
     kept: AlertArchive
+    handoffs: Handoffs
     now: Callable[[], datetime]
 
     def deliver(
@@ -47,6 +49,8 @@ class Durable:
         queued_at = self.now()
         messages = [Delivery(name, fitting, queued_at, kept) for name in names]
         failures = self.queue.send(messages, lambda: remaining_ms() > RESERVE_MS)
+        if queued := [name for position, name in enumerate(names) if position not in failures]:
+            self.handoffs.note(fitting, queued, kept=kept)
         return tuple(
             Undelivered(name, 1, failures[position], permanent=False) if position in failures else Queued(name)
             for position, name in enumerate(names)

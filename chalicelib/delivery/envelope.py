@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.alert.model import Alert, format_time, from_json, to_json
+from chalicelib.alert.model import Alert, Severity, format_time, from_json, to_json
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.destinations.delivery_ids import delivery_id, group_key
 
-VERSION = "1"
+# The form that is written; that before it and that after it are read as far as they can be.
+VERSION = 1
+_READ = {str(VERSION - 1), str(VERSION), str(VERSION + 1)}
+# The longest that BURST_WINDOW may be.
+LONGEST_WINDOW_SECONDS = 9_999.0
 # Deduplication and group ids: at most 128 letters, digits and punctuation marks.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 _FIT = re.compile(r"[!-~]{1,128}")
@@ -44,8 +48,12 @@ class Delivery:
 
     @property
     def group_id(self) -> str:
-        """What keeps its order: one security group at one destination."""
-        return fit(f"{self.destination}/{group_key(self.alert)}")
+        """What keeps its order: one security group at one destination, its critical alerts by themselves.
+
+        So a critical alert never waits behind milder ones that wait for their turns.
+        """
+        critical = "critical/" if self.alert.severity is Severity.CRITICAL else ""
+        return fit(f"{self.destination}/{critical}{group_key(self.alert)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +75,14 @@ class BurstEnd:
         return self.deduplication_id
 
 
-Message = Delivery | BurstEnd
+QueueMessage = Delivery | BurstEnd
 
 
 class PoisonError(ValueError):
     """The message cannot be read and never will be; the text says what is wrong."""
 
 
-def encode(message: Message) -> str:
+def encode(message: QueueMessage) -> str:
     """The body of a message; ASCII, because SQS replaces some characters and JSON can escape them all."""
     match message:
         case Delivery():
@@ -86,10 +94,10 @@ def encode(message: Message) -> str:
             }
         case BurstEnd():
             content = {"burst": message.burst, "window": message.window, "due_at": format_time(message.due_at)}
-    return json.dumps({"version": VERSION, **content}, separators=(",", ":"))
+    return json.dumps({"version": str(VERSION), **content}, separators=(",", ":"))
 
 
-def read(body: str) -> Message:
+def read(body: str) -> QueueMessage:
     """The message of a body.
 
     Raises:
@@ -99,8 +107,8 @@ def read(body: str) -> Message:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise PoisonError("the message is not JSON") from error
-    if not isinstance(document, Mapping) or document.get("version") != VERSION:
-        raise PoisonError(f"the message is not an object of version {VERSION}")
+    if not isinstance(document, Mapping) or str(document.get("version")) not in _READ:
+        raise PoisonError(f"the message is not an object of version {VERSION}, the one before or the one after")
     try:
         return _burst_end(document) if "burst" in document else _delivery(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from chalicelib.state.codec import StateItem
+from chalicelib.state.codec import FORM_VERSION, StateItem, number_in
 from chalicelib.state.table import StateTable
 
 KEPT = timedelta(days=30)
+# What Lambda lets a function run at most, and some. A longer lease is none that was written here.
+MAX_LEASE_SECONDS = 960.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +24,14 @@ class Claimed:
     """The delivery is the caller's until the lease ends.
 
     ``attempts`` counts this one; ``unfinished`` is how many attempts before it, without a break, ended
-    in neither a delivery nor an error: the function was killed.
+    in neither a delivery nor an error: the function was killed. ``turn_at`` is the turn reserved for it at a
+    busy destination (turns.py), in seconds since the epoch.
     """
 
     attempts: int
     unfinished: int
     reason: str | None
+    turn_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +58,42 @@ class Ledger:
     table: StateTable
     now: Callable[[], datetime]
 
+    def knows(self, delivery: str, destination: str) -> bool:
+        """Whether a delivery was ever attempted."""
+        return self.table.get(_pk(delivery), destination) is not None
+
     def claim(self, delivery: str, destination: str, owner: str, lease_seconds: float) -> Claim:
         """Claim a delivery before sending; ``owner`` may claim again what it holds, having missed the answer."""
         now = self.now().timestamp()
         item = self.table.update(
             _pk(delivery),
             destination,
-            "SET #state = :sending, lease_until = :until, #owner = :owner, expires_at = :expires "
+            "SET #state = :sending, lease_until = :until, #owner = :owner, expires_at = :expires, form_version = :form "
             "ADD attempts :one, unfinished :one",
             "attribute_not_exists(pk) OR #state IN (:failed, :dead) "
-            "OR (#state = :sending AND (lease_until < :now OR #owner = :owner))",
+            "OR (#state = :sending AND (lease_until < :now OR lease_until > :latest OR #owner = :owner))",
             names=("state", "owner"),
             owner=owner,
             sending="sending",
             failed="failed",
             dead="dead",
             now=now,
+            latest=now + MAX_LEASE_SECONDS,
+            form=FORM_VERSION,
             until=now + lease_seconds,
             expires=self._expires_at(),
             one=1,
         )
         if item is not None:
-            return Claimed(int(item["attempts"]), int(item["unfinished"]) - 1, _text(item, "reason"))
+            attempts, unfinished = (int(number_in(item, name) or 1) for name in ("attempts", "unfinished"))
+            return Claimed(attempts, unfinished - 1, _text(item, "reason"), number_in(item, "turn_at"))
         return self._taken(self.table.get(_pk(delivery), destination) or {}, now)
 
     def _taken(self, item: StateItem, now: float) -> Claim:
         if item.get("state") == "delivered":
             return AlreadyDelivered(_text(item, "receipt"))
-        return Held(max(1.0, float(item.get("lease_until", now)) - now))
+        lease_until = number_in(item, "lease_until") or now
+        return Held(min(MAX_LEASE_SECONDS, max(1.0, lease_until - now)))
 
     def delivered(self, delivery: str, destination: str, reference: str | None) -> None:
         """The destination has taken it."""
@@ -91,13 +103,31 @@ class Ledger:
         """It was not taken and will be tried again."""
         self._finish(delivery, destination, "failed", reason=reason)
 
+    def waiting(self, delivery: str, destination: str, turn_at: float, reason: str | None = None) -> None:
+        """It waits for its turn; without a ``reason`` nothing was attempted, and the claim does not count."""
+        self.table.update(
+            _pk(delivery),
+            destination,
+            "SET #state = :failed, unfinished = :none, turn_at = :turn, expires_at = :expires"
+            + (", reason = :reason" if reason else "")
+            + ("" if reason else " ADD attempts :less"),
+            "#state <> :delivered",
+            names=("state",),
+            failed="failed",
+            delivered="delivered",
+            none=0,
+            turn=turn_at,
+            expires=self._expires_at(),
+            **({"reason": reason} if reason else {"less": -1}),
+        )
+
     def dead(self, delivery: str, destination: str, reason: str) -> None:
         """It was given up and is in the dead-letter queue."""
         self._finish(delivery, destination, "dead", reason=reason)
 
     def _finish(self, delivery: str, destination: str, state: str, **said: str) -> None:
         ((name, text),) = said.items()
-        # A process that comes round late must not undo what another has done.
+        # A late writer must not undo what another has done.
         condition = "" if state == "delivered" else "#state <> :delivered"
         unless = {"delivered": "delivered"} if condition else {}
         self.table.update(

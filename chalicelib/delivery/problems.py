@@ -11,9 +11,12 @@ from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.queue import QueueError
 from chalicelib.destinations.contract import Destination
+from chalicelib.state.codec import number_in
 from chalicelib.state.table import StateTable
 
 SECONDS_BETWEEN = 3_600
+# An announcement that is later than this from now was never made.
+SKEW_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +59,17 @@ class Problems:
                 "announced": False,
                 "expires_at": int(now.timestamp()) + 2 * SECONDS_BETWEEN,
             },
-            "attribute_not_exists(pk) OR began_at <= :before",
+            "attribute_not_exists(pk) OR began_at <= :before OR began_at > :latest",
+            latest=int(now.timestamp()) + SKEW_SECONDS,
             before=int(now.timestamp()) - SECONDS_BETWEEN,
         )
         if fresh:
             return now
         item = self.table.get(_pk(destination), "announced") or {}
-        if item.get("announced", True):
+        if item.get("announced", True) is True:
             return None
-        return datetime.fromtimestamp(float(item["began_at"]), now.tzinfo)
+        began_at = number_in(item, "began_at")
+        return now if began_at is None else datetime.fromtimestamp(began_at, now.tzinfo)
 
 
 def problem_alert(destination: str, reason: str, began_at: datetime) -> Alert:

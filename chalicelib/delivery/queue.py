@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from chalicelib.aws.retries import AwsCalls, CallFailed
-from chalicelib.delivery.envelope import Message, encode, fit
+from chalicelib.delivery.envelope import QueueMessage, encode, fit
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_BYTES = 1_048_576
@@ -58,7 +58,7 @@ class Queue(AwsCalls):
     attempts = 6
     base_delay = 0.1
 
-    def send(self, messages: Sequence[Message], still_time: Callable[[], bool] = lambda: True) -> dict[int, str]:
+    def send(self, messages: Sequence[QueueMessage], still_time: Callable[[], bool] = lambda: True) -> dict[int, str]:
         """Put the messages into the queue; gives why not, by position, for those that SQS did not take."""
         failures: dict[int, str] = {}
         bodies = [encode(message) for message in messages]
@@ -153,7 +153,7 @@ class Queue(AwsCalls):
         return failure.is_unanswered or (bool(failure.code) and failure.code not in _PERMANENT)
 
 
-def _entry(position: int, message: Message, body: str) -> dict[str, str]:
+def _entry(position: int, message: QueueMessage, body: str) -> dict[str, str]:
     return {
         "Id": str(position),
         "MessageBody": body,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.alert.filters import Condition, ConditionFailed, compile_condition
 from chalicelib.alert.model import Alert, AlertKind, Severity, format_time
-from chalicelib.state.codec import StateItem
+from chalicelib.state.codec import StateItem, is_readable
 from chalicelib.state.errors import StateError
 from chalicelib.state.table import StateTable, one_more_write, put_write
 
@@ -20,6 +20,9 @@ PK = "silences"
 # A warm container takes this long to hear of a silence, or of its end.
 CACHE_SECONDS = 15.0
 KEPT = timedelta(days=30)
+# No silence is longer than this from when it was made, whatever the table says.
+LONGEST = timedelta(days=90)
+SKEW = timedelta(minutes=5)
 # A test, and what tells of alerts that do not arrive: the digest of the silences themselves, for one.
 NEVER_HELD_BACK = (AlertKind.TEST, AlertKind.DELIVERY_PROBLEM)
 
@@ -89,8 +92,9 @@ class Silences:
         return ended or any(silence.id == silence_id for silence in self.all())
 
     def all(self) -> list[Silence]:
-        """Every silence of the last weeks, ended ones too, the oldest first; an item that makes no sense is none."""
-        read = (_silence(item) for item in self._table.query(PK))
+        """Every silence of the last weeks, ended ones too, the oldest first; an item that cannot be read is none."""
+        now = self._now()
+        read = (_silence(item, now) for item in self._table.query(PK))
         return sorted(filter(None, read), key=lambda each: each.created_at)
 
     def suppressed(self, silence_id: str) -> list[Suppressed]:
@@ -157,19 +161,24 @@ def _condition(silence: Silence) -> Condition | None:
         return None
 
 
-def _silence(item: StateItem) -> Silence | None:
+def _silence(item: StateItem, now: datetime) -> Silence | None:
+    """The silence of an item; None where it cannot be read, or where it claims to be from the future."""
     try:
+        created_at = datetime.fromtimestamp(float(item["created_at"]), UTC)
+        until = datetime.fromtimestamp(float(item["ends_at"]), UTC)
+        if not is_readable(item) or created_at > now + SKEW:
+            return None
         return Silence(
             id=str(item["sk"]),
             when=str(item["expression"]),
             author=str(item["author"]),
             reason=str(item["reason"]),
-            created_at=datetime.fromtimestamp(float(item["created_at"]), UTC),
-            until=datetime.fromtimestamp(float(item["ends_at"]), UTC),
+            created_at=created_at,
+            until=min(until, created_at + LONGEST),
             critical_too=item["critical_too"] is True,
             count=int(item["held_back"]),
         )
-    except (KeyError, ValueError, OverflowError, OSError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None
 
 

@@ -1,4 +1,4 @@
-"""The alert of a record with everything that can be found out about it, never later and never lost.
+"""What a record leaves open, found out for its alert, which is never later and never lost for it.
 
 Whatever goes wrong with a look-up or the state table is a sentence in the alert's ``unknowns``.
 """
@@ -12,30 +12,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from chalicelib.alert import build as judgement
-from chalicelib.alert.headline import summary, title
-from chalicelib.alert.model import Account, Alert, AlertKind, Attached, SecurityGroup
+from chalicelib.alert import build
+from chalicelib.alert.model import Alert
+from chalicelib.alert.resolution import Resolution
 from chalicelib.aws.reader import LookupFailed
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.cloudtrail.principals import read_principal
-from chalicelib.cloudtrail.records import CloudTrailRecord, read_record
+from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.enrichment.attachments import AttachmentKey, likelier, of_endpoint, resource_of, with_groups_before
 from chalicelib.enrichment.before import RuleSources, resolve
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
 from chalicelib.enrichment.lookups import Lookups
-from chalicelib.enrichment.plan import INTERFACES_OF, list_versions
+from chalicelib.enrichment.plan import INTERFACES_OF
 from chalicelib.enrichment.related_changes import remarks
 from chalicelib.enrichment.remember import Memory, described_by_id, group_of, key_of, past_of, remembered
 from chalicelib.enrichment.replay_changes import PastChange
-from chalicelib.exposure.refine import refine
 from chalicelib.security_groups.changes import Change
-from chalicelib.security_groups.lookup_result import Facts, GroupInfo, Interface, LookupResult, ResolvedChange, Rules
-from chalicelib.security_groups.parse import read_change
-from chalicelib.security_groups.severity import severity_of
+from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult, ResolvedChange, Rules
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, without
 from chalicelib.state.errors import StateError
-from chalicelib.undo.from_lookups import restore
 
 DEFAULT_OWNER_TAGS = ("owner", "team")
 # No record of a revoke tells them.
@@ -50,7 +46,7 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Enricher:
-    """Builds alerts; ``snapshots`` is None where there is no state table.
+    """Resolves changes for alerts; ``snapshots`` is None where there is no state table.
 
     ``owner_tags`` are the tags that name a group's owner, the first found counts, whatever its case.
     """
@@ -67,27 +63,27 @@ class Enricher:
         Raises:
             NotWatched: the record is of no event in the catalog, or touches no security group.
         """
-        plain = judgement.alert_of(raw)
-        record = read_record(raw)
-        if plain.kind is not AlertKind.SECURITY_GROUP_CHANGE:
-            return replace(plain, account=Account(record.account_id, self.lookups.name_of(record.account_id)))
-        try:
-            return self._enriched(record, read_change(record))
-        except Exception as error:  # noqa: BLE001 - the record alone has made an alert already, and raising would lose it
-            self.on_fault(record, error)
-            unknown = other(f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})")
-            return replace(plain, unknowns=(*plain.unknowns, unknown))
+        return build.alert_of(raw, self)
 
-    def _enriched(self, record: CloudTrailRecord, change: Change) -> Alert:
+    def account_name(self, account_id: str | None) -> str | None:
+        """The account's name as far as it is known without asking."""
+        return self.lookups.name_of(account_id)
+
+    def failed(self, record: CloudTrailRecord, error: Exception) -> None:
+        """Report a fault of ours."""
+        self.on_fault(record, error)
+
+    def resolve(self, record: CloudTrailRecord, change: Change) -> Resolution:
+        """The change with all that AWS and the state table tell of it."""
         if record.region is None or record.account_id is None:
             nowhere = other("everything beyond the record: it names no account or no region to look in")
-            world = LookupResult(account_name=self.lookups.name_of(record.account_id), unknowns=(nowhere,))
-            return self._alert(record, ResolvedChange(change), world, None, ())
+            nothing = LookupResult(account_name=self.account_name(record.account_id), unknowns=(nowhere,))
+            return Resolution(ResolvedChange(change), nothing)
         if change.event.group is EventGroup.ATTACHMENTS:
             return self._of_attachment(record, change)
         return self._of_group(record, change)
 
-    def _of_group(self, record: CloudTrailRecord, change: Change) -> Alert:
+    def _of_group(self, record: CloudTrailRecord, change: Change) -> Resolution:
         key = key_of(record, change.group_id) if change.succeeded and self.snapshots is not None else None
         world, snapshot, unknowns = self._look(record, change, key)
         live, doubts = _live(change, world)
@@ -114,7 +110,7 @@ class Enricher:
         told = world.unknowns if group is None else without(world.unknowns, UnknownTopic.GROUP_LABELS)
         name = world.account_name or (snapshot.account_name if snapshot else None)
         world = replace(world, account_name=name, unknowns=(*told, *doubts, *unknowns))
-        return self._alert(record, known, world, group, said)
+        return self._resolution(known, world, group, said)
 
     def _look(
         self, record: CloudTrailRecord, change: Change, key: GroupKey | None
@@ -145,7 +141,7 @@ class Enricher:
             return (other(f"whether the next alert will know this change: {error}"),)
         return ()
 
-    def _of_attachment(self, record: CloudTrailRecord, change: Change) -> Alert:
+    def _of_attachment(self, record: CloudTrailRecord, change: Change) -> Resolution:
         world = self.lookups.look(record, change)
         unknowns: tuple[Unknown, ...] = ()
         attachment = change.attachment
@@ -165,7 +161,7 @@ class Enricher:
                 world = replace(world, interfaces=None)
         group = (world.groups or {}).get(change.group_id or "")
         world = replace(world, unknowns=(*world.unknowns, *unknowns))
-        return self._alert(record, ResolvedChange(change), world, group, ())
+        return self._resolution(ResolvedChange(change), world, group)
 
     def _attached_before(
         self, resource_id: str | None, record: CloudTrailRecord, after: tuple[str, ...]
@@ -181,66 +177,21 @@ class Enricher:
             return None, (other(f"what was known of {resource_id} before: {error}"),)
         return log.before(record.event_id, at), ()
 
-    def _alert(
-        self,
-        record: CloudTrailRecord,
-        known: ResolvedChange,
-        world: LookupResult,
-        group: GroupInfo | None,
-        said: tuple[str, ...],
-    ) -> Alert:
+    def _resolution(
+        self, known: ResolvedChange, world: LookupResult, group: GroupInfo | None, notes: tuple[str, ...] = ()
+    ) -> Resolution:
+        """With the group's id and name where the record has only one of them."""
         change = known.change
         if group is not None and change.group_id is None and change.attachment is None:
             change = replace(change, group_id=group.id)
-        named = replace(change, group_name=group.name) if group is not None and group.name else change
-        facts = Facts(record.account_id, named.group_name, known.before, world.prefix_lists)
-        plain = judgement.build_alert(record, named, facts)
-        exposures = refine(plain.exposures, replace(known, change=named), world, facts)
-        principal = plain.principal or read_principal(record)
-        return replace(
-            plain,
-            severity=severity_of(exposures),
-            title=title(named, exposures),
-            summary=" ".join((summary(record, principal, exposures), *said)),
-            notes=said,
-            account=Account(record.account_id, world.account_name),
-            security_group=self._described(plain.security_group, group, world),
-            exposures=exposures,
-            undo=restore(named, record.region, group, list_versions(record)[0]),
-            unknowns=(*plain.unknowns, *world.unknowns),
-        )
-
-    def _described(
-        self, plain: SecurityGroup | None, group: GroupInfo | None, world: LookupResult
-    ) -> SecurityGroup | None:
-        if plain is None:
-            return None
-        # An attachment's interfaces are those of the resource, and say nothing of the group's others.
-        attached = None if world.interfaces is None else attached_of(world.interfaces)
-        if group is None:
-            return replace(plain, attached=attached)
-        return replace(
-            plain,
-            vpc_id=group.vpc_id,
-            description=group.description,
-            owner=self._owner(group),
-            tags=dict(group.tags),
-            attached=attached,
-        )
+        if group is not None and group.name:
+            change = replace(change, group_name=group.name)
+        owner = self._owner(group) if group is not None else None
+        return Resolution(replace(known, change=change), world, group, owner, notes)
 
     def _owner(self, group: GroupInfo) -> str | None:
         tags = {key.lower(): value for key, value in group.tags.items()}
         return next((tags[key.lower()] for key in self.owner_tags if tags.get(key.lower())), None)
-
-
-def attached_of(interfaces: tuple[Interface, ...]) -> Attached:
-    """What the interfaces belong to, each once."""
-    return Attached(
-        interfaces=tuple(item.id for item in interfaces),
-        instances=tuple(dict.fromkeys(item.instance_id for item in interfaces if item.instance_id)),
-        public_addresses=tuple(dict.fromkeys(address for item in interfaces for address in item.public_addresses)),
-        services=tuple(dict.fromkeys(item.service for item in interfaces if item.service)),
-    )
 
 
 _Result = TypeVar("_Result")

@@ -137,13 +137,13 @@ class Lookups:
     def _prefix_lists(self, answers: Answers, place: Place, seen_at: datetime) -> dict[str, PrefixList]:
         """The prefix lists that were looked into; of the others the name, where AWS manages them."""
         named = wire.read_prefix_lists(answers["lists"]) if "lists" in answers else {}
-        found = {key: PrefixList(name, True, ()) for key, (name, by_aws) in named.items() if by_aws}
+        found = {key: replace(each, is_whole=each.aws_managed) for key, each in named.items()}
         for key, answer in answers.items():
             prefix_list_id = key.removeprefix(ENTRIES)
             if prefix_list_id != key:
-                name, aws_managed = named.get(prefix_list_id, (None, False))
+                known = named.get(prefix_list_id, PrefixList(None, aws_managed=False, cidrs=()))
                 is_whole = not answer.get("NextToken")
-                found[prefix_list_id] = PrefixList(name, aws_managed, wire.read_entries(answer), is_whole)
+                found[prefix_list_id] = replace(known, cidrs=wire.read_entries(answer), is_whole=is_whole)
                 until = self.now() + PREFIX_LIST_SECONDS
                 self._lists[place, prefix_list_id] = _KeptList(found[prefix_list_id], seen_at, until)
         return found

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.address_ranges import is_public, parse_range
-from chalicelib.security_groups.lookup_result import GroupInfo, Interface, Rules
+from chalicelib.security_groups.lookup_result import GroupInfo, Interface, PrefixList, Rules
 from chalicelib.security_groups.rules import Direction, SecurityGroupRule
 from chalicelib.security_groups.wire_rules import read_ip_permissions, read_rule_set
 
@@ -125,10 +125,12 @@ def read_owners(answers: Mapping[str, Answer]) -> frozenset[str]:
     return frozenset(owner for owner in owners if owner)
 
 
-def read_prefix_lists(answer: Answer) -> dict[str, tuple[str | None, bool]]:
-    """Name, and whether AWS owns it, of each list in a DescribeManagedPrefixLists answer."""
+def read_prefix_lists(answer: Answer) -> dict[str, PrefixList]:
+    """The lists of a DescribeManagedPrefixLists answer, whose entries it does not have; AWS's own belong to ``AWS``."""
     return {
-        item["PrefixListId"]: (item.get("PrefixListName"), item.get("OwnerId") == "AWS")
+        item["PrefixListId"]: PrefixList(
+            item.get("PrefixListName"), item.get("OwnerId") == "AWS", (), is_whole=False, owner_id=item.get("OwnerId")
+        )
         for item in answer.get("PrefixLists", ())
     }
 

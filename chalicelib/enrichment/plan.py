@@ -12,11 +12,10 @@ from typing import Any
 
 from chalicelib.aws.reader import Call
 from chalicelib.cloudtrail.catalog import EventGroup
-from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
+from chalicelib.cloudtrail.records import CloudTrailRecord, mapping
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Change
 from chalicelib.security_groups.rules import PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other
-from chalicelib.security_groups.wire_shapes import field
 
 MAX_CALLS = 3
 # AWS takes 200 values in a filter: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
@@ -54,7 +53,7 @@ def plan(record: CloudTrailRecord, change: Change, *, with_config: bool, is_cach
         return Plan((_groups(change, ()),) if _is_named(change) else ())
     group = change.event.group
     if group is EventGroup.PREFIX_LISTS:
-        return _for_prefix_list(record, change)
+        return _for_prefix_list(change)
     if group is EventGroup.ATTACHMENTS:
         return _for_attachment(record, change, with_config=with_config)
     if not _is_named(change):
@@ -143,31 +142,20 @@ def _request(record: CloudTrailRecord) -> Mapping[str, Any]:
     return mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
 
 
-def _for_prefix_list(record: CloudTrailRecord, change: Change) -> Plan:
-    list_id = change.prefix_list.prefix_list_id if change.prefix_list else None
-    if list_id is None:
+def _for_prefix_list(change: Change) -> Plan:
+    entries = change.prefix_list
+    if entries is None or entries.prefix_list_id is None:
         return Plan()
+    list_id = entries.prefix_list_id
     by_list = {"Name": "ip-permission.prefix-list-id", "Values": [list_id]}
     questions = [_describe_groups([by_list], f"which security groups {list_id} opens")]
-    before, restored = list_versions(record)
-    if before is not None:
-        questions.append(_entries(list_id, before, "entries_before"))
-    if restored is not None:
-        questions.append(_entries(list_id, restored, "entries_after"))
+    if entries.version is not None:
+        questions.append(_entries(list_id, entries.version, "entries_before"))
+    if entries.restored_version is not None:
+        questions.append(_entries(list_id, entries.restored_version, "entries_after"))
     else:
         questions.append(_lists([list_id]))
     return Plan(tuple(questions[:MAX_CALLS]))
-
-
-def list_versions(record: CloudTrailRecord) -> tuple[int | None, int | None]:
-    """The version of the prefix list before a change of it, and the one that was restored."""
-    request = _request(record)
-    return _number(field(request, "currentVersion")), _number(field(request, "previousVersion"))
-
-
-def _number(value: object) -> int | None:
-    digits = text(value)
-    return int(digits) if digits is not None and digits.isdecimal() and len(digits) <= 18 else None
 
 
 def alias() -> Question:

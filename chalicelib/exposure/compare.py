@@ -106,6 +106,9 @@ def _boxes(
     rule: SecurityGroupRule, before: SecurityGroupRule | None, line: TrafficLine, ranges_of: RangesOf
 ) -> list[_Box]:
     span, ranges = line.span(rule), ranges_of(rule)
+    if before is None and len(ranges) == 1:
+        (only,) = ranges
+        return [_Box(span, only.version, ((only.first, only.last),), breadth_of(only), rule)]
     boxes: list[_Box] = []
     for version in _VERSIONS:
         own = merged(ranges, version)
@@ -256,6 +259,9 @@ def _roles(new: list[_Box], kept: list[_Box], gone: list[_Box], stay: list[_Box]
     ]
 
 
+_WIDEST_FIRST = tuple(reversed(Breadth))
+
+
 class _Sweep:
     """The measures at one place of the line, and how broad the broadest single new rule is there."""
 
@@ -285,7 +291,7 @@ class _Sweep:
 
     def breadth_together(self) -> Breadth | None:
         """How broad it is together; None where a single rule is as broad, or nothing of it is new."""
-        alone = max((kind for kind in Breadth if self._alone[kind]), default=None)
+        alone = next((kind for kind in _WIDEST_FIRST if self._alone[kind]), None)
         if alone is None:
             return None
         found = breadth(self._version, self._own.weight)
@@ -295,7 +301,7 @@ class _Sweep:
                 found = max(found, Breadth.QUARTER)
             if after is Breadth.ALL and before is not Breadth.ALL and found is Breadth.QUARTER:
                 found = Breadth.ALL
-        return found if found > max(alone, Breadth.NARROW) else None
+        return found if found > alone and found > Breadth.NARROW else None
 
 
 def _sweep(version: int, line: TrafficLine, placed: Sequence[_Placed]) -> Iterator[tuple[Span, Breadth]]:

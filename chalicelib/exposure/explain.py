@@ -80,16 +80,18 @@ def _ingress(found: Opening, around: Surroundings) -> Exposure:
 def _from_addresses(found: Opening, around: Surroundings) -> Exposure:
     """The exposure of an opening to known addresses."""
     breadth = found.breadth or Breadth.PRIVATE
-    reason = f"{_who(found, around)} can {_use(found)}{_risk(found)}."
+    risky = _risky_ports(found.ports)
+    severity = _severity(found, is_risky=bool(risky) or found.protocol == ALL_PROTOCOLS)
+    reason = f"{_who(found, around)} can {_use(found)}{_risk(found, risky)}."
     if found.together:
         reason += _TOGETHER[breadth]
-    elif breadth is Breadth.WIDE and _is_risky(found.protocol, found.ports) and found.range is not None:
+    elif severity is Severity.HIGH and breadth is Breadth.WIDE and found.range is not None:
         reason += f" That is a public range of /{8 if found.version == 4 else 16} or wider."
     controls = world_controls(found.protocol, found.ports, found.version or 4) if breadth is Breadth.ALL else ()
-    opens = {Breadth.ALL: Opens.WORLD, Breadth.QUARTER: Opens.QUARTER}.get(breadth, Opens.SOME)
-    return Exposure(severity(found), reason, controls, found.rule, opens, ExposureKind.OPENING)
+    return Exposure(severity, reason, controls, found.rule, _OPENS[breadth], ExposureKind.OPENING)
 
 
+_OPENS = (Opens.SOME, Opens.SOME, Opens.SOME, Opens.QUARTER, Opens.WORLD)  # by breadth
 _TOGETHER = {
     Breadth.ALL: " Several rules do this together: their ranges cover every address.",
     Breadth.QUARTER: " Several rules do this together: their ranges add up to that.",
@@ -97,12 +99,11 @@ _TOGETHER = {
 }
 
 
-def severity(found: Opening) -> Severity:
+def _severity(found: Opening, *, is_risky: bool) -> Severity:
     """How bad ingress from known addresses is."""
     breadth = found.breadth or Breadth.PRIVATE
     if breadth is Breadth.PRIVATE:
         return Severity.LOW
-    is_risky = _is_risky(found.protocol, found.ports)
     if breadth < Breadth.QUARTER:
         return Severity.HIGH if is_risky and breadth is Breadth.WIDE else Severity.MEDIUM
     if found.protocol in ICMP or (found.protocol in WITH_PORTS and _only_web(found.ports)):
@@ -188,35 +189,31 @@ def _only_web(ports: Iterable[Ports]) -> bool:
     return all(low == high and low in WEB_PORTS for low, high in ports)
 
 
-_RISKY = sorted(HIGH_RISK_PORTS.keys() | ADMINISTRATION_PORTS.keys())
+_PORT_NAMES = {**HIGH_RISK_PORTS, **ADMINISTRATION_PORTS}
+_RISKY = sorted(_PORT_NAMES)
 
 
 def _risky_ports(ports: Iterable[Ports]) -> list[int]:
     return [port for low, high in ports for port in _RISKY[bisect_left(_RISKY, low) : bisect_right(_RISKY, high)]]
 
 
-def _is_risky(protocol: str, ports: Iterable[Ports]) -> bool:
-    return protocol == ALL_PROTOCOLS or (protocol in WITH_PORTS and bool(_risky_ports(ports)))
-
-
-def _risk(found: Opening) -> str:
+def _risk(found: Opening, risky: list[int]) -> str:
     """What makes the newly open ports worse than others, as the end of a sentence."""
     if found.breadth is Breadth.PRIVATE:
         return ""
     if found.protocol == ALL_PROTOCOLS:
         return " on every port, SSH and RDP included"
-    risky = _risky_ports(found.ports) if found.protocol in WITH_PORTS else []
     if not risky:
         return ""
-    names = {**HIGH_RISK_PORTS, **ADMINISTRATION_PORTS}
     if len(risky) == 1:
         (port,) = risky
         if found.ports == ((port, port),):
-            return f" ({names[port]}), a high-risk port"
-        return f", with the high-risk port {port} ({names[port]}) among them"
+            return f" ({_PORT_NAMES[port]}), a high-risk port"
+        return f", with the high-risk port {port} ({_PORT_NAMES[port]}) among them"
     # What people log in through says most.
-    risky.sort(key=lambda port: port not in ADMINISTRATION_PORTS)
-    shown = ", ".join(f"{port} ({names[port]})" for port in risky[:3])
+    named = [port for port in risky if port in ADMINISTRATION_PORTS]
+    named += [port for port in risky if port not in ADMINISTRATION_PORTS]
+    shown = ", ".join(f"{port} ({_PORT_NAMES[port]})" for port in named[:3])
     return f", with high-risk ports among them: {shown}{f' and {len(risky) - 3} more' if len(risky) > 3 else ''}"
 
 

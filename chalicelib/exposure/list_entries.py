@@ -56,9 +56,10 @@ def _of_entries(entries: PrefixListChange) -> Iterator[Exposure]:
     public = [found.text for _, found in added if found is not None and is_public(found)]
     unread = [printable(cidr, 60) for cidr, found in added if found is None]
     if public or unread:
-        parts = [few(_widest_first(public))] if public else []
+        parts = [few(_shown(public))] if public else []
         parts += [f"{few(unread)}, which cannot be read"] if unread else []
-        reason = f"Rules that name this list now also mean {' and '.join(parts)}{entries_phrase(entries)}."
+        less = f", and no longer {few(_shown(entries.removed))}" if entries.removed else ""
+        reason = f"Rules that name this list now also mean {' and '.join(parts)}{less}."
         yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
     elif entries.contents is ListContents.ENTRIES:
         reason = f"The list's change adds no public range to the rules that name it{entries_phrase(entries)}."
@@ -70,16 +71,22 @@ def entries_phrase(entries: PrefixListChange | None) -> str:
     if entries is None:
         return ""
     counted = (("adds", entries.added), ("removes", entries.removed))
-    said = [f"{verb} {few(_widest_first(cidrs))}" for verb, cidrs in counted if cidrs]
+    said = [f"{verb} {few(_shown(cidrs))}" for verb, cidrs in counted if cidrs]
     return f" (the call {' and '.join(said)})" if said else ""
 
 
-def _widest_first(cidrs: Iterable[str]) -> list[str]:
+def _shown(cidrs: Iterable[str]) -> list[str]:
+    return [printable(cidr, 60) for cidr in widest_first(cidrs)]
+
+
+def widest_first(cidrs: Iterable[str]) -> list[str]:
+    """The ranges, what cannot be read before all."""
+
     def size(cidr: str) -> tuple[bool, int]:
         found = parse_range(cidr)
         return (found is not None, 0 if found is None else found.first - found.last)
 
-    return [printable(cidr, 60) for cidr in sorted(cidrs, key=size)]
+    return sorted(cidrs, key=size)
 
 
 def _with_entries(
@@ -92,9 +99,8 @@ def _with_entries(
     entries = looked_up.entries_after
     if entries is None:
         entries = (*(cidr for cidr in had if cidr not in touched), *change.added)
-    is_whole = known is None or known.is_whole
     name = known.name if known is not None and known.name is not None else list_id
-    now = PrefixList(name, aws_managed=False, cidrs=entries, is_whole=is_whole)
+    now = PrefixList(name, aws_managed=False, cidrs=entries, owner_id=known.owner_id if known is not None else None)
     was = PrefixList(name, aws_managed=False, cidrs=had)
     return around._replace(prefix_lists={**around.prefix_lists, list_id: now, _was(list_id): was})
 

@@ -42,7 +42,7 @@ class OtherRules(NamedTuple):
 
 
 def judge_opened(
-    new: Sequence[ModifiedRule], others: OtherRules, around: Surroundings, interfaces: Iterable[Interface] = ()
+    new: Sequence[ModifiedRule], others: OtherRules, around: Surroundings, interfaces: Sequence[Interface] = ()
 ) -> list[Exposure]:
     """The exposures of the new rules, each by itself and several together, with what the look-ups add to them."""
     ranges_of = _ranges_of(around)
@@ -59,7 +59,9 @@ def judge_opened(
             found += opened
     rest = [item for place, item in enumerate(new) if place not in known]
     found += [explain(each, around) for each in openings_together(rest, others.kept, others.gone, ranges_of)]
-    return _with_former_peers([_raised(item, interfaces) for item in found], others)
+    if interfaces:
+        found = [_raised(item, interfaces) for item in found]
+    return _with_former_peers(found, others)
 
 
 def _ranges_of(around: Surroundings) -> RangesOf:

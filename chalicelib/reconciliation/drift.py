@@ -12,7 +12,7 @@ from chalicelib.cloudtrail.catalog import WatchedEvent, lookup
 from chalicelib.enrichment.group_snapshots import GroupKey
 from chalicelib.exposure.judge import Exposure, judge
 from chalicelib.security_groups.changes import Change, Outcome
-from chalicelib.security_groups.lookup_result import Facts, Rules
+from chalicelib.security_groups.lookup_result import ResolvedChange, Rules
 from chalicelib.security_groups.phrases import group_phrase, printable
 from chalicelib.security_groups.rules import Direction, SecurityGroupRule, diff
 from chalicelib.security_groups.severity import Severity, severity_of
@@ -79,9 +79,9 @@ def _changes(drift: Drift) -> Changes:
 def _exposures(drift: Drift, change: Change) -> tuple[Exposure, ...]:
     if drift.after is None:
         return (Exposure(Severity.MEDIUM, "The group was deleted, and no event told of it."),)
-    facts = Facts(account_id=drift.key.account_id, group_name=drift.name, before=drift.before)
     silent = Exposure(Severity.LOW, "The rules changed, and no event told of it.")
-    judged = judge(change, by_root=False, facts=facts) if _rules(change.changes) else ()
+    known = ResolvedChange(change, drift.before, is_whole=drift.before is not None, after=drift.after)
+    judged = judge(known, by_root=False, account_id=drift.key.account_id) if _rules(change.changes) else ()
     return tuple(sorted((*judged, silent), key=lambda exposure: -exposure.severity.rank))
 
 

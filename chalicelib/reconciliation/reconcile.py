@@ -31,7 +31,7 @@ from chalicelib.reconciliation.suspicion import GRACE, Suspicions, difference
 from chalicelib.security_groups.changes import NotWatched
 from chalicelib.security_groups.lookup_result import GroupInfo, Rules
 from chalicelib.security_groups.wire_rules import read_rule_set
-from chalicelib.state.codec import StateItem
+from chalicelib.state.codec import StateItem, number_in
 from chalicelib.state.table import StateTable
 
 # How far back a call is looked for that explains a difference.
@@ -242,9 +242,11 @@ class Reconciliation:
     def _is_before_all(self, region: str, alert: Alert) -> bool:
         """Whether the call is older than the first sweep, which took down what it had done and told nothing."""
         first = self.table.get(f"reconcile#{self.account_id}#{region}", "first")
-        if first is None or alert.occurred_at is None:
+        began_at = number_in(first, "began_at") if first is not None else None
+        # A first sweep in the future was none.
+        if began_at is None or began_at > self.now().timestamp() or alert.occurred_at is None:
             return False
-        return alert.occurred_at.timestamp() < float(first["began_at"])
+        return alert.occurred_at.timestamp() < began_at
 
     def _note_sweep(self, region: str) -> None:
         pk = f"reconcile#{self.account_id}#{region}"

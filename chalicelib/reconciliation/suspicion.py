@@ -63,7 +63,7 @@ class Suspicions:
         now = self.now().timestamp()
         item = self.table.get(self.pk, group_id)
         known = _since(item.get("since")) if item is not None else {}
-        since = {each: known.get(each, now) for each in difference}
+        since = {each: min(known.get(each, now), now) for each in difference}
         if item is None or since != known:
             self._put(group_id, since)
         return Suspicion({each: now - at for each, at in since.items()})
@@ -78,8 +78,13 @@ class Suspicions:
 
 
 def _since(content: object) -> dict[str, float]:
-    known: dict[str, float] = json.loads(content) if isinstance(content, str) else {}
-    return known
+    """Since when by what a group differs; nothing where that cannot be read, and it is timed from now on."""
+    try:
+        known = json.loads(content) if isinstance(content, str) else {}
+    except ValueError:
+        return {}
+    numbers = known.items() if isinstance(known, dict) else ()
+    return {each: float(at) for each, at in numbers if isinstance(at, int | float) and not isinstance(at, bool)}
 
 
 def difference(known: Rules | None, live: Rules | None) -> frozenset[str]:

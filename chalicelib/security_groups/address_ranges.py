@@ -127,6 +127,7 @@ class Breadth(IntEnum):
     ALL = 4
 
 
+_BREADTHS = tuple(Breadth)
 _EVERYTHING = {version: weight(version, 0, (1 << bits) - 1) for version, bits in _BITS.items()}
 QUARTER = {version: public_addresses(version, whole) // 4 for version, whole in _EVERYTHING.items()}
 # A /8 of IPv4, a /16 of IPv6.
@@ -140,7 +141,7 @@ _THRESHOLDS = {
 
 def breadth(version: int, weighed: int) -> Breadth:
     """The breadth of what weighs this much; ALL is every address there is, private ones included."""
-    return Breadth.ALL if weighed == _EVERYTHING[version] else Breadth(bisect_right(_THRESHOLDS[version], weighed))
+    return Breadth.ALL if weighed == _EVERYTHING[version] else _BREADTHS[bisect_right(_THRESHOLDS[version], weighed)]
 
 
 def breadth_of(found: AddressRange) -> Breadth:

@@ -85,7 +85,8 @@ class PrefixListChange:
     """Entries that a change added to a prefix list and removed from it; and whether it named it anew.
 
     ``prefix_list_id`` is None where the call names only an IPAM resolver or a target of one (``resolver``, in
-    words). Of a resolver the entries are the static ranges in its rules.
+    words). Of a resolver the entries are the static ranges in its rules. ``version`` was in force before the call,
+    ``restored_version`` is the earlier one that is again.
     """
 
     prefix_list_id: str | None
@@ -94,6 +95,8 @@ class PrefixListChange:
     is_renamed: bool = False
     contents: ListContents = ListContents.ENTRIES
     resolver: str | None = None
+    version: int | None = None
+    restored_version: int | None = None
 
     @property
     def added(self) -> tuple[str, ...]:

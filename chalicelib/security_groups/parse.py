@@ -12,9 +12,9 @@ from chalicelib.security_groups.parse_attachments import ATTACHMENT_READERS, set
 from chalicelib.security_groups.parse_prefix_lists import PREFIX_LIST_READERS
 from chalicelib.security_groups.parse_rule_calls import RULE_READERS, Parameters, Reader
 from chalicelib.security_groups.phrases import printable
-from chalicelib.security_groups.request_keys import may_open, read_request, unwrapped
+from chalicelib.security_groups.request_keys import REQUEST_KEYS, may_open, read_request, unwrapped
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
-from chalicelib.security_groups.wire_shapes import field, items
+from chalicelib.security_groups.wire_shapes import canonical, field, items
 
 
 def read_change(record: CloudTrailRecord) -> Change:
@@ -58,6 +58,8 @@ def _with_unknown_keys(change: Change, keys: tuple[str, ...]) -> Change:
 def named_group(record: CloudTrailRecord) -> tuple[str | None, str | None]:
     """The id and the name of the group that a record speaks of, as far as it has them."""
     request = unwrapped(record.event_name, record.request_parameters)
+    if (keys := REQUEST_KEYS.get(record.event_name or "")) is not None:
+        request = canonical(request, keys).values
     response = unwrapped(record.event_name, record.response_elements, "Response")
     group_id = text(field(request, "groupId")) or text(field(response, "groupId")) or _group_of_rules(response)
     return group_id, text(field(request, "groupName"))

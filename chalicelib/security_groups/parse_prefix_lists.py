@@ -33,9 +33,16 @@ def _read_entries(change: Change, request: Parameters, _response: Parameters) ->
             tuple(entry.cidr for entry in removed if entry),
             is_renamed=text(request.get("prefixListName")) is not None,
             contents=contents,
+            version=_number(request.get("currentVersion")),
+            restored_version=_number(request.get("previousVersion")),
         ),
         unread,
     )
+
+
+def _number(value: object) -> int | None:
+    digits = text(value)
+    return int(digits) if digits is not None and digits.isdecimal() and len(digits) <= 18 else None
 
 
 def _entry(item: object, key: str) -> PrefixListEntry | None:

@@ -72,7 +72,8 @@ class _Gathered:
     def known(self, source: object, names: KeyNames) -> Mapping[str, Any]:
         """The object under the names that code reads; its unknown keys are noted."""
         found = canonical(mapping(source), names)
-        self.unknown_keys.update(dict.fromkeys(found.unknown))
+        if found.unknown:
+            self.unknown_keys.update(dict.fromkeys(found.unknown))
         return found.values
 
     def attempt(self, read: Callable[[], SecurityGroupRule]) -> None:

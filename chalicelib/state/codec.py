@@ -15,6 +15,9 @@ from typing import Any
 StateValue = str | int | float | bool | bytes
 StateItem = dict[str, Any]
 
+# The form of the items that this version writes. Raise it when an item's form changes.
+FORM_VERSION = 1
+
 # An item has at most 400 KB, and zlib makes a thousand bytes of one. The largest that is written here is an
 # alert or a snapshot of some 10 MB; the function has 256 MB.
 MAX_INFLATED_BYTES = 32_000_000
@@ -67,3 +70,20 @@ def inflate(content: object) -> bytes:
     if not reader.eof:
         raise ValueError("the compressed content is cut or too large")
     return inflated
+
+
+def is_readable(item: Mapping[str, Any]) -> bool:
+    """Whether the item is of this form, the one before or the one after; items of 0.1.0 do not say theirs."""
+    version = item.get("form_version", 0)
+    return isinstance(version, int) and abs(version - FORM_VERSION) <= 1
+
+
+def number_in(item: Mapping[str, Any], name: str) -> float | None:
+    """A number that an item holds; None where it holds none."""
+    value = item.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.aws.retries import AwsCalls, CallFailed
-from chalicelib.state.codec import StateItem, StateValue, decode, encode
+from chalicelib.state.codec import FORM_VERSION, StateItem, StateValue, decode, encode, is_readable
 from chalicelib.state.errors import StateError, VersionConflict
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
@@ -41,10 +41,15 @@ class StateTable(AwsCalls):
         """The item, read consistently.
 
         Raises:
-            StateError: it could not be read.
+            StateError: it could not be read, or is of a form that this version cannot read.
         """
         answer = self._call("get_item", Key=_key(pk, sk), ConsistentRead=True)
-        return decode(answer["Item"]) if answer and "Item" in answer else None
+        if not answer or "Item" not in answer:
+            return None
+        item = decode(answer["Item"])
+        if not is_readable(item):
+            raise StateError(f"an item of the state table {self.name} has a form that this version cannot read")
+        return item
 
     def put(self, item: Mapping[str, StateValue | None], condition: str = "", **values: StateValue) -> bool:
         """Write the item; False where the condition does not hold.
@@ -52,7 +57,7 @@ class StateTable(AwsCalls):
         Raises:
             StateError: it could not be written.
         """
-        return self._call("put_item", Item=encode(item), **_condition(condition, values)) is not None
+        return self._call("put_item", Item=_stamped(item), **_condition(condition, values)) is not None
 
     def put_revision(self, item: Mapping[str, StateValue | None], seen: int) -> None:
         """Write the item where its ``revision`` in the table is still ``seen``; 0 means that there is none.
@@ -85,7 +90,7 @@ class StateTable(AwsCalls):
         return None if answer is None else decode(answer["Attributes"])
 
     def query(self, pk: str) -> Iterator[StateItem]:
-        """The items under a ``pk`` in the order of their ``sk``, read consistently.
+        """The items under a ``pk`` in the order of their ``sk``, read consistently, of whatever form (``is_readable``).
 
         Raises:
             StateError: they could not be read.
@@ -132,7 +137,7 @@ class StateTable(AwsCalls):
 
 def put_write(item: Mapping[str, StateValue | None], condition: str = "", **values: StateValue) -> dict[str, Any]:
     """A put for ``StateTable.write_all``."""
-    return {"Put": {"Item": encode(item), **_condition(condition, values)}}
+    return {"Put": {"Item": _stamped(item), **_condition(condition, values)}}
 
 
 def one_more_write(pk: str, sk: str, name: str, condition: str) -> dict[str, Any]:
@@ -145,6 +150,10 @@ def one_more_write(pk: str, sk: str, name: str, condition: str) -> dict[str, Any
 def check(pk: str, sk: str, condition: str, **values: StateValue) -> dict[str, Any]:
     """A condition on an item that ``StateTable.write_all`` does not write."""
     return {"ConditionCheck": {"Key": _key(pk, sk), **_condition(condition, values)}}
+
+
+def _stamped(item: Mapping[str, StateValue | None]) -> dict[str, Any]:
+    return encode({"form_version": FORM_VERSION, **item})
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:

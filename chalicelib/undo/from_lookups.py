@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.cloudtrail.catalog import EventGroup
-from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
+from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change, PrefixListChange
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.lookup_result import GroupInfo
 from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
@@ -29,16 +29,15 @@ NEW_ID = (
 )
 
 
-def restore(change: Change, region: str | None, group: GroupInfo | None = None, version: int | None = None) -> Undo:
+def restore(change: Change, region: str | None, group: GroupInfo | None = None) -> Undo:
     """The commands that return everything to where it was before the change.
 
-    ``group`` is the group as it was, ``version`` the prefix list's version before the change. What the commands
-    would open comes first in the reason.
+    ``group`` is the group as it was. What the commands would open comes first in the reason.
     """
-    return with_warning(_restore(change, region, group, version), change)
+    return with_warning(_restore(change, region, group), change)
 
 
-def _restore(change: Change, region: str | None, group: GroupInfo | None, version: int | None) -> Undo:
+def _restore(change: Change, region: str | None, group: GroupInfo | None) -> Undo:
     if not change.succeeded:
         return NOTHING_TO_UNDO
     if region is None or not REGION.fullmatch(region):
@@ -46,7 +45,7 @@ def _restore(change: Change, region: str | None, group: GroupInfo | None, versio
     if change.event.group is EventGroup.ATTACHMENTS:
         return _attachment(change, region)
     if change.event.group is EventGroup.PREFIX_LISTS:
-        return _prefix_list(change, region, version)
+        return _prefix_list(change.prefix_list, region)
     if change.event.name == "DeleteSecurityGroup":
         return _deleted(change, region, group)
     if change.changes.modified and change.changes.before_known and change.group_id and not change.unread:
@@ -150,24 +149,21 @@ def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str
     return command("modify-vpc-endpoint", parameters, region)
 
 
-def _prefix_list(change: Change, region: str, version: int | None) -> Undo:
-    if change.prefix_list is None or change.prefix_list.prefix_list_id is None or version is None:
+def _prefix_list(entries: PrefixListChange | None, region: str) -> Undo:
+    if entries is None or entries.prefix_list_id is None or entries.version is None:
         return Undo(None, "the record does not say which version of the list was in force before")
-    entries = (*change.prefix_list.added, *change.prefix_list.removed)
-    if change.event.name == "ModifyManagedPrefixList" and not entries:
+    if entries.restored_version is None and not (entries.added or entries.removed):
         return Undo(None, "no entry changed, and what the list was called or could hold before is not in the record")
     # AWS counts one up with every change of the entries, and refuses where the list has changed again.
     # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RestoreManagedPrefixListVersion.html
     parameters = {
-        "PrefixListId": change.prefix_list.prefix_list_id,
-        "PreviousVersion": version,
-        "CurrentVersion": version + 1,
+        "PrefixListId": entries.prefix_list_id,
+        "PreviousVersion": entries.version,
+        "CurrentVersion": entries.version + 1,
     }
     renamed = "What the list was called before is not in the record, and stays as it is now."
-    return Undo(
-        (command("restore-managed-prefix-list-version", parameters, region),),
-        renamed if change.prefix_list.is_renamed else None,
-    )
+    restored = command("restore-managed-prefix-list-version", parameters, region)
+    return Undo((restored,), renamed if entries.is_renamed else None)
 
 
 _GROUP_ID = re.compile(r"sg-[0-9A-Za-z]{1,64}")

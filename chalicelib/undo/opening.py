@@ -57,6 +57,8 @@ def _attachment_warning(attachment: Attachment) -> str | None:
 
 
 def _prefix_list_warning(change: PrefixListChange) -> str | None:
+    if change.restored_version is not None:
+        return f"This puts version {change.version} of the list in force again, which may let more in than now."
     if not change.removed:
         return None
     ranges = _few([printable(item, 60) for item in change.removed])

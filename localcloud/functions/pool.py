@@ -28,7 +28,7 @@ from localcloud.functions.runtime_api import RuntimeAnswer, Work
 from localcloud.gaps.function_metrics import count_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 MAX_CONCURRENCY = 8
@@ -70,7 +70,8 @@ class LogLine:
 class FunctionPool:
     """Runs functions that moto's Lambda holds. ``endpoint`` is the URL that their AWS calls go to.
 
-    ``data_path`` has the service models of an older SDK.
+    ``data_path`` has the service models of an older SDK. ``destinations`` are the variables of a function that was
+    deployed with none of them.
     """
 
     root: Path
@@ -80,6 +81,7 @@ class FunctionPool:
     on_log: Callable[[LogLine], None]
     on_credentials: Callable[[str], None]
     data_path: Path | None = None
+    destinations: Mapping[str, str] = field(default_factory=dict)
     invocations: deque[FunctionRun] = field(default_factory=lambda: deque(maxlen=KEPT_INVOCATIONS))
     logs: deque[LogLine] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
     _idle: dict[str, list[FunctionProcess]] = field(default_factory=dict)
@@ -211,7 +213,9 @@ class FunctionPool:
         }
         if self.data_path is not None:
             defined["AWS_DATA_PATH"] = str(self.data_path)
-        return defined | self.credentials(function).environment() | dict(function.environment_vars)
+        own = dict(function.environment_vars)
+        given = {} if self.destinations.keys() & own.keys() else dict(self.destinations)
+        return defined | self.credentials(function).environment() | given | own
 
     def credentials(self, function: Any) -> Credentials:
         """A session of the function's role, named after the function as Lambda names it."""

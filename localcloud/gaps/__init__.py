@@ -22,6 +22,7 @@ from localcloud.gaps import (
     mute_rules,
     prefix_lists,
     security_groups,
+    stack_resources,
     trail_calls,
 )
 from localcloud.gaps.group_store import names_prefix_list
@@ -59,4 +60,8 @@ def wrappers() -> dict[tuple[str, str], Callable[[ApiCall, str, Callable[[], Any
         ("cloudwatch", "PutMetricAlarm"): alarm_calls.put_metric_alarm,
         ("cloudtrail", "CreateTrail"): trail_calls.with_log_group_checked,
         ("cloudtrail", "UpdateTrail"): trail_calls.with_log_group_checked,
+        ("cloudformation", "CreateStack"): stack_resources.with_missing_resources,
+        ("cloudformation", "UpdateStack"): stack_resources.with_missing_resources,
+        ("cloudformation", "ExecuteChangeSet"): stack_resources.with_missing_resources,
+        ("cloudformation", "DeleteStack"): stack_resources.without_missing_resources,
     }

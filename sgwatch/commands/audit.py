@@ -117,6 +117,7 @@ def gather_from_aws(deployed: DeployedStage | None = None) -> dict[str, Any]:
     # The AWS SDK takes longer to import than a snapshot takes to judge, and judging needs none of it.
     from chalicelib.alarm_path.audit_run import Auditor, NotAudited  # noqa: PLC0415
     from chalicelib.aws.clients import default_region, patient_clients  # noqa: PLC0415
+    from chalicelib.functions.composition.auditing import own_path  # noqa: PLC0415
 
     region = default_region() or (deployed.region if deployed else None)
     if region is None:
@@ -126,8 +127,7 @@ def gather_from_aws(deployed: DeployedStage | None = None) -> dict[str, Any]:
         region=region,
         standard=Standard.CIS_5,
         now=lambda: datetime.now(UTC),
-        own=deployed.functions if deployed else None,
-        queues=deployed.queues if deployed else (),
+        own=own_path(deployed.stage, deployed.watch, deployed.durable) if deployed else None,
         own_region=deployed.region if deployed else None,
     )
     try:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
-import shutil
 import time
-import warnings
 from collections.abc import Mapping
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
-from functools import cache, partial
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -23,14 +18,12 @@ from rich.text import Text
 
 from chalicelib.alert.model import from_json
 from localcloud.baseline import ONCALL, make_alarm_path
-from localcloud.callers import PARTITION
 from localcloud.cloud import LocalCloud
 from localcloud.deploy import DeployError
-from localcloud.session import Interrupted, ended_by_signals, running, stand_apart, variables_of
+from localcloud.session import Interrupted, ended_by_signals, running, stand_apart
 from localcloud.story import STEPS, StoryError, Told, play
-from sgwatch.commands import setup
-from sgwatch.commands.local import COLORS
-from sgwatch.durable_template import StagePlace
+from sgwatch.commands.local import COLORS, progress
+from sgwatch.local_stage import LocalStage
 from sgwatch.render import show
 from sgwatch.stages import CONFIG, StageError, check
 from sgwatch.terminal import refuse
@@ -76,30 +69,20 @@ def demo(
         raise typer.Exit(1)
 
 
-def _start(console: Console, stack: ExitStack, stage: str) -> LocalCloud:
-    project = Path.cwd()
-    config = Path(stack.enter_context(TemporaryDirectory(prefix="sgwatch-demo-"))) / "config.json"
-    shutil.copy(project / ".chalice" / "config.json", config)
-    variables = partial(_variables, config=config, stage=stage)
-    with console.status("Starting a local AWS and deploying sgwatch into it …"):
-        cloud, _ = stack.enter_context(running(project, stage=stage, on_started=make_alarm_path, variables=variables))
-        _set_up(cloud, config, stage)
+def _start(console: Console, stack: ExitStack, name: str) -> LocalCloud:
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="sgwatch-demo-")))
+    # Each alert is shown as it comes: no change is gathered.
+    stage = LocalStage(name, folder, {"BURST_WINDOW": "0"})
+
+    def variables(cloud: LocalCloud) -> Mapping[str, str]:
+        made = stage.variables(cloud)
+        progress(console, "Deploying sgwatch into it (chalice deploy) …")
+        return made
+
+    progress(console, "Starting a local AWS and making the resources of durable delivery …")
+    cloud, _ = stack.enter_context(running(Path.cwd(), stage=name, on_started=make_alarm_path, variables=variables))
+    stage.set_up(cloud)
     return cloud
-
-
-def _variables(cloud: LocalCloud, config: Path, stage: str) -> Mapping[str, str]:
-    """The settings of durable delivery, whose state table knows what a rule was before; no change is gathered."""
-    _set_up(cloud, config, stage)
-    wired: dict[str, str] = json.loads(config.read_text())["stages"][stage]["environment_variables"]
-    return {**wired, **variables_of(cloud), "BURST_WINDOW": "0"}
-
-
-def _set_up(cloud: LocalCloud, config: Path, stage: str) -> None:
-    place = StagePlace(stage, PARTITION, cloud.region, cloud.account_id)
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        # moto names the kinds of resource that it does not make.
-        warnings.simplefilter("ignore")
-        setup.run(place, cache(cloud.client), config, yes=True)
 
 
 def _play(console: Console, cloud: LocalCloud) -> list[Told]:

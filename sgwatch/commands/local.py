@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shlex
+import urllib.request
 import webbrowser
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import boto3
@@ -18,9 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
+from localcloud.addresses import ENVIRONMENT_PATH, shell_lines
 from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running, stand_apart
+from sgwatch.local_stage import LocalStage
 from sgwatch.stages import CONFIG, StageError, check
 from sgwatch.terminal import refuse
 
@@ -40,6 +43,7 @@ EXAMPLES = (
     "aws ec2 revoke-security-group-ingress --group-name web --protocol tcp --port 22 --cidr 0.0.0.0/0",
 )
 LOG_GROUPS = "/aws/lambda/"
+TIMEOUT_SECONDS = 5
 
 
 @app.callback()
@@ -81,7 +85,15 @@ def _run(
 ) -> None:
     with ExitStack() as stack:
         on_record = _recorder(stack, record) if record is not None else None
-        status = stack.enter_context(console.status("Deploying sgwatch into the local cloud …"))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="sgwatch-stage-")))
+        local_stage = LocalStage(stage, folder)
+
+        def variables(cloud: LocalCloud) -> Mapping[str, str]:
+            made = local_stage.variables(cloud)
+            progress(console, "Deploying sgwatch into it (chalice deploy) …")
+            return made
+
+        progress(console, "Starting a local AWS and making the resources of durable delivery …")
         cloud, _ = stack.enter_context(
             running(
                 Path.cwd(),
@@ -90,17 +102,22 @@ def _run(
                 inbox_port=port + 1 if port else 0,
                 on_record=on_record,
                 aws_managed_policies=True,
-                variables=lambda cloud: {"SLACK_WEBHOOK_URL": cloud.slack_url},
+                variables=variables,
                 on_started=make_alarm_path,
             )
         )
+        local_stage.set_up(cloud)
         arrivals = stack.enter_context(cloud.inbox.listening())
-        status.stop()
         print_welcome(cloud, told)
         if open_page:
             webbrowser.open(cloud.inbox_url)
         for message in _forever(arrivals):
             print_message(console, message)
+
+
+def progress(console: Console, line: str) -> None:
+    """Say what takes seconds, a line each: on a terminal of any width, and in a file."""
+    console.print(line, style="dim", soft_wrap=True, markup=False)
 
 
 def _recorder(stack: ExitStack, path: Path) -> Callable[[Mapping[str, Any]], None]:
@@ -123,16 +140,22 @@ def _forever(arrivals: queue.Queue[InboxMessage]) -> Iterator[InboxMessage]:
 
 def print_welcome(cloud: LocalCloud, told: Iterable[str] = ()) -> None:
     """Say on stdout what to paste; ``told`` is what the shell has to forget first."""
-    output = Console(highlight=False, soft_wrap=True)
-    output.print(f"The local cloud is up. Inbox page: {cloud.inbox_url}\n", markup=False, soft_wrap=True)
-    for line in told:
-        output.print(line, markup=False, soft_wrap=True)
-    for name, value in cloud.environment().items():
-        output.print(f"export {name}={shlex.quote(value)}", markup=False, soft_wrap=True)
-    output.print("\nThen, in the same shell:\n", markup=False, soft_wrap=True)
+    output = Console(highlight=False, soft_wrap=True, markup=False)
+    output.print("The local cloud is up.\n")
+    for name, address in cloud.addresses().items():
+        output.print(f"  {name + ':':<24}{address}")
+    output.print(f'\nFor the AWS clients of a shell: eval "$(sgwatch local env{_port_option(cloud)})", which is\n')
+    for line in shell_lines(cloud.environment(), told):
+        output.print(line)
+    output.print("\nThen, in the same shell:\n")
     for example in EXAMPLES:
-        output.print(f"  {example}", markup=False, soft_wrap=True)
-    output.print("\nAlerts appear here. Ctrl-C ends it.\n", markup=False, soft_wrap=True)
+        output.print(f"  {example}")
+    output.print("\nAlerts appear here. Ctrl-C ends it.\n")
+
+
+def _port_option(cloud: LocalCloud) -> str:
+    port = cloud.endpoint.rpartition(":")[2]
+    return "" if port == str(DEFAULT_PORT) else f" --port {port}"
 
 
 def print_message(console: Console, message: InboxMessage) -> None:
@@ -144,6 +167,22 @@ def print_message(console: Console, message: InboxMessage) -> None:
     if not message.accepted:
         line.append(f"  refused: {message.note}", style="red")
     console.print(line, soft_wrap=True)
+
+
+@app.command("env")
+def environment(
+    port: Annotated[int, typer.Option(help="The port given to `sgwatch local`.")] = DEFAULT_PORT,
+) -> None:
+    """Print what makes a shell's AWS clients talk to a running local cloud: `eval "$(sgwatch local env)"`."""
+    url = f"http://127.0.0.1:{port}{ENVIRONMENT_PATH}"
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:  # loopback
+            shared: dict[str, dict[str, str]] = json.load(answer)
+    except (OSError, ValueError) as error:
+        typer.echo(f"No local cloud answers on port {port}: {error}. Start one with `sgwatch local`.", err=True)
+        raise typer.Exit(2) from error
+    for line in shell_lines(shared["environment"], stand_apart(dict(os.environ))):
+        typer.echo(line)
 
 
 @app.command()

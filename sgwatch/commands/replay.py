@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -26,6 +26,7 @@ class Format(StrEnum):
     JSON = "json"
     SLACK = "slack"
     HTML = "html"
+    CSV = "csv"
 
 
 def replay(
@@ -34,7 +35,7 @@ def replay(
     ],
     form: Annotated[
         Format,
-        typer.Option("--format", help="json: one alert a line; slack: one payload a line; html: a report in one page."),
+        typer.Option("--format", help="json, slack: one a line; csv: a table; html: a report in one page."),
     ] = Format.TEXT,
     min_severity: Annotated[Severity, typer.Option(help="Leave out what is less severe.")] = Severity.INFO,
     watch: Annotated[
@@ -50,9 +51,9 @@ def replay(
     """Print the alerts that the records in files would have made, oldest first.
 
     Files may be CloudTrail log files, EventBridge events, answers of LookupEvents or bare records, as JSON or JSON
-    Lines, gzipped or not. Each record is judged by itself; AWS is asked nothing without --enrich. A record seen
-    again is alerted once. Exit status: 0 good, 1 something could not be read or delivered, 2 a path or a setting is
-    wrong.
+    Lines, gzipped or not; also what CloudWatch Logs, Athena, CloudTrail Lake, SNS and SQS give out. Each record is
+    judged by itself; AWS is asked nothing without --enrich. A record seen again is alerted once. Exit status: 0 good,
+    1 something could not be read or delivered, 2 no record was found, or a path or a setting is wrong.
     """
     groups, found = _groups(watch), _files(paths)
     deliver = _sender() if send else None
@@ -60,8 +61,10 @@ def replay(
     tally = Tally(faults=list(found.unreadable))
     with progress("Reading", len(found.files)) as advance:
         alerts = alerts_of(found.files, groups, tally, min_severity, _hearer(advance), make)
-        undelivered = _print_all(alerts, _PRINTERS[form], deliver)
+        undelivered = _print_all(alerts, _printer(form, found.files, tally), deliver)
     note(tally.sentence())
+    if not tally.records:
+        refuse(f"no CloudTrail record was found in {', '.join(paths)}")
     if tally.faults or undelivered:
         raise typer.Exit(1)
 
@@ -149,18 +152,35 @@ def _as_slack(alerts: Iterator[Alert]) -> None:
         typer.echo(json.dumps(payload(alert)))
 
 
-def _as_html(alerts: Iterator[Alert]) -> None:
-    from sgwatch.report import page  # noqa: PLC0415
+def _as_csv(alerts: Iterator[Alert]) -> None:
+    from sgwatch.report.table import rows  # noqa: PLC0415
 
-    typer.echo(page(list(alerts)))
+    for row in rows(alerts):
+        typer.echo(row, nl=False)
 
 
 _PRINTERS: dict[Format, Printer] = {
     Format.TEXT: _as_text,
     Format.JSON: _as_json,
     Format.SLACK: _as_slack,
-    Format.HTML: _as_html,
+    Format.CSV: _as_csv,
 }
+
+
+def _printer(form: Format, files: Sequence[str], tally: Tally) -> Printer:
+    return _PRINTERS[form] if form is not Format.HTML else _report_of(files, tally)
+
+
+def _report_of(files: Sequence[str], tally: Tally) -> Printer:
+    def print_report(alerts: Iterator[Alert]) -> None:
+        from sgwatch.report.evidence import evidence  # noqa: PLC0415 - the other formats do without
+        from sgwatch.report.page import page  # noqa: PLC0415
+        from sgwatch.version import VERSION  # noqa: PLC0415
+
+        made = list(alerts)
+        typer.echo(page(made, evidence(files, map(str, tally.faults), VERSION)))
+
+    return print_report
 
 
 def _sender() -> Callable[[Alert], bool]:

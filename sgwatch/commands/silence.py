@@ -14,7 +14,7 @@ import typer
 from chalicelib.alert.filters import compile_condition
 from chalicelib.alert.model import format_time
 from chalicelib.aws.clients import aws_client
-from chalicelib.delivery.silences import Silence, Silences
+from chalicelib.delivery.silences import LONGEST, Silence, Silences
 from chalicelib.state.table import StateTable
 from chalicelib.text import visible
 from sgwatch.durable_access import StageOption, caller, refusals
@@ -22,7 +22,6 @@ from sgwatch.terminal import note, refuse
 
 app = typer.Typer(no_args_is_help=True)
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-LONGEST = timedelta(days=90)
 
 
 @app.callback()

@@ -1,4 +1,4 @@
-"""The timeline: how many alerts of which severity in each stretch of time, as inline SVG."""
+"""The timeline: how many alerts of which severity in each stretch of time, as buttons that choose that time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.alert.model import Alert, Severity
 
-_WIDTH, _HEIGHT, _LEFT, _FOOT, _TOP = 1000, 170, 34, 22, 8
 _MOST_BARS = 72
 _STEPS = tuple(
     timedelta(**{unit: count})
@@ -19,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timeline(alerts: Iterable[Alert]) -> str:
-    """The chart, empty where no alert has a time."""
+    """The chart and its axis, empty where no alert has a time."""
     dated = [(alert.occurred_at, alert.severity) for alert in alerts if alert.occurred_at is not None]
     if not dated:
         return ""
@@ -29,44 +28,33 @@ def timeline(alerts: Iterable[Alert]) -> str:
     bars = (last - start) // step + 1
     counts = Counter(((moment - start) // step, severity) for moment, severity in dated)
     highest = max(sum(counts[bar, severity] for severity in Severity) for bar in {bar for bar, _ in counts})
-    parts = [*_scale(highest), *_bars(counts, bars, highest, start, step), *_dates(start, step, bars)]
-    label = f"Alerts over time, from {start:%Y-%m-%d} to {last:%Y-%m-%d}"
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    drawn = "".join(_bar(counts, bar, highest, start + bar * step, step) for bar in range(bars))
+    label = f"Alerts over time, at most {highest:,} in one bar. Arrow keys move, Enter chooses the time of a bar."
+    return (
+        f'<div class="chart" role="group" aria-label="{label}">{drawn}</div>'
+        f'<div class="axis">{"".join(_dates(start, step, bars))}</div>'
+    )
 
 
-def _bars(
-    counts: Counter[tuple[int, Severity]], bars: int, highest: int, start: datetime, step: timedelta
-) -> Iterator[str]:
-    each = (_WIDTH - _LEFT) / bars
-    width = max(1.0, min(each - 2, 24))
-    room = _HEIGHT - _FOOT - _TOP
-    for bar in sorted({bar for bar, _ in counts}):
-        bottom = float(_HEIGHT - _FOOT)
-        here = [(severity, counts[bar, severity]) for severity in reversed(Severity) if counts[bar, severity]]
-        told = ", ".join(f"{count} {severity}" for severity, count in here)
-        rects = []
-        for severity, count in here:
-            height = room * count / highest
-            bottom -= height
-            rects.append(
-                f'<rect class="{severity}" x="{_LEFT + bar * each + (each - width) / 2:.1f}" y="{bottom:.1f}" '
-                f'width="{width:.1f}" height="{height:.1f}"/>'
-            )
-        yield f"<g><title>{start + bar * step:%Y-%m-%d %H:%M} UTC: {told}</title>{''.join(rects)}</g>"
+def _bar(counts: Counter[tuple[int, Severity]], bar: int, highest: int, moment: datetime, step: timedelta) -> str:
+    here = [(severity, counts[bar, severity]) for severity in reversed(Severity) if counts[bar, severity]]
+    listed = ", ".join(f"{count} {severity}" for severity, count in here) or "no alerts"
+    label = f"{moment:%Y-%m-%d %H:%M} UTC: {listed}"
+    period = f'data-from="{moment.timestamp():.0f}" data-to="{(moment + step).timestamp():.0f}"'
+    rects = "".join(_rects(here, highest))
+    svg = f'<svg viewBox="0 0 10 100" preserveAspectRatio="none" aria-hidden="true">{rects}</svg>'
+    return f'<button type="button" {period} title="{label}" aria-label="{label}">{svg}</button>'
 
 
-def _scale(highest: int) -> Iterator[str]:
-    room = _HEIGHT - _FOOT - _TOP
-    for count in sorted({0, highest // 2, highest}):
-        y = _HEIGHT - _FOOT - room * count / highest
-        yield f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{count}</text>'
+def _rects(here: Iterable[tuple[Severity, int]], highest: int) -> Iterator[str]:
+    bottom = 100.0
+    for severity, count in here:
+        height = 100 * count / highest
+        bottom -= height
+        yield f'<rect class="{severity}" x="1" y="{bottom:.2f}" width="8" height="{height:.2f}"/>'
 
 
 def _dates(start: datetime, step: timedelta, bars: int) -> Iterator[str]:
-    each = (_WIDTH - _LEFT) / bars
-    form = "%H:%M" if step * bars <= timedelta(days=1) else "%b %d %H:%M" if step < timedelta(days=1) else "%Y-%m-%d"
-    for bar in range(0, bars, max(1, -(-bars // 8))):
-        x = _LEFT + bar * each
-        if x < _WIDTH - 60:
-            yield f'<text x="{x:.1f}" y="{_HEIGHT - 5}">{start + bar * step:{form}}</text>'
+    form = "%Y-%m-%d" if step >= timedelta(days=1) else "%Y-%m-%d %H:%M"
+    for moment in dict.fromkeys(start + bar * step for bar in (0, bars // 2, bars - 1)):
+        yield f"<span>{moment:{form}}</span>"

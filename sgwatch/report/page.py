@@ -1,45 +1,41 @@
-"""The report's HTML. Every text goes through ``_text``: made visible, then escaped, also inside attributes."""
+"""The report of a replay as one HTML page that needs nothing else: evidence, chart, filters, tables, every alert."""
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.alert.model import Alert, Severity
-from chalicelib.rendering.facts import Fact
 from chalicelib.rendering.lines import utc
-from chalicelib.rendering.sections import (
-    Circumstances,
-    Diff,
-    Links,
-    NotKnown,
-    Paragraph,
-    Reasons,
-    Section,
-    WayBack,
-    sections,
-)
-from chalicelib.text import visible
 from sgwatch.report.assets import POLICY, SCRIPT, STYLE
 from sgwatch.report.chart import timeline
+from sgwatch.report.evidence import Evidence
+from sgwatch.report.packed import chunks, columns
+from sgwatch.report.sections import details, group_of, principal_of, text
 
-_SIGNS = {"+": "added", "-": "removed", "~": "modified", "×": "attempted"}
-_NOBODY, _NO_GROUP = "not known", "none"
+# Who prints the page, or runs no script, gets these in full; the rest is in the tables and in the JSON.
+_PRINTED = 40
+# A table with more rows than these would be slower to lay out than to filter.
+_ROWS = 200
 
 
-def page(alerts: Sequence[Alert]) -> str:
-    """The whole page, with the alerts in the order given."""
+def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
+    """The whole page."""
+    chart = timeline(alerts)
     body = "".join(
         [
+            '<a class="skip" href="#list">Skip to the alerts</a>',
             _header(alerts),
-            f'<h2>When</h2><div class="chart">{timeline(alerts)}</div>' if timeline(alerts) else "",
+            _filters(),
+            f"<h2>When</h2>{chart}" if chart else "",
             '<div class="tables">',
-            _table("Principals", "principal", alerts, _principal),
-            _table("Security groups", "group", alerts, _group),
-            '</div><h2 id="alerts">Alerts</h2>',
-            _filters(alerts),
-            *(_alert(alert) for alert in alerts),
+            _table("Principals", "principal", alerts, principal_of),
+            _table("Security groups", "group", alerts, group_of),
+            '</div><h2>Alerts</h2><div id="list"></div><button type="button" id="more" hidden></button>',
+            *_matters(alerts),
+            *_evidence(evidence),
+            columns(alerts),
+            *chunks(alerts),
         ]
     )
     return (
@@ -50,21 +46,6 @@ def page(alerts: Sequence[Alert]) -> str:
         f"<title>Security group changes</title><style>{STYLE}</style></head>\n<body>{body}"
         f"<script>{SCRIPT}</script></body></html>"
     )
-
-
-def _text(value: object) -> str:
-    return html.escape(visible(str(value)), quote=True)
-
-
-def _principal(alert: Alert) -> str:
-    return alert.principal.name if alert.principal else _NOBODY
-
-
-def _group(alert: Alert) -> str:
-    group = alert.security_group
-    if group is None or not (group.id or group.name):
-        return alert.attachment.resource_id if alert.attachment else _NO_GROUP
-    return group.id or group.name or _NO_GROUP
 
 
 def _header(alerts: Sequence[Alert]) -> str:
@@ -79,18 +60,35 @@ def _header(alerts: Sequence[Alert]) -> str:
     return f'<h1>Security group changes</h1><p class="soft">{made}, {period}</p><ul class="counts">{listed}</ul>'
 
 
+def _filters() -> str:
+    severities = "".join(f'<option value="{item}">{item} and worse</option>' for item in list(Severity)[1:])
+    return (
+        '<form hidden data-severity="info" data-sort="worst" aria-label="Filters">'
+        f'<label>Severity<select name="severity"><option value="info">all</option>{severities}</select></label>'
+        '<label>Principal<select name="principal"><option value="">all</option></select></label>'
+        '<label>Security group<select name="group"><option value="">all</option></select></label>'
+        '<label>Title, principal or group<input name="text" type="search"></label>'
+        '<label>Order<select name="sort"><option value="worst">worst first</option>'
+        '<option value="newest">newest first</option><option value="oldest">oldest first</option></select></label>'
+        '<input name="from" type="hidden"><input name="to" type="hidden"><button type="reset">Show all</button>'
+        "<output></output></form>"
+    )
+
+
 def _table(title: str, name: str, alerts: Iterable[Alert], key: Callable[[Alert], str]) -> str:
     grouped: dict[str, list[Alert]] = {}
     for alert in alerts:
         grouped.setdefault(key(alert), []).append(alert)
     worst_first = sorted(grouped.items(), key=lambda item: _badness(item[1]), reverse=True)
-    rows = "".join(_row(name, value, listed) for value, listed in worst_first)
+    rows = "".join(_row(name, value, listed) for value, listed in worst_first[:_ROWS])
+    left_out = len(worst_first) - _ROWS
+    note = f'<p class="soft">The {_ROWS} worst; {left_out:,} more are in the filter above.</p>' if left_out > 0 else ""
     head = (
         '<th scope="col">Name</th><th scope="col">Worst</th><th scope="col" class="number">Alerts</th>'
         '<th scope="col" class="time">Last</th>'
     )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<section><h2>{title}</h2><div class="rows">{table}</div></section>'
+    return f'<section><h2>{title}</h2><div class="rows" tabindex="0">{table}</div>{note}</section>'
 
 
 def _badness(alerts: list[Alert]) -> tuple[int, ...]:
@@ -101,81 +99,71 @@ def _badness(alerts: list[Alert]) -> tuple[int, ...]:
 def _row(name: str, value: str, alerts: list[Alert]) -> str:
     worst = max((alert.severity for alert in alerts), key=lambda item: item.rank)
     last = max((alert.occurred_at for alert in alerts if alert.occurred_at), default=None)
-    button = f'<button type="button" data-filter="{name}" value="{_text(value)}">{_text(value)}</button>'
+    button = f'<button type="button" data-filter="{name}" value="{text(value)}">{text(value)}</button>'
     return (
         f'<tr><td>{button}</td><td><span class="badge {worst}">{worst}</span></td>'
         f'<td class="number">{len(alerts):,}</td><td class="time">{f"{last:%Y-%m-%d %H:%M}" if last else ""}</td></tr>'
     )
 
 
-def _filters(alerts: Sequence[Alert]) -> str:
-    severities = "".join(f'<option value="{item}">{item} and worse</option>' for item in list(Severity)[1:])
-    return (
-        "<form hidden>"
-        f'<label>Severity<select name="severity"><option value="info">all</option>{severities}</select></label>'
-        f'<label>Principal<select name="principal">{_options(map(_principal, alerts))}</select></label>'
-        f'<label>Security group<select name="group">{_options(map(_group, alerts))}</select></label>'
-        '<label>Text<input name="text" type="search"></label><button type="reset">Show all</button>'
-        "<output></output></form>"
+def _matters(alerts: Sequence[Alert]) -> Iterator[str]:
+    """The worst alerts in full, for paper and for browsers without scripts."""
+    bad = [alert for alert in alerts if alert.severity.rank >= Severity.HIGH.rank]
+    worst = sorted(bad, key=lambda alert: -alert.severity.rank)[:_PRINTED]
+    shown = f"{len(worst)} of {len(bad):,}" if len(bad) > len(worst) else f"{len(bad)}"
+    yield f'<section class="matters"><h2>What is critical or high: {shown}</h2>'
+    for alert in worst:
+        when = f"{alert.occurred_at:%Y-%m-%d %H:%M:%S}" if alert.occurred_at else "time not known"
+        yield (
+            f'<article class="alert {alert.severity}"><h3><span class="badge">{alert.severity}</span> '
+            f'{text(alert.title)}</h3><p class="soft">{when}, {text(principal_of(alert))}</p>'
+            f'<div class="inside">{details(alert)}</div></article>'
+        )
+    yield "</section>"
+
+
+def _evidence(evidence: Evidence) -> Iterator[str]:
+    yield (
+        f"<section><h2>Made from</h2><p>sgwatch {text(evidence.version)}, {utc(evidence.made_at)}. "
+        "The same files give the same alerts: run <code>sgwatch replay --format html</code> on them, and compare their "
+        "hashes with <code>sha256sum</code>.</p>"
     )
-
-
-def _options(values: Iterable[str]) -> str:
-    listed = "".join(f'<option value="{_text(value)}">{_text(value)}</option>' for value in sorted(set(values)))
-    return f'<option value="">all</option>{listed}'
-
-
-def _alert(alert: Alert) -> str:
-    when = f"{alert.occurred_at:%Y-%m-%d %H:%M:%S}" if alert.occurred_at else "time not known"
-    return (
-        f'<details class="alert {alert.severity}" data-severity="{alert.severity}" '
-        f'data-principal="{_text(_principal(alert))}" data-group="{_text(_group(alert))}">'
-        f'<summary><span class="badge">{alert.severity}</span><span class="title">{_text(alert.title)}</span>'
-        f'<time>{when}</time><span class="who">{_text(_principal(alert))}</span></summary>'
-        f'<div class="inside">{"".join(_inside(alert))}</div></details>'
+    if evidence.accounts:
+        yield f"<p>Accounts: {text(', '.join(evidence.accounts))}. Regions: {text(', '.join(evidence.regions))}.</p>"
+    if evidence.unreadable:
+        listed = "".join(f"<li>{text(fault)}</li>" for fault in evidence.unreadable)
+        yield f"<h3>Could not be read ({len(evidence.unreadable):,})</h3><ul>{listed}</ul>"
+    yield from _coverage(evidence)
+    rows = "".join(
+        f"<tr><td>{text(file.name)}</td><td><code>{file.sha256 or 'not known'}</code></td></tr>"
+        for file in evidence.files[:_ROWS]
     )
+    left_out = len(evidence.files) - _ROWS
+    note = f'<p class="soft">{left_out:,} more files were read.</p>' if left_out > 0 else ""
+    head = '<th scope="col">File</th><th scope="col">SHA-256</th>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    title = f"Input files ({len(evidence.files):,})"
+    yield f'<h3>{title}</h3><div class="wide" tabindex="0">{table}</div>{note}</section>'
 
 
-def _inside(alert: Alert) -> Iterator[str]:
-    for part in sections(alert):
-        yield from _section(part)
+def _coverage(evidence: Evidence) -> Iterator[str]:
+    if evidence.coverage is None:
+        yield "<p>The names of the files do not say of which days and regions they are, so gaps are not known.</p>"
+        return
+    gaps = ", ".join(f"{region} {day}" for day, region in evidence.gaps[:_ROWS])
+    found = f"{len(evidence.gaps):,} days without a file: {gaps}." if evidence.gaps else "No region lacks a day."
+    head = "".join(f'<th scope="col">{text(region)}</th>' for region in evidence.regions)
+    rows = "".join(
+        f'<tr><th scope="row">{day}</th>{"".join(map(_files, counts))}</tr>'
+        for day in evidence.days
+        if (counts := [evidence.coverage[day, region] for region in evidence.regions])
+    )
+    table = (
+        f'<table class="coverage"><thead><tr><th scope="col">Day</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    )
+    yield f"<h3>Log files by day and region</h3><p>{text(found)}</p>"
+    yield f'<div class="wide" tabindex="0">{table}</div>'
 
 
-def _section(part: Section) -> Iterator[str]:
-    match part:
-        case Paragraph():
-            yield f"<p><strong>{_text(part.text)}</strong></p>"
-        case Diff():
-            entries = (f'<span class="{_SIGNS.get(item[0], "")}">{_lines(item)}</span>' for item in part.entries)
-            yield f"<h3>{_text(part.title)}</h3><pre>{chr(10).join(entries)}</pre>"
-        case Reasons() | NotKnown():
-            yield _list(part.title, part.items)
-        case WayBack():
-            yield from _way_back(part)
-        case Circumstances():
-            yield f"<dl>{''.join(map(_fact, part.facts))}</dl>"
-        case Links():
-            for link in part.links:
-                if link.url.startswith("https://"):
-                    yield f'<p><a href="{_text(link.url)}" rel="noopener noreferrer">{link.label}</a></p>'
-
-
-def _lines(entry: str) -> str:
-    return "\n".join(_text(line) for line in entry.split("\n"))
-
-
-def _list(title: str, items: Iterable[str]) -> str:
-    listed = "".join(f"<li>{_text(item)}</li>" for item in items)
-    return f"<h3>{_text(title)}</h3><ul>{listed}</ul>" if listed else ""
-
-
-def _fact(fact: Fact) -> str:
-    return f"<dt>{_text(fact.label)}</dt><dd>{'<br>'.join(_text(line) for line in fact.lines)}</dd>"
-
-
-def _way_back(part: WayBack) -> Iterator[str]:
-    yield f"<h3>{_text(part.title)}</h3>"
-    if part.note:
-        yield f"<p>{_text(part.note)}</p>"
-    if part.commands:
-        yield f"<pre>{html.escape(chr(10).join(part.commands))}</pre>"
+def _files(count: int) -> str:
+    return f"<td>{count:,}</td>" if count else '<td class="gap">none</td>'

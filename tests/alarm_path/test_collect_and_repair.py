@@ -393,6 +393,7 @@ def test_an_answer_that_is_not_awss_is_recorded_too(aws: Aws) -> None:
 
 
 def test_no_answer_at_all_is_recorded_too(aws: Aws) -> None:
+    aws.with_trail()
     timeout = ConnectTimeoutError(endpoint_url="https://logs.example.com")
     document = collect(Refusing(aws, "DescribeLogGroups", timeout), home_region=REGION, now=datetime.now(UTC))
     assert document["errors"][0]["code"] == "ConnectTimeoutError"
@@ -455,3 +456,53 @@ def test_an_account_that_cannot_be_asked_is_not_audited(aws: Aws) -> None:
     clients = Refusing(aws, "GetCallerIdentity", refused)
     with pytest.raises(NotAudited, match="ExpiredToken on GetCallerIdentity"):
         Auditor(clients, REGION, Standard.CIS_5, lambda: datetime.now(UTC)).audit()
+
+
+class Counted:
+    """Clients that keep which operations were called how often, and whose SDK lacks some of them."""
+
+    def __init__(self, aws: Aws, *missing: str) -> None:
+        self.aws, self.missing, self.calls = aws, missing, list[tuple[str, dict[str, Any]]]()
+
+    def __call__(self, service: str, region: str) -> Any:
+        client = self.aws(service, region)
+        client.meta.events.register("before-parameter-build.*", self._note, unique_id="counted")
+        return _Older(client, self.missing)
+
+    def _note(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+        self.calls.append((model.name, dict(params)))
+
+
+class _Older:
+    def __init__(self, client: Any, missing: tuple[str, ...]) -> None:
+        self._client, self._missing = client, missing
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._missing:
+            raise AttributeError(name)
+        return getattr(self._client, name)
+
+
+def test_an_operation_that_the_sdk_does_not_know_is_an_error_and_no_crash(aws: Aws) -> None:
+    aws.with_trail()
+    clients = Counted(aws, "list_alarm_mute_rules")
+    document = collect(clients, home_region=REGION, now=datetime.now(UTC))
+    (error,) = [error for error in document["errors"] if error["call"] == "cloudwatch:ListAlarmMuteRules"]
+    assert error["code"] == "OperationNotInSdk"
+    assert "alarm_mute_rules" not in document["regions"][REGION]
+    assert document["regions"][REGION]["metric_filters"] == []
+
+
+def test_only_the_filters_of_the_trails_log_groups_are_read(aws: Aws) -> None:
+    aws.with_trail()
+    logs = aws("logs", REGION)
+    for place in range(60):
+        logs.create_log_group(logGroupName=f"/aws/lambda/f{place}")
+    clients = Counted(aws)
+    document = collect(clients, home_region=REGION, now=datetime.now(UTC))
+    (group,) = document["regions"][REGION]["log_groups"]
+    asked = [(name, params) for name, params in clients.calls if name in ("DescribeLogGroups", "DescribeMetricFilters")]
+    assert asked == [
+        ("DescribeLogGroups", {"logGroupNamePrefix": group["logGroupName"]}),
+        ("DescribeMetricFilters", {"logGroupName": group["logGroupName"]}),
+    ]

@@ -7,17 +7,28 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.alarm_path.checks.own_path import judge_own_path
 from chalicelib.alarm_path.checks.own_runs import LOOK_BACK, METRICS, PERIOD
-from chalicelib.alarm_path.snapshot.collect_own_path import collect_own
+from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath, collect_own
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
+from chalicelib.deployment import Stage, own_rules
+from chalicelib.functions.composition.auditing import settings_summary
 from tests.support.alarm_paths import ACCOUNT, NOW, REGION, Account
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sgwatch-prod-alert_on_change"
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/changes"
+CONFIGURATION = {
+    "FunctionArn": FUNCTION,
+    "FunctionName": "sgwatch-prod-alert_on_change",
+    "State": "Active",
+    "LastUpdateStatus": "Successful",
+    "Environment": {"Variables": {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/secret"}},
+}
 PATTERN = {"detail": {"eventName": ["CreateSecurityGroup"]}}
 
 
@@ -45,10 +56,9 @@ def _deployed() -> dict[str, Any]:
         "Condition": {"ArnLike": {"AWS:SourceArn": RULE}},
     }
     return {
-        "get_function_configuration": {"FunctionArn": FUNCTION, "State": "Active", "LastUpdateStatus": "Successful"},
+        "get_function": {"Configuration": CONFIGURATION},
         "get_policy": {"Policy": json.dumps({"Statement": [permission]})},
         "get_function_event_invoke_config": {"DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sqs:x"}}},
-        "get_function_concurrency": {},
         "list_rule_names_by_target": {"RuleNames": ["changes"]},
         "describe_rule": {"Name": "changes", "Arn": RULE, "State": "ENABLED", "EventPattern": json.dumps(PATTERN)},
         "list_targets_by_rule": {"Targets": [{"Id": "1", "Arn": FUNCTION}]},
@@ -74,7 +84,9 @@ class Canned:
 def whole(**changes: Any) -> tuple[list[Finding], list[str], list[dict[str, Any]]]:
     """What is found, noted and refused where sgwatch is as deployed but for these answers."""
     client = Canned(_deployed() | changes)
-    own, errors = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert_on_change": PATTERN}, ["q"], now=NOW)
+    own, errors = collect_own(
+        lambda *_: client, REGION, OwnPath({"sgwatch-prod-alert_on_change": PATTERN}, ("q",)), now=NOW
+    )
     findings, notes = judge_own_path(read_snapshot(Account().document() | {"self": own, "errors": errors}))
     return findings, notes, errors
 
@@ -104,7 +116,7 @@ def test_a_changed_pattern_is_told() -> None:
 
 def test_a_rule_without_its_target_and_a_function_that_is_gone_are_told() -> None:
     assert judged(list_targets_by_rule={"Targets": []})[0]["own-target"] == "fail"
-    assert judged(get_function_configuration="ResourceNotFoundException")[0]["own-rule"] == "fail"
+    assert judged(get_function="ResourceNotFoundException")[0]["own-rule"] == "fail"
 
 
 def test_a_permission_taken_away_is_told_and_one_that_cannot_be_read_is_unknown() -> None:
@@ -115,9 +127,14 @@ def test_a_permission_taken_away_is_told_and_one_that_cannot_be_read_is_unknown(
 
 
 def test_a_function_that_cannot_run_is_told() -> None:
-    assert judged(get_function_concurrency={"ReservedConcurrentExecutions": 0})[0]["own-function"] == "fail"
-    failed = _deployed()["get_function_configuration"] | {"State": "Failed"}
-    assert judged(get_function_configuration=failed)[0]["own-function"] == "fail"
+    assert (
+        judged(get_function={"Configuration": CONFIGURATION, "Concurrency": {"ReservedConcurrentExecutions": 0}})[0][
+            "own-function"
+        ]
+        == "fail"
+    )
+    failed = {"Configuration": CONFIGURATION | {"State": "Failed"}}
+    assert judged(get_function=failed)[0]["own-function"] == "fail"
 
 
 def test_a_missing_on_failure_destination_and_undelivered_alerts_are_told() -> None:
@@ -130,7 +147,7 @@ def test_a_missing_on_failure_destination_and_undelivered_alerts_are_told() -> N
 
 def test_a_function_on_a_schedule_or_a_queue_needs_no_on_failure_destination() -> None:
     client = Canned(_deployed() | {"get_function_event_invoke_config": "AccessDenied"})
-    own, errors = collect_own(lambda *_: client, REGION, {"hourly": None, "deliver": {}}, now=NOW)
+    own, errors = collect_own(lambda *_: client, REGION, OwnPath({"hourly": None, "deliver": {}}), now=NOW)
     assert errors == []
     assert all("EventInvokeConfig" not in function for function in own["functions"])
 
@@ -143,7 +160,7 @@ def test_a_schedule_needs_no_pattern() -> None:
 def test_a_function_that_is_gone_is_told_even_where_others_have_rules() -> None:
     client = Canned(_deployed())
     gone = {"FunctionName": "sgwatch-prod-other", "Configuration": None}
-    own, _ = collect_own(lambda *_: client, REGION, {"sgwatch-prod-alert_on_change": PATTERN}, now=NOW)
+    own, _ = collect_own(lambda *_: client, REGION, OwnPath({"sgwatch-prod-alert_on_change": PATTERN}), now=NOW)
     own["functions"].append(gone)
     findings, _ = judge_own_path(read_snapshot(Account().document() | {"self": own}))
     failed = [finding.reason for finding in findings if finding.status.value == "fail"]
@@ -158,7 +175,7 @@ def test_rules_and_functions_that_cannot_be_read_are_unknown() -> None:
     answers, errors = judged(list_rule_names_by_target="AccessDeniedException")
     assert answers["own-target"] == "unknown"
     assert errors[0]["call"] == "events:ListRuleNamesByTarget"
-    answers, _ = judged(get_function_configuration="AccessDeniedException")
+    answers, _ = judged(get_function="AccessDeniedException")
     assert set(answers.values()) == {"unknown", "pass"}
     assert answers["own-function"] == "unknown"
 
@@ -209,7 +226,7 @@ def test_errors_of_another_day_that_were_made_good_are_not_told() -> None:
 def test_a_function_that_was_not_run_is_no_fault() -> None:
     found, notes = about_runs(counted({}))
     assert (found.status, notes) == ("pass", [])
-    assert found.reason.endswith("was not run of late.")
+    assert found.reason.endswith("was not run in the last 24 hours.")
 
 
 def test_throttled_runs_are_a_note() -> None:
@@ -224,7 +241,7 @@ def test_runs_that_were_not_or_not_wholly_read_are_unknown() -> None:
     assert about_runs(counted({2: (1, 0)}, status="InternalError"))[0].status == "unknown"
 
 
-class Counting:
+class Pages:
     """CloudWatch in two pages, which keeps what it was asked."""
 
     def __init__(self, canned: Canned) -> None:
@@ -242,9 +259,9 @@ class Counting:
 
 
 def test_all_functions_are_asked_about_in_one_call_of_whole_periods() -> None:
-    client = Counting(Canned(_deployed()))
+    client = Pages(Canned(_deployed()))
     names = {f"sgwatch-prod-{place}": PATTERN for place in range(16)}
-    own, _ = collect_own(lambda *_: client, REGION, names, now=datetime(2026, 11, 23, 10, 1, 30, tzinfo=UTC))
+    own, _ = collect_own(lambda *_: client, REGION, OwnPath(names), now=datetime(2026, 11, 23, 10, 1, 30, tzinfo=UTC))
     assert len(client.asked) == 2, "one call, and its second page"
     assert own["functions"][0]["Metrics"]["Invocations"]["Values"] == [1.0]
     assert own["functions"][0]["Metrics"]["Errors"]["Values"] == [], "zeros are left out"
@@ -253,3 +270,139 @@ def test_all_functions_are_asked_about_in_one_call_of_whole_periods() -> None:
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
     assert len(asked["MetricDataQueries"]) == 16 * len(METRICS) <= 500
     assert len(asked["MetricDataQueries"]) * (LOOK_BACK / PERIOD) <= 100_800
+
+
+@pytest.mark.parametrize("key", ["Input", "InputPath", "InputTransformer"])
+def test_a_target_that_hands_over_something_else_than_the_event_fails(key: str) -> None:
+    answers, _ = judged(list_targets_by_rule={"Targets": [{"Id": "1", "Arn": FUNCTION, key: "x"}]})
+    assert answers["own-target"] == "fail"
+
+
+MAPPING = {"UUID": "6d9bce8e", "State": "Enabled", "EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:q"}
+DURABLE = {
+    "list_event_source_mappings": {"EventSourceMappings": [MAPPING]},
+    "describe_table": {"Table": {"TableName": "sgwatch-prod-state", "TableStatus": "ACTIVE"}},
+    "describe_alarms": {
+        "MetricAlarms": [{"AlarmName": "sgwatch-prod-undelivered", "ActionsEnabled": True, "AlarmActions": ["arn:t"]}]
+    },
+    "list_subscriptions_by_topic": {"Subscriptions": [{"SubscriptionArn": "arn:aws:sns:x"}]},
+}
+
+
+def durable(**changes: Any) -> dict[str, str]:
+    """Check → the worst answer, with durable delivery deployed but for these answers."""
+    client = Canned(_deployed() | DURABLE | changes)
+    functions = {"sgwatch-prod-alert_on_change": PATTERN}
+    path = OwnPath(
+        functions,
+        ("q",),
+        delivery_queue="sgwatch-prod-deliveries.fifo",
+        table="sgwatch-prod-state",
+        consumer="sgwatch-prod-deliver",
+        alarm_prefix="sgwatch-prod-",
+        settings_of=settings_summary,
+    )
+    own, errors = collect_own(lambda *_: client, REGION, path, now=NOW)
+    assert "secret" not in json.dumps(own)
+    findings, _ = judge_own_path(read_snapshot(Account().document() | {"self": own, "errors": errors}))
+    order = ["pass", "unknown", "fail"]
+    return {item.check: item.status.value for item in sorted(findings, key=lambda item: order.index(item.status))}
+
+
+def age(seconds: float) -> dict[str, Any]:
+    results = counted({1: (4, 0)})["MetricDataResults"]
+    return {"MetricDataResults": [*results, {"Id": "queue_age", "Timestamps": [NOW], "Values": [seconds]}]}
+
+
+def deliveries(sent: float | None, failed: float | None) -> dict[str, Any]:
+    """Hours before now of the last alert that Slack took, and of the last that failed."""
+    found = [
+        {
+            "Id": f"d0_0_{name}",
+            "Timestamps": [] if hours is None else [NOW - timedelta(hours=hours)],
+            "Values": [] if hours is None else [1.0],
+        }
+        for name, hours in (("alertssent", sent), ("deliveryfailures", failed))
+    ]
+    return {"MetricDataResults": [*counted({1: (4, 0)})["MetricDataResults"], *found]}
+
+
+def environment(**variables: str) -> dict[str, Any]:
+    return {"Configuration": CONFIGURATION | {"Environment": {"Variables": variables}}}
+
+
+def test_durable_delivery_as_deployed_passes() -> None:
+    assert set(durable().values()) == {"pass"}
+    wanted = {"own-queue", "own-event-source", "own-table", "own-alarms", "own-settings", "own-delivery"}
+    assert wanted <= set(durable())
+
+
+@pytest.mark.parametrize(
+    ("check", "status", "changes"),
+    [
+        ("own-event-source", "fail", {"list_event_source_mappings": {"EventSourceMappings": []}}),
+        *(
+            (
+                "own-event-source",
+                status,
+                {"list_event_source_mappings": {"EventSourceMappings": [{**MAPPING, **changed}]}},
+            )
+            for status, changed in (
+                ("fail", {"State": "Disabled"}),
+                ("fail", {"State": "Disabling"}),
+                ("unknown", {"State": "Creating"}),
+                ("fail", {"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}),
+            )
+        ),
+        ("own-queue", "fail", {"get_queue_url": "AWS.SimpleQueueService.NonExistentQueue"}),
+        ("own-queue", "fail", {"get_metric_data": age(3_600.0)}),
+        ("own-queue", "pass", {"get_metric_data": age(30.0)}),
+        ("own-table", "fail", {"describe_table": "ResourceNotFoundException"}),
+        ("own-table", "fail", {"describe_table": {"Table": {"TableStatus": "DELETING"}}}),
+        ("own-alarms", "fail", {"list_subscriptions_by_topic": {"Subscriptions": []}}),
+        (
+            "own-alarms",
+            "fail",
+            {"list_subscriptions_by_topic": {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}},
+        ),
+        ("own-alarms", "unknown", {"list_subscriptions_by_topic": "AccessDenied"}),
+        ("own-alarms", "fail", {"describe_alarms": {"MetricAlarms": [{"AlarmName": "sgwatch-prod-x"}]}}),
+        ("own-settings", "fail", {"get_function": environment()}),
+        ("own-settings", "fail", {"get_function": environment(SLACK_WEBHOOK_URL="http://example.com/secret")}),
+        ("own-delivery", "fail", {"get_metric_data": deliveries(None, 2)}),
+        ("own-delivery", "fail", {"get_metric_data": deliveries(9, 2)}),
+        ("own-delivery", "pass", {"get_metric_data": deliveries(2, 9)}),
+        ("own-delivery", "pass", {"get_metric_data": deliveries(2, None)}),
+    ],
+)
+def test_what_durable_delivery_needs_is_judged(check: str, status: str, changes: dict[str, Any]) -> None:
+    assert durable(**changes)[check] == status
+
+
+def test_what_could_not_be_read_of_durable_delivery_is_not_judged_and_is_an_error() -> None:
+    assert "own-table" not in durable(describe_table="AccessDeniedException")
+    assert "own-event-source" not in durable(list_event_source_mappings="AccessDeniedException")
+
+
+def test_outside_the_region_of_iams_events_a_forwarder_is_not_known() -> None:
+    own, errors = collect_own(lambda *_: Canned(_deployed()), "eu-west-1", OwnPath({"f": PATTERN}), now=NOW)
+    findings, _ = judge_own_path(read_snapshot(Account().document() | {"self": own, "errors": errors}))
+    (found,) = [finding for finding in findings if finding.check == "own-forwarding"]
+    assert found.status.value == "unknown"
+
+
+def test_lambda_is_asked_less_than_twenty_times_for_a_whole_stage() -> None:
+    asked: list[str] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            return getattr(Canned(_deployed() | DURABLE), name)
+
+    functions = own_rules(Stage("sgwatch-prod-"), DEFAULT_WATCH, durable=True)
+    path = OwnPath(functions, consumer="sgwatch-prod-deliver")
+    collect_own(
+        lambda service, _: Counting() if service == "lambda" else Canned(_deployed() | DURABLE), REGION, path, now=NOW
+    )
+    assert len(asked) <= 20
+    assert len([name for name in asked if name not in ("get_function", "get_policy")]) <= 5

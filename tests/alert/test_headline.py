@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.headline import title
 from chalicelib.cloudtrail.catalog import lookup
-from chalicelib.exposure.judge import Exposure, Facts, Opens, Severity, judge, severity_of
-from chalicelib.exposure.refine import refine
+from chalicelib.exposure.judge import Exposure, Opens, Severity, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, Outcome
-from chalicelib.security_groups.lookup_result import LookupResult, ResolvedChange
+from chalicelib.security_groups.lookup_result import ResolvedChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.support import records as r
 from tests.support.records import Json, authorize, items, permission, revoke, stored, world
@@ -53,10 +52,10 @@ TITLES: list[tuple[Json, str]] = [
     (authorize(world(None, protocol="-1"), direction="Egress"), f"All traffic allowed out to the internet on {G}"),
     (authorize(world(), "text"), f"tcp/22 opened to the internet on {G}, and more not understood"),
     (authorize(permission()), f"Change to {G} only partly understood"),
-    (authorize(requestParameters=None), "AuthorizeSecurityGroupIngress: the record is not understood"),
+    (authorize(requestParameters=None), "AuthorizeSecurityGroupIngress: the record could not be parsed"),
     (
         authorize(requestParameters={"groupId": G}),
-        f"AuthorizeSecurityGroupIngress on {G}: the record is not understood",
+        f"AuthorizeSecurityGroupIngress on {G}: the record could not be parsed",
     ),
     (revoke(world()), f"tcp/22 closed to the internet on {G}"),
     (revoke(world(), direction="Egress"), f"tcp/22 no longer allowed out to the internet on {G}"),
@@ -115,10 +114,7 @@ def test_a_denied_tampering_leaves_nothing_to_undo() -> None:
     [
         (
             {},
-            (
-                "Rules that name this list now also mean 203.0.113.0/24 "
-                "(the call adds 203.0.113.0/24 and removes 10.0.0.0/8)."
-            ),
+            ("Rules that name this list now also mean 203.0.113.0/24, and no longer 10.0.0.0/8."),
         ),
         (
             {"errorCode": r.DENIED},
@@ -188,9 +184,7 @@ def test_a_long_name_leaves_room_for_the_id() -> None:
 
 def enriched(change: Change, before: tuple[SecurityGroupRule, ...]) -> tuple[str, tuple[Exposure, ...]]:
     """Title and exposures of a change to a group that had these rules and no others."""
-    facts = Facts(r.ACCOUNT, "web", before)
-    exposures = judge(change, by_root=False, facts=facts)
-    exposures = refine(exposures, ResolvedChange(change, before, is_whole=True), LookupResult(), facts)
+    exposures = judge(ResolvedChange(change, before, is_whole=True), by_root=False, account_id=r.ACCOUNT)
     return title(change, exposures), exposures
 
 

@@ -19,7 +19,7 @@ from tests.support.schema import SCHEMA, assert_valid
 # As the contract spells it; a key that is not there may be added, none of these may go.
 KEYS = {
     "": "version id kind severity title summary occurred_at account region event principal security_group changes "
-    "attachment exposures undo unknowns notes alarm_path",
+    "attachment exposures undo unknowns prefix_list notes alarm_path",
     "account": "id name",
     "event": "name source id request_id outcome error_code error_message url",
     "principal": "type name arn account_id role permission_set session_name source_identity mfa access_key_id "
@@ -27,6 +27,7 @@ KEYS = {
     "security_group": "id name vpc_id description owner tags attached url",
     "changes": "added removed modified attempted before_known rules_after",
     "undo": "commands reason",
+    "prefix_list": "id name owner_id version added removed used_by",
 }
 RULE_KEYS = ["id", "direction", "protocol", "from_port", "to_port", "peer", "description"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.alert.model import Account, Alert, AlertKind, Changes, SecurityGroup, Severity
-from chalicelib.delivery.bursts import follow_ups
 from chalicelib.delivery.envelope import BurstEnd, read
+from chalicelib.delivery.follow_ups import follow_ups
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.destinations.slack import payload as slack_payload
 from chalicelib.destinations.sns import MAX_BYTES
@@ -35,7 +35,7 @@ def test_the_first_change_goes_out_at_once_and_the_rest_of_the_window_is_folded(
     assert [bursts.admit(change(number)) for number in range(4)] == [True, False, False, False]
     (end,) = ends(durable)
     assert (end.due_at - durable.clock.now()).total_seconds() == 60
-    assert bursts.end(end.burst, end.window) == [change(1), change(2), change(3)]
+    assert bursts.end(end.burst, end.window).alerts == [change(1), change(2), change(3)]
 
 
 def test_two_hundred_changes_are_told_with_every_group_named_exactly_once(durable: World) -> None:
@@ -46,7 +46,7 @@ def test_two_hundred_changes_are_told_with_every_group_named_exactly_once(durabl
             at_once.append(change(number))
         durable.clock.forward(0.1)
     (end,) = ends(durable)
-    (told,) = follow_ups(bursts.end(end.burst, end.window), end.window)
+    (told,) = follow_ups(bursts.end(end.burst, end.window).alerts, end.window)
     assert at_once == [change(0)]
     assert told.title == "199 more changes of 199 security groups by alice@example.com"
     named = [exposure.reason.split()[0] for exposure in told.exposures]
@@ -130,7 +130,7 @@ def test_an_event_that_comes_again_is_decided_as_before(durable: World) -> None:
     durable.clock.forward(3600)
     assert [bursts.admit(change(number)) for number in (0, 1)] == [True, False]
     (end,) = ends(durable)
-    assert bursts.end(end.burst, end.window) == [change(1)]
+    assert bursts.end(end.burst, end.window).alerts == [change(1)]
 
 
 def test_after_the_window_the_next_change_goes_out_at_once(durable: World) -> None:
@@ -155,7 +155,7 @@ def test_the_same_end_twice_tells_the_same(durable: World) -> None:
     for number in range(3):
         bursts.admit(change(number))
     (end,) = ends(durable)
-    once, again = (follow_ups(bursts.end(end.burst, end.window), end.window) for _ in range(2))
+    once, again = (follow_ups(bursts.end(end.burst, end.window).alerts, end.window) for _ in range(2))
     assert once == again
 
 
@@ -164,7 +164,7 @@ def test_one_folded_change_is_told_as_itself(durable: World) -> None:
     bursts.admit(change(0))
     bursts.admit(change(1))
     (end,) = ends(durable)
-    assert follow_ups(bursts.end(end.burst, end.window), end.window) == [change(1)]
+    assert follow_ups(bursts.end(end.burst, end.window).alerts, end.window) == [change(1)]
 
 
 def test_a_follow_up_has_the_worst_severity_first_and_undoes_the_last_change_first() -> None:

@@ -54,6 +54,7 @@ def record(name: str, parameters: Mapping[str, Any], source: str = "ec2.amazonaw
         "eventTime": "2026-11-23T10:00:00Z",
         "awsRegion": "eu-west-1",
         "recipientAccountId": "123456789012",
+        "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": "123456789012"},
         "requestParameters": parameters,
         "responseElements": {"_return": True},
     }
@@ -461,7 +462,7 @@ def test_that_the_former_version_of_a_list_has_not_its_former_name_is_said() -> 
     kept = alert_of(list_change("ModifyManagedPrefixList", AddEntry=entry), {})
     assert kept.undo.commands
     assert renamed.undo.commands == kept.undo.commands
-    assert str(renamed.undo.reason).startswith("what the list was called before is not in the record")
+    assert str(renamed.undo.reason).startswith("What the list was called before is not in the record")
     assert kept.undo.reason is None
 
 

@@ -423,7 +423,7 @@ def test_every_exposure_of_a_rule_names_it_and_is_a_sentence() -> None:
     change = read_change(
         read_record(authorize(tcp(22), permission(lists=(r.LIST_ID,)), permission(groups=(r.PEER_ID,))))
     )
-    exposures = judge(change, by_root=False, facts=Facts())
+    exposures = judge(change, by_root=False)
     assert [item.rule for item in exposures] == list(change.changes.added)
     assert all(item.reason.endswith(".") for item in exposures)
 

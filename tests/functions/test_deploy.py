@@ -157,7 +157,8 @@ def test_the_functions_that_audit_have_the_time_for_it(cloud: Cloud) -> None:
     functions = cloud.client("lambda").list_functions()["Functions"]
     assert {each["FunctionName"].removeprefix("sgwatch-dev-"): each["Timeout"] for each in functions} == {
         "alert_on_change": 60,
-        "alert_on_tampering": 120,
+        "alert_on_tampering": 180,
+        "alert_on_own_tampering": 180,
         "audit_on_mending": 120,
         "audit_on_schedule": 300,
     }

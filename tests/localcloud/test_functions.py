@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.alarm_path.snapshot.collect_own_path import collect_own
+from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath, collect_own
 from localcloud import LocalCloud
 
 
@@ -74,7 +74,10 @@ def test_runs_and_errors_are_counted_where_the_audit_looks(small: LocalCloud) ->
     def counted() -> dict[str, float]:
         now = datetime.now(UTC)
         own, errors = collect_own(
-            lambda service, region: small.client(service, region=region), small.region, {"small-dev-doing": {}}, now=now
+            lambda service, region: small.client(service, region=region),
+            small.region,
+            OwnPath({"small-dev-doing": {}}),
+            now=now,
         )
         assert errors == []
         (function,) = own["functions"]

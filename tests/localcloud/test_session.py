@@ -111,6 +111,14 @@ def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Pat
         aws_access_key_id=exports["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
     )
+    command = [*COMMAND, "env", "--port", port]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path), "AWS_PROFILE": "work"}
+    evaluated = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout.splitlines()
+    assert [line for line in lines if line.startswith(("export", "aws()"))] == evaluated[1:]
+    assert evaluated[0] == "unset AWS_PROFILE"
+    assert any(re.search(r"Slack incoming webhook: +http://127\.0\.0\.1:\d+/slack/services/", line) for line in lines)
+    queues = session.client("sqs", endpoint_url=exports["AWS_ENDPOINT_URL"]).list_queues()["QueueUrls"]
+    assert any(url.endswith("/sgwatch-dev-deliveries.fifo") for url in queues)
     ec2, stacks = (session.client(name, endpoint_url=exports["AWS_ENDPOINT_URL"]) for name in ("ec2", "cloudformation"))
     stacks.create_stack(StackName="pasted", TemplateBody=json.dumps(STACK))
     ec2.create_security_group(GroupName="pasted", Description="d")

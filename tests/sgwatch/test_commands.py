@@ -20,6 +20,7 @@ import pytest
 
 from sgwatch.__main__ import COMMANDS, share_region
 from tests.support.receiver import Answer, receiver
+from tests.support.records import authorize, world
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "events" / "records.jsonl"
@@ -80,7 +81,7 @@ def test_replay_prints_schema_valid_alerts_oldest_first(two_records: Path) -> No
 @pytest.mark.skipif(not SHARED.exists(), reason="the real records are not beside this checkout")
 def test_every_real_record_of_a_security_group_makes_one_alert() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = sgwatch("replay", "--format", "json", str(SHARED))
+    done = sgwatch("replay", "--format", "json", "--watch", "rules,groups", str(SHARED))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Of processor time, since this machine may be doing other things.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
@@ -93,7 +94,7 @@ def test_every_real_record_of_a_security_group_makes_one_alert() -> None:
         if item["eventSource"] == "ec2.amazonaws.com" and "SecurityGroup" in item["eventName"]
     }
     alerts = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sorted(alert["event"]["id"] for alert in alerts) == sorted(expected)
+    assert {alert["event"]["id"] for alert in alerts} == expected
     for alert in alerts:
         jsonschema.validate(alert, SCHEMA)
 
@@ -193,11 +194,20 @@ def test_an_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "sgwatch", "replay", str(pipe)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=BASE)
     writer = until_it_is_read(pipe, process)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    errors = interrupt_until_it_ends(process)
     os.close(writer)
     assert process.returncode == 130
     assert b"Traceback" not in errors
+
+
+def interrupt_until_it_ends(process: subprocess.Popen[bytes], presses: int = 5) -> bytes:
+    """Press Ctrl-C, again where nothing came of it, as before the program has set its own handler; its errors."""
+    for _ in range(presses):
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=4)[1]
+    process.kill()
+    raise AssertionError(f"it went on after Ctrl-C: {process.communicate()[1]!r}")
 
 
 def until_it_is_read(pipe: Path, process: subprocess.Popen[bytes]) -> int:
@@ -333,3 +343,64 @@ def test_the_region_of_the_aws_cli_is_taken_where_the_sdk_names_none() -> None:
         share_region(environ)
     assert both["AWS_DEFAULT_REGION"] == "us-east-1"
     assert alone["AWS_DEFAULT_REGION"] == "eu-west-1"
+
+
+def test_a_folder_without_a_record_is_not_a_success(tmp_path: Path) -> None:
+    (tmp_path / "notes.json").write_text("{}")
+    done = sgwatch("replay", str(tmp_path))
+    assert done.returncode == 2
+    assert "no CloudTrail record was found" in done.stderr
+
+
+def test_two_records_with_one_example_id_are_two_alerts(tmp_path: Path) -> None:
+    one = authorize(world(80), eventID="EXAMPLE")
+    lines = [one, authorize(world(22), eventID="EXAMPLE"), one]
+    path = tmp_path / "records.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    done = sgwatch("replay", "--format", "json", str(path))
+    assert [json.loads(line)["severity"] for line in done.stdout.splitlines()] == ["medium", "critical"]
+    assert "1 repeated" in done.stderr
+
+
+def test_an_addendum_takes_the_place_of_the_record_it_supplements(tmp_path: Path) -> None:
+    addendum = {"reason": "UPDATED_DATA", "updatedFields": "responseElements", "originalEventID": "1"}
+    lines = [authorize(world(), eventID="1"), authorize(world(), eventID="2", addendum=addendum)]
+    path = tmp_path / "records.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    done = sgwatch("replay", "--format", "json", str(path))
+    (alert,) = map(json.loads, done.stdout.splitlines())
+    assert "supplements 1" in alert["summary"]
+    assert "1 supplemented" in done.stderr
+
+
+def test_a_record_of_network_activity_is_counted_and_not_alerted(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text(json.dumps(authorize(world(), eventCategory="NetworkActivity")))
+    done = sgwatch("replay", "--format", "json", str(path))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "1 of a call" in done.stderr
+
+
+def test_an_item_of_lookup_events_without_its_record_is_not_understood(tmp_path: Path) -> None:
+    item = {"EventId": "1", "EventName": "DeleteTrail", "Username": "mallory"}
+    path = tmp_path / "events.json"
+    path.write_text(json.dumps({"Events": [item]}))
+    (alert,) = map(json.loads, sgwatch("replay", "--format", "json", str(path)).stdout.splitlines())
+    assert (alert["kind"], alert["severity"], alert["event"]["id"]) == ("not_understood", "high", "1")
+    assert "mallory" in alert["summary"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_sentence(two_records: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "sgwatch", "replay", str(two_records)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "could not be written" in done.stderr
+    assert "Traceback" not in done.stderr

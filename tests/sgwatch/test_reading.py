@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, events_of
-from sgwatch.reading import Wanted, _DamagedError, _unpack, read_bytes
+from sgwatch.reading import Wanted, read_bytes
 from sgwatch.sources import Spool, _begin, _pool, find_files, read_files
+from sgwatch.unpacking import DamagedError, unpack
 
 WANTED = Wanted.of(events_of(DEFAULT_WATCH))
 
@@ -210,12 +211,12 @@ def test_a_process_that_dies_loses_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 32_768, 3_000_000])
-def test_gzip_files_of_any_size_and_number_of_members_are_unpacked(size: int) -> None:
+def test_gzip_files_of_any_size_and_number_of_members_areunpacked(size: int) -> None:
     data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
     packed, small = gzip.compress(data), gzip.compress(b"x")
-    assert _unpack(packed) == gzip.decompress(packed) == data
-    assert _unpack(packed + small + packed) == data + b"x" + data
-    assert _unpack(packed + b"\0" * 9) == data
+    assert unpack(packed) == gzip.decompress(packed) == data
+    assert unpack(packed + small + packed) == data + b"x" + data
+    assert unpack(packed + b"\0" * 9) == data
     for cut in (1, 4, 8, 12):
-        with pytest.raises(_DamagedError):
-            _unpack(packed[:-cut])
+        with pytest.raises(DamagedError):
+            unpack(packed[:-cut])

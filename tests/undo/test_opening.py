@@ -17,7 +17,7 @@ from chalicelib.security_groups.rules import Direction, ModifiedRule
 from chalicelib.undo.from_lookups import restore
 from chalicelib.undo.opening import rules_warning
 from sgwatch.render import lines
-from sgwatch.report.page import _inside
+from sgwatch.report.sections import details
 from tests.support import records as r
 from tests.support.alerts import rule
 
@@ -32,7 +32,7 @@ def test_an_undo_that_opens_says_what_in_its_first_words() -> None:
 
 def test_that_stands_before_the_commands_in_every_rendering() -> None:
     alert = closed()
-    texts = (plain_text(alert), "\n".join(line.plain for line in lines(alert, 200)), "".join(_inside(alert)))
+    texts = (plain_text(alert), "\n".join(line.plain for line in lines(alert, 200)), details(alert))
     for text in texts:
         assert 0 < text.index("This opens tcp/22 to the internet again.") < text.index("authorize-security-group")
 

@@ -4,7 +4,12 @@
  "functions": [{"FunctionName", "Configuration": {…} | null where it does not exist,
                 "RuleNames": [those that invoke it] | null, "Policy": {…} | null, "EventInvokeConfig": {…} | null,
                 "Metrics": {"Invocations" | "Errors" | "Throttles": GetMetricData's StatusCode, Timestamps, Values}}],
- "dead_letter_queues": [{"QueueArn", "Attributes"}]}
+ "dead_letter_queues": [{"QueueArn", "Attributes"}], "region",
+ "delivery_queue": null where it is gone, {"QueueArn", "Attributes", "OldestMessageAge": {"Timestamp", "Seconds"}},
+ "event_source_mappings": [ListEventSourceMappings items], "table": {"TableName", "TableStatus"} | null,
+ "alarms": [DescribeAlarms items], "alarm_topics": {arn: [SubscriptionArn]},
+ "deliveries": {destination: {"AlertsSent" | "DeliveryFailures": time of the latest | null}}}
+and in each function "Settings": {"destinations": [name], "faults": how many}, never a value of its environment.
 """
 
 from __future__ import annotations
@@ -13,6 +18,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from chalicelib.alarm_path.checks.own_deliveries import judge_deliveries
+from chalicelib.alarm_path.checks.own_resources import judge_resources
 from chalicelib.alarm_path.checks.own_runs import CALL, judge_runs
 from chalicelib.alarm_path.checks.policies import ServiceCall, allows
 from chalicelib.alarm_path.snapshot.model import Snapshot
@@ -25,7 +32,7 @@ Json = Mapping[str, Any]
 
 
 def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:
-    """Findings about sgwatch itself, and notes: that it was not collected, or that some run failed of late."""
+    """Findings about sgwatch itself, and notes: that it was not collected, or which runs failed."""
     own = snapshot.own
     if own is None:
         return [], ["sgwatch's own path was not collected, so it was not judged."]
@@ -43,8 +50,10 @@ def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:
         findings.append(finding)
         notes += found
     findings += [_queue(queue) for queue in own.get("dead_letter_queues") or ()]
+    findings += judge_resources(own, functions)
+    findings += judge_deliveries(own, snapshot.collected_at)
     if not own.get("rules") and not any(finding.status is Status.UNKNOWN for finding in findings):
-        reason = "sgwatch has no EventBridge rule in this account and region, so it hears of no change."
+        reason = "sgwatch has no EventBridge rule in this account and region, so no change reaches it."
         findings.append(Finding("own-rule", Status.FAIL, "sgwatch", reason, "chalice deploy"))
     return findings, notes
 
@@ -72,13 +81,30 @@ def _rule(snapshot: Snapshot, rule: Json, functions: Mapping[str, Json]) -> Iter
     words = "is enabled" if enabled else f"is {rule.get('State')}"
     yield Finding("own-rule", status_of(enabled), arn, f"EventBridge rule {name} {words}.", _enable(rule, enabled))
     yield _pattern(rule, name, arn)
-    targets = [str(target.get("Arn")) for target in rule.get("Targets") or ()]
-    reached = [target for target in targets if target in functions]
+    listed = rule.get("Targets") or ()
+    reached = [str(target.get("Arn")) for target in listed if str(target.get("Arn")) in functions]
+    for target in listed:
+        yield from _whole(name, target, functions)
     if not reached:
         reason = f"EventBridge rule {name} has no target among sgwatch's functions."
         yield Finding("own-target", Status.FAIL, arn, reason, "chalice deploy")
     for target in reached:
         yield _permission(snapshot, name, arn, target, functions[target])
+
+
+# Each hands the function something else than the event. The input of a schedule's target means nothing to sgwatch.
+_INSTEAD = ("Input", "InputPath", "InputTransformer")
+
+
+def _whole(name: str, target: Json, functions: Mapping[str, Json]) -> Iterable[Finding]:
+    """A target with an input of its own: what then reaches the function may be anything."""
+    arn = str(target.get("Arn"))
+    instead = [key for key in _INSTEAD if target.get(key)]
+    if arn in functions and instead:
+        reason = f"The target of EventBridge rule {name} has {' and '.join(instead)}: {arn} does not get the event."
+        yield Finding("own-target", Status.FAIL, arn, reason, "chalice deploy")
+    elif arn in functions:
+        yield Finding("own-target", Status.PASS, arn, f"EventBridge rule {name} hands each event to {arn}.")
 
 
 def _enable(rule: Json, enabled: bool) -> str | None:

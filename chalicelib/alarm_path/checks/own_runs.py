@@ -1,4 +1,4 @@
-"""How sgwatch's own functions fared of late: what CloudWatch counted of their runs, collected and judged.
+"""The latest runs of sgwatch's own functions: what CloudWatch counted of them, collected and judged.
 
 A failed run that a later one made good is a note: Lambda runs an event up to three times, and what is undelivered after
 that lies in a queue that is judged by itself. A function whose latest runs all failed is broken: what it does
@@ -24,7 +24,7 @@ CALL = "cloudwatch:GetMetricData"
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 METRICS = ("Invocations", "Errors", "Throttles")
 PERIOD = timedelta(minutes=5)
-# Errors of a day are told. The verdict looks back further: a function that failed and was not called since still
+# Errors of a day are noted. The verdict looks back further: a function that failed and was not called since still
 # fails, and must not be called mended because a day has passed. 2,016 periods of 3 metrics of 16 functions are
 # 96,768 datapoints, under the 100,800 of one answer.
 RECENT = timedelta(days=1)
@@ -76,6 +76,25 @@ def metrics_of(place: int, results: Iterable[Json]) -> dict[str, Any]:
                     kept["Timestamps"].append(at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
                     kept["Values"].append(value)
     return found
+
+
+def queue_age_query(queue: str) -> dict[str, Any]:
+    """GetMetricData's query for the age of the oldest message of a queue."""
+    name = queue.rpartition(":")[2]
+    dimensions = [{"Name": "QueueName", "Value": name}]
+    metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage", "Dimensions": dimensions}
+    stat = {"Metric": metric, "Period": int(PERIOD.total_seconds()), "Stat": "Maximum"}
+    return {"Id": "queue_age", "MetricStat": stat}
+
+
+def queue_age_of(results: Iterable[Json]) -> dict[str, Any] | None:
+    """The latest datapoint of ``queue_age_query``: its time and seconds; None where there is none."""
+    latest: dict[str, Any] | None = None
+    for result in results:
+        if result.get("Id") == "queue_age":
+            for at, value in zip(result.get("Timestamps", ()), result.get("Values", ()), strict=True):
+                latest = {"Timestamp": _text(at.astimezone(UTC)), "Seconds": value}
+    return latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +150,11 @@ def _failing(arn: str, failing: Sequence[_Span]) -> Finding:
 def _sound(arn: str, spans: Sequence[_Span], now: datetime) -> Finding:
     recent = [span for span in spans if span.began_at > now - RECENT]
     count = number_of(sum(span.runs for span in recent), "time")
-    reason = f"Function {arn} ran {count} in the last 24 hours." if recent else f"Function {arn} was not run of late."
+    reason = (
+        f"Function {arn} ran {count} in the last 24 hours."
+        if recent
+        else f"Function {arn} was not run in the last 24 hours."
+    )
     return Finding(CHECK, Status.PASS, arn, reason)
 
 

@@ -19,6 +19,7 @@ from chalicelib.aws.arns import Arn, log_group_name, parse_arn
 from chalicelib.aws.clients import ClientFactory
 
 Document = dict[str, Any]
+NOT_IN_SDK = "OperationNotInSdk"
 
 
 def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> Document:
@@ -82,22 +83,34 @@ class _Collector:
         return trail | _present(Status=status, EventSelectors=selectors)
 
     def region(self, region: str, groups: Iterable[Arn]) -> Document:
-        alarms = self._alarms(region)
-        found = _present(
-            log_groups=self._pages("logs", region, "DescribeLogGroups", "logGroups"),
-            metric_filters=self._pages("logs", region, "DescribeMetricFilters", "metricFilters"),
-            metric_alarms=alarms and alarms[0],
-            composite_alarms=alarms and alarms[1],
-        )
+        own = [group for group in groups if group.account == self.account_id]
+        found = self._logs(region, own) | self._alarms(region)
         items = [*found.get("metric_alarms", []), *found.get("composite_alarms", [])]
         found["topics"] = self._topics(region, items)
         reading = {
             item["logGroupName"] for item in found.get("metric_filters", []) if item.get("applyOnTransformedLogs")
         }
-        transformed = [
-            group for group in groups if group.account == self.account_id and log_group_name(group) in reading
-        ]
+        transformed = [group for group in own if log_group_name(group) in reading]
         return found | _present(alarm_mute_rules=self._mute_rules(region)) | self._transformers(region, transformed)
+
+    def _logs(self, region: str, groups: Iterable[Arn]) -> Document:
+        """The trails' log groups and their filters; an account may have thousands of others."""
+        found: list[Document] = []
+        filters: list[Document] = []
+        groups_read = filters_read = True
+        for group in groups:
+            name, arn = log_group_name(group), str(group).removesuffix(":*")
+            listed = self._pages("logs", region, "DescribeLogGroups", "logGroups", logGroupNamePrefix=name)
+            groups_read = groups_read and listed is not None
+            found += [item for item in listed or () if item.get("logGroupName") == name]
+            read = self._pages(
+                "logs", region, "DescribeMetricFilters", "metricFilters", resource=arn, logGroupName=name
+            )
+            filters_read = filters_read and (read is not None or self._not_found())
+            filters += read or []
+        return _present(
+            log_groups=found if groups_read else None, metric_filters=filters if filters or filters_read else None
+        )
 
     def _transformers(self, region: str, groups: Iterable[Arn]) -> Document:
         """The transformers of the trails' log groups that a filter reads transformed; others change nothing."""
@@ -124,17 +137,17 @@ class _Collector:
                 return policies
             more["nextToken"] = answer["nextToken"]
 
-    def _alarms(self, region: str) -> tuple[list[Document], list[Document]] | None:
-        metric: list[Document] = []
-        composite: list[Document] = []
-        types = ["MetricAlarm", "CompositeAlarm"]
-        pages = self._paged("cloudwatch", region, "DescribeAlarms", AlarmTypes=types)
+    def _alarms(self, region: str) -> Document:
+        """All alarms of the region: DescribeAlarmsForMetric knows neither metric math nor composite alarms."""
+        keys = {"MetricAlarms": "metric_alarms", "CompositeAlarms": "composite_alarms", "LogAlarms": "log_alarms"}
+        found: dict[str, list[Document]] = {name: [] for name in keys.values()}
+        types = ["MetricAlarm", "CompositeAlarm", "LogAlarm"]
         read = False
-        for page in pages:
+        for page in self._paged("cloudwatch", region, "DescribeAlarms", AlarmTypes=types):
             read = True
-            metric += page.get("MetricAlarms", [])
-            composite += page.get("CompositeAlarms", [])
-        return (metric, composite) if read else None
+            for key, name in keys.items():
+                found[name] += page.get(key, [])
+        return dict(found) if read else {}
 
     def _mute_rules(self, region: str) -> list[Document] | None:
         """The rules that silence alarms now or on a schedule; AWS lists them by ARN only."""
@@ -181,12 +194,26 @@ class _Collector:
         return item | self._endpoint_policy(item)
 
     def _endpoint_policy(self, item: Document) -> Document:
-        """The policy of a function that is subscribed: it has to let SNS in."""
+        """The policy of a function or queue that is subscribed: it has to let SNS in."""
         endpoint = parse_arn(item.get("Endpoint"))
-        if item.get("Protocol") != "lambda" or endpoint is None:
+        if endpoint is not None and item.get("Protocol") == "sqs":
+            return self._queue_policy(endpoint)
+        if endpoint is None or item.get("Protocol") != "lambda":
             return {}
         answer = self._call("lambda", endpoint.region, "GetPolicy", resource=str(endpoint), FunctionName=str(endpoint))
         return {} if answer is None else {"EndpointPolicy": json.loads(answer["Policy"])}
+
+    def _queue_policy(self, queue: Arn) -> Document:
+        owner = {"QueueName": queue.resource, "QueueOwnerAWSAccountId": queue.account}
+        located = self._call("sqs", queue.region, "GetQueueUrl", resource=str(queue), **owner)
+        if located is None:
+            return {}
+        asked = {"QueueUrl": located["QueueUrl"], "AttributeNames": ["Policy"]}
+        answer = self._call("sqs", queue.region, "GetQueueAttributes", resource=str(queue), **asked)
+        if answer is None:
+            return {}
+        policy = answer.get("Attributes", {}).get("Policy")
+        return {"EndpointPolicy": json.loads(policy) if policy else None}
 
     def _key_policy(self, region: str, attributes: Mapping[str, str]) -> Document:
         key = attributes.get("KmsMasterKeyId")
@@ -197,15 +224,20 @@ class _Collector:
             return {}
         metadata = described["KeyMetadata"]
         if metadata.get("KeyManager") == "AWS":
-            return {"KeyPolicy": None}
+            return {"KeyPolicy": None, "KeyMetadata": metadata}
         answer = self._call("kms", region, "GetKeyPolicy", resource=key, KeyId=metadata["Arn"], PolicyName="default")
-        return {} if answer is None else {"KeyPolicy": json.loads(answer["Policy"])}
+        policy = {} if answer is None else {"KeyPolicy": json.loads(answer["Policy"])}
+        return policy | {"KeyMetadata": metadata}
 
     def _call(
         self, service: str, region: str, action: str, *, resource: str | None = None, **parameters: Any
     ) -> Document | None:
         """One call; None, and an entry among the errors, where AWS refuses it or does not answer."""
-        return next(self._asked(service, region, action, resource, lambda method: iter([method(**parameters)])), None)
+
+        def once(client: Any, method: str) -> Iterator[Document]:
+            return iter([getattr(client, method)(**parameters)])
+
+        return next(self._asked(service, region, action, resource, once), None)
 
     def _pages(
         self, service: str, region: str, action: str, key: str, *, resource: str | None = None, **parameters: Any
@@ -217,9 +249,10 @@ class _Collector:
     def _paged(
         self, service: str, region: str, action: str, *, resource: str | None = None, **parameters: Any
     ) -> Iterator[Document]:
-        client = self.clients(service, region)
-        paginator = client.get_paginator(_method(action))
-        return self._asked(service, region, action, resource, lambda _: iter(paginator.paginate(**parameters)))
+        def pages(client: Any, method: str) -> Iterator[Document]:
+            return iter(client.get_paginator(method).paginate(**parameters))
+
+        return self._asked(service, region, action, resource, pages)
 
     def _asked(
         self,
@@ -227,10 +260,16 @@ class _Collector:
         region: str,
         action: str,
         resource: str | None,
-        ask: Callable[[Any], Iterator[Document]],
+        ask: Callable[[Any, str], Iterator[Document]],
     ) -> Iterator[Document]:
+        method = _method(action)
         try:
-            for answer in ask(getattr(self.clients(service, region), _method(action))):
+            client = self.clients(service, region)
+            if not hasattr(client, method):
+                # The Lambda runtime's SDK is often older than the newest operations.
+                self._refused(service, region, action, resource, NOT_IN_SDK, "the installed SDK has no such operation")
+                return
+            for answer in ask(client, method):
                 yield _plain({key: value for key, value in answer.items() if key != "ResponseMetadata"})
         except ClientError as error:
             said = error.response.get("Error", {})

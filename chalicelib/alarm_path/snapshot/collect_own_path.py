@@ -1,46 +1,107 @@
-"""Collect sgwatch's own path for the snapshot's ``self``: rules, functions, dead-letter queues."""
+"""Collect sgwatch's own path for the snapshot's ``self``: functions, rules, queues, table, alarms and last deliveries.
+
+Of Lambda's control plane only EventInvokeConfig and event source mappings are asked for: it takes 15 requests a second
+in an account, while GetFunction and GetPolicy have quotas of their own.
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#api-requests
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.alarm_path.checks.own_runs import CALL, metrics_of, queries, window
+from chalicelib.alarm_path.checks.own_deliveries import delivery_metrics_of, delivery_queries
+from chalicelib.alarm_path.checks.own_runs import CALL, metrics_of, queries, queue_age_of, queue_age_query, window
+from chalicelib.aws.clients import ClientFactory
 
 Document = dict[str, Any]
-_NOT_THERE = {"ResourceNotFoundException"}
+_NOT_THERE = {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+# Environment variables → what they come to: {"destinations": [name], "faults": how many}.
+SettingsOf = Callable[[Mapping[str, str]], Document]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPath:
+    """What a stage consists of, as it was deployed.
+
+    ``functions``: name → its rule's pattern, None for a schedule, empty where no rule invokes it; ``queues``: names of
+    dead-letter queues. ``delivery_queue``, ``table`` and ``consumer`` (the function that reads the queue) are None
+    without durable delivery, ``alarm_prefix`` where no alarms belong to it.
+    """
+
+    functions: Mapping[str, Mapping[str, Any] | None]
+    queues: tuple[str, ...] = ()
+    delivery_queue: str | None = None
+    table: str | None = None
+    consumer: str | None = None
+    alarm_prefix: str | None = None
+    settings_of: SettingsOf | None = None
 
 
 def collect_own(
-    clients: Callable[[str, str], Any],
-    region: str,
-    expected: Mapping[str, Mapping[str, Any] | None],
-    queues: Sequence[str] = (),
-    *,
-    now: datetime,
+    clients: ClientFactory, region: str, expected: OwnPath, *, now: datetime
 ) -> tuple[Document, list[Document]]:
-    """The ``self`` part and the errors met.
-
-    ``expected``: function name → its rule's pattern, None for a schedule, empty where no rule invokes it;
-    ``queues``: names of dead-letter queues.
-    """
+    """The ``self`` part and the errors met."""
     errors: list[Document] = []
     ask = _asker(clients, region, errors)
     functions, rules = [], []
-    for name, pattern in expected.items():
-        function = _function(ask, name, with_events=bool(pattern))
+    for name, pattern in expected.functions.items():
+        function = _function(ask, name, expected.settings_of, with_rule=pattern != {}, with_events=bool(pattern))
         functions.append(function)
         if function.get("Configuration") and pattern != {}:
             found = _rules(ask, function["Configuration"]["FunctionArn"], pattern)
             function["RuleNames"] = None if found is None else [rule["Name"] for rule in found]
             rules += found or []
-    _add_metrics(ask, functions, now)
-    letters = [queue for name in queues if (queue := _queue(ask, name)) is not None]
-    return {"rules": rules, "functions": functions, "dead_letter_queues": letters}, errors
+    own: Document = {"region": region, "rules": rules, "functions": functions}
+    letters = [queue for name in expected.queues if (queue := _queue(ask, name))]
+    own |= {"dead_letter_queues": letters, **_durable(ask, expected)}
+    if expected.alarm_prefix is not None:
+        own |= _alarms(ask, expected.alarm_prefix)
+    _add_metrics(ask, own, expected.delivery_queue, now)
+    return own, errors
+
+
+def _durable(ask: _Ask, expected: OwnPath) -> Document:
+    """The delivery queue, the mapping that feeds its reader, and the state table; null where it is gone."""
+    found: Document = {}
+    if expected.delivery_queue is not None:
+        queue = _queue(ask, expected.delivery_queue)
+        found |= {} if queue is None else {"delivery_queue": queue or None}
+    if expected.consumer is not None:
+        call = "lambda:ListEventSourceMappings"
+        answer = ask("lambda", "list_event_source_mappings", call, expected.consumer, FunctionName=expected.consumer)
+        kept = ("UUID", "State", "EventSourceArn", "LastProcessingResult", "StateTransitionReason", "FilterCriteria")
+        if answer is not None:
+            mappings = answer.get("EventSourceMappings", [])
+            found["event_source_mappings"] = [
+                {key: mapping[key] for key in kept if key in mapping} for mapping in mappings
+            ]
+    if expected.table is not None:
+        answer = ask("dynamodb", "describe_table", "dynamodb:DescribeTable", expected.table, TableName=expected.table)
+        if answer is not None:
+            table = answer.get("Table")
+            found["table"] = table and {"TableName": expected.table, "TableStatus": table.get("TableStatus")}
+    return found
+
+
+def _alarms(ask: _Ask, prefix: str) -> Document:
+    """sgwatch's own alarms, and who is subscribed to the topics that they notify."""
+    answer = ask("cloudwatch", "describe_alarms", "cloudwatch:DescribeAlarms", prefix, AlarmNamePrefix=prefix)
+    if answer is None:
+        return {}
+    kept = ("AlarmName", "AlarmArn", "ActionsEnabled", "AlarmActions", "Namespace", "MetricName")
+    alarms = [{key: alarm[key] for key in kept if key in alarm} for alarm in answer.get("MetricAlarms", [])]
+    topics: Document = {}
+    for arn in dict.fromkeys(action for alarm in alarms for action in alarm.get("AlarmActions", ())):
+        listed = ask("sns", "list_subscriptions_by_topic", "sns:ListSubscriptionsByTopic", arn, TopicArn=arn)
+        if listed is not None:
+            topics[arn] = [item.get("SubscriptionArn") for item in listed.get("Subscriptions", [])]
+    return {"alarms": alarms, "alarm_topics": topics}
 
 
 _Ask = Callable[..., Document | None]
@@ -56,7 +117,8 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Documen
             if said.get("Code") in _NOT_THERE:
                 return {}
             code, message = said.get("Code", ""), said.get("Message", "")
-        except (BotoCoreError, ResponseParserError) as error:
+        except (BotoCoreError, ResponseParserError, AttributeError) as error:
+            # AttributeError: the installed SDK has no such operation.
             code, message = type(error).__name__, str(error)
         else:
             return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
@@ -66,25 +128,29 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Documen
     return ask
 
 
-def _function(ask: _Ask, name: str, *, with_events: bool) -> Document:
+def _function(ask: _Ask, name: str, settings_of: SettingsOf | None, *, with_rule: bool, with_events: bool) -> Document:
     """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read.
 
-    ``with_events``: whether each event is the only one of its kind, so that a failed one should be kept somewhere.
+    ``with_rule``: whether EventBridge invokes it; ``with_events``: whether each event is the only one of its kind, so
+    that a failed one should be kept somewhere. The values of its environment are not kept.
     """
-    configuration = ask(
-        "lambda", "get_function_configuration", "lambda:GetFunctionConfiguration", name, FunctionName=name
-    )
+    answer = ask("lambda", "get_function", "lambda:GetFunction", name, FunctionName=name)
+    configuration = (answer or {}).get("Configuration")
     if not configuration:
-        return {"FunctionName": name} | ({} if configuration is None else {"Configuration": None})
+        return {"FunctionName": name} | ({} if answer is None else {"Configuration": None})
     kept = ("FunctionArn", "FunctionName", "State", "LastUpdateStatus", "Runtime", "Role")
     kept_values = {key: configuration[key] for key in kept if key in configuration}
     function: Document = {"FunctionName": name, "Configuration": kept_values}
-    policy = ask("lambda", "get_policy", "lambda:GetPolicy", name, FunctionName=name)
-    if policy is not None:
-        function["Policy"] = policy.get("Policy")
+    environment = configuration.get("Environment") or {}
+    if settings_of is not None and "Error" not in environment:
+        function["Settings"] = settings_of(environment.get("Variables") or {})
+    if with_rule:
+        policy = ask("lambda", "get_policy", "lambda:GetPolicy", name, FunctionName=name)
+        if policy is not None:
+            function["Policy"] = policy.get("Policy")
     if with_events:
         function |= _on_failure(ask, name)
-    concurrency = ask("lambda", "get_function_concurrency", "lambda:GetFunctionConcurrency", name, FunctionName=name)
+    concurrency = (answer or {}).get("Concurrency")
     if concurrency:
         function["ReservedConcurrency"] = concurrency.get("ReservedConcurrentExecutions")
     return function
@@ -100,12 +166,21 @@ def _on_failure(ask: _Ask, name: str) -> Document:
     return {"EventInvokeConfig": {"DestinationConfig": destinations} if destinations else None}
 
 
-def _add_metrics(ask: _Ask, functions: Sequence[Document], now: datetime) -> None:
-    """``Metrics`` for each function that is there, all asked for together; none where that was refused."""
-    there = [function for function in functions if function.get("Configuration")]
+def _add_metrics(ask: _Ask, own: Document, delivery_queue: str | None, now: datetime) -> None:
+    """``Metrics`` of each function, the age of the oldest message and the last deliveries, asked for together."""
+    there = [function for function in own["functions"] if function.get("Configuration")]
     if not there:
         return
-    asked: Document = {"MetricDataQueries": queries([function["FunctionName"] for function in there]), **window(now)}
+    names = [function["FunctionName"] for function in there]
+    destinations = sorted({name for item in there for name in (item.get("Settings") or {}).get("destinations", ())})
+    asked: Document = {
+        "MetricDataQueries": [
+            *queries(names),
+            *delivery_queries(names, destinations),
+            *(queue_age_query(name) for name in (delivery_queue,) if name is not None and own.get("delivery_queue")),
+        ],
+        **window(now),
+    }
     results: list[Document] = []
     while True:
         answer = ask("cloudwatch", "get_metric_data", CALL, None, ScanBy="TimestampAscending", **asked)
@@ -117,6 +192,9 @@ def _add_metrics(ask: _Ask, functions: Sequence[Document], now: datetime) -> Non
         asked["NextToken"] = answer["NextToken"]
     for place, function in enumerate(there):
         function["Metrics"] = metrics_of(place, results)
+    own["deliveries"] = delivery_metrics_of(names, destinations, results)
+    if own.get("delivery_queue"):
+        own["delivery_queue"]["OldestMessageAge"] = queue_age_of(results)
 
 
 def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[Document] | None:
@@ -139,12 +217,13 @@ def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> l
 
 
 def _queue(ask: _Ask, name: str) -> Document | None:
+    """The queue; empty where it is not there, None where that could not be read."""
     located = ask("sqs", "get_queue_url", "sqs:GetQueueUrl", name, QueueName=name)
     if not located:
-        return None
+        return located
     url = located["QueueUrl"]
     names = ["QueueArn", "ApproximateNumberOfMessages"]
     answer = ask("sqs", "get_queue_attributes", "sqs:GetQueueAttributes", url, QueueUrl=url, AttributeNames=names)
     if not answer:
-        return None
+        return answer
     return {"QueueArn": answer["Attributes"].get("QueueArn", url), "Attributes": answer["Attributes"]}

@@ -12,6 +12,9 @@ from chalicelib.alarm_path.verdicts import Finding, Status, all_of, worst
 from chalicelib.aws.arns import resource_name
 from chalicelib.deployment import WITH_EVENTS
 
+# An alarm without a topic is a choice at setup, and what lies in other regions is not known without a forwarder.
+_ADVICE = ("own-alarms", "own-forwarding")
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -49,6 +52,8 @@ def standing(snapshot: Snapshot, report: Report, *, durable: bool) -> Standing:
 
 def _counts(finding: Finding, *, durable: bool) -> bool:
     """Whether a finding about sgwatch itself is more than advice."""
+    if finding.check in _ADVICE:
+        return False
     return finding.check != "own-on-failure" or (durable and finding.subject.endswith(WITH_EVENTS))
 
 

@@ -109,5 +109,6 @@ def _occasion(previous: Memory | None, status: Status, now: datetime) -> Occasio
         return Occasion.RECOVERED if previous is not None and previous.status is not Status.PASS else None
     if previous is None or previous.status is not status:
         return Occasion.CHANGED
-    due = previous.announced_at is None or now - previous.announced_at >= REMIND_AFTER
+    # An announcement in the future was none: whoever wrote it must not silence a broken path.
+    due = previous.announced_at is None or not timedelta(0) <= now - previous.announced_at < REMIND_AFTER
     return Occasion.STILL_BROKEN if due else None

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from chalicelib.alarm_path.audit_run import Auditor
+from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.watch.status_store import ParameterMemory, StatusMemory, TableMemory
 from chalicelib.aws.clients import ClientFactory, aws_client, default_region, patient_clients
+from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.delivery.heartbeat import Heartbeat
-from chalicelib.deployment import Stage, dead_letter_queues, own_rules, stage_of
+from chalicelib.deployment import DELIVER, Stage, dead_letter_queues, own_rules, stage_of
 from chalicelib.destinations.http_door import HttpDoor
+from chalicelib.functions.call_windows import CallWindows, TableWindows
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
-from chalicelib.settings.environment import from_environment, function_name
+from chalicelib.settings.environment import from_environment, function_name, read_settings
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 from chalicelib.settings.secrets import Secrets
+from chalicelib.state.table import StateTable
 
 
 def assemble_guard(
@@ -35,8 +41,7 @@ def assemble_guard(
         region=region,
         standard=Standard(settings.audit.standard),
         now=_now,
-        own=own_rules(stage, settings.watch, durable=durable is not None) if stage else None,
-        queues=dead_letter_queues(stage) if stage and durable else (),
+        own=own_path(stage, settings.watch, durable) if stage else None,
         durable=durable is not None,
     )
     return Guard(
@@ -46,16 +51,52 @@ def assemble_guard(
         region=region,
         heartbeat=_heartbeat(settings),
         repair=auditor.repair if settings.audit.auto_repair else None,
+        windows=_windows(made, region, durable),
     )
+
+
+def own_path(stage: Stage, watch: Iterable[EventGroup], durable: DurableSettings | None) -> OwnPath:
+    """What a stage consists of, as it was deployed."""
+    functions = own_rules(stage, watch, durable=durable is not None)
+    if durable is None:
+        return OwnPath(functions, settings_of=settings_summary)
+    return OwnPath(
+        functions,
+        queues=dead_letter_queues(stage),
+        delivery_queue=durable.queue.rpartition(":")[2],
+        table=durable.table,
+        consumer=stage.function(DELIVER),
+        alarm_prefix=stage.prefix,
+        settings_of=settings_summary,
+    )
+
+
+def settings_summary(variables: Mapping[str, str]) -> dict[str, Any]:
+    """What a function's environment comes to: the names of its destinations and how many faults, no value of it."""
+    faults = 0
+    try:
+        settings = read_settings(variables)
+    except SettingsError as error:
+        settings, faults = error.sound, len(error.faults)
+    return {"destinations": [item.name for item in settings.destinations], "faults": faults}
 
 
 def _memory(clients: ClientFactory, region: str, stage: Stage | None, durable: DurableSettings | None) -> StatusMemory:
     if durable is not None:
         from chalicelib.state.errors import StateError  # noqa: PLC0415 - where there is a table
-        from chalicelib.state.table import StateTable  # noqa: PLC0415
 
-        return TableMemory(StateTable(lambda: clients("dynamodb", region), durable.table), StateError)
+        return TableMemory(_state_table(clients, region, durable), StateError)
     return ParameterMemory(lambda: clients("ssm", region), parameter_name(stage))
+
+
+def _windows(clients: ClientFactory, region: str, durable: DurableSettings | None) -> CallWindows | None:
+    if durable is None or durable.burst_seconds <= 0:
+        return None
+    return TableWindows(_state_table(clients, region, durable), durable.burst_seconds, _now)
+
+
+def _state_table(clients: ClientFactory, region: str, durable: DurableSettings) -> StateTable:
+    return StateTable(lambda: clients("dynamodb", region), durable.table)
 
 
 def parameter_name(stage: Stage | None) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
+from chalicelib.alert.model import Alert
 from chalicelib.aws.clients import ClientFactory, aws_client
-from chalicelib.delivery.bursts import follow_ups
 from chalicelib.delivery.deliver import DeliverFunction, RetryPolicy
 from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.event_source import EventSource
+from chalicelib.delivery.follow_ups import follow_ups, unreadable
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.delivery.queue import QueueError
+from chalicelib.delivery.turns import Turns
+from chalicelib.destinations.contract import Destination
 from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.composition.durable_parts import Parts, parts
@@ -46,6 +49,7 @@ def assemble_deliver(
     return DeliverFunction(
         destinations=destinations,
         ledger=Ledger(made.table, _now),
+        turns=Turns(made.table, _now),
         queue=made.queue,
         kept=made.kept,
         announce=announce,
@@ -66,18 +70,26 @@ def tell_burst(message: BurstEnd, invocation: InvocationContext, made: Parts, al
         QueueError: not all of it is queued; what is will not be sent twice when it is queued again.
     """
     folded = made.bursts.end(message.burst, message.window)
-    wanting = [(alert, alerts.wanted(alert, alerts.log)) for alert in folded]
+    wanting = [(alert, alerts.wanted(alert, alerts.log)) for alert in folded.alerts]
     for route in alerts.routes:
         own = [alert for alert, wanted in wanting if route.destination in wanted]
-        if not own:
-            continue
-        for alert in follow_ups(own, message.window):
-            for outcome in made.durable.deliver(alert, [route.destination], invocation.remaining_ms):
-                if isinstance(outcome, Undelivered):
-                    raise QueueError(outcome.reason)
+        for alert in follow_ups(own, message.window) if own else ():
+            _queue(alert, route.destination, invocation, made)
             alerts.keep(alert, alerts.log)
+        if folded.unreadable:
+            # Whether the destination wants what cannot be read cannot be known.
+            _queue(unreadable(folded.unreadable, message.window, message.due_at), route.destination, invocation, made)
+    if folded.unreadable:
+        alerts.log.error("folded alerts could not be read", ids=folded.unreadable[:20], count=len(folded.unreadable))
     if alerts.faults:
         raise QueueError("the settings are faulty, and a destination that they do not tell of has to wait for its part")
+    made.handoffs.window_ended(message)
+
+
+def _queue(alert: Alert, destination: Destination, invocation: InvocationContext, made: Parts) -> None:
+    for outcome in made.durable.deliver(alert, [destination], invocation.remaining_ms):
+        if isinstance(outcome, Undelivered):
+            raise QueueError(outcome.reason)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,11 +11,13 @@ from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.bursts import Bursts
 from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.gate import Gate
+from chalicelib.delivery.handoffs import Handoffs
 from chalicelib.delivery.queue import Queue
 from chalicelib.delivery.silences import Silences
 from chalicelib.observability import metrics as names
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.model import DurableSettings
+from chalicelib.state.errors import StateError
 from chalicelib.state.table import StateTable
 
 
@@ -26,29 +29,40 @@ class Parts:
     queue: Queue
     kept: AlertArchive
     durable: Durable
+    handoffs: Handoffs
     bursts: Bursts
     silences: Silences
 
 
-def parts(settings: DurableSettings, client: ClientFactory = aws_client) -> Parts:
+def parts(
+    settings: DurableSettings,
+    client: ClientFactory = aws_client,
+    on_fault: Callable[[StateError], object] = lambda _: None,
+) -> Parts:
     """The parts; no client is made before one is needed."""
     table = StateTable(lambda: client("dynamodb"), settings.table)
     queue = Queue(lambda: client("sqs"), settings.queue)
     kept = AlertArchive(table, _now)
+    handoffs = Handoffs(table, _now, on_fault)
     return Parts(
         table=table,
         queue=queue,
         kept=kept,
-        durable=Durable(queue, kept, _now),
-        bursts=Bursts(table, queue, settings.burst_seconds, _now),
+        durable=Durable(queue, kept, handoffs, _now),
+        handoffs=handoffs,
+        bursts=Bursts(table, queue, settings.burst_seconds, _now, handoffs),
         silences=Silences(table, _now),
     )
 
 
 def entrance(settings: DurableSettings, client: ClientFactory, metrics: Metrics) -> tuple[Durable, Gate, AlertArchive]:
     """What the alert function hands its alerts over to."""
-    made = parts(settings, client)
-    return made.durable, Gate(made.silences, made.bursts, lambda: metrics.emit(names.STATE_FAULTS)), made.kept
+
+    def count_fault(_error: StateError | None = None) -> None:
+        metrics.emit(names.STATE_FAULTS)
+
+    made = parts(settings, client, count_fault)
+    return made.durable, Gate(made.silences, made.bursts, count_fault), made.kept
 
 
 def _now() -> datetime:

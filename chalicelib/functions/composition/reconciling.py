@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 from chalicelib.aws.clients import aws_client
 from chalicelib.delivery.digest import Digest
+from chalicelib.delivery.handoffs import send_unconfirmed
 from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.delivery.ledger import Ledger
 from chalicelib.deployment import stage_of
 from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble, group_snapshots
@@ -19,7 +21,7 @@ from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 
 
 def reconcile(invocation: InvocationContext) -> None:
-    """Tell the digest of silences where it is due, and sweep the regions of this process's settings.
+    """Send the digest of silences, queue again what left the queue undelivered, and sweep this process's regions.
 
     Raises:
         SettingsError: all that is sound was done, but the settings have faults.
@@ -36,7 +38,10 @@ def reconcile(invocation: InvocationContext) -> None:
             digest = Digest(made.table, made.silences, _now, stage.name if stage else None)
             digest.tell(lambda alert: alerts.announce(alert, invocation))
         finally:
-            sweep(settings, settings.durable, made, alerts, invocation)
+            try:
+                send_unconfirmed(made.handoffs, Ledger(made.table, _now), made.queue, alerts.log)
+            finally:
+                sweep(settings, settings.durable, made, alerts, invocation)
     if faulty is not None:
         raise faulty
 

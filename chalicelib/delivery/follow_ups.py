@@ -1,0 +1,172 @@
+"""A burst's follow-up: one alert for what was folded, with every group and every distinct reason above low."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from chalicelib.alert.model import Account, Alert, AlertKind, Changes, Exposure, Severity, Undo
+from chalicelib.destinations.delivery_ids import delivery_id
+from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.rules import RuleIdentity, SecurityGroupRule
+from chalicelib.text import number_of
+
+# How many groups and further reasons one alert names: Slack has room for some 300.
+NAMED = 250
+# Ids of changes that could not be read, in one alert.
+_IDS = 50
+
+
+def follow_ups(folded: Sequence[Alert], window: str) -> list[Alert]:
+    """The alerts for what was folded: they count the changes and name every group once, the worst first.
+
+    Nearly always it is one; what a message of any destination has no room to name goes into another.
+    """
+    if len(folded) == 1:
+        return list(folded)
+    groups = sorted(_by_group(folded).items(), key=lambda item: -_worst(item[1]).severity.rank)
+    return [_follow_up(part, window) for part in _parts(groups)]
+
+
+Groups = list[tuple[str, list[Alert]]]
+
+
+def _parts(groups: Groups) -> Iterator[Groups]:
+    """The groups, as many together as one alert has room to name with all their reasons."""
+    part: Groups = []
+    named = 0
+    for name, alerts in groups:
+        needed = len(_of_group(name, alerts))
+        if part and named + needed > NAMED:
+            yield part
+            part, named = [], 0
+        part.append((name, alerts))
+        named += needed
+    if part:
+        yield part
+
+
+def unreadable(ids: Sequence[str], window: str, ended_at: datetime) -> Alert:
+    """The alert for folded changes whose items in the state table cannot be read: they are named by their ids."""
+    count = number_of(len(ids), "change")
+    named = ", ".join(printable(each, 100) for each in ids[:_IDS])
+    left = f" and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
+    digest = hashlib.sha256("\n".join([window, *sorted(ids)]).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return Alert(
+        id=f"burst-unreadable-{digest}",
+        kind=AlertKind.DELIVERY_PROBLEM,
+        severity=Severity.HIGH,
+        title=f"{count} of a burst could not be read from the state table",
+        summary=f"{count} by one principal could not be read back, so what was done is not known here: another "
+        f"version of sgwatch, or somebody else, wrote the items. Look the events up in CloudTrail: {named}{left}.",
+        occurred_at=ended_at.replace(microsecond=0),
+        account=Account(None),
+        region=None,
+        exposures=(Exposure(Severity.HIGH, f"Folded and not readable: {named}{left}."),),
+        undo=Undo(None, "what was changed could not be read"),
+    )
+
+
+def _follow_up(groups: Groups, window: str) -> Alert:
+    folded = [alert for _, alerts in groups for alert in alerts]
+    exposures = _worst_first(exposure for name, alerts in groups for exposure in _of_group(name, alerts))
+    last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))
+    who = last.principal.name if last.principal else "somebody"
+    count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
+    # Destinations with other filters get other changes, and so another alert.
+    told = hashlib.sha256("\n".join([window, *sorted(map(delivery_id, folded))]).encode()).hexdigest()[:32]
+    return Alert(
+        id=f"burst-{told}",
+        kind=AlertKind.SECURITY_GROUP_CHANGE,
+        severity=exposures[0].severity,
+        title=f"{count} by {who}",
+        summary=f"{count} by {who} followed within a minute or so of the alert before; each group is named below.",
+        occurred_at=last.occurred_at,
+        account=_account(folded),
+        region=last.region if len({alert.region for alert in folded}) == 1 else None,
+        principal=last.principal,
+        exposures=exposures,
+        undo=_undo(folded),
+        unknowns=tuple(dict.fromkeys(item for alert in folded for item in alert.unknowns))[:50],
+    )
+
+
+def _account(folded: Iterable[Alert]) -> Account:
+    """The account of them all, with its name where one of them knows it."""
+    accounts = sorted({alert.account for alert in folded}, key=lambda account: account.name is None)
+    return accounts[0] if len({account.id for account in accounts}) == 1 else Account(None)
+
+
+def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
+    """What was done to each group, under what the group is called: its id first, which no list cuts off."""
+    groups: dict[str | None, list[Alert]] = {}
+    for alert in folded:
+        group = alert.security_group
+        groups.setdefault((group.id or group.name) if group else None, []).append(alert)
+    return {_called(key, alerts): alerts for key, alerts in groups.items()}
+
+
+def _called(key: str | None, alerts: Iterable[Alert]) -> str:
+    if key is None:
+        return "an unnamed group"
+    names = (alert.security_group.name for alert in alerts if alert.security_group and alert.security_group.name)
+    name = next(names, key)
+    # What stands before the first colon is the group, whatever it is called (see message_parts.in_brief).
+    return (key if name == key else f"{key} ({name})").replace(": ", ":")
+
+
+def _worst(alerts: Iterable[Alert]) -> Alert:
+    return max(alerts, key=lambda alert: alert.severity.rank)
+
+
+def _of_group(name: str, alerts: Sequence[Alert]) -> list[Exposure]:
+    """What was done to one group: the worst reason with the number of changes, then every other reason above low."""
+    worst = _worst(alerts)
+    found = sorted((each for alert in alerts for each in alert.exposures), key=lambda each: -each.severity.rank)
+    reasons: dict[str, Exposure] = {}
+    for each in found:
+        reasons.setdefault(each.reason, each)
+    first, *others = reasons.values() or [Exposure(worst.severity, str(worst.event.name or "changed"))]
+    telling = [each for each in others if each.severity.rank > Severity.LOW.rank]
+    mild = dict.fromkeys(control for each in found if each not in telling for control in each.controls)
+    head = Exposure(worst.severity, f"{name}: {number_of(len(alerts), 'change')}; {first.reason}", tuple(mild))
+    return [head, *(Exposure(each.severity, f"{name}: {each.reason}", each.controls) for each in telling)]
+
+
+def _worst_first(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
+    return tuple(sorted(exposures, key=lambda each: -each.severity.rank))
+
+
+def _undo(folded: Sequence[Alert]) -> Undo:
+    """The last change is undone first."""
+    for name, alerts in _by_group(folded).items():
+        if (reason := _why_not_in_a_row(alerts)) is not None:
+            return Undo(None, reason.format(printable(name, 100)))
+    commands: list[str] = []
+    notes: list[str] = []
+    for alert in sorted(folded, key=lambda a: a.occurred_at or datetime.min.replace(tzinfo=UTC), reverse=True):
+        if alert.undo.commands is None:
+            return Undo(None, f"of one change it is not known: {alert.undo.reason}")
+        commands += alert.undo.commands
+        notes += [alert.undo.reason] if alert.undo.commands and alert.undo.reason else []
+    return Undo(tuple(commands), " ".join(dict.fromkeys(notes)) or None)
+
+
+def _why_not_in_a_row(alerts: Sequence[Alert]) -> str | None:
+    """Why the changes of one group cannot be undone one after the other; None where they can."""
+    if len(alerts) > 1 and any(alert.event.name == "DeleteSecurityGroup" for alert in alerts):
+        return "{} was changed and deleted, and what it was changed by cannot be undone once it is back under a new id"
+    touched: set[tuple[datetime | None, RuleIdentity]] = set()
+    for alert in alerts:
+        own = {(alert.occurred_at, rule.identity) for rule in _touched(alert.changes)}
+        if touched & own:
+            return "which of the changes of {} in one second came first is not known"
+        touched |= own
+    return None
+
+
+def _touched(changes: Changes) -> Iterator[SecurityGroupRule]:
+    yield from (*changes.added, *changes.removed)
+    for item in changes.modified:
+        yield from filter(None, (item.before, item.after))

@@ -1,0 +1,64 @@
+"""What CloudFormation makes beyond what moto's own does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from localcloud import LocalCloud
+
+TLS_ONLY = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+POLICY = {"Version": "2012-10-17", "Statement": [TLS_ONLY]}
+ALARM = {
+    "AlarmName": "stacked-backlog",
+    "Namespace": "AWS/SQS",
+    "MetricName": "ApproximateAgeOfOldestMessage",
+    "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["Queue", "QueueName"]}}],
+    "Statistic": "Maximum",
+    "Period": 60,
+    "EvaluationPeriods": 2,
+    "Threshold": 900,
+    "ComparisonOperator": "GreaterThanThreshold",
+    "AlarmActions": [{"Ref": "Topic"}],
+}
+TABLE = {
+    "TableName": "stacked",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+    "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
+    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+}
+TEMPLATE: dict[str, Any] = {
+    "Resources": {
+        "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "stacked"}},
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "stacked"}},
+        "Policy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {"Queues": [{"Ref": "Queue"}], "PolicyDocument": POLICY},
+        },
+        "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": ALARM},
+        "Table": {"Type": "AWS::DynamoDB::Table", "Properties": TABLE},
+    }
+}
+
+
+# moto warns of every type that it leaves out.
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_stack_has_its_alarms_its_queues_policies_and_its_tables_settings(cloud: LocalCloud) -> None:
+    stacks, cloudwatch = cloud.client("cloudformation"), cloud.client("cloudwatch")
+    sqs, dynamodb = cloud.client("sqs"), cloud.client("dynamodb")
+    stacks.create_stack(StackName="stacked", TemplateBody=json.dumps(TEMPLATE))
+    [alarm] = cloudwatch.describe_alarms(AlarmNames=["stacked-backlog"])["MetricAlarms"]
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "stacked"}]
+    assert alarm["AlarmActions"] == [f"arn:aws:sns:{cloud.region}:{cloud.account_id}:stacked"]
+    url = sqs.get_queue_url(QueueName="stacked")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    assert json.loads(attributes["Policy"]) == POLICY
+    assert dynamodb.describe_time_to_live(TableName="stacked")["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
+    backups = dynamodb.describe_continuous_backups(TableName="stacked")["ContinuousBackupsDescription"]
+    assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    stacks.delete_stack(StackName="stacked")
+    assert cloudwatch.describe_alarms(AlarmNames=["stacked-backlog"])["MetricAlarms"] == []

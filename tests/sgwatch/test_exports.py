@@ -1,0 +1,151 @@
+"""Records out of every export that people have, and nothing lost where one is cut."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import io
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.cloudtrail.catalog import EventGroup, events_of
+from sgwatch.reading import Wanted, read_bytes
+from sgwatch.row_text import object_of_text
+from tests.support import records as r
+
+RECORD = r.authorize(r.world())
+WANTED = Wanted.of(events_of(EventGroup))
+TEXT = json.dumps(RECORD)
+OBJECTS = ("userIdentity", "requestParameters", "responseElements")
+EVENT = {"version": "0", "id": "1", "detail-type": "AWS API Call via CloudTrail", "source": "aws.ec2", "detail": RECORD}
+LOG_DATA = {"messageType": "DATA_MESSAGE", "logGroup": "trail", "logEvents": [{"id": "1", "message": TEXT}]}
+
+
+def packed(document: object) -> str:
+    return base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
+
+
+def as_text(value: object) -> str | None:
+    return None if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+ROW = {key: as_text(value) for key, value in RECORD.items()}
+FOLDED = {key.lower(): value for key, value in ROW.items()}
+CELLS = [[{"VarCharValue": value} for value in row] for row in (list(FOLDED), list(FOLDED.values()))]
+
+EXPORTS: dict[str, Any] = {
+    "filter-log-events": {"events": [{"logStreamName": "x", "timestamp": 1, "message": TEXT, "eventId": "1"}]},
+    "logs insights": {"results": [[{"field": "@timestamp", "value": "x"}, {"field": "@message", "value": TEXT}]]},
+    "subscription data": {"awslogs": {"data": packed(LOG_DATA)}},
+    "subscription data, unpacked": LOG_DATA,
+    "kinesis": {"Records": [{"kinesis": {"data": packed(LOG_DATA)}, "eventSource": "aws:kinesis"}]},
+    "firehose": {"records": [{"recordId": "1", "data": packed(LOG_DATA)}]},
+    "sns notification": {"Type": "Notification", "MessageId": "1", "Message": json.dumps(EVENT)},
+    "sns to lambda": {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(EVENT)}}]},
+    "sqs receive-message": {"Messages": [{"MessageId": "1", "Body": json.dumps(EVENT)}]},
+    "sqs to lambda": {"Records": [{"messageId": "1", "body": json.dumps({"Message": json.dumps(EVENT)})}]},
+    "athena": {"ResultSet": {"Rows": [{"Data": row} for row in CELLS]}},
+    "a row of a table": FOLDED,
+    "lake": {"QueryResultRows": [[{key: value} for key, value in ROW.items()]]},
+    "lake, whole record": {"QueryResultRows": [[{"eventJson": TEXT}]]},
+    "objects as text": ROW,
+    "a line with a record": {"kind": "x", "record": RECORD},
+    "a line with a record as text": {"record": TEXT},
+    "a string": TEXT,
+    "detail as text": {**EVENT, "detail": TEXT},
+}
+
+
+def read(document: object) -> list[dict[str, Any]]:
+    contents = read_bytes("x", json.dumps(document).encode(), WANTED)
+    assert contents.faults == ()
+    return [json.loads(record) for record in contents.records]
+
+
+@pytest.mark.parametrize("export", EXPORTS.values(), ids=EXPORTS)
+def test_a_record_is_found_in_every_export(export: object) -> None:
+    (found,) = read(export)
+    assert {key: found.get(key) for key in (*OBJECTS, "eventName", "eventID", "awsRegion")} == {
+        key: RECORD[key] for key in (*OBJECTS, "eventName", "eventID", "awsRegion")
+    }
+
+
+def test_the_rows_of_an_athena_csv_file_are_read() -> None:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, FOLDED, quoting=csv.QUOTE_ALL)
+    writer.writeheader()
+    writer.writerows([FOLDED, FOLDED | {"eventname": "DescribeInstances"}])
+    contents = read_bytes("x.csv", out.getvalue().encode(), WANTED)
+    assert (contents.count, contents.faults) == (2, ())
+    assert [json.loads(record)["requestParameters"] for record in contents.records] == [RECORD["requestParameters"]]
+
+
+def test_an_object_in_a_rows_own_form_is_read() -> None:
+    shown = (
+        "{type=AssumedRole, arn=arn:aws:sts::123456789012:assumed-role/a/b, invokedby=null, "
+        "sessioncontext={attributes={mfaauthenticated=false}, sessionissuer={type=Role, username=a}}}"
+    )
+    assert object_of_text(shown) == {
+        "type": "AssumedRole",
+        "arn": "arn:aws:sts::123456789012:assumed-role/a/b",
+        "invokedby": None,
+        "sessioncontext": {
+            "attributes": {"mfaauthenticated": "false"},
+            "sessionissuer": {"type": "Role", "username": "a"},
+        },
+    }
+    assert object_of_text('{groupId=sg-1, ipPermissions={"items":[{"a":"b, c=d"}]}}') == {
+        "groupId": "sg-1",
+        "ipPermissions": {"items": [{"a": "b, c=d"}]},
+    }
+
+
+@pytest.mark.parametrize("text", ["", "-", "null", " null "])
+def test_an_empty_object_in_a_row_is_none(text: str) -> None:
+    assert object_of_text(text) is None
+
+
+@pytest.mark.parametrize("text", ["{", "{a", "{a=", "{a=b", "text", "{a=b}x", "{" * 5000, "{a=" * 3000])
+def test_text_that_is_no_object_stays_text(text: str) -> None:
+    assert object_of_text(text) == text
+
+
+@pytest.mark.parametrize("lost", [{}, {"CloudTrailEvent": None}, {"CloudTrailEvent": TEXT[:200]}])
+def test_an_item_of_lookup_events_that_lost_its_record_is_read_by_its_name(lost: dict[str, Any]) -> None:
+    item = {"EventId": "1", "EventName": "AuthorizeSecurityGroupIngress", "EventSource": "ec2.amazonaws.com", **lost}
+    (found,) = read({"Events": [item | {"EventTime": "2026-05-05T12:00:00Z", "Username": "mallory"}]})
+    assert (found["eventID"], found["eventName"], found["userIdentity"]["userName"]) == (
+        "1",
+        "AuthorizeSecurityGroupIngress",
+        "mallory",
+    )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"awslogs": {"data": "%%%"}}, {"Message": "text"}, {"events": [{"message": "{"}]}, {"ResultSet": {"Rows": []}}],
+)
+def test_an_export_that_holds_no_record_is_a_fault(broken: object) -> None:
+    contents = read_bytes("x", json.dumps(broken).encode(), WANTED)
+    assert (contents.count, len(contents.faults)) == (0, 1)
+
+
+def test_one_message_that_cannot_be_read_hides_no_other() -> None:
+    messages = [{"message": "{"}, {"message": TEXT}]
+    contents = read_bytes("x", json.dumps({"events": messages}).encode(), WANTED)
+    assert (contents.count, len(contents.faults)) == (1, 1)
+
+
+def test_a_gzip_bomb_is_refused_before_it_takes_the_memory() -> None:
+    bomb = gzip.compress(bytes(200 * 2**20))
+    (fault,) = read_bytes("x.gz", bomb, WANTED).faults
+    assert "far more than a log file" in str(fault)
+
+
+def test_a_binary_file_is_one_fault() -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 500
+    (fault,) = read_bytes("x", picture, WANTED).faults
+    assert "binary" in str(fault)
