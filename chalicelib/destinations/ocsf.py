@@ -181,7 +181,9 @@ def _remediation(alert: Alert, runbook: str | None) -> Document:
 def _account(alert: Alert) -> Document | None:
     if not alert.account.id:
         return None
-    return _known({"uid": alert.account.id, "name": alert.account.name or alert.account.id, "type": "AWS Account", "type_id": 10})
+    return _known(
+        {"uid": alert.account.id, "name": alert.account.name or alert.account.id, "type": "AWS Account", "type_id": 10}
+    )
 
 
 def _known(document: Mapping[str, Any]) -> Document:
