@@ -59,7 +59,7 @@ def test_what_a_function_began_to_send_before_it_was_ended_is_heard() -> None:
 
 
 def test_a_short_campaign_loses_nothing() -> None:
-    result = Campaign(Plan(events=120, seed=7, death=0.004, limit_seconds=240)).run()
+    result = Campaign(Plan(events=100, seed=7, workers=6, death=0.003, limit_seconds=240)).run()
     assert_nothing_lost(result)
     assert any(each.groups for each in result.taken), "bursts were folded"
     assert sum(result.deaths.values()) > 3
@@ -88,7 +88,8 @@ def mutated(mutant: Mutant | None, events: int, *, ordering: bool = False) -> Re
         throttled=0.0,
         unanswered=0.0,
         death=0.0,
-        workers=6,
+        workers=3,
+        alert_workers=1,
         burst_seconds=1,
         low=0.3 if mutant in (None, Mutant.NO_FOLLOW_UP) else 0.0,
         limit_seconds=120,
