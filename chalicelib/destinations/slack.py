@@ -312,14 +312,14 @@ def _facts(facts: Iterable[Fact]) -> Iterator[Block]:
 
 
 def _fact_lines(fact: Fact) -> list[str]:
-    return [date(fact.moment)] if fact.moment else [code(line, 110) for line in fact.lines]
+    return [date(fact.moment)] if fact.moment else [code(line, 140) for line in fact.lines]
 
 
 def _diff(part: Diff, room: int) -> Iterator[Block]:
     each = max(room // 3, 100)
     entries = fit((clip(in_code(entry), each, weight)[0] for entry in part.entries), room, weight)
     left = part.total - len(entries)
-    more = f"\n… and {number_of(left, 'more rule')}" if left else ""
+    more = f"\n… and {number_of(left, f'more {part.noun}')}" if left else ""
     yield section(mrkdwn(f"*{part.title}*\n{code_block(entries)}{more}"))
 
 
