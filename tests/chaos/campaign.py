@@ -375,6 +375,8 @@ class Worker:
     def _hear(self, said: str, rest: list[Any]) -> None:
         match said:
             case "sending":
+                if self._attempt:
+                    self._result.attempts[self._attempt] = NEVER_WRITTEN_DOWN
                 self._attempt = rest[0]
                 self._result.attempts[self._attempt] = SENDING
             case "not taken":

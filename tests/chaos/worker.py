@@ -171,7 +171,8 @@ class NoLedger(Ledger):
 
 
 def _one_in_fifty(alert: Alert) -> bool:
-    return int(hashlib.sha256(alert.id.encode()).hexdigest(), 16) % 50 == 0
+    # The campaign numbers its events, and the id is the number.
+    return int(alert.id[-8:], 16) % 50 == 7
 
 
 def _split(entries: list[dict[str, str]], mutant: Mutant | None) -> None:
