@@ -42,8 +42,7 @@ def _ever_smaller(alert: Alert, place: str) -> Iterator[Alert]:
 
 def _with_fewer_rules(alert: Alert, most: int, place: str) -> Alert:
     changes = alert.changes
-    kept = replace(
-        changes,
+    kept = changes._replace(
         added=changes.added[:most],
         removed=changes.removed[:most],
         modified=changes.modified[:most],
