@@ -7,9 +7,11 @@ broken, but never for longer than leaves it the time to arrive.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.verdicts import Status
@@ -17,6 +19,7 @@ from chalicelib.alarm_path.watch.alerts import (
     Cause,
     Done,
     announcement,
+    follow_up,
     repaired,
     severity_of,
     tampering,
@@ -37,10 +40,13 @@ from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.functions.alert_function import AlertFunction
+from chalicelib.functions.call_windows import CallWindow, CallWindows, FoldedCalls, RecentCalls, WindowEntry
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.severity import Severity
 from chalicelib.settings.model import SettingsError
+from chalicelib.state.errors import StateError
 
 # How long an alert about tampering may wait for the audit that says what is broken now.
 MOST_WAIT_SECONDS = 20.0
@@ -57,6 +63,13 @@ class Found:
     failure: str | None
     previous: Memory | None
     forgotten: MemoryUnavailable | None = None
+
+
+class _Alerted(NamedTuple):
+    """What the first alert of a window said: the verdict, None where there was no audit, and its severities."""
+
+    status: Status | None
+    severities: tuple[Severity, ...]
 
 
 class _Running:
@@ -84,6 +97,9 @@ class Guard:
     heartbeat: Heartbeat | None = None
     repair: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
     most_wait: float = MOST_WAIT_SECONDS
+    windows: CallWindows | None = None
+    recent: RecentCalls = field(default_factory=RecentCalls)
+    sleep: Callable[[float], None] = time.sleep
 
     def on_tampering(self, document: object, invocation: InvocationContext) -> None:
         """Alert on every record in the event, saying what the audit finds now.
@@ -100,24 +116,108 @@ class Guard:
         if not tampers or self._is_own_status(records):
             self.alerts.tell([alert for alert in alerts if alert not in tampers], invocation)
             return
-        running = _Running(self._look)
-        found = running.within(min(self.most_wait, _left(invocation) - DELIVERY_SECONDS))
-        told = [
-            judged
-            for alert in alerts
-            if (judged := self._judged(alert, found, records, log) if alert in tampers else alert) is not None
-        ]
+        entry = self._enter(tampers, records, log)
+        if entry.is_folded:
+            log.info("call folded into the window of an earlier one", event_id=tampers[0].id)
+            self.alerts.metrics.emit(names.ALERTS_FOLDED)
+            return
         telling = _Telling(self.alerts, invocation)
-        telling.tell(told)
-        in_time = found is not None and _tells(told, found)
-        found = found or running.within(_left(invocation) - DELIVERY_SECONDS)
+        alerted = self._alert(alerts, records, document, telling, log)
+        if entry.window is not None:
+            self._end_window(entry.window, alerted, document, telling, log)
+        telling.end()
+
+    def _alert(
+        self,
+        alerts: list[Alert],
+        records: Mapping[str, CloudTrailRecord],
+        document: object,
+        telling: _Telling,
+        log: Log,
+    ) -> _Alerted:
+        """Alert with what the audit finds, then do what follows from the audit."""
+        tampers = [alert for alert in alerts if alert.kind is AlertKind.ALARM_PATH]
+        left = _left(telling.invocation) - DELIVERY_SECONDS
+        running = _Running(self._look)
+        found = running.within(min(self.most_wait, left))
+        judged = [self._judged(alert, found, records, log) if alert in tampers else alert for alert in alerts]
+        status = found.audited.standing.status if found and found.audited else None
+        wanted = [alert for alert in judged if alert is not None and not self._is_covered(alert, status, log)]
+        telling.tell(wanted)
+        for alert in wanted:
+            self.recent.note(alert, status, self.alerts.now())
+        in_time = found is not None and _tells([alert for alert in judged if alert is not None], found)
+        found = found or running.within(_left(telling.invocation) - DELIVERY_SECONDS)
         if found is None or found.audited is None:
             self._not_audited(found, log)
         else:
-            self._conclude(
-                found, document, telling, log, told=in_time, may_repair=not _is_by_sgwatch(tampers, found.audited)
-            )
-        telling.end()
+            may_repair = not _is_by_sgwatch(tampers, found.audited)
+            self._conclude(found, document, telling, log, told=in_time, may_repair=may_repair)
+        return _Alerted(status, tuple(alert.severity for alert in wanted))
+
+    def _enter(self, tampers: list[Alert], records: Mapping[str, CloudTrailRecord], log: Log) -> WindowEntry:
+        """The caller's window; a call is alerted by itself where that cannot be established."""
+        record = records.get(tampers[0].id)
+        if self.windows is None or len(tampers) != 1 or record is None:
+            return WindowEntry(is_folded=False)
+        try:
+            return self.windows.enter(tampers[0], record.raw)
+        except StateError as error:
+            log.warning("window of calls could not be read, alerting", reason=str(error))
+            return WindowEntry(is_folded=False)
+
+    def _is_covered(self, alert: Alert, status: Status | None, log: Log) -> bool:
+        """In direct delivery: whether this container has just alerted as much of the same caller."""
+        if self.windows is not None or alert.kind is not AlertKind.ALARM_PATH:
+            return False
+        covered = self.recent.covers(alert, status, self.alerts.now())
+        if covered:
+            log.info("call says no more than the alert before", event_id=alert.id)
+            self.alerts.metrics.emit(names.ALERTS_FOLDED)
+        return covered
+
+    def _end_window(self, window: CallWindow, alerted: _Alerted, document: object, telling: _Telling, log: Log) -> None:
+        """Wait for the window's end, and report what was folded where it is news."""
+        if self.windows is None:
+            return
+        if alerted.severities:
+            spare = _left(telling.invocation) - self.most_wait - DELIVERY_SECONDS - REPAIR_SECONDS
+            self.sleep(max(0.0, min((window.ends_at - self.alerts.now()).total_seconds(), spare)))
+        try:
+            folded = self.windows.close(window)
+        except StateError as error:
+            log.warning("folded calls could not be read", reason=str(error))
+            telling.fail(error)
+            return
+        if folded.unreadable:
+            log.error("folded calls could not be read", count=folded.unreadable)
+        if folded.records or folded.unreadable:
+            self._follow_up(window, folded, alerted, document, telling, log)
+
+    def _follow_up(
+        self, window: CallWindow, folded: FoldedCalls, alerted: _Alerted, document: object, telling: _Telling, log: Log
+    ) -> None:
+        """One audit for all folded calls; one alert where the verdict or the worst severity is another than before."""
+        found = _Running(self._look).within(_left(telling.invocation) - DELIVERY_SECONDS)
+        inside = {"Records": folded.records}
+        records = _records(inside)
+        each = (
+            [self._judged(alert, found, records, log) for alert in self.alerts.alerts(inside, log)] if records else []
+        )
+        judged = [alert for alert in each if alert is not None]
+        status = found.audited.standing.status if found and found.audited else None
+        log.info("folded calls were judged", calls=len(records), status=status and status.value)
+        worst = max((alert.severity.rank for alert in judged), default=-1)
+        most = max((severity.rank for severity in alerted.severities), default=-1)
+        is_news = bool(judged) and (status is not alerted.status or worst > most or bool(folded.unreadable))
+        if is_news:
+            telling.tell([follow_up(judged, f"{window.id}/further-calls", folded.unreadable)])
+        if found is not None and found.audited is not None:
+            told = is_news and _tells(judged, found)
+            may_repair = not _is_by_sgwatch(judged, found.audited)
+            self._conclude(found, document, telling, log, told=told, may_repair=may_repair)
+        else:
+            self._not_audited(found, log)
 
     def on_schedule(self, document: object, invocation: InvocationContext) -> None:
         """Audit, and tell what is news.

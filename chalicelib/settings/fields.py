@@ -178,9 +178,18 @@ def read_channel(text: str) -> str:
 
 def read_mention(text: str) -> str:
     """Whom a Slack message notifies, in Slack's own notation, with blanks between several."""
-    one = r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)>|<@[A-Z0-9]+>"
-    if not re.fullmatch(rf"(?:{one})(?: +(?:{one}))*", text):
+    from chalicelib.destinations.slack_markup import is_mention  # noqa: PLC0415 - where there is a mention
+
+    if not is_mention(text):
         raise ValueError(f'"{text}" is not <!here>, <!channel>, <@U0123456789> or <!subteam^S0123456789>')
+    return text
+
+
+def read_owner_mentions(text: str) -> str:
+    """Owners of groups and whom to notify for them."""
+    from chalicelib.destinations.slack import parse_owner_mentions  # noqa: PLC0415 - where there are any
+
+    parse_owner_mentions(text)
     return text
 
 

@@ -51,10 +51,10 @@ TITLES: list[tuple[Json, str]] = [
     (authorize(world(None, protocol="-1"), direction="Egress"), f"All traffic allowed out to the internet on {G}"),
     (authorize(world(), "text"), f"tcp/22 opened to the internet on {G}, and more not understood"),
     (authorize(permission()), f"Change to {G} only partly understood"),
-    (authorize(requestParameters=None), "AuthorizeSecurityGroupIngress: the record is not understood"),
+    (authorize(requestParameters=None), "AuthorizeSecurityGroupIngress: the record could not be parsed"),
     (
         authorize(requestParameters={"groupId": G}),
-        f"AuthorizeSecurityGroupIngress on {G}: the record is not understood",
+        f"AuthorizeSecurityGroupIngress on {G}: the record could not be parsed",
     ),
     (revoke(world()), f"tcp/22 closed to the internet on {G}"),
     (revoke(world(), direction="Egress"), f"tcp/22 no longer allowed out to the internet on {G}"),

@@ -174,7 +174,7 @@ def test_a_path_that_may_be_broken_is_as_severe_as_the_call_by_itself_and_at_lea
     account["regions"]["us-east-1"].pop("metric_filters")
     guarded.finds = lambda: audited(account)
     assert [alert["severity"] for alert in guarded.tampered()] == ["high"]
-    guarded.kept.memory = Memory(Status.PASS, None, PARTS)
+    guarded.kept.memory, guarded.now = Memory(Status.PASS, None, PARTS), NOW + timedelta(minutes=2)
     put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
     assert [alert["severity"] for alert in guarded.tampered(put)] == ["medium"]
 

@@ -73,10 +73,10 @@ def endpoint_call(**request: str) -> Json:
     ("record", "lines"),
     [
         (set_groups(), ("instance i-1", "before: not known", "now: sg-1, sg-2")),
-        (set_groups(errorCode=r.DENIED), ("instance i-1", "asked for: sg-1, sg-2")),
+        (set_groups(errorCode=r.DENIED), ("instance i-1",)),
         (
             endpoint_call(AddSecurityGroupId="sg-1"),
-            ("VPC endpoint vpce-1", "before: not known", "now: sg-1 among them"),
+            ("VPC endpoint vpce-1", "before: not known", "now (among others): sg-1"),
         ),
         (
             endpoint_call(RemoveSecurityGroupId="sg-1"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.alarm_path.audit import audit
@@ -17,6 +17,7 @@ from chalicelib.alarm_path.watch.notification_policy import Memory
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.call_windows import CallWindows, RecentCalls
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
 from chalicelib.observability.logs import Log, Redactor
@@ -109,6 +110,10 @@ class Guarded:
     most_wait: float = 5.0
     remaining_ms: float = 120_000
     more: Document = field(default_factory=dict)
+    windows: CallWindows | None = None
+    recent: RecentCalls = field(default_factory=RecentCalls)
+    slept: list[float] = field(default_factory=list)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
     def guard(self) -> Guard:
         settings = read_settings({"WEBHOOK_URL": self.webhook.url})
@@ -127,7 +132,20 @@ class Guarded:
             heartbeat=self.more.get("heartbeat"),
             repair=self.repairs,
             most_wait=self.most_wait,
+            windows=self.windows,
+            recent=self.recent,
+            sleep=self._sleep,
         )
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+        self.on_sleep()
+
+    def on_sleep(self) -> None:
+        """What happens while an invocation sleeps."""
+        for act in self.meanwhile:
+            act()
 
     def invocation(self) -> InvocationContext:
         return InvocationContext("req-1", lambda: self.remaining_ms)

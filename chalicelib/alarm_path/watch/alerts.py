@@ -16,6 +16,7 @@ from chalicelib.cloudtrail.tamper_calls import BY_NAME, TamperCall
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
+from chalicelib.undo.commands import Undo
 
 MOST_REASONS = 20
 # The audit sees that a function exists and is invoked, not what it does then.
@@ -169,6 +170,27 @@ def _alarm_path(standing: Standing, was: Status | None = None, broken_by_this_ca
             AlarmPathFinding(finding.check, printable(finding.subject), printable(finding.reason), finding.fix)
             for finding in standing.problems[:MOST_REASONS]
         ),
+    )
+
+
+def follow_up(alerts: Sequence[Alert], alert_id: str, unreadable: int = 0) -> Alert:
+    """The alert about the calls that followed a caller's first one: the worst of them, and what each other one did."""
+    worst = max(alerts, key=lambda alert: alert.severity.rank)
+    unread = (
+        (other(f"what {number_of(unreadable, 'more call')} did: it could not be read again"),) if unreadable else ()
+    )
+    if len(alerts) == 1:
+        return replace(worst, unknowns=(*worst.unknowns, *unread))
+    rest = sorted((alert for alert in alerts if alert is not worst), key=lambda alert: -alert.severity.rank)
+    did = dict.fromkeys(alert.exposures[0]._replace(severity=alert.severity) for alert in rest if alert.exposures)
+    more = f" {number_of(len(rest), 'more call')} by the same caller within a minute or so: each is named below."
+    return replace(
+        worst,
+        id=alert_id,
+        summary=f"{worst.summary}{more}",
+        exposures=(*worst.exposures, *did),
+        undo=Undo(None, "several calls were made, one after the other"),
+        unknowns=tuple(dict.fromkeys([*worst.unknowns, *(item for alert in rest for item in alert.unknowns), *unread])),
     )
 
 
