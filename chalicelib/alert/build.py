@@ -65,6 +65,35 @@ def not_a_record(document: object, reason: str) -> Alert:
     )
 
 
+def is_watched(raw: Mapping[str, Any]) -> bool:
+    """Whether a bare record is of an event in the catalog, whatever it is about."""
+    record = read_record(raw)
+    return lookup(record.event_source, record.event_name) is not None
+
+
+def not_of_our_rule(raw: Mapping[str, Any]) -> Alert:
+    """The alert of a record that no rule of sgwatch's delivers as it was deployed; the same one all day and region."""
+    record = read_record(raw)
+    day = record.event_time.date().isoformat() if record.event_time else "undated"
+    called = printable(record.event_name or "a record without an event name", 80)
+    reason = (
+        "sgwatch's EventBridge rules deliver watched calls alone: the pattern of one was changed, or its target was "
+        "given an input of its own, and what should arrive may not."
+    )
+    return replace(
+        _frame(record, None),
+        id=f"not-of-our-rule-{record.account_id or 'no-account'}-{record.region or 'no-region'}-{day}",
+        kind=AlertKind.ALARM_PATH,
+        severity=Severity.HIGH,
+        title=f"sgwatch received an event that is not watched ({called})",
+        summary=f"{called} reached sgwatch. {reason}",
+        principal=None,
+        exposures=(Exposure(Severity.HIGH, reason),),
+        undo=Undo(None, "the rule before is not in the record"),
+        unknowns=(other("who changed the rule: this record does not say"),),
+    )
+
+
 def _understood(record: CloudTrailRecord, resolver: ChangeResolver, account_name: str | None) -> Alert:
     watched = lookup(record.event_source, record.event_name)
     if watched is not None and record.is_network_activity:

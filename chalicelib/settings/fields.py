@@ -26,6 +26,7 @@ class Field(NamedTuple):
     ``VARIABLE: `` and, of a secret, holds nothing of the value. ``secret`` values are masked wherever settings
     are shown; ``holds_url`` says that the value may be or contain a URL, which is a fault elsewhere.
     ``by_reference`` says that the value may be kept elsewhere (settings/secrets.py); secrets always may.
+    ``example`` is a value of the right form, ``choices`` are all values where these are few.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Field(NamedTuple):
     default: str | None = None
     holds_url: bool = False
     by_reference: bool = False
+    example: str = ""
+    choices: tuple[str, ...] = ()
 
 
 _MEANT = {"yes": "true", "on": "true", "1": "true", "y": "true", "no": "false", "off": "false", "0": "false"}

@@ -30,6 +30,9 @@ from chalicelib.settings.fields import (
     read_url,
 )
 
+SNS_FORMATS = ("text", "json", "chatbot")
+WEBHOOK_FORMATS = ("alert", "cloudevents", "ocsf")
+
 
 class DestinationKind(NamedTuple):
     """A kind of destination: ``<KIND>_<FIELD>`` and ``<KIND>__<NAME>__<FIELD>``.
@@ -71,7 +74,13 @@ KINDS = (
         "Slack",
         "chalicelib.destinations.slack",
         (
-            Field("WEBHOOK_URL", "The URL of an incoming webhook, or a reference to it.", read_slack_url, secret=True),
+            Field(
+                "WEBHOOK_URL",
+                "The URL of an incoming webhook, or a reference to it.",
+                read_slack_url,
+                secret=True,
+                example="https://hooks.slack.com/services/T00000000/B00000000/xxxxxxxx",
+            ),
             Field(
                 "BOT_TOKEN",
                 "A bot's token (`xoxb-…`), or a reference to it: one message a security group, the rest in its thread.",
@@ -105,12 +114,18 @@ KINDS = (
         "SNS",
         "chalicelib.destinations.sns",
         (
-            Field("TOPIC_ARN", "The ARN of a topic, standard or FIFO.", read_topic_arn),
+            Field(
+                "TOPIC_ARN",
+                "The ARN of a topic, standard or FIFO.",
+                read_topic_arn,
+                example="arn:aws:sns:eu-west-1:123456789012:security",
+            ),
             Field(
                 "FORMAT",
                 "What is published: `text` for people, `json` for programs, `chatbot` for Amazon Q Developer in chat "
                 "applications (AWS Chatbot), which drops the others.",
-                choice(("text", "json", "chatbot")),
+                choice(SNS_FORMATS),
+                choices=SNS_FORMATS,
                 default="text",
             ),
         ),
@@ -121,7 +136,13 @@ KINDS = (
         "Webhook",
         "chalicelib.destinations.webhook",
         (
-            Field("URL", "Where the alert is sent as JSON, or a reference to it.", read_url, secret=True),
+            Field(
+                "URL",
+                "Where the alert is sent as JSON, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://alerts.example.com/hook",
+            ),
             Field(
                 "SECRET",
                 "Signs what is sent, as Standard Webhooks describes: `whsec_` and base64, or a reference to it; two "
@@ -133,7 +154,8 @@ KINDS = (
                 "FORMAT",
                 "What is sent: `alert`, the alert's own JSON; `cloudevents`, that in a CloudEvent 1.0; `ocsf`, an "
                 "event of the Open Cybersecurity Schema Framework.",
-                choice(("alert", "cloudevents", "ocsf")),
+                choice(WEBHOOK_FORMATS),
+                choices=WEBHOOK_FORMATS,
                 default="alert",
             ),
             Field(
@@ -157,21 +179,45 @@ KINDS = (
         "TEAMS",
         "Microsoft Teams",
         "chalicelib.destinations.teams",
-        (Field("WEBHOOK_URL", "The URL of a workflow's webhook, or a reference to it.", read_url, secret=True),),
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of a workflow's webhook, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://prod-00.westeurope.logic.azure.com/workflows/x/triggers/manual/paths/invoke",
+            ),
+        ),
         needs=(("WEBHOOK_URL",),),
     ),
     DestinationKind(
         "GOOGLE_CHAT",
         "Google Chat",
         "chalicelib.destinations.google_chat",
-        (Field("WEBHOOK_URL", "The URL of a space's webhook, or a reference to it.", read_url, secret=True),),
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of a space's webhook, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://chat.googleapis.com/v1/spaces/AAAA/messages?key=k&token=t",
+            ),
+        ),
         needs=(("WEBHOOK_URL",),),
     ),
     DestinationKind(
         "DISCORD",
         "Discord",
         "chalicelib.destinations.discord",
-        (Field("WEBHOOK_URL", "The URL of a channel's webhook, or a reference to it.", read_url, secret=True),),
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of a channel's webhook, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://discord.com/api/webhooks/000000000000000000/xxxxxxxx",
+            ),
+        ),
         needs=(("WEBHOOK_URL",),),
     ),
     DestinationKind(
@@ -184,6 +230,7 @@ KINDS = (
                 "The integration key of a service (Events API v2), or a reference to it.",
                 read_routing_key,
                 secret=True,
+                example="0123456789abcdef0123456789abcdef",
             ),
             Field(
                 "API_URL",
@@ -200,7 +247,13 @@ KINDS = (
         "Jira Service Management",
         "chalicelib.destinations.jsm",
         (
-            Field("API_KEY", "The key of an API integration, or a reference to it.", read_secret, secret=True),
+            Field(
+                "API_KEY",
+                "The key of an API integration, or a reference to it.",
+                read_secret,
+                secret=True,
+                example="00000000-0000-0000-0000-000000000000",
+            ),
             Field(
                 "API_URL",
                 "Where alerts go; another one for the EU or a site of one's own.",
@@ -215,14 +268,28 @@ KINDS = (
         "EVENT_BUS",
         "EventBridge",
         "chalicelib.destinations.event_bus",
-        (Field("ARN", "The ARN of an event bus.", read_event_bus_arn),),
+        (
+            Field(
+                "ARN",
+                "The ARN of an event bus.",
+                read_event_bus_arn,
+                example="arn:aws:events:eu-west-1:123456789012:event-bus/security",
+            ),
+        ),
         needs=(("ARN",),),
     ),
     DestinationKind(
         "SECURITY_HUB",
         "Security Hub",
         "chalicelib.destinations.security_hub",
-        (Field("", "`true` imports alerts as findings, in the function's own account and region.", read_true),),
+        (
+            Field(
+                "",
+                "`true` imports alerts as findings, in the function's own account and region.",
+                read_true,
+                example="true",
+            ),
+        ),
         needs=(("",),),
     ),
 )

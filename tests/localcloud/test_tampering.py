@@ -68,7 +68,7 @@ class Watched:
 
     def broken_by(self, event_name: str, act: Callable[[], object]) -> Alert:
         alert = self.alert_after(act, lambda item: item["event"]["name"] == event_name)
-        assert (alert["kind"], alert["severity"]) == ("alarm_path", "high")
+        assert (alert["kind"], alert["severity"]) == ("alarm_path", "high"), alert["summary"]
         assert alert["principal"]["name"] == "mallory"
         assert alert["alarm_path"]["status"] == "fail"
         assert alert["alarm_path"]["broken_by_this_call"] is True
