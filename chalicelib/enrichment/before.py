@@ -44,7 +44,7 @@ def resolve(change: Change, evidence: RuleSources) -> ResolvedChange:
     known = _before(filled, live, evidence.snapshot)
     unknowns = _still_unknown(filled, evidence)
     if evidence.live is not None and live is None:
-        unknowns += (_LATER_STATE,)
+        unknowns += (_other_state(evidence.live, evidence.snapshot),)
     changes = filled.changes._replace(
         before_known=not _has_gaps(filled),
         rules_after=None if known.after is None else len(known.after),
@@ -52,7 +52,17 @@ def resolve(change: Change, evidence: RuleSources) -> ResolvedChange:
     return known._replace(change=filled._replace(changes=changes, unknowns=unknowns))
 
 
-_LATER_STATE = other("the rules right after the change: the live rules show a later state")
+def _other_state(live: Rules, snapshot: Rules | None) -> Unknown:
+    """Why the live rules do not tell what was right after the change.
+
+    EC2 answers with what was before a change for a while: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+    """
+    shown = "the live rules show a state from before or after it"
+    if snapshot is not None:
+        shown = "the live rules show a later state"
+        if same_rules(live, snapshot):
+            shown = "the live rules still show the state before it"
+    return other(f"the rules right after the change: {shown}")
 
 
 def reflects(change: Change, live: Rules) -> bool:
@@ -223,8 +233,8 @@ def _undone(change: Change, live: Rules) -> tuple[Rules, bool]:
 
 def with_change_reverted(change: Change, live: Rules) -> Rules:
     """The live rules with the change undone; modified rules of unknown former selves stay as they are."""
-    formless = (item.after for item in change.changes.modified if item.before is None)
-    return (*_undone(change, live)[0], *formless)
+    before_missing = (item.after for item in change.changes.modified if item.before is None)
+    return (*_undone(change, live)[0], *before_missing)
 
 
 def _applied(change: Change, before: Rules) -> Rules:
@@ -239,11 +249,11 @@ def _has_gaps(change: Change) -> bool:
         return bool(change.rule_ids) or not change.changes.before_known
     if change.event.verb is Verb.DESCRIBE:
         told = {item.after.id for item in change.changes.modified}
-        return any(rule_id not in told for rule_id in change.rule_ids) or _formless(change.changes)
-    return _formless(change.changes) or bool(change.unread)
+        return any(rule_id not in told for rule_id in change.rule_ids) or _before_missing(change.changes)
+    return _before_missing(change.changes) or bool(change.unread)
 
 
-def _formless(changes: Changes) -> bool:
+def _before_missing(changes: Changes) -> bool:
     return any(item.before is None for item in changes.modified)
 
 

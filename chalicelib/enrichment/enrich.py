@@ -22,11 +22,11 @@ from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.enrichment.attachments import AttachmentKey, likelier, of_endpoint, resource_of, with_groups_before
 from chalicelib.enrichment.before import RuleSources, resolve
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.plan import INTERFACES_OF
 from chalicelib.enrichment.related_changes import remarks
-from chalicelib.enrichment.remember import Memory, described_by_id, group_of, key_of, past_of, remembered
+from chalicelib.enrichment.remember import SeenChange, described_by_id, group_of, key_of, past_of, remembered
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult, ResolvedChange, Rules
@@ -105,7 +105,7 @@ class Enricher:
             past = past_of(record, known.change, principal, record.event_time)
             said = remarks(past, snapshot.earlier(past.event_id, past.event_time)) if snapshot else ()
             looked_up = (world.groups or {}).get(key.group_id)
-            memory = Memory(past, known, live, looked_up, self.now(), world.account_name)
+            memory = SeenChange(past, known, live, looked_up, self.now(), world.account_name)
             unknowns += self._remember(key, memory, snapshot)
         told = world.unknowns if group is None else without(world.unknowns, UnknownTopic.GROUP_LABELS)
         name = world.account_name or (snapshot.account_name if snapshot else None)
@@ -114,7 +114,7 @@ class Enricher:
 
     def _look(
         self, record: CloudTrailRecord, change: Change, key: GroupKey | None
-    ) -> tuple[LookupResult, Snapshot | None, tuple[Unknown, ...]]:
+    ) -> tuple[LookupResult, GroupSnapshot | None, tuple[Unknown, ...]]:
         """The world and the snapshot, asked for at the same time."""
         snapshots = self.snapshots
         if key is None or snapshots is None:
@@ -128,7 +128,7 @@ class Enricher:
         except (LookupFailed, StateError) as error:
             return world, None, (other(f"what was known of the group before: {error}"),)
 
-    def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[Unknown, ...]:
+    def _remember(self, key: GroupKey, memory: SeenChange, snapshot: GroupSnapshot | None) -> tuple[Unknown, ...]:
         snapshots = self.snapshots
         if snapshots is None:
             return ()
@@ -227,7 +227,7 @@ def _live(change: Change, world: LookupResult) -> tuple[Rules | None, tuple[Unkn
 
 
 def _snapshot_before(
-    snapshot: Snapshot | None, record: CloudTrailRecord, change: Change, principal: str, live: Rules | None
+    snapshot: GroupSnapshot | None, record: CloudTrailRecord, change: Change, principal: str, live: Rules | None
 ) -> Rules | None:
     if snapshot is None or record.event_time is None:
         return None
@@ -249,7 +249,7 @@ def _with_users(change: Change, world: LookupResult) -> Change:
     return change._replace(unknowns=without(change.unknowns, UnknownTopic.LIST_USERS))
 
 
-def _group(change: Change, world: LookupResult, snapshot: Snapshot | None) -> GroupInfo | None:
+def _group(change: Change, world: LookupResult, snapshot: GroupSnapshot | None) -> GroupInfo | None:
     """The group, from what was looked up, else as it was last seen."""
     if change.prefix_list is not None:
         return None

@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib.aws.reader import LookupFailed, Reader
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.enrichment import parse_answers as wire
-from chalicelib.enrichment.plan import ENTRIES, MAX_CALLS, Plan, Question, alias, plan
+from chalicelib.enrichment.plan import ENTRIES, MAX_CALLS, LookupPlan, Question, alias, plan
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import LookupResult, PrefixList
 from chalicelib.security_groups.unknowns import Unknown, other
@@ -88,14 +88,14 @@ class Lookups:
             if where == place and kept.tells_of(event_time, now)
         }
 
-    def _with_alias(self, asked: Plan, account_id: str | None) -> Plan:
+    def _with_alias(self, asked: LookupPlan, account_id: str | None) -> LookupPlan:
         known = self._aliases.get(account_id)
         is_named = account_id in self.account_names or (known is not None and self.now() < known[1])
         if is_named or not asked.questions or len(asked.questions) >= MAX_CALLS:
             return asked
         return replace(asked, questions=(*asked.questions, alias()))
 
-    def _ask(self, asked: Plan, place: Place) -> tuple[Answers, list[Unknown]]:
+    def _ask(self, asked: LookupPlan, place: Place) -> tuple[Answers, list[Unknown]]:
         if not asked.questions:
             return {}, []
         pool = ThreadPoolExecutor(MAX_CALLS, thread_name_prefix="look-up")

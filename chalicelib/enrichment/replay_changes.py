@@ -77,7 +77,7 @@ def _remove(rules: list[SecurityGroupRule], past: PastChange) -> bool:
     ]
     if unfound:
         direction = Direction.EGRESS if is_egress(past.event_name) else Direction.INGRESS
-        place = _nameless(rules, direction)
+        place = _only_rule_without_id(rules, direction)
         if place is not None:
             del rules[place]
             return False
@@ -88,7 +88,7 @@ def _modify(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
     after, certain = item.after, True
     place = find(rules, after, item.before)
     if place is None and after.id is not None:
-        place = _nameless(rules, after.direction)
+        place = _only_rule_without_id(rules, after.direction)
         certain = place is None and after.direction is not None
     if place is not None:
         old = rules[place]
@@ -111,13 +111,13 @@ def _describe(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
 
 def _describe_by_id(rules: list[SecurityGroupRule], rule_id: str, description: str | None) -> bool:
     found = next((place for place, rule in enumerate(rules) if rule.id == rule_id), None)
-    place = _nameless(rules, None) if found is None else found
+    place = _only_rule_without_id(rules, None) if found is None else found
     if place is not None:
         rules[place] = rules[place]._replace(description=description, id=rule_id)
     return found is not None
 
 
-def _nameless(rules: Iterable[SecurityGroupRule], direction: Direction | None) -> int | None:
+def _only_rule_without_id(rules: Iterable[SecurityGroupRule], direction: Direction | None) -> int | None:
     """The one rule whose id is not known, which an id that no other rule has may well be of."""
     places = [place for place, rule in enumerate(rules) if rule.id is None and direction in (None, rule.direction)]
     return places[0] if len(places) == 1 else None

@@ -1,4 +1,4 @@
-"""The AWS CLI commands that take a change back, as far as its record tells them."""
+"""The AWS CLI commands that take a change back, as far as they follow from its record."""
 
 from __future__ import annotations
 

@@ -120,7 +120,9 @@ def test_live_rules_that_contradict_the_change_are_a_later_state() -> None:
     known = modified(RuleSources(live=(later, OTHER)))
     assert known.before is None
     assert known.change.changes.rules_after is None
-    assert "the rules right after the change: the live rules show a later state" in sentences(known.change.unknowns)
+    assert "the rules right after the change: the live rules show a state from before or after it" in sentences(
+        known.change.unknowns
+    )
 
 
 def test_where_snapshot_and_live_rules_differ_only_what_both_know_counts() -> None:
@@ -203,7 +205,16 @@ def test_a_new_group_with_more_than_the_default_rule_has_changed_since() -> None
     assert resolve(created, RuleSources(live=(default,))).change.changes.rules_after == 1
     later = resolve(created, RuleSources(live=(default, OTHER)))
     assert later.change.changes.rules_after is None
-    assert sentences(later.change.unknowns) == ("the rules right after the change: the live rules show a later state",)
+    said = "the rules right after the change: the live rules show a state from before or after it"
+    assert sentences(later.change.unknowns) == (said,)
+
+
+def test_live_rules_that_still_show_the_state_before_are_not_called_later() -> None:
+    stale = modified(RuleSources(live=(RULE, OTHER), snapshot=(RULE, OTHER)))
+    said = "the rules right after the change: the live rules still show the state before it"
+    assert said in sentences(stale.change.unknowns)
+    later = modified(RuleSources(live=(OTHER,), snapshot=(RULE, OTHER)))
+    assert "the rules right after the change: the live rules show a later state" in sentences(later.change.unknowns)
 
 
 def live(rule_id: str, cidr: str) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from chalicelib.alert.model import format_time
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, created, fold, observed, trimmed, with_rule_tags
+from chalicelib.enrichment.group_snapshots import (
+    GroupKey,
+    GroupSnapshot,
+    created,
+    fold,
+    observed,
+    trimmed,
+    with_rule_tags,
+)
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.replay_changes import PastChange, replay
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
@@ -31,7 +39,7 @@ def past(event_id: str, seconds: int = 0, event_name: str = "X", **effect: Any) 
     return PastChange(event_id, NOON + timedelta(seconds=seconds), event_name, "alice", **effect)
 
 
-SNAPSHOT = Snapshot(KEY, base=(rule("sgr-1", 22),), base_time=NOON, known_since=NOON)
+SNAPSHOT = GroupSnapshot(KEY, base=(rule("sgr-1", 22),), base_time=NOON, known_since=NOON)
 
 
 def test_a_late_event_takes_the_place_of_its_time() -> None:
