@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, AlertKind, Severity
-from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
+from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.enrichment.group_snapshot_store import Snapshots
@@ -68,7 +68,7 @@ class Region:
             snapshots=self.snapshots,
             table=self.durable.made.table,
             client=lambda service, region: self.ec2 if service == "ec2" else self.trail,
-            watch=DEFAULT_WATCH,
+            watch=(EventGroup.RULES, EventGroup.GROUPS, EventGroup.TAMPER),
             alert_of=self.alert_of,
             seen=self.durable.made.bursts.seen,
             tell=self.tell,
