@@ -111,7 +111,7 @@ def _of_change(record: CloudTrailRecord, change: Change, resolver: ChangeResolve
     except Exception as error:  # noqa: BLE001 - the record alone makes an alert, and raising would lose it
         resolver.failed(record, error)
         unknown = other(f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})")
-        known = replace(change, unknowns=(*change.unknowns, unknown))
+        known = change._replace(unknowns=(*change.unknowns, unknown))
         return _assembled(record, RECORD_ALONE.resolve(record, known))
 
 

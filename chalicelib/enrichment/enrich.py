@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -89,7 +89,7 @@ class Enricher:
         live, doubts = _live(change, world)
         if doubts:
             # Where the group is not, no interface of it is seen either, and that tells nothing.
-            world = replace(world, interfaces=None)
+            world = world._replace(interfaces=None)
         principal = read_principal(record).name
         before = _snapshot_before(snapshot, record, change, principal, live)
         known = resolve(
@@ -109,7 +109,7 @@ class Enricher:
             unknowns += self._remember(key, memory, snapshot)
         told = world.unknowns if group is None else without(world.unknowns, UnknownTopic.GROUP_LABELS)
         name = world.account_name or (snapshot.account_name if snapshot else None)
-        world = replace(world, account_name=name, unknowns=(*told, *doubts, *unknowns))
+        world = world._replace(account_name=name, unknowns=(*told, *doubts, *unknowns))
         return self._resolution(known, world, group, said)
 
     def _look(
@@ -158,9 +158,9 @@ class Enricher:
             if world.interfaces == ():
                 if attachment.resource_type in INTERFACES_OF:
                     unknowns += (other(f"attached interfaces: none of {attachment.resource_id} is to be seen"),)
-                world = replace(world, interfaces=None)
+                world = world._replace(interfaces=None)
         group = (world.groups or {}).get(change.group_id or "")
-        world = replace(world, unknowns=(*world.unknowns, *unknowns))
+        world = world._replace(unknowns=(*world.unknowns, *unknowns))
         return self._resolution(ResolvedChange(change), world, group)
 
     def _attached_before(
@@ -183,11 +183,11 @@ class Enricher:
         """With the group's id and name where the record has only one of them."""
         change = known.change
         if group is not None and change.group_id is None and change.attachment is None:
-            change = replace(change, group_id=group.id)
+            change = change._replace(group_id=group.id)
         if group is not None and group.name:
-            change = replace(change, group_name=group.name)
+            change = change._replace(group_name=group.name)
         owner = self._owner(group) if group is not None else None
-        return Resolution(replace(known, change=change), world, group, owner, notes)
+        return Resolution(known._replace(change=change), world, group, owner, notes)
 
     def _owner(self, group: GroupInfo) -> str | None:
         tags = {key.lower(): value for key, value in group.tags.items()}
@@ -246,7 +246,7 @@ def _with_users(change: Change, world: LookupResult) -> Change:
     """A change of a prefix list without the doubt who uses it, where that was looked up."""
     if change.prefix_list is None or world.groups is None:
         return change
-    return replace(change, unknowns=without(change.unknowns, UnknownTopic.LIST_USERS))
+    return change._replace(unknowns=without(change.unknowns, UnknownTopic.LIST_USERS))
 
 
 def _group(change: Change, world: LookupResult, snapshot: GroupSnapshot | None) -> GroupInfo | None:

@@ -74,7 +74,7 @@ class GroupSnapshot:
         return self.base is not None and is_certain(self.base, self.to_play(self.history))
 
     def _tagged(self, rules: Rules) -> Rules:
-        return tuple(replace(rule, tags=self.rule_tags.get(rule.id or "", rule.tags)) for rule in rules)
+        return tuple(rule._replace(tags=self.rule_tags.get(rule.id or "", rule.tags)) for rule in rules)
 
     def earlier(self, event_id: str, event_time: datetime) -> tuple[PastChange, ...]:
         """The changes before this one, whether it is in the history or has yet to find its place."""
@@ -111,7 +111,7 @@ def created(key: GroupKey, past: PastChange, live: Rules | None) -> GroupSnapsho
 
     What was done to the default rules since is told by the events of that.
     """
-    default = tuple(replace(rule, description=None) for rule in live or () if is_default(rule))
+    default = tuple(rule._replace(description=None) for rule in live or () if is_default(rule))
     if all(rule.identity != DEFAULT_EGRESS.identity for rule in default):
         default = (DEFAULT_EGRESS,)
     return GroupSnapshot(key, base=default, base_time=past.event_time, known_since=past.event_time, history=(past,))
@@ -123,7 +123,7 @@ DEFAULT_EGRESS = SecurityGroupRule(Direction.EGRESS, ALL_PROTOCOLS, None, None, 
 
 def is_default(rule: SecurityGroupRule) -> bool:
     """Whether a new group may have been given this rule by AWS; a VPC with IPv6 adds one for ``::/0``."""
-    same = replace(rule, peer=DEFAULT_EGRESS.peer) if rule.peer.value == "::/0" else rule
+    same = rule._replace(peer=DEFAULT_EGRESS.peer) if rule.peer.value == "::/0" else rule
     return same.identity == DEFAULT_EGRESS.identity
 
 

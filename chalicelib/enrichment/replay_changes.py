@@ -7,7 +7,7 @@ uncertain, which is told along with it: ``is_certain``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.cloudtrail.catalog import Verb, is_egress, verb_of
@@ -92,7 +92,7 @@ def _modify(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
         certain = place is None and after.direction is not None
     if place is not None:
         old = rules[place]
-        rules[place] = replace(after, id=after.id or old.id, direction=after.direction or old.direction)
+        rules[place] = after._replace(id=after.id or old.id, direction=after.direction or old.direction)
     elif certain and after.id is not None:
         rules.append(after)
     else:
@@ -105,7 +105,7 @@ def _describe(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
     place = find(rules, item.after, None)
     if place is None:
         return item.after.id is not None and _describe_by_id(rules, item.after.id, item.after.description)
-    rules[place] = replace(rules[place], description=item.after.description, id=rules[place].id or item.after.id)
+    rules[place] = rules[place]._replace(description=item.after.description, id=rules[place].id or item.after.id)
     return True
 
 
@@ -113,7 +113,7 @@ def _describe_by_id(rules: list[SecurityGroupRule], rule_id: str, description: s
     found = next((place for place, rule in enumerate(rules) if rule.id == rule_id), None)
     place = _only_rule_without_id(rules, None) if found is None else found
     if place is not None:
-        rules[place] = replace(rules[place], description=description, id=rule_id)
+        rules[place] = rules[place]._replace(description=description, id=rule_id)
     return found is not None
 
 
@@ -147,8 +147,7 @@ def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
 
 def completed(rule: SecurityGroupRule, same: SecurityGroupRule) -> SecurityGroupRule:
     """The rule with what else another source tells of it: id, direction, tags, the account and VPC of its peer."""
-    return replace(
-        rule,
+    return rule._replace(
         direction=rule.direction or same.direction,
         peer=rule.peer.completed(same.peer),
         id=rule.id or same.id,

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from chalicelib.alarm_path.audit_run import Audited
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert
 from chalicelib.functions.call_windows import TableWindows, WindowEntry
@@ -54,7 +54,7 @@ class Clock:
 
 @pytest.fixture
 def guarded(webhook: Receiver, table: StateTable) -> Guarded:
-    made = Guarded(webhook, Kept(Memory(Status.PASS, None, PARTS)))
+    made = Guarded(webhook, Kept(RememberedStatus(Status.PASS, None, PARTS)))
     made.windows = TableWindows(table, 60, lambda: made.now)
     return made
 
