@@ -46,7 +46,22 @@ def audit(
         paths=paths,
         findings=(*missing, *own),
         notes=tuple(dict.fromkeys(notes)),
+        in_alarm=_in_alarm(snapshot, chains, standard),
     )
+
+
+def _in_alarm(snapshot: Snapshot, chains: Sequence[Chain], standard: Standard) -> tuple[str, ...]:
+    """The alarms in ALARM now on all chains that carry some event."""
+    states: dict[tuple[str, str], str | None] = {}
+    for region in snapshot.regions.values():
+        states |= {(region.name, alarm.arn): alarm.state for alarm in region.metric_alarms or ()}
+        states |= {(region.name, alarm.arn): alarm.state for alarm in region.composite_alarms or ()}
+    found: dict[str, None] = {}
+    for event in standard.events:
+        carrying = [chain for chain in chains if chain.passes(event) is Status.PASS]
+        if carrying and all(states.get((chain.region, chain.alarm_arn)) == "ALARM" for chain in carrying):
+            found.update((chain.alarm, None) for chain in carrying if chain.alarm)
+    return tuple(found)
 
 
 def _missing_trails(snapshot: Snapshot) -> list[Finding]:

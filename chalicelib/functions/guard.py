@@ -40,7 +40,14 @@ from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.functions.alert_function import AlertFunction
-from chalicelib.functions.call_windows import CallWindow, CallWindows, FoldedCalls, RecentCalls, WindowEntry
+from chalicelib.functions.call_windows import (
+    CallWindow,
+    CallWindows,
+    FoldedCalls,
+    RecentCalls,
+    WindowEntry,
+    changes_status,
+)
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.security_groups.phrases import printable
@@ -217,7 +224,8 @@ class Guard:
         log.info("folded calls were judged", calls=len(records), status=status and status.value)
         worst = max((alert.severity.rank for alert in judged), default=-1)
         most = max((severity.rank for severity in alerted.severities), default=-1)
-        is_news = bool(judged) and (status is not alerted.status or worst > most or bool(folded.unreadable))
+        is_other = status is not alerted.status or any(map(changes_status, judged))
+        is_news = bool(judged) and (is_other or worst > most or bool(folded.unreadable))
         if is_news:
             deliveries.send([follow_up(judged, f"{window.id}/further-calls", folded.unreadable)])
         if found is not None and found.audited is not None:

@@ -161,6 +161,19 @@ def test_in_direct_delivery_a_warm_container_repeats_itself_only_where_it_has_mo
     assert guarded.slept == []
 
 
+def test_what_was_mended_in_between_and_broken_again_is_alerted_again(guarded: Guarded) -> None:
+    guarded.windows, guarded.finds = None, without_filter
+    (first,) = guarded.tampered(call(1, "DeleteMetricFilter"))
+    guarded.finds = sound
+    assert len(guarded.scheduled()) == 1
+    guarded.finds = without_filter
+    (again,) = guarded.tampered(call(2, "DeleteMetricFilter"))
+    assert first["severity"] == again["severity"] == "high"
+    guarded.finds = sound
+    (mended,) = guarded.tampered(call(3))
+    assert mended["title"].startswith("The alarm path works again")
+
+
 def alert(number: int) -> tuple[Alert, Document]:
     record = call(number)["detail"]
     return alert_of(record), record

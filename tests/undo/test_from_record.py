@@ -147,7 +147,7 @@ def test_groups_and_associations(record: Json, arguments: list[str], recorder: P
         (r.create(responseElements=None), "new group"),
         (authorize(world(), awsRegion=None), "region"),
         (authorize(world(), awsRegion="-x; touch owned"), "region"),
-        (authorize(requestParameters=None), "what changed is not known"),
+        (authorize(requestParameters=None), "the record could not be parsed"),
     ],
 )
 def test_what_cannot_be_undone_says_why(record: Json, reason: str) -> None:
