@@ -158,7 +158,7 @@ _COMPILER = """
 import json, py_compile, sys
 for source, target, inside in json.load(sys.stdin):
     mode = py_compile.PycInvalidationMode.CHECKED_HASH
-    # 2 leaves docstrings and asserts out, which nothing here reads; the name says nothing of it, as Lambda's Python asks.
+    # 2 leaves out docstrings and asserts, which nothing here reads. Python looks for the name without the level.
     py_compile.compile(source, target, dfile=inside, doraise=True, optimize=2, invalidation_mode=mode)
 """
 
