@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from chalice import Chalice, Rate
@@ -20,6 +21,11 @@ from chalicelib.functions.composition import alerting as bootstrap
 from chalicelib.settings.environment import delivery_queue, watched_groups
 
 app = Chalice(app_name="sgwatch")
+
+if "chalice.cli" in sys.modules:  # the command on the deploying machine; Lambda's bundle has no such module
+    from chalicelib.settings.deploying import check_stage
+
+    check_stage()
 
 RULES = rules(watched_groups())
 

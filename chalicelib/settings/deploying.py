@@ -1,0 +1,59 @@
+"""Refuses to deploy a stage whose settings have faults; imported by app.py under the ``chalice`` command alone.
+
+Chalice imports app.py for every command of its own, and says which one only through click's context.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chalicelib.settings.stage import stage_faults, stage_variables
+
+
+def check_stage() -> None:
+    """Check the settings of the stage that is being deployed, as they stand in config.json; of one packaged, warn.
+
+    Raises:
+        click.ClickException: ``chalice deploy`` was asked for a stage whose settings have faults; it lists them all.
+    """
+    context = click.get_current_context(silent=True)
+    shared = context.find_root().obj if context is not None else None
+    if context is None or not isinstance(shared, dict) or "project_dir" not in shared:
+        return
+    stage = str(context.params.get("stage"))
+    if context.command_path.endswith(" deploy"):
+        if faults := config_faults(_config(shared["project_dir"]), stage):
+            raise click.ClickException(_listed(f"stage {stage} was not deployed, its settings have faults", faults))
+    elif context.command_path.endswith(" package"):
+        if faults := config_faults(_config(shared["project_dir"]), stage):
+            click.echo(_listed(f"Warning: the settings of stage {stage} have faults", faults), err=True)
+
+
+def config_faults(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
+    """The faults of a stage and of what its single functions have of their own, each once."""
+    own = (config.get("stages") or {}).get(stage) or {}
+    functions = [name for name, each in (own.get("lambda_functions") or {}).items() if "environment_variables" in each]
+    found = (
+        fault for name in (None, *functions) for fault in stage_faults(stage_variables(config, stage, name), stage)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _config(project: str) -> dict[str, Any]:
+    # Chalice has read it before; what it could not read never gets here.
+    found: dict[str, Any] = json.loads(Path(project, ".chalice", "config.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _listed(heading: str, faults: tuple[str, ...]) -> str:
+    return "\n".join(_lines(heading, faults))
+
+
+def _lines(heading: str, faults: tuple[str, ...]) -> Iterator[str]:
+    yield f"{heading} (.chalice/config.json):"
+    yield from (f"  {fault}" for fault in faults)
