@@ -16,7 +16,8 @@ from chalicelib.functions.alert_function import Route
 from chalicelib.settings.environment import from_environment, read_settings
 from chalicelib.settings.model import Settings, SettingsError
 from chalicelib.settings.stage import stage_faults
-from sgwatch.stages import StageError, deployed_stage
+from sgwatch.project_files import StageError
+from sgwatch.stages import deployed_stage
 from sgwatch.terminal import note, refuse
 
 # As long as the alert function has in the stages of .chalice/config.json.
