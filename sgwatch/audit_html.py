@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status
-from sgwatch.audit_text import HEADLINES, MARKS, links_of
+from sgwatch.audit_text import MARKS, headline, links_of
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -33,7 +33,8 @@ td,th{padding:.35rem .3rem}td code{overflow-wrap:normal;font-size:11px}pre{font-
 def page(report: Report, document: Mapping[str, Any]) -> str:
     """The report with the snapshot it judges."""
     stamp = f"{report.checked_at:%Y-%m-%d %H:%M:%S} UTC"
-    head = f"<h1 class={report.status.value}>{MARKS[report.status]} {escape(HEADLINES[report.status])}</h1>"
+    status, sentence = headline(report)
+    head = f"<h1 class={status.value}>{MARKS[status]} {escape(sentence)}</h1>"
     facts = json.dumps(document, indent=2, ensure_ascii=False, default=str)
     body = [
         head,

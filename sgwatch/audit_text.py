@@ -22,8 +22,8 @@ HEADLINES = {
 
 def show(console: Console, report: Report) -> None:
     """Print the report for people."""
-    title = Text(f"{MARKS[report.status]} {HEADLINES[report.status]}", style=f"bold {STYLES[report.status]}")
-    console.print(title)
+    status, sentence = headline(report)
+    console.print(Text(f"{MARKS[status]} {printable(sentence)}", style=f"bold {STYLES[status]}"))
     console.print(
         Text(f"Account {report.account_id or 'not known'}, as of {report.checked_at:%F %T} UTC\n", style="dim")
     )
@@ -36,6 +36,17 @@ def show(console: Console, report: Report) -> None:
     console.print(_standards(report))
     for note in report.notes:
         console.print(Text(f"• {printable(note)}", style="dim"))
+
+
+def headline(report: Report) -> tuple[Status, str]:
+    """The answer in a sentence; never a good one over an alarm that cannot fire before it has left ALARM."""
+    if report.status is not Status.PASS or not report.in_alarm:
+        return report.status, HEADLINES[report.status]
+    alarms = ", ".join(report.in_alarm)
+    return (
+        Status.UNKNOWN,
+        f"A further security group change sends nothing before {alarms} leaves ALARM; then each does.",
+    )
 
 
 def printable(text: str) -> str:

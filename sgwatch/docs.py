@@ -16,6 +16,7 @@ from chalicelib.alarm_path.check_registry import CHECKS
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope
+from chalicelib.deployment import HANDLERS
 from chalicelib.destinations.slack import payload
 from chalicelib.settings.fields import Field
 from chalicelib.settings.kinds import KINDS, DestinationKind
@@ -23,6 +24,7 @@ from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, mermaid
 from sgwatch.commands.preview import EXAMPLE
+from sgwatch.policies import STATEMENTS
 from sgwatch.previews import previews
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -32,6 +34,7 @@ PAGES = (
     DOCS / "settings.md",
     DOCS / "architecture.md",
     DOCS / "alarm-path.md",
+    DOCS / "deploy.md",
 )
 _WIDTH, _LEFT, _LINE = 720, 32, 20
 _PLAIN, _CODE = 92, 80  # characters in a line
@@ -89,11 +92,23 @@ def with_tables(text: str) -> str:
     text = _with_table(
         text, "checks", ["| check | link | fails when | unknown when |", "|---|---|---|---|", *_checks()]
     )
+    head = ["| statement | actions | on | functions | for |", "|---|---|---|---|---|"]
+    text = _with_table(text, "policies", [*head, *_policies()])
     text = _with_table(text, "packages", mermaid())
     text = _with_table(text, "exceptions", exceptions())
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
     return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _policies() -> Iterator[str]:
+    for each in STATEMENTS:
+        actions, resources = (", ".join(names) for names in (each.actions, each.resources))
+        direct = f"where delivery is direct: {', '.join(each.direct)}" if each.direct else ""
+        functions = "all" if set(each.handlers) == set(HANDLERS) else ", ".join(each.handlers)
+        holders = "; ".join(filter(None, (functions, direct)))
+        resources = resources.replace("{stage}", "<stage>").replace("{function}", "<function>") or "the setting's"
+        yield f"| `{each.sid}` | {actions} | `{resources}` | {holders} | {each.reason} |"
 
 
 def _rows_of_tamper_calls() -> Iterator[str]:

@@ -17,7 +17,8 @@ import yaml
 
 from chalicelib.deployment import DELIVER, HANDLERS, RECONCILE, WITH_EVENTS
 from chalicelib.destinations.http_door import encode_json
-from sgwatch.stages import StageError, deployed_stage
+from sgwatch.project_files import StageError
+from sgwatch.stages import deployed_stage
 
 TEMPLATE = Path(__file__).parents[1] / "infra" / "durable.yaml"
 # Chalice's names of the functions' resources in its SAM template.

@@ -1,12 +1,11 @@
 """A stage in the local cloud, deployed with the steps of the README: setup, chalice deploy, setup once more.
 
-The stage's config.json is a private copy: what setup writes into it does not touch the project.
+The stage's config.json and policies are private: what setup writes into them does not touch the project.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
@@ -16,9 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from localcloud.callers import PARTITION
+from localcloud.deploy import COPIED
 from localcloud.session import variables_of
 from sgwatch.commands import setup
 from sgwatch.durable_template import StagePlace
+from sgwatch.policies import write_policies
+from sgwatch.project_files import CONFIG, read_json, stage_of_config, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,16 +37,33 @@ class LocalStage:
     more: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def project(self) -> Path:
+        """The project with the private copy in it."""
+        return self.folder / "project"
+
+    @property
     def config(self) -> Path:
         """The private copy."""
-        return self.folder / "config.json"
+        return self.project / CONFIG
 
     def variables(self, cloud: LocalCloud) -> Mapping[str, str]:
-        """Make the durable resources; the settings of durable delivery to the local receivers."""
-        shutil.copy(Path.cwd() / ".chalice" / "config.json", self.config)
+        """Make the project and the durable resources; the settings of durable delivery to the local receivers."""
+        self._link_project(Path.cwd())
         self.set_up(cloud)
-        wired: dict[str, str] = json.loads(self.config.read_text())["stages"][self.name]["environment_variables"]
-        return {**wired, **variables_of(cloud), **self.more}
+        document = read_json(self.config)
+        settings = stage_of_config(document, self.config, self.name)
+        found: dict[str, str] = {**settings["environment_variables"], **variables_of(cloud), **self.more}
+        settings["environment_variables"] = found
+        write_json(self.config, document)
+        write_policies(self.config, self.name)
+        return found
+
+    def _link_project(self, project: Path) -> None:
+        self.config.parent.mkdir(parents=True)
+        shutil.copy(project / CONFIG, self.config)
+        for name in COPIED:
+            if name != self.config.parent.name and (project / name).exists():
+                (self.project / name).symlink_to(project / name)
 
     def set_up(self, cloud: LocalCloud) -> None:
         """``sgwatch setup --yes``, without what it prints."""

@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from chalicelib.alert.filters import Condition, ConditionFailed
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.direct import DeliveryResult, Direct, Undelivered
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.functions.alert_function import Route
-from chalicelib.settings.environment import from_environment
+from chalicelib.settings.environment import from_environment, read_settings
 from chalicelib.settings.model import Settings, SettingsError
+from chalicelib.settings.stage import stage_faults
+from sgwatch.project_files import StageError
+from sgwatch.stages import deployed_stage
 from sgwatch.terminal import note, refuse
 
 # As long as the alert function has in the stages of .chalice/config.json.
 _PATIENCE_SECONDS = 60.0
 
 
-def sound_settings() -> tuple[Settings, tuple[str, ...]]:
-    """The settings of the environment, or the sound part of them, and a sentence for each fault."""
+StageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stage", help="Read this stage's settings in .chalice/config.json, not the shell's.", show_default=False
+    ),
+]
+
+
+def sound_settings(stage: str | None = None) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of a stage, or of the environment; the sound part of them, and a sentence for each fault."""
     try:
-        return from_environment(), ()
+        if stage is None:
+            return from_environment(), ()
+        variables = deployed_stage(stage, Path()).variables
+        return read_settings(variables, f"stage {stage}"), stage_faults(variables, stage)
+    except StageError as error:
+        refuse(str(error))
     except SettingsError as error:
-        return error.sound, error.faults
+        return error.sound, error.faults if stage is None else stage_faults(variables, stage)
 
 
 def configured_routes(settings: Settings) -> tuple[Route, ...]:

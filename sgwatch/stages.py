@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,8 @@ from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.deployment import Stage, own_rules
 from chalicelib.settings.environment import delivery_queue, watched_groups
 from chalicelib.settings.model import DurableSettings, SettingsError
-
-CONFIG = Path(".chalice", "config.json")
-
-
-class StageError(ValueError):
-    """The stage or its files are not there, or cannot be read; the text says which and what to do."""
+from chalicelib.settings.stage import stage_variables
+from sgwatch.project_files import CONFIG, StageError, read_json, stage_of_config, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +38,9 @@ def deployed_stage(name: str, project: Path) -> DeployedStage:
     Raises:
         StageError: there is no such stage, or its files cannot be read.
     """
-    config = _read(project / ".chalice" / "config.json")
-    stages = config.get("stages") or {}
-    if name not in stages:
-        raise StageError(
-            f'"{name}" is not a stage of {project / ".chalice" / "config.json"}; it has {", ".join(stages)}'
-        )
-    variables = {**(config.get("environment_variables") or {}), **(stages[name].get("environment_variables") or {})}
+    config = read_json(project / CONFIG)
+    stage_of_config(config, project / CONFIG, name)
+    variables = stage_variables(config, name)
     try:
         watch = watched_groups(variables)
     except SettingsError as error:
@@ -67,7 +58,7 @@ def check(path: Path, stage: str) -> None:
     Raises:
         StageError: it does not, or cannot be read.
     """
-    _variables(_read(path), path, stage)
+    _variables(read_json(path), path, stage)
 
 
 def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[str, ...]:
@@ -76,7 +67,7 @@ def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[s
     Raises:
         StageError: that cannot be done.
     """
-    document = _read(path)
+    document = read_json(path)
     present = _variables(document, path, stage)
     changed = tuple(name for name, value in variables.items() if present.get(name) != value)
     for name in changed:
@@ -86,7 +77,7 @@ def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[s
         else:
             present[name] = value
     if changed:
-        _write(path, document)
+        write_json(path, document)
     return changed
 
 
@@ -94,36 +85,13 @@ def _region(path: Path) -> str | None:
     """Where ``chalice deploy`` put the functions, as it wrote down."""
     if not path.exists():
         return None
-    for resource in _read(path).get("resources") or ():
+    for resource in read_json(path).get("resources") or ():
         arn = parse_arn(resource.get("lambda_arn"))
         if arn is not None:
             return arn.region
     return None
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StageError(f"{path} cannot be read: run this where app.py is") from error
-    except ValueError as error:
-        raise StageError(f"{path} is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise StageError(f"{path} is not a JSON object")
-    return document
-
-
-def _variables(document: Mapping[str, Any], path: Path, stage: str) -> dict[str, str]:
-    stages = document.get("stages")
-    if not isinstance(stages, dict) or stage not in stages:
-        there = f"it has {', '.join(stages)}" if isinstance(stages, dict) and stages else "it has none"
-        raise StageError(f'"{stage}" is not a stage of {path}; {there}')
-    variables: dict[str, str] = stages[stage].setdefault("environment_variables", {})
+def _variables(document: dict[str, Any], path: Path, stage: str) -> dict[str, str]:
+    variables: dict[str, str] = stage_of_config(document, path, stage).setdefault("environment_variables", {})
     return variables
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    # Beside it and then in its place, so that nobody finds half a file.
-    beside = path.with_suffix(".json.new")
-    beside.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    beside.replace(path)

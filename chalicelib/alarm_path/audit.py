@@ -10,6 +10,7 @@ from chalicelib.alarm_path.checks.chains import Builder, Chain, about_groups, go
 from chalicelib.alarm_path.checks.filter_checks import coverage_sentence
 from chalicelib.alarm_path.checks.own_path import judge_own_path
 from chalicelib.alarm_path.checks.trail_checks import NEW_TRAIL, unread
+from chalicelib.alarm_path.fixes import FixContext, with_commands
 from chalicelib.alarm_path.patterns.pattern_coverage import CoverageOf
 from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
 from chalicelib.alarm_path.snapshot.model import Snapshot
@@ -34,7 +35,7 @@ def audit(
     coverage = _with_unions(builder, chains, coverage)
     standards = _standards(chains, gaps, coverage)
     own, own_notes = judge_own_path(snapshot)
-    paths = _paths(chains, standard, met=standards[standard] is Status.PASS)
+    paths = _paths(snapshot, chains, standard, met=standards[standard] is Status.PASS)
     notes = [*_notes(snapshot, chains, paths, standards), *own_notes]
     return Report(
         status=standards[standard],
@@ -45,7 +46,22 @@ def audit(
         paths=paths,
         findings=(*missing, *own),
         notes=tuple(dict.fromkeys(notes)),
+        in_alarm=_in_alarm(snapshot, chains, standard),
     )
+
+
+def _in_alarm(snapshot: Snapshot, chains: Sequence[Chain], standard: Standard) -> tuple[str, ...]:
+    """The alarms in ALARM now on all chains that carry some event."""
+    states: dict[tuple[str, str], str | None] = {}
+    for region in snapshot.regions.values():
+        states |= {(region.name, alarm.arn): alarm.state for alarm in region.metric_alarms or ()}
+        states |= {(region.name, alarm.arn): alarm.state for alarm in region.composite_alarms or ()}
+    found: dict[str, None] = {}
+    for event in standard.events:
+        carrying = [chain for chain in chains if chain.passes(event) is Status.PASS]
+        if carrying and all(states.get((chain.region, chain.alarm_arn)) == "ALARM" for chain in carrying):
+            found.update((chain.alarm, None) for chain in carrying if chain.alarm)
+    return tuple(found)
 
 
 def _missing_trails(snapshot: Snapshot) -> list[Finding]:
@@ -98,12 +114,13 @@ def _standards(
     }
 
 
-def _paths(chains: Sequence[Chain], standard: Standard, *, met: bool) -> tuple[PathReport, ...]:
+def _paths(snapshot: Snapshot, chains: Sequence[Chain], standard: Standard, *, met: bool) -> tuple[PathReport, ...]:
     """The chains as paths: those about security groups, and any other only where it carries something."""
     shown = [chain for chain in chains if about_groups(chain) or _carries(chain, standard.events)]
     shown = shown or list(chains)
     matching = {} if met else _matching(chains)
-    return tuple(_path(chain, standard, matching, met=met) for chain in shown)
+    paths = (_path(chain, standard, matching, met=met) for chain in shown)
+    return tuple(_with_fixes(snapshot, chain, path) for chain, path in zip(shown, paths, strict=True))
 
 
 def _carries(chain: Chain, events: Sequence[str]) -> bool:
@@ -135,6 +152,11 @@ def _path(chain: Chain, standard: Standard, matching: Mapping[str, Chain], *, me
         status=worst(findings),
         findings=findings,
     )
+
+
+def _with_fixes(snapshot: Snapshot, chain: Chain, path: PathReport) -> PathReport:
+    context = FixContext(snapshot, chain.metric_filter, chain.region, chain.alarm_arn, chain.topic)
+    return replace(path, findings=tuple(with_commands(finding, context) for finding in path.findings))
 
 
 def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contributes: bool) -> Finding:

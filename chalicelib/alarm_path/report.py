@@ -43,6 +43,8 @@ class Report:
     paths: tuple[PathReport, ...]
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    # Alarms in ALARM now without which some event reaches nobody: a further change sends nothing.
+    in_alarm: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report as the published schema has it."""

@@ -111,7 +111,7 @@ def _of_change(record: CloudTrailRecord, change: Change, resolver: ChangeResolve
     except Exception as error:  # noqa: BLE001 - the record alone makes an alert, and raising would lose it
         resolver.failed(record, error)
         unknown = other(f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})")
-        known = replace(change, unknowns=(*change.unknowns, unknown))
+        known = change._replace(unknowns=(*change.unknowns, unknown))
         return _assembled(record, RECORD_ALONE.resolve(record, known))
 
 
@@ -167,7 +167,7 @@ def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, 
     missing = {
         "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
-        "event source: the record names none, the event's name alone tells what it is": record.event_source is None,
+        "event source: the record names none, only the event's name says what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,
         "account: the record names none": record.account_id is None,
         "region: the record names none": record.region is None,

@@ -166,7 +166,7 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
         return _nothing_opened(change, (about[0].rule if about else None) or after[0], group)
     # The worst first; beside it the internet has a word of its own.
     rule = opening_ones[0].rule or after[0]
-    told = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
+    named = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
     opened = _to_world(opening_ones)
     if (
         opened is not None
@@ -174,16 +174,16 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
         and opened.rule != rule
         and opening_ones[0].opens not in _INTERNET
     ):
-        told.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones)}")
-    return f"{', '.join(told)}{_and_more(after, len(told))} on {group}"
+        named.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones)}")
+    return f"{', '.join(named)}{_and_more(after, len(named))} on {group}"
 
 
 def _described(rule: SecurityGroupRule, after: Sequence[SecurityGroupRule], group: str) -> str:
     return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{_and_more(after)} on {group}"
 
 
-def _and_more(rules: Sequence[SecurityGroupRule], told: int = 1) -> str:
-    return f" and {number_of(len(rules) - told, 'more rule')}" if len(rules) > told else ""
+def _and_more(rules: Sequence[SecurityGroupRule], named: int = 1) -> str:
+    return f" and {number_of(len(rules) - named, 'more rule')}" if len(rules) > named else ""
 
 
 def _modification(change: Change, rule: SecurityGroupRule) -> ModifiedRule | None:

@@ -37,6 +37,8 @@ FRESH_SECONDS = 60.0
 ASKING_SHARE = 1 / 3
 # Those after a wait that the destination asked for do not count: it is busy, and will take its turn.
 MAX_ATTEMPTS = 10
+# Each may have been taken though no answer came: more would be posting the same again and again.
+MAX_UNANSWERED = 3
 
 
 class Delivered(NamedTuple):
@@ -202,15 +204,17 @@ class Direct:
         allowed = self._requests_if_busy(alert, name)
         if allowed is not None and not self._gets_a_turn(alert, name, deadline):
             return Undelivered(name, 0, "it is busy, and more severe alerts have precedence", permanent=False)
-        unasked = 0
+        unasked = unanswered = 0
         for attempt in count(1):
             try:
                 receipt = destination.send(alert)
             except DeliveryError as error:
                 unasked += not error.retry_after
+                unanswered += error.maybe_taken
                 gives_way = self._is_busy(alert, name, error) and allowed is not None
                 wait = self._giving_way(deadline, error) if gives_way else self._wait(attempt, error)
-                if error.permanent or unasked == MAX_ATTEMPTS or self._clock() + wait >= deadline:
+                is_enough = unasked == MAX_ATTEMPTS or unanswered == MAX_UNANSWERED
+                if error.permanent or is_enough or self._clock() + wait >= deadline:
                     return Undelivered(name, attempt, error.reason, error.permanent)
                 if gives_way and attempt >= (allowed or 0):
                     self._sleep(wait)

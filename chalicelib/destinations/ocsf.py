@@ -124,11 +124,16 @@ def _api(alert: Alert) -> Document | None:
     return _known(
         {
             "operation": alert.event.name,
-            "service": {"name": alert.event.source} if alert.event.source else None,
+            "service": _service(alert.event.source) if alert.event.source else None,
             "request": {"uid": alert.event.request_id} if alert.event.request_id else None,
             "response": _known(response) if alert.event.error_code else None,
         }
     )
+
+
+def _service(source: str) -> Document:
+    # CloudTrail does not record a version of the service, and readers of the schema require one.
+    return {"name": source, "uid": source, "version": "unknown"}
 
 
 def _actor(alert: Alert) -> Document | None:
@@ -157,14 +162,13 @@ def _resource(alert: Alert) -> Document:
     group = alert.security_group
     if group is None:
         return _known({"type": "AWS account", "uid": alert.account.id or "unknown", "region": alert.region})
-    owner = {"name": group.owner} if group.owner else None
     return _known(
         {
             "type": "AWS::EC2::SecurityGroup",
             "uid": group.id or group.name or "unknown",
             "name": group.name,
             "region": alert.region,
-            "owner": owner,
+            "labels": [f"owner: {group.owner}"] if group.owner else None,
         }
     )
 
@@ -177,7 +181,9 @@ def _remediation(alert: Alert, runbook: str | None) -> Document:
 def _account(alert: Alert) -> Document | None:
     if not alert.account.id:
         return None
-    return _known({"uid": alert.account.id, "name": alert.account.name, "type": "AWS Account", "type_id": 10})
+    return _known(
+        {"uid": alert.account.id, "name": alert.account.name or alert.account.id, "type": "AWS Account", "type_id": 10}
+    )
 
 
 def _known(document: Mapping[str, Any]) -> Document:

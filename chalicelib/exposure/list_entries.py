@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from chalicelib.exposure.explain import Surroundings, few
 from chalicelib.exposure.opened_rules import OtherRules, in_order, judge_opened
@@ -124,7 +123,7 @@ def _opened_on(group: GroupInfo, list_id: str, around: Surroundings) -> list[Exp
 
 
 def _of_list(rule: SecurityGroupRule, list_id: str) -> SecurityGroupRule:
-    return replace(rule, peer=replace(rule.peer, value=list_id))
+    return rule._replace(peer=rule.peer._replace(value=list_id))
 
 
 def _used_by(users: Sequence[GroupInfo]) -> str:

@@ -73,6 +73,12 @@ def caller_of(alert: Alert) -> str:
     return hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def changes_status(alert: Alert) -> bool:
+    """Whether the audit after the call found another status than the one before it."""
+    path = alert.alarm_path
+    return path is not None and path.was != path.status
+
+
 @dataclass(frozen=True, slots=True)
 class TableWindows:
     """In the state table; ``seconds`` is how long a window is."""
@@ -182,6 +188,8 @@ class RecentCalls:
     def covers(self, alert: Alert, status: Status | None, now: datetime) -> bool:
         """Whether the caller's earlier alert says as much: the same status, and at least this severity."""
         before = self._alerted.get(caller_of(alert))
+        if changes_status(alert):
+            return False
         if before is None or not now < before.until <= now + timedelta(seconds=self.seconds):
             return False
         return before.status is status and before.severity.rank >= alert.severity.rank

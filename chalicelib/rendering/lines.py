@@ -41,7 +41,7 @@ _PEERS = {PeerType.PREFIX_LIST: "prefix list ", PeerType.SECURITY_GROUP: "group 
 
 
 def value(text: str, limit: int = LONGEST_VALUE) -> str:
-    """A value that somebody chose: visible, on one line, of bearable length."""
+    """A value that somebody chose: visible, on one line, truncated to the limit."""
     return clip(visible(text), limit)[0]
 
 

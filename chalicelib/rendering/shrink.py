@@ -59,8 +59,7 @@ def _fewer_rules(alert: Alert, most: int) -> Changes:
     """The worst rules of each list, in its order."""
     ranks = rule_ranks(alert)
     changes = alert.changes
-    return replace(
-        changes,
+    return changes._replace(
         added=_worst(changes.added, most, lambda rule: ranks.get(rule, -1)),
         removed=_worst(changes.removed, most, lambda rule: ranks.get(rule, -1)),
         modified=_worst(changes.modified, most, lambda item: ranks.get(item.after, -1)),

@@ -22,7 +22,8 @@ from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import show
 from sgwatch.aws_refusals import sentence
-from sgwatch.stages import DeployedStage, StageError, deployed_stage
+from sgwatch.project_files import StageError
+from sgwatch.stages import DeployedStage, deployed_stage
 from sgwatch.terminal import console, read_in_part
 
 EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}

@@ -13,18 +13,19 @@ from rich.text import Text
 
 from chalicelib.settings.model import Row, Settings
 from chalicelib.text import visible
-from sgwatch.sending import sound_settings
+from sgwatch.sending import StageOption, sound_settings
 from sgwatch.terminal import console, note, read_in_part
 
 
 def config(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    stage: StageOption = None,
 ) -> None:
-    """Read the settings back from the environment: each value, secrets masked, and where it came from.
+    """Read the settings back, of the shell or of a stage: each value, secrets masked, and where it came from.
 
     Exit status: 0 good, 2 the settings have faults, which are all listed.
     """
-    settings, faults = sound_settings()
+    settings, faults = sound_settings(stage)
     rows = settings.describe()
     with read_in_part():
         _print(rows, settings, faults, as_json=as_json)

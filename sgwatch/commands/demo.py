@@ -24,8 +24,9 @@ from localcloud.session import Interrupted, ended_by_signals, running, stand_apa
 from localcloud.story import STEPS, StoryError, Told, play
 from sgwatch.commands.local import COLORS, progress
 from sgwatch.local_stage import LocalStage
+from sgwatch.project_files import CONFIG, StageError
 from sgwatch.render import show
-from sgwatch.stages import CONFIG, StageError, check
+from sgwatch.stages import check
 from sgwatch.terminal import refuse
 
 DEPLOY = """\
@@ -80,7 +81,7 @@ def _start(console: Console, stack: ExitStack, name: str) -> LocalCloud:
         return made
 
     progress(console, "Starting a local AWS and making the resources of durable delivery …")
-    cloud, _ = stack.enter_context(running(Path.cwd(), stage=name, on_started=make_alarm_path, variables=variables))
+    cloud, _ = stack.enter_context(running(stage.project, stage=name, on_started=make_alarm_path, variables=variables))
     stage.set_up(cloud)
     return cloud
 

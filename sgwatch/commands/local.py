@@ -24,7 +24,8 @@ from localcloud.baseline import make_alarm_path
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running, stand_apart
 from sgwatch.local_stage import LocalStage
-from sgwatch.stages import CONFIG, StageError, check
+from sgwatch.project_files import CONFIG, StageError
+from sgwatch.stages import check
 from sgwatch.terminal import refuse
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _run(
         progress(console, "Starting a local AWS and making the resources of durable delivery …")
         cloud, _ = stack.enter_context(
             running(
-                Path.cwd(),
+                local_stage.project,
                 stage=stage,
                 port=port,
                 inbox_port=port + 1 if port else 0,

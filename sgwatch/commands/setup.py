@@ -15,12 +15,13 @@ from sgwatch.durable_access import StageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, differences
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import StagePlace
-from sgwatch.stages import StageError, check, wire
+from sgwatch.policies import write_policies
+from sgwatch.project_files import CONFIG, StageError
+from sgwatch.stages import check, wire
 from sgwatch.terminal import agreed, note, refuse
 
 # What was made anew has settings of its own to be mended.
 ROUNDS = 3
-CONFIG = Path(".chalice") / "config.json"
 
 
 def setup(
@@ -98,6 +99,7 @@ def _update_stack(stack: Stack, *, yes: bool) -> bool:
 def _wire(place: StagePlace, config: Path) -> tuple[str, ...]:
     try:
         changed = wire(config, place.stage, {"DELIVERY_QUEUE": place.queue, "STATE_TABLE": place.table})
+        write_policies(config, place.stage)
     except StageError as error:
         refuse(str(error))
     if changed:

@@ -10,12 +10,13 @@ import typer
 
 from chalicelib.text import number_of
 from sgwatch import durable_access
-from sgwatch.commands.setup import CONFIG
 from sgwatch.durable_access import StageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, let_go
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import StagePlace
-from sgwatch.stages import StageError, wire
+from sgwatch.policies import write_policies
+from sgwatch.project_files import CONFIG, StageError
+from sgwatch.stages import wire
 from sgwatch.terminal import agreed, note, refuse
 
 
@@ -36,6 +37,7 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
     """Settings first, the functions next, the resources last."""
     try:
         changed = wire(config, place.stage, {"DELIVERY_QUEUE": None, "STATE_TABLE": None})
+        write_policies(config, place.stage)
     except StageError as error:
         refuse(str(error))
     if changed:

@@ -12,7 +12,7 @@ from chalicelib.alarm_path.report import PathReport
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status
 from sgwatch.audit_html import page
-from sgwatch.audit_text import MARKS, links_of, show
+from sgwatch.audit_text import HEADLINES, MARKS, headline, links_of, show
 from sgwatch.docs import DOCS, with_tables
 from tests.alarm_path.test_snapshots import CASES, judged
 from tests.support.alarm_paths import Account
@@ -61,6 +61,17 @@ def test_a_broken_account_is_drawn_broken_in_text_and_page() -> None:
     show(Console(file=written, width=200), report)
     assert f"{MARKS[Status.FAIL]} action" in written.getvalue()
     assert f"{MARKS[Status.FAIL]} action" in page(report, account.document())
+
+
+def test_an_alarm_that_is_in_alarm_now_is_the_headline() -> None:
+    account = Account()
+    account.alarms[0]["StateValue"] = "ALARM"
+    report = account.report()
+    assert report.status is Status.PASS
+    assert headline(report)[0] is Status.UNKNOWN
+    assert headline(report)[1].startswith("A further security group change sends nothing before sg-changes leaves")
+    account.alarms[0]["StateValue"] = "OK"
+    assert headline(account.report()) == (Status.PASS, HEADLINES[Status.PASS])
 
 
 def test_every_check_of_a_path_occurs_among_the_accounts() -> None:

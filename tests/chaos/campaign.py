@@ -11,12 +11,13 @@ import json
 import multiprocessing
 import queue
 import random
+import re
 import sys
 import threading
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -31,7 +32,7 @@ from moto.sqs.models import sqs_backends
 from chalicelib.delivery.deliver import RetryPolicy
 from sgwatch.dead_letters import letters, send_again
 from tests.chaos import destinations as receivers
-from tests.chaos.worker import TIME_LIMIT_SECONDS, Spec, work
+from tests.chaos.worker import TIME_LIMIT_SECONDS, Mutant, Spec, work
 from tests.support.durable import DEAD, QUEUE, REGION, TABLE, make_resources
 
 VISIBILITY_SECONDS = 10
@@ -64,8 +65,14 @@ class Plan:
     pace: float = 0.0
     retry_policy: RetryPolicy = PATIENCE
     limit_seconds: float = 3600.0
+    # The share of events of low severity, which are folded into bursts; each is about a group of its own.
+    low: float = 0.3
+    burst_seconds: int = 3
+    mutant: Mutant | None = None
 
 
+# An attempt that a destination took, and that the ledger was never given though its function lived on.
+NEVER_WRITTEN_DOWN = "never written down"
 # What became of an attempt, as far as its function could tell; where it could tell no more, SENDING.
 SENDING, WRITTEN_DOWN = "killed before the ledger was written", "written down"
 
@@ -78,6 +85,12 @@ class Taken:
     delivery: str
     at: float
     attempt: str
+    groups: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> set[tuple[str, str]]:
+        """The deliveries that it is: its own, or those of the groups that a follow-up names."""
+        return {(self.name, delivery) for delivery in covered(self.delivery, self.groups)}
 
 
 @dataclass
@@ -89,7 +102,10 @@ class Result:
     taken: list[Taken] = field(default_factory=list)
     dead: dict[tuple[str, str], str] = field(default_factory=dict)
     wanted: set[tuple[str, str]] = field(default_factory=set)
-    enqueued: dict[tuple[str, str], tuple[int, float, str]] = field(default_factory=dict)
+    # In which place, and when, each delivery was first queued.
+    enqueued: dict[tuple[str, str], tuple[int, float]] = field(default_factory=dict)
+    # The security group of each event of which the order is judged, by its delivery.
+    group_of: dict[str, str] = field(default_factory=dict)
     deaths: Counter[str] = field(default_factory=Counter)
     attempts: dict[str, str] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
@@ -102,7 +118,7 @@ class Result:
     @property
     def delivered(self) -> set[tuple[str, str]]:
         """What was taken."""
-        return {(each.name, each.delivery) for each in self.taken}
+        return {key for each in self.taken for key in each.keys}
 
     @property
     def lost(self) -> set[tuple[str, str]]:
@@ -130,22 +146,31 @@ class Result:
         return Counter({why: count for why, count in self.duplicates.items() if not _is_cause(why)})
 
     @property
+    def never_written_down(self) -> int:
+        """Attempts that were taken, and of which the ledger does not know though no function was killed."""
+        return sum(each == NEVER_WRITTEN_DOWN for each in self.attempts.values())
+
+    @property
     def in_the_window(self) -> int:
         """Deaths between sending and the ledger, whatever the destination did with what was sent."""
         return sum(each == SENDING for each in self.attempts.values())
 
     @property
     def disorder(self) -> list[str]:
-        """Deliveries that overtook one before them in their group; a dead letter has given its place up."""
+        """Deliveries that overtook one before them about their security group; a dead letter has given its place up.
+
+        The group is that of the event, whatever group id the product gave its message.
+        """
         last: dict[str, int] = defaultdict(lambda: -1)
         seen: set[tuple[str, str]] = set()
         found = []
         for each in sorted(self.taken, key=lambda taken: taken.at):
             key = (each.name, each.delivery)
-            if key in seen or key in self.dead or key not in self.enqueued:
+            if key in seen or key in self.dead or key not in self.enqueued or each.delivery not in self.group_of:
                 continue
             seen.add(key)
-            place, _, group = self.enqueued[key]
+            place, _ = self.enqueued[key]
+            group = f"{each.name}/{self.group_of[each.delivery]}"
             if place < last[group]:
                 found.append(f"{each.name}/{each.delivery} in {group}")
             last[group] = max(last[group], place)
@@ -172,6 +197,8 @@ class Result:
             "out of order": str(len(self.disorder)),
             "duplicates": f"{sum(self.duplicates.values())} ({_counts(self.duplicates)})",
             "duplicates without a cause": str(sum(self.unexplained.values())),
+            "taken and never written down": str(self.never_written_down),
+            "follow-ups of bursts": str(sum(bool(each.groups) for each in self.taken)),
             "deaths between sending and the ledger, which bound those of that cause": str(self.in_the_window),
             "events that failed for good and were redriven": str(self.failed_events),
             "dead letters delivered by redrive": f"{len(self.after_redrive & set(self.dead)):,}",
@@ -233,7 +260,7 @@ class Aws:
             if entry["Id"] in taken and "destination" in body:
                 delivery = entry["MessageDeduplicationId"].removesuffix("/" + body["destination"])
                 key = (body["destination"], delivery)
-                place = (len(self._result.enqueued), time.time(), entry["MessageGroupId"])
+                place = (len(self._result.enqueued), time.time())
                 self._result.enqueued.setdefault(key, place)
 
     def receive(self) -> dict[str, Any] | None:
@@ -275,7 +302,9 @@ class Aws:
             found = {}
             for message in messages:
                 given = {name: item["StringValue"] for name, item in message.message_attributes.items()}
-                found[given.get("destination", ""), given.get("delivery", "")] = given.get("reason", "none")
+                groups = receivers.groups_in(json.loads(message.body).get("alert", {}))
+                for delivery in covered(given.get("delivery", ""), groups):
+                    found[given.get("destination", ""), delivery] = given.get("reason", "none")
             return found
 
 
@@ -334,6 +363,9 @@ class Worker:
             except (EOFError, OSError):
                 self._end()
                 raise Killed from None
+            if said in ("done", "failed") and self._attempt:
+                self._result.attempts[self._attempt] = NEVER_WRITTEN_DOWN
+                self._attempt = ""
             if said == "done":
                 return rest[0]
             if said == "failed":
@@ -343,6 +375,8 @@ class Worker:
     def _hear(self, said: str, rest: list[Any]) -> None:
         match said:
             case "sending":
+                if self._attempt:
+                    self._result.attempts[self._attempt] = NEVER_WRITTEN_DOWN
                 self._attempt = rest[0]
                 self._result.attempts[self._attempt] = SENDING
             case "not taken":
@@ -360,7 +394,8 @@ class Worker:
 
     def _answer(self, pipe: Connection, service: str, operation: str, arguments: dict[str, Any]) -> None:
         succeeded, answer, done = self._aws.call(service, operation, arguments)
-        if done and operation == "update_item" and self._attempt:
+        key = arguments.get("Key", {}).get("pk", {}).get("S", "")
+        if done and operation == "update_item" and key.startswith("delivery#") and self._attempt:
             self._result.attempts[self._attempt] = WRITTEN_DOWN
             self._attempt = ""
         pipe.send((succeeded, answer))
@@ -394,17 +429,18 @@ class Worker:
         self._end()
 
 
-def event(number: int, group: str) -> dict[str, Any]:
-    """An EventBridge event: SSH opened to the world on a group, which is critical and so never folded."""
+def event(number: int, group: str, *, is_low: bool = False) -> dict[str, Any]:
+    """An EventBridge event: SSH opened to the world, which is critical and so never folded, or to a private range."""
     item = {
         "groups": {},
         "ipProtocol": "tcp",
         "fromPort": 22,
         "toPort": 22,
-        "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]},
+        "ipRanges": {"items": [{"cidrIp": "10.0.0.0/8" if is_low else "0.0.0.0/0"}]},
         "ipv6Ranges": {},
         "prefixListIds": {},
     }
+    who = f"alice-{number % 3}"
     return {
         "version": "0",
         "id": str(uuid.UUID(int=number + 2**64)),
@@ -420,11 +456,30 @@ def event(number: int, group: str) -> dict[str, Any]:
             "eventName": "AuthorizeSecurityGroupIngress",
             "awsRegion": REGION,
             "recipientAccountId": "123456789012",
-            "userIdentity": {"type": "IAMUser", "userName": "alice", "accountId": "123456789012"},
+            "userIdentity": {"type": "IAMUser", "userName": who, "accountId": "123456789012"},
             "requestParameters": {"groupId": group, "ipPermissions": {"items": [item]}},
             "responseElements": {"_return": True},
         },
     }
+
+
+LOW_GROUP = re.compile(r"sg-9(\d{7})")
+
+
+def low_group(number: int) -> str:
+    """The group of an event of low severity, which no other event is about."""
+    return f"sg-9{number:07d}"
+
+
+def delivery_of(number: int) -> str:
+    """The id under which the alert of an event is delivered."""
+    return f"security_group_change-{event_id(number)}"
+
+
+def covered(delivery: str, groups: Iterable[str]) -> set[str]:
+    """The deliveries that one request is: its own, or for a burst's follow-up those of the groups it names."""
+    numbers = [match[1] for match in map(LOW_GROUP.fullmatch, groups) if match]
+    return {delivery_of(int(number)) for number in numbers} or {delivery}
 
 
 def event_id(number: int) -> str:
@@ -468,7 +523,7 @@ class Campaign:
 
     def _collect(self, log: str) -> None:
         document = json.loads(log)
-        taken = [Taken(*each) for each in document["taken"]]
+        taken = [Taken(name, what, at, attempt, tuple(groups)) for name, what, at, attempt, groups in document["taken"]]
         self.result.taken = [each for each in taken if not each.delivery.startswith("delivery_problem")]
         self.result.faults = Counter(document["faults"])
         self.result.dead = {key: why for key, why in self.result.dead.items() if not key[1].startswith("delivery_p")}
@@ -481,7 +536,9 @@ class Campaign:
         aws.redrive()
         self._until_quiet(aws, began)
         taken = json.loads(tell("log"))["taken"]
-        self.result.after_redrive = {(name, delivery) for name, delivery, *_ in taken}
+        self.result.after_redrive = {
+            (name, each) for name, what, _, _, groups in taken for each in covered(what, groups)
+        }
 
     @contextmanager
     def _running(self) -> Iterator[tuple[Aws, Callable[[str], str]]]:
@@ -497,7 +554,9 @@ class Campaign:
 
         def spec(seed: int) -> Spec:
             broken = f"https://127.0.0.1:{broken_port}/"
-            return Spec(seed, QUEUE, TABLE, self.spec_urls, broken, self.plan.death, self.plan.retry_policy)
+            plan = self.plan
+            policy = (plan.retry_policy, plan.burst_seconds, plan.mutant)
+            return Spec(seed, QUEUE, TABLE, self.spec_urls, broken, plan.death, *policy)
 
         def tell(question: str) -> str:
             ours.send(question)
@@ -542,9 +601,12 @@ class Campaign:
             numbers += [each for each in numbers if self._random.random() < self.plan.duplicated]
             self._random.shuffle(numbers)
             for number in numbers:
-                group = f"sg-{number % self.plan.groups:05d}"
-                self._events.put((event(number, group), 0))
-                delivery = f"security_group_change-{event_id(number)}"
+                is_low = number % 10 < self.plan.low * 10
+                group = low_group(number) if is_low else f"sg-{number % self.plan.groups:05d}"
+                self._events.put((event(number, group, is_low=is_low), 0))
+                delivery = delivery_of(number)
+                if not is_low:
+                    self.result.group_of[delivery] = group
                 self.result.wanted |= {(name, delivery) for name in NAMES}
 
     def _alert(self, worker: Worker, aws: Aws) -> None:

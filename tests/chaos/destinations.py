@@ -9,7 +9,7 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
@@ -20,13 +20,13 @@ FAULTS = (("hang", 0.05), ("reset", 0.05), ("429", 0.05), ("500", 0.07), ("slow"
 
 
 class Took:
-    """What was taken, in its order: destination, delivery, time, attempt."""
+    """What was taken, in its order: destination, delivery, time, attempt, the groups that a follow-up names."""
 
     def __init__(self, seed: int, share: float, answer_seconds: float) -> None:
         self.seed = seed
         self.share = share
         self.answer_seconds = answer_seconds
-        self.taken: list[tuple[str, str, float, str]] = []
+        self.taken: list[tuple[str, str, float, str, list[str]]] = []
         self.faults: Counter[str] = Counter()
         self._asked: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
@@ -46,21 +46,28 @@ class Took:
                 return name
         return None
 
-    def take(self, destination: str, delivery: str, attempt: str) -> None:
+    def take(self, destination: str, delivery: str, attempt: str, groups: list[str]) -> None:
         with self._lock:
-            self.taken.append((destination, delivery, time.time(), attempt))
+            self.taken.append((destination, delivery, time.time(), attempt, groups))
+
+
+def groups_in(alert: Mapping[str, Any]) -> list[str]:
+    """The groups that a burst's follow-up names; none of any other alert."""
+    if not str(alert.get("id")).startswith("burst-"):
+        return []
+    return [str(exposure["reason"]).split(":")[0].split()[0] for exposure in alert["exposures"]]
 
 
 class _Handler(BaseHTTPRequestHandler):
     took: Took
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        alert = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         (_, destination, attempt), delivery = self.path.split("/"), str(self.headers["webhook-id"])
         fault = self.took.fault(destination, delivery)
         if fault is None:
             time.sleep(self.took.answer_seconds)
-            self.took.take(destination, delivery, attempt)
+            self.took.take(destination, delivery, attempt, groups_in(alert))
         self._answers()[fault or "200"]()
 
     def _answers(self) -> dict[str, Callable[[], None]]:
@@ -78,7 +85,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int) -> None:
         self.send_response(status)
         if status == 429:
-            self.send_header("Retry-After", "1")
+            # Pauses of a second are what tests/chaos/test_storm.py is for; here they would be most of the time.
+            self.send_header("Retry-After", "0")
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")

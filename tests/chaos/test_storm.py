@@ -35,14 +35,14 @@ def assert_weathered(storm: Storm) -> None:
 
 def test_a_storm_takes_few_invocations_and_holds_up_no_other_destination() -> None:
     storm = Storm(QuickTable())
-    places = [Place(storm.time, "busy", interval=1.0), Place(storm.time, "quick")]
+    places = [Place(storm.time, "busy", interval=1.0), Place(storm.time, "quick", answer=0.05)]
     assert_weathered(storm.run(places, alerts(300, 100, 100)))
 
 
 @pytest.mark.slow
 def test_ten_thousand_alerts_to_a_destination_that_takes_one_a_second() -> None:
     storm = Storm(QuickTable())
-    places = [Place(storm.time, "busy", interval=1.0), Place(storm.time, "quick")]
+    places = [Place(storm.time, "busy", interval=1.0), Place(storm.time, "quick", answer=0.05)]
     assert_weathered(storm.run(places, alerts(10_000, 100, 2_000)))
 
 

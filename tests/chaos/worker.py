@@ -5,6 +5,7 @@ Its AWS calls go through a pipe to the campaign, which makes them on moto and th
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import signal
@@ -13,6 +14,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -22,15 +24,17 @@ import requests  # noqa: F401
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.deliver import DeliverFunction, RetryPolicy
+from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.invocation import InvocationContext
-from chalicelib.delivery.ledger import Ledger
+from chalicelib.delivery.ledger import Claimed, Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.delivery.turns import Turns
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.webhook import Webhook
 from chalicelib.functions.alert_function import AlertFunction, Route
+from chalicelib.functions.composition.durable_delivery import tell_burst
 from chalicelib.functions.composition.durable_parts import parts
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
@@ -38,6 +42,17 @@ from chalicelib.settings.model import DurableSettings
 
 TLS_FAULTS = 0.05
 TIME_LIMIT_SECONDS = 8.0
+
+
+class Mutant(StrEnum):
+    """What a campaign has to notice: a defect that is put into the functions."""
+
+    LOSES_ONE_IN_FIFTY = "one alert in 50 lost"
+    SENDS_ONE_IN_FIFTY_TWICE = "one in 50 sent twice"
+    NO_LEDGER = "ledger off"
+    SPLIT_GROUPS = "group id split"
+    NO_ORDER = "no order at all"
+    NO_FOLLOW_UP = "follow-up dropped"
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,8 @@ class Spec:
     broken_tls_url: str
     death: float
     retry_policy: RetryPolicy
+    burst_seconds: int
+    mutant: Mutant | None
 
 
 class CallError(Exception):
@@ -87,14 +104,17 @@ class Fate:
 class RemoteClient:
     """A client of one service whose calls the campaign makes."""
 
-    def __init__(self, pipe: Connection, fate: Fate, service: str) -> None:
+    def __init__(self, pipe: Connection, fate: Fate, service: str, mutant: Mutant | None) -> None:
         self._pipe = pipe
+        self._mutant = mutant
         self._fate = fate
         self._service = service
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         def call(**arguments: Any) -> Any:
             self._fate.passes(f"before {operation}")
+            if operation == "send_message_batch":
+                _split(arguments["Entries"], self._mutant)
             self._pipe.send(("call", self._service, operation, arguments))
             succeeded, answer = self._pipe.recv()
             self._fate.passes(f"after {operation}")
@@ -112,6 +132,7 @@ class Fated:
     inner: Webhook
     broken: Webhook
     fate: Fate
+    mutant: Mutant | None
 
     @property
     def name(self) -> str:
@@ -121,6 +142,13 @@ class Fated:
         self.fate.passes("before send")
         if self.fate.chance(TLS_FAULTS):
             return self.broken.send(alert)
+        if self.mutant is Mutant.LOSES_ONE_IN_FIFTY and _one_in_fifty(alert):
+            return Receipt("lost")
+        if self.mutant is Mutant.SENDS_ONE_IN_FIFTY_TWICE and _one_in_fifty(alert):
+            self._post(alert)
+        return self._post(alert)
+
+    def _post(self, alert: Alert) -> Receipt:
         attempt = uuid.uuid4().hex
         self.fate.says("sending", attempt)
         try:
@@ -130,6 +158,31 @@ class Fated:
             raise
         self.fate.passes("after send")
         return receipt
+
+
+class NoLedger(Ledger):
+    """A ledger that knows nothing."""
+
+    def claim(self, delivery: str, destination: str, owner: str, lease_seconds: float) -> Claimed:
+        return Claimed(1, 0, None)
+
+    def delivered(self, delivery: str, destination: str, reference: str | None) -> None:
+        pass
+
+
+def _one_in_fifty(alert: Alert) -> bool:
+    # The campaign numbers its events, and the id is the number.
+    return int(alert.id[-8:], 16) % 50 == 7
+
+
+def _split(entries: list[dict[str, str]], mutant: Mutant | None) -> None:
+    """Change the group ids as the mutant has it."""
+    for entry in entries:
+        number = int(hashlib.sha256(entry["MessageDeduplicationId"].encode()).hexdigest(), 16)
+        if mutant is Mutant.NO_ORDER:
+            entry["MessageGroupId"] = f"g{number}"[:100]
+        elif mutant is Mutant.SPLIT_GROUPS:
+            entry["MessageGroupId"] = f"{entry['MessageGroupId']}/{number % 2}"[:128]
 
 
 def work(pipe: Connection, spec: Spec) -> None:
@@ -163,32 +216,18 @@ def _remaining(ends_at: float) -> Callable[[], float]:
 
 def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunction, AlertFunction]:
     def client(service: str, region: str | None = None) -> RemoteClient:
-        return RemoteClient(pipe, fate, service)
+        return RemoteClient(pipe, fate, service, spec.mutant)
 
-    made = parts(DurableSettings(spec.queue, spec.table, burst_seconds=60), client)
+    made = parts(DurableSettings(spec.queue, spec.table, burst_seconds=spec.burst_seconds), client)
     # Long enough that a busy machine is not taken for a destination that does not answer.
     door = HttpDoor(2.0, 2.0, deadline=2.5)
     destinations = {
-        name: Fated(Webhook(name, url, None, door), Webhook(name, spec.broken_tls_url, None, door), fate)
+        name: Fated(Webhook(name, url, None, door), Webhook(name, spec.broken_tls_url, None, door), fate, spec.mutant)
         for name, url in spec.urls.items()
     }
     log, metrics = Log(Redactor(), write=lambda _: None), Metrics("chaos", write=lambda _: None)
     problems = Problems(made.table, made.durable, tuple(destinations.values()), _now)
-    deliver = DeliverFunction(
-        destinations=destinations,
-        ledger=Ledger(made.table, _now),
-        turns=Turns(made.table, _now),
-        queue=made.queue,
-        kept=made.kept,
-        announce=lambda name, reason, call: problems.announce(name, reason, call.remaining_ms),
-        end_burst=lambda message, call: None,
-        reports_failures=lambda: True,
-        log=log,
-        metrics=metrics,
-        now=_now,
-        retry_policy=spec.retry_policy,
-        jitter=random.Random(spec.seed).random,
-    )
+
     alert = AlertFunction(
         routes=tuple(Route(each, Filter()) for each in destinations.values()),
         ignore_when=None,
@@ -198,6 +237,26 @@ def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunctio
         metrics=metrics,
         now=_now,
         gate=Gate(made.silences, made.bursts),
+    )
+
+    def end_burst(message: BurstEnd, call: InvocationContext) -> None:
+        if spec.mutant is not Mutant.NO_FOLLOW_UP:
+            tell_burst(message, call, made, alert)
+
+    deliver = DeliverFunction(
+        destinations=destinations,
+        ledger=(NoLedger if spec.mutant is Mutant.NO_LEDGER else Ledger)(made.table, _now),
+        turns=Turns(made.table, _now),
+        queue=made.queue,
+        kept=made.kept,
+        announce=lambda name, reason, call: problems.announce(name, reason, call.remaining_ms),
+        end_burst=end_burst,
+        reports_failures=lambda: True,
+        log=log,
+        metrics=metrics,
+        now=_now,
+        retry_policy=spec.retry_policy,
+        jitter=random.Random(spec.seed).random,
     )
     return deliver, alert
 

@@ -197,3 +197,18 @@ def test_a_retry_is_heard_of() -> None:
 def test_the_exception_names_the_alert_the_destination_and_the_reason() -> None:
     error = NotDelivered([("e-1", Undelivered("slack", 3, "it answered HTTP 503", permanent=False))])
     assert str(error) == "alert e-1 was not delivered to slack: it answered HTTP 503 (after 3 attempts)"
+
+
+def test_what_may_have_been_taken_without_an_answer_is_posted_three_times_at_most() -> None:
+    class Silent:
+        name = "silent"
+        sent = 0
+
+        def send(self, alert: Alert) -> Receipt:
+            self.sent += 1
+            raise DeliveryError("no answer in time", permanent=False, maybe_taken=True)
+
+    silent = Silent()
+    (outcome,) = Direct(sleep=lambda _: None).deliver(critical_open_ssh(), [silent], lambda: 600_000)
+    assert isinstance(outcome, Undelivered)
+    assert (silent.sent, outcome.permanent) == (3, False)

@@ -89,15 +89,6 @@ def test_every_event_that_mends_is_in_the_page_of_the_alarm_path(name: str) -> N
     assert re.search(rf"\b{name}\b", (DOCS / "alarm-path.md").read_text())
 
 
-@pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_every_permission_is_in_the_page_of_deploying(stage: str) -> None:
-    page = (DOCS / "deploy.md").read_text()
-    statements = json.loads((ROOT / ".chalice" / f"policy-{stage}.json").read_text())["Statement"]
-    for statement in statements:
-        told = f"`{statement['Sid']}`" in page or "AutoRepair" in statement["Sid"]
-        assert told or [action for action in statement["Action"] if action not in page] == []
-
-
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
 def test_the_readme_leads_to_every_page(page: Path) -> None:
     assert f"](docs/{page.name})" in (ROOT / "README.md").read_text()

@@ -18,6 +18,7 @@ from chalicelib.alert.model import Alert, Severity
 from chalicelib.aws.reader import AwsReader, Call, Reader
 from chalicelib.cloudtrail.catalog import EVENTS, EventGroup
 from chalicelib.cloudtrail.records import read_record
+from chalicelib.deployment import ALERT_ON_CHANGE
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
@@ -26,6 +27,7 @@ from chalicelib.security_groups.changes import NotUnderstood, NotWatched
 from chalicelib.security_groups.parse import read_change
 from localcloud.cloud import LocalCloud
 from localcloud.servers import HttpServer
+from sgwatch.policies import policy
 from tests.enrichment.world import World
 from tests.support import records as r
 from tests.support.faulty import BROKEN, DENIED, NOT_FOUND, THROTTLED, FaultyEndpoint, Refusal
@@ -310,8 +312,9 @@ def test_no_event_asks_more_than_three_questions() -> None:
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_the_policy_allows_exactly_what_is_asked(stage: str) -> None:
-    policy = json.loads((ROOT / ".chalice" / f"policy-{stage}.json").read_text())
-    (allowed,) = (statement["Action"] for statement in policy["Statement"] if statement["Sid"] == "LookUps")
+    variables = {"ENRICH": "true", "ENRICH_CONFIG": "true"}
+    made = policy(stage, ALERT_ON_CHANGE, variables)["Statement"]
+    allowed = [action for each in made if each["Sid"] in ("LookUps", "LookUpsInConfig") for action in each["Action"]]
     asked = {action for actions in planned_actions() for action in actions} | {alias().call.action}
     assert set(allowed) == asked
     assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in allowed)
@@ -336,8 +339,8 @@ def limited(cloud: LocalCloud, allowed: list[str]) -> dict[str, str]:
 def test_the_policy_is_enough_and_none_of_it_is_spare(
     cloud: LocalCloud, world: World, opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy = json.loads((ROOT / ".chalice" / "policy-dev.json").read_text())
-    (allowed,) = (statement["Action"] for statement in policy["Statement"] if statement["Sid"] == "LookUps")
+    made = policy("dev", ALERT_ON_CHANGE, {"ENRICH": "true"})["Statement"]
+    (allowed,) = (statement["Action"] for statement in made if statement["Sid"] == "LookUps")
     for missing in (None, *(f"ec2:{name}" for name in LOOKED_UP)):
         for name, value in limited(cloud, [item for item in allowed if item != missing]).items():
             monkeypatch.setenv(name, value)

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from chalicelib.alarm_path.audit_run import Audited
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert
 from chalicelib.functions.call_windows import TableWindows, WindowEntry
@@ -54,7 +54,7 @@ class Clock:
 
 @pytest.fixture
 def guarded(webhook: Receiver, table: StateTable) -> Guarded:
-    made = Guarded(webhook, Kept(Memory(Status.PASS, None, PARTS)))
+    made = Guarded(webhook, Kept(RememberedStatus(Status.PASS, None, PARTS)))
     made.windows = TableWindows(table, 60, lambda: made.now)
     return made
 
@@ -159,6 +159,19 @@ def test_in_direct_delivery_a_warm_container_repeats_itself_only_where_it_has_mo
     guarded.now += timedelta(minutes=2)
     assert len(guarded.tampered(call(4))) == 1
     assert guarded.slept == []
+
+
+def test_what_was_mended_in_between_and_broken_again_is_alerted_again(guarded: Guarded) -> None:
+    guarded.windows, guarded.finds = None, without_filter
+    (first,) = guarded.tampered(call(1, "DeleteMetricFilter"))
+    guarded.finds = sound
+    assert len(guarded.scheduled()) == 1
+    guarded.finds = without_filter
+    (again,) = guarded.tampered(call(2, "DeleteMetricFilter"))
+    assert first["severity"] == again["severity"] == "high"
+    guarded.finds = sound
+    (mended,) = guarded.tampered(call(3))
+    assert mended["title"].startswith("The alarm path works again")
 
 
 def alert(number: int) -> tuple[Alert, Document]:

@@ -86,12 +86,12 @@ def deployed(endpoint: str, slack: Receiver, webhook: Receiver, folder: Path) ->
         "QueueArn"
     ]
     cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    cloud.client("ssm").put_parameter(Name="/sgwatch/webhook", Value=SECRET, Type="SecureString")
+    cloud.client("ssm").put_parameter(Name="/sgwatch/dev/webhook", Value=SECRET, Type="SecureString")
     settings = {
         "SLACK_WEBHOOK_URL": slack.url + SLACK_PATH,
         "SNS_TOPIC_ARN": topic,
         "WEBHOOK_URL": webhook.url + "/alerts-of-tests",
-        "WEBHOOK_SECRET": "ssm:/sgwatch/webhook",
+        "WEBHOOK_SECRET": "ssm:/sgwatch/dev/webhook",
     }
     project = copy_project(folder, settings)
     nothing = str(folder / "no-such-file")
@@ -136,14 +136,15 @@ def test_the_rule_its_pattern_its_target_and_its_permission_are_there(cloud: Clo
     assert statement["Condition"]["ArnLike"]["AWS:SourceArn"] == rule["Arn"]
 
 
-def test_the_role_has_the_policy_of_the_stage_and_no_other(cloud: Cloud) -> None:
+def test_each_function_has_a_role_with_its_policy_and_no_other(cloud: Cloud) -> None:
     iam = cloud.client("iam")
-    function = cloud.client("lambda").get_function(FunctionName="sgwatch-dev-alert_on_change")["Configuration"]
-    role = function["Role"].rpartition("/")[2]
-    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-    assert document == json.loads((ROOT / ".chalice" / "policy-dev.json").read_text())
-    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    for handler in rules(DEFAULT_WATCH):
+        function = cloud.client("lambda").get_function(FunctionName=f"sgwatch-dev-{handler}")["Configuration"]
+        role = function["Role"].rpartition("/")[2]
+        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        assert document == json.loads((cloud.project / ".chalice" / f"policy-dev-{handler}.json").read_text())
+        assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
 
 
 def test_the_log_group_keeps_its_lines_as_long_as_the_stage_says(cloud: Cloud) -> None:

@@ -19,7 +19,8 @@ from chalicelib.deployment import Stage, rules, stage_of
 from chalicelib.functions.composition.auditing import assemble_guard, parameter_name
 from chalicelib.functions.guard import Guard
 from chalicelib.settings.environment import read_settings
-from sgwatch.stages import StageError, deployed_stage
+from sgwatch.project_files import StageError
+from sgwatch.stages import deployed_stage
 
 
 def test_a_functions_name_tells_its_stage() -> None:

@@ -13,6 +13,7 @@ from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
 from localcloud.session import variables_of
+from sgwatch.policies import policy
 from tests.support.local import ROOT, Alert, alert_in, sgwatch
 
 FILTER = "sgwatch-security-group-changes"
@@ -190,6 +191,9 @@ def test_with_auto_repair_the_filter_is_back_and_that_is_told(watched: Watched) 
     name = "sgwatch-dev-alert_on_tampering"
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     wanted = {"Variables": {**variables, "AUTO_REPAIR": "true"}}
+    iam, may_repair = watched.cloud.client("iam"), policy("dev", "alert_on_tampering", wanted["Variables"])
+    (present,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    iam.put_role_policy(RoleName=name, PolicyName=present, PolicyDocument=json.dumps(may_repair))
     functions.update_function_configuration(FunctionName=name, Environment=wanted)
     watched.cloud.wait_until_idle()
     logs = watched.by_mallory("logs")

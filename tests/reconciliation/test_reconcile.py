@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,11 +13,11 @@ from botocore.exceptions import ClientError
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, AlertKind, Severity
-from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.functions.composition.reconciling import reconcile, sweep_regions
 from chalicelib.observability.logs import Log, Redactor
@@ -61,6 +61,7 @@ class Region:
     trail: Trail
     snapshots: Snapshots
     told: list[Alert] = field(default_factory=list)
+    watch: Collection[EventGroup] = DEFAULT_WATCH
 
     def sweep(self) -> Sweep:
         return Reconciliation(
@@ -68,7 +69,7 @@ class Region:
             snapshots=self.snapshots,
             table=self.durable.made.table,
             client=lambda service, region: self.ec2 if service == "ec2" else self.trail,
-            watch=DEFAULT_WATCH,
+            watch=self.watch,
             alert_of=self.alert_of,
             seen=self.durable.made.bursts.seen,
             tell=self.tell,
@@ -377,8 +378,9 @@ def test_a_call_that_is_not_watched_is_not_told_late(region: Region, group: str)
         "responseElements": {"_return": True},
     }
     region.trail.records = [attached]
+    region.watch = {EventGroup.RULES, EventGroup.GROUPS}
     region.open_ssh(group)
-    assert region.later() == Sweep(groups=2, drifts=1), "WATCH has no attachments"
+    assert region.later() == Sweep(groups=2, drifts=1)
     assert [alert.kind for alert in region.told] == [AlertKind.DRIFT]
 
 
@@ -423,7 +425,7 @@ class Meanwhile(Snapshots):
         super().__init__(table)
         self.happens = happens
 
-    def of_region(self, account_id: str, region: str) -> Iterator[Snapshot]:
+    def of_region(self, account_id: str, region: str) -> Iterator[GroupSnapshot]:
         yield from super().of_region(account_id, region)
         self.happens()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import subprocess
 import sys
@@ -18,8 +17,10 @@ import pytest
 from botocore.model import Shape, StructureShape
 
 from chalicelib.aws.service_models import FOLDER, prefer_packaged
+from chalicelib.deployment import ALERT_ON_CHANGE
 from sgwatch.bundle import COLD, make_reproducible, prepare
 from sgwatch.cut_models import cut_model
+from sgwatch.policies import policy
 from tests.support.deployment import ROOT, chalice, copy_project
 
 MOST_BYTES = 2_000_000
@@ -97,8 +98,8 @@ def test_a_client_made_from_the_cut_model_knows_what_the_policy_allows(project: 
     session = boto3.Session("testing", "testing", region_name="eu-west-1")
     prefer_packaged(session, project / "vendor" / FOLDER)
     ec2, full = session.client("ec2"), boto3.client("ec2", region_name="eu-west-1")
-    policy = json.loads((ROOT / ".chalice" / "policy-prod.json").read_text())
-    actions = {action for each in policy["Statement"] for action in each["Action"] if action.startswith("ec2:")}
+    made = policy("prod", ALERT_ON_CHANGE, {"ENRICH": "true"})["Statement"]
+    actions = {action for each in made for action in each["Action"] if action.startswith("ec2:")}
     assert set(ec2.meta.service_model.operation_names) == {action.removeprefix("ec2:") for action in actions}
     for name in ec2.meta.service_model.operation_names:
         ours, theirs = (client.meta.service_model.operation_model(name) for client in (ec2, full))

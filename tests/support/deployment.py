@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sgwatch.policies import write_policies
+
 ROOT = Path(__file__).parent.parent.parent
 # What the Lambda runtime brings along; urllib3 comes with the bundle.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six")
@@ -33,18 +35,14 @@ def copy_project(into: Path, environment: Mapping[str, str] | None = None, stage
     project = into / "project"
     shutil.copytree(ROOT / "chalicelib", project / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
     (project / ".chalice").mkdir()
-    for name in (
-        "app.py",
-        "requirements.txt",
-        ".chalice/config.json",
-        ".chalice/policy-dev.json",
-        ".chalice/policy-prod.json",
-    ):
+    for name in ("app.py", "requirements.txt", ".chalice/config.json"):
         shutil.copy(ROOT / name, project / name)
     path = project / ".chalice" / "config.json"
     config = json.loads(path.read_text())
     config["stages"][stage]["environment_variables"].update(environment or {})
     path.write_text(json.dumps(config))
+    for each in config["stages"]:
+        write_policies(path, each)
     return project
 
 

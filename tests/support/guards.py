@@ -11,9 +11,9 @@ from typing import Any
 from chalicelib.alarm_path.audit import audit
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
-from chalicelib.alarm_path.watch.alerts import Done
+from chalicelib.alarm_path.watch.alerts import RepairCall
 from chalicelib.alarm_path.watch.health import standing
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.invocation import InvocationContext
@@ -79,18 +79,18 @@ def without_filter() -> Audited:
 class Kept:
     """A memory in memory, which may be out of order."""
 
-    memory: Memory | None = None
+    memory: RememberedStatus | None = None
     failing: set[str] = field(default_factory=set)
-    saved: list[Memory] = field(default_factory=list)
+    saved: list[RememberedStatus] = field(default_factory=list)
 
     parameter: str | None = "/sgwatch/prod/alarm-path"
 
-    def load(self) -> Memory | None:
+    def load(self) -> RememberedStatus | None:
         if "load" in self.failing:
             raise MemoryUnavailable("it could not be read")
         return self.memory
 
-    def save(self, memory: Memory) -> None:
+    def save(self, memory: RememberedStatus) -> None:
         if "save" in self.failing:
             raise MemoryUnavailable("it could not be written")
         self.saved.append(memory)
@@ -104,7 +104,7 @@ class Guarded:
     webhook: Receiver
     kept: Kept = field(default_factory=Kept)
     finds: Callable[[], Audited] = sound
-    repairs: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
+    repairs: Callable[[Audited, frozenset[str] | None], list[RepairCall]] | None = None
     written: list[str] = field(default_factory=list)
     now: datetime = NOW
     most_wait: float = 5.0

@@ -9,7 +9,7 @@ from datetime import timedelta
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.alarm_path.watch.consequences import Consequence, consequence, severity_after
 from chalicelib.alarm_path.watch.health import Standing
-from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion
+from chalicelib.alarm_path.watch.notification_policy import Occasion, RememberedStatus
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.alert.model import Account, AlarmPath, AlarmPathFinding, Alert, AlertKind, Exposure, Outcome, Severity
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, TamperCall
@@ -30,7 +30,7 @@ _STATE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RepairCall:
     """One step of an automatic repair; ``failure`` says why it was refused, None where it was made."""
 
     call: str
@@ -40,14 +40,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class AuditCause:
     """What led to an audit, and how long the path had not been sound before it; either is None where not known."""
 
     call: str | None = None
     broken_for: timedelta | None = None
 
 
-def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: str, cause: Cause) -> Alert:
+def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: str, cause: AuditCause) -> Alert:
     """The alert that an audit gives rise to by itself."""
     lasted = f" after {duration_of(cause.broken_for)}" if cause.broken_for is not None else ""
     state = {
@@ -79,7 +79,7 @@ def severity_of(status: Status) -> Severity:
     return _SEVERITY[status]
 
 
-def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: str) -> Alert:
+def repaired(standing: Standing, done: Sequence[RepairCall], alert_id: str, region: str) -> Alert:
     """The alert about an automatic repair and how things stand after it."""
     made = [step for step in done if step.failure is None]
     refused = [step for step in done if step.failure is not None]
@@ -99,7 +99,7 @@ def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: st
 
 
 def tampering(
-    alert: Alert, call: TamperCall, standing: Standing, touched: bool | None, previous: Memory | None
+    alert: Alert, call: TamperCall, standing: Standing, touched: bool | None, previous: RememberedStatus | None
 ) -> Alert | None:
     """The alert about a tamper record with what the audit right after it found.
 
@@ -140,7 +140,7 @@ _CONCERNS = {
 }
 
 
-def _lasted(found: Consequence, previous: Memory | None, standing: Standing) -> str:
+def _lasted(found: Consequence, previous: RememberedStatus | None, standing: Standing) -> str:
     since = previous.since if previous else None
     if found is not Consequence.RECOVERED or since is None or since > standing.checked_at:
         return ""
