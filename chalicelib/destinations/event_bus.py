@@ -43,7 +43,7 @@ def payload(alert: Alert) -> dict[str, Any]:
     return {**entry, "Time": alert.occurred_at} if alert.occurred_at and alert.occurred_at.year >= 1970 else entry
 
 
-class EventBus(NamedTuple):
+class EventBridgeBus(NamedTuple):
     """Puts alerts on a bus; ``client`` is called for the EventBridge client when there is something to send."""
 
     name: str
@@ -69,7 +69,7 @@ class EventBus(NamedTuple):
         raise failure
 
 
-def build(name: str, values: Mapping[str, str], tools: Tools) -> EventBus:
+def build(name: str, values: Mapping[str, str], tools: Tools) -> EventBridgeBus:
     """The destination of these settings."""
     bus = values["ARN"]
-    return EventBus(name, bus, lambda: tools.client("events", bus.split(":")[3]))
+    return EventBridgeBus(name, bus, lambda: tools.client("events", bus.split(":")[3]))

@@ -20,7 +20,7 @@ from chalicelib.rendering.plain_text import plain_text
 from chalicelib.rendering.shrink import shrink
 from chalicelib.text import clip
 
-Format = Literal["text", "json", "chatbot"]
+SnsFormat = Literal["text", "json", "chatbot"]
 
 # Message, attribute names, types and values together; a topic can be set to more, none to less.
 MAX_BYTES = 262_144
@@ -56,7 +56,7 @@ def attributes(alert: Alert) -> dict[str, dict[str, str]]:
     return {name: {"DataType": "String", "StringValue": value(text)} for name, text in values.items() if text}
 
 
-def payload(alert: Alert, form: Format, runbook: str | None = None) -> dict[str, Any]:
+def payload(alert: Alert, form: SnsFormat, runbook: str | None = None) -> dict[str, Any]:
     """What ``publish`` is given, without the topic."""
     named = attributes(alert)
     size = sum(len(name) + len("String") + len(item["StringValue"].encode()) for name, item in named.items())
@@ -146,7 +146,7 @@ class Sns(NamedTuple):
 
     name: str
     topic_arn: str
-    format: Format
+    format: SnsFormat
     client: Callable[[], SnsPublisher]
     runbook: Callable[[Alert], str | None] = no_runbook
 
@@ -174,5 +174,5 @@ def build(name: str, values: Mapping[str, str], tools: Tools) -> Sns:
     """The destination of these settings."""
     topic = values["TOPIC_ARN"]
     region = topic.split(":")[3]  # settings/fields.py has matched the whole ARN
-    forms: dict[str, Format] = {"json": "json", "chatbot": "chatbot"}
+    forms: dict[str, SnsFormat] = {"json": "json", "chatbot": "chatbot"}
     return Sns(name, topic, forms.get(values["FORMAT"], "text"), lambda: tools.client("sns", region), tools.runbook)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
 from chalicelib.settings.fields import queue_name, read_watch
 from chalicelib.settings.model import EnrichmentSettings, Settings, SettingsError
-from chalicelib.settings.reader import Reader
+from chalicelib.settings.reader import SettingsReader
 
 
 def read_settings(environ: Mapping[str, str], source: str = "environment") -> Settings:
@@ -20,7 +20,7 @@ def read_settings(environ: Mapping[str, str], source: str = "environment") -> Se
     Raises:
         SettingsError: some are faulty, or no destination is configured.
     """
-    reader = Reader(environ, source)
+    reader = SettingsReader(environ, source)
     settings = reader.read()
     if reader.faults:
         raise SettingsError(reader.faults, settings)
@@ -84,7 +84,7 @@ def enrichment_settings(environ: Mapping[str, str] | None = None) -> EnrichmentS
     Raises:
         SettingsError: one of them is faulty.
     """
-    reader = Reader(os.environ if environ is None else environ, "environment")
+    reader = SettingsReader(os.environ if environ is None else environ, "environment")
     enrichment = reader.read_enrichment()
     if reader.faults:
         raise SettingsError(reader.faults, Settings(enrichment=enrichment))

@@ -35,7 +35,7 @@ class _Variable(NamedTuple):
     field: str
 
 
-class Reader:
+class SettingsReader:
     """Reads one environment: collects values, rows and faults."""
 
     def __init__(self, environ: Mapping[str, str], source: str) -> None:

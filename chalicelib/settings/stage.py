@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.settings.reader import Reader
+from chalicelib.settings.reader import SettingsReader
 from chalicelib.settings.secrets import Reference, parse_reference
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; Lambda measures the JSON object of them.
@@ -34,7 +34,7 @@ def stage_faults(variables: Mapping[str, object], stage: str) -> tuple[str, ...]
     """What is wrong with a stage's variables, a sentence for each fault with the way out; empty where nothing is."""
     faults = [f"{name}: {_kind_of(value)}, and a setting is text" for name, value in _not_texts(variables)]
     texts = {name: value for name, value in variables.items() if isinstance(value, str)}
-    reader = Reader(texts, f"stage {stage}")
+    reader = SettingsReader(texts, f"stage {stage}")
     reader.read()
     return (*faults, *reader.faults, *_reference_faults(texts, stage), *_size_faults(texts))
 

@@ -53,7 +53,7 @@ def _why_not(change: Change) -> str | None:
     name = change.event.name
     revoke, changes = change.event.verb is Verb.REVOKE, change.changes
     reasons = {
-        "the former values are not in the record": bool(changes.modified) or name in _NEW_VALUES_ONLY,
+        "the previous values are not in the record": bool(changes.modified) or name in _NEW_VALUES_ONLY,
         "the rules and tags that went with the group are not in the record": name == "DeleteSecurityGroup",
         "what the resource had before is not in the record": change.attachment is not None,
         "the entries before are not in the record": change.prefix_list is not None,

@@ -17,7 +17,7 @@ from moto import mock_aws
 from chalicelib.alert.model import Alert, Changes, Undo, from_json, to_json
 from chalicelib.destinations.aws_errors import error_from
 from chalicelib.destinations.contract import DeliveryError
-from chalicelib.destinations.sns import MAX_BYTES, Format, Sns, payload, subject
+from chalicelib.destinations.sns import MAX_BYTES, Sns, SnsFormat, payload, subject
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile, not_understood, rule, thousand_rules
 from tests.support.goldens import check_golden
 from tests.support.unknowns import sentences
@@ -122,7 +122,7 @@ def test_as_many_rules_stay_as_fit() -> None:
 
 @pytest.mark.parametrize("form", ["text", "json"])
 @pytest.mark.parametrize("text", ["x" * 300_000, "\U0001f600" * 70_000, "\ud800" * 50_000, "\x00", ""])
-def test_absurd_texts_stay_within_the_limits(form: Format, text: str) -> None:
+def test_absurd_texts_stay_within_the_limits(form: SnsFormat, text: str) -> None:
     check_limits(payload(hostile(text), form))
 
 
@@ -189,7 +189,7 @@ def subscribed(aws: Any, name: str, **attributes: str) -> tuple[str, str, Any, A
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_an_aws_client_takes_every_alert(aws: Any, form: Format) -> None:
+def test_an_aws_client_takes_every_alert(aws: Any, form: SnsFormat) -> None:
     topic, queue, sns, sqs = subscribed(aws, "alerts")
     for make in (*SAMPLES.values(), hostile):
         receipt = Sns("sns", topic, form, lambda: sns).send(make())

@@ -137,8 +137,8 @@ def test_groups_and_associations(record: Json, arguments: list[str], recorder: P
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (r.modify(r.new_values(CidrIpv4="0.0.0.0/0")), "former values"),
-        (r.describe_by_values(), "former values"),
+        (r.modify(r.new_values(CidrIpv4="0.0.0.0/0")), "previous values"),
+        (r.describe_by_values(), "previous values"),
         (r.delete(), "went with the group"),
         (r.revoke_by_ids(r.RULE_ID), "not all removed rules"),
         (revoke(world(), "text"), "not all removed rules"),
