@@ -6,7 +6,7 @@ Chalice imports app.py for every command of its own, and says which one only thr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +25,20 @@ def check_stage() -> None:
     shared = context.find_root().obj if context is not None else None
     if context is None or not isinstance(shared, dict) or "project_dir" not in shared:
         return
-    stage = str(context.params.get("stage"))
-    if context.command_path.endswith(" deploy"):
-        if faults := config_faults(_config(shared["project_dir"]), stage):
-            raise click.ClickException(_listed(f"stage {stage} was not deployed, its settings have faults", faults))
-    elif context.command_path.endswith(" package"):
-        if faults := config_faults(_config(shared["project_dir"]), stage):
-            click.echo(_listed(f"Warning: the settings of stage {stage} have faults", faults), err=True)
+    command, stage = context.command_path.rpartition(" ")[2], str(context.params.get("stage"))
+    faults = config_faults(_config(shared["project_dir"]), stage) if command in ("deploy", "package") else ()
+    if faults and command == "deploy":
+        raise click.ClickException(_listed(f"stage {stage} was not deployed, its settings have faults", faults))
+    if faults:
+        click.echo(_listed(f"Warning: the settings of stage {stage} have faults", faults), err=True)
 
 
 def config_faults(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
     """The faults of a stage and of what its single functions have of their own, each once."""
     own = (config.get("stages") or {}).get(stage) or {}
     functions = [name for name, each in (own.get("lambda_functions") or {}).items() if "environment_variables" in each]
-    found = (
-        fault for name in (None, *functions) for fault in stage_faults(stage_variables(config, stage, name), stage)
-    )
-    return tuple(dict.fromkeys(found))
+    places = (stage_variables(config, stage, name) for name in (None, *functions))
+    return tuple(dict.fromkeys(fault for variables in places for fault in stage_faults(variables, stage)))
 
 
 def _config(project: str) -> dict[str, Any]:
@@ -51,9 +48,4 @@ def _config(project: str) -> dict[str, Any]:
 
 
 def _listed(heading: str, faults: tuple[str, ...]) -> str:
-    return "\n".join(_lines(heading, faults))
-
-
-def _lines(heading: str, faults: tuple[str, ...]) -> Iterator[str]:
-    yield f"{heading} (.chalice/config.json):"
-    yield from (f"  {fault}" for fault in faults)
+    return "\n".join((f"{heading} (.chalice/config.json):", *(f"  {fault}" for fault in faults)))
