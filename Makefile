@@ -18,7 +18,7 @@ PACKAGING := PYTHONDONTWRITEBYTECODE=1 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REG
 WIRED = DELIVERY_QUEUE=sgwatch-$(STAGE)-deliveries.fifo STATE_TABLE=sgwatch-$(STAGE)-state
 OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(abspath $(WHEELS))
 
-.PHONY: setup demo test test-slow chaos check fix package bench docs clean help
+.PHONY: setup demo test quick test-slow chaos check fix package bench docs clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -27,14 +27,7 @@ setup: $(STAMP) ## create the virtual environment with pinned dependencies
 
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sgwatch needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.13" >&2; exit 1; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version) …" >&2
-	@rm -rf $(VENV)
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check setuptools==80.9.0 wheel==0.45.1
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(WHEELS) -r requirements.txt
-	@touch $(STAMP)
+	@.ci/setup $(VENV) $(PYTHON)
 
 demo: setup ## play the story in the terminal: no AWS account, no network
 	@$(OFFLINE) $(BIN)/python -m sgwatch demo
@@ -47,6 +40,14 @@ test: setup ## static checks and tests, as CI runs them
 	@$(OFFLINE) $(BIN)/python -m pytest -n auto -m "not slow"
 
 check: test
+
+# What the core's tests need is Python alone: no local cloud, no package, no process.
+CORE := $(addprefix tests/,alert cloudtrail exposure rendering security_groups undo)
+quick: setup ## format, lint, types and the core's tests: what to run at every save
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 -m "not slow" $(CORE)
 
 test-slow: setup ## the long campaigns
 	@$(OFFLINE) $(BIN)/python -m pytest -n auto -m slow

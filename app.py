@@ -13,6 +13,7 @@ from chalicelib.deployment import (
     ALERT_ON_OWN_TAMPERING,
     ALERT_ON_TAMPERING,
     AUDIT_ON_MENDING,
+    DELIVER_CONCURRENCY,
     rules,
 )
 from chalicelib.functions.composition import alerting as bootstrap
@@ -93,7 +94,7 @@ audit_on_schedule.event_class = AnyEvent
 
 if QUEUE := delivery_queue():
 
-    @app.on_sqs_message(queue=QUEUE, batch_size=1)  # type: ignore[untyped-decorator]
+    @app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=DELIVER_CONCURRENCY)  # type: ignore[untyped-decorator]
     def deliver(event: SQSEvent) -> object:
         """Deliver the queued alerts; the answer names those that are to be tried again."""
         from chalicelib.functions.composition import durable_delivery as bootstrap_durable  # noqa: PLC0415 - for this function alone

@@ -14,6 +14,9 @@ ALERT_ON_OWN_TAMPERING = "alert_on_own_tampering"
 AUDIT_ON_MENDING = "audit_on_mending"
 AUDIT_ON_SCHEDULE = "audit_on_schedule"
 DELIVER = "deliver"
+# How many executions of it Lambda runs at most: `maximum_concurrency` of its event source mapping.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency
+DELIVER_CONCURRENCY = 20
 RECONCILE = "reconcile"
 HANDLERS = (
     ALERT_ON_CHANGE,

@@ -42,7 +42,7 @@ def visible(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether what is seen is what is there."""
+    """True if the text has no invisible or ambiguous characters."""
     return visible(text) == text
 
 

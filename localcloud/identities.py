@@ -33,20 +33,26 @@ class Identities:
     region: str = "eu-west-1"
     _made: dict[str, Credentials] = field(default_factory=dict)
 
-    def administrator(self) -> Credentials:
-        """An IAM user who may do everything."""
+    def administrator(self, account_id: str = ACCOUNT_ID) -> Credentials:
+        """An IAM user who may do everything in an account."""
         with self.lock:
-            return self.user("local-admin")
+            return self.user("local-admin", account_id=account_id)
 
     def user(
-        self, name: str, policy: Mapping[str, Any] | None = None, *, session: bool = False, mfa: bool = False
+        self,
+        name: str,
+        policy: Mapping[str, Any] | None = None,
+        *,
+        session: bool = False,
+        mfa: bool = False,
+        account_id: str = ACCOUNT_ID,
     ) -> Credentials:
         """An access key of an IAM user; with ``session`` a temporary one, as the console has."""
-        made = f"{name} {session} {mfa}"
+        made = f"{account_id} {name} {session} {mfa}"
         with self.lock:
             if made in self._made:
                 return self._made[made]
-            iam = iam_backends[ACCOUNT_ID][PARTITION]
+            iam = iam_backends[account_id][PARTITION]
             if name not in iam.users:
                 iam.create_user(self.region, name)
                 iam.put_user_policy(name, "given", json.dumps(EVERYTHING if policy is None else policy))

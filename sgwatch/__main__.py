@@ -62,6 +62,7 @@ COMMANDS = (
     Command("undo", "undo", "undo", "Print the commands that take a change back, or run them."),
     Command("config", "config", "config", "Read the settings back, secrets masked."),
     Command("send-test", "send_test", "send_test", "Send a test alert to every destination."),
+    Command("preview", "preview", "preview", "Show one alert as each destination would be sent it."),
     Command("setup", "setup", "setup", "Make, wire and mend the resources of durable delivery."),
     Command("teardown", "teardown", "teardown", "Take the resources of durable delivery away."),
     Command("redrive", "redrive", "redrive", "Show what could not be delivered and why, and send it again."),

@@ -22,6 +22,8 @@ from chalicelib.settings.kinds import KINDS, DestinationKind
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, mermaid
+from sgwatch.commands.preview import EXAMPLE
+from sgwatch.previews import previews
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = (
@@ -50,8 +52,31 @@ def main() -> None:
     """Draw the picture and write the tables again."""
     record = json.loads((DOCS / "example-record.json").read_text(encoding="utf-8"))
     (DOCS / "alert.svg").write_text(draw(payload(alert_of(record))), encoding="utf-8")
+    (DOCS / "gallery.md").write_text(gallery(), encoding="utf-8")
     for page in PAGES:
         page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def gallery() -> str:
+    """A page with one alert as each destination is sent it."""
+    lines = [
+        "# Gallery",
+        "",
+        "One alert as each kind of [destination](destinations.md) is sent it: what `sgwatch preview` prints, made by",
+        "`make docs`. Addresses and keys are left out.",
+    ]
+    for item in previews(alert_of(EXAMPLE)):
+        message = item.payload.get("Message")
+        shown = message if isinstance(message, str) else json.dumps(item.payload, indent=2, ensure_ascii=False)
+        lines += [
+            "",
+            f"## {item.label}",
+            "",
+            "```text" if isinstance(message, str) else "```json",
+            shown.rstrip(),
+            "```",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def with_tables(text: str) -> str:

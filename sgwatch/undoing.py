@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.alert.model import Alert, AlertKind, Attachment
@@ -109,7 +108,7 @@ def _still_stands(change: Change, live: Rules) -> bool:
     if change.event.name == "CreateSecurityGroup":
         return not any(rule.direction == "ingress" for rule in live)
     expected = change.changes.rules_after
-    stands = reflects(replace(change, rule_ids=()), live) and not _back(change.changes, live)
+    stands = reflects(change._replace(rule_ids=()), live) and not _back(change.changes, live)
     return stands and expected in (None, len(live))
 
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # The default draws the same examples every time, so that a commit that passed passes again;
-# HYPOTHESIS_PROFILE=thorough looks for new ones.
+# HYPOTHESIS_PROFILE=thorough looks for new ones, and quick (`make quick`) draws a few.
 settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", parent=settings.get_profile("default"), derandomize=False, max_examples=2000)
+settings.register_profile("quick", parent=settings.get_profile("default"), max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # Whoever runs the tests may have an AWS account; none of them is to know of it.

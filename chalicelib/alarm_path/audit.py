@@ -10,6 +10,7 @@ from chalicelib.alarm_path.checks.chains import Builder, Chain, about_groups, go
 from chalicelib.alarm_path.checks.filter_checks import coverage_sentence
 from chalicelib.alarm_path.checks.own_path import judge_own_path
 from chalicelib.alarm_path.checks.trail_checks import NEW_TRAIL, unread
+from chalicelib.alarm_path.fixes import FixContext, with_commands
 from chalicelib.alarm_path.patterns.pattern_coverage import CoverageOf
 from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
 from chalicelib.alarm_path.snapshot.model import Snapshot
@@ -34,7 +35,7 @@ def audit(
     coverage = _with_unions(builder, chains, coverage)
     standards = _standards(chains, gaps, coverage)
     own, own_notes = judge_own_path(snapshot)
-    paths = _paths(chains, standard, met=standards[standard] is Status.PASS)
+    paths = _paths(snapshot, chains, standard, met=standards[standard] is Status.PASS)
     notes = [*_notes(snapshot, chains, paths, standards), *own_notes]
     return Report(
         status=standards[standard],
@@ -98,12 +99,13 @@ def _standards(
     }
 
 
-def _paths(chains: Sequence[Chain], standard: Standard, *, met: bool) -> tuple[PathReport, ...]:
+def _paths(snapshot: Snapshot, chains: Sequence[Chain], standard: Standard, *, met: bool) -> tuple[PathReport, ...]:
     """The chains as paths: those about security groups, and any other only where it carries something."""
     shown = [chain for chain in chains if about_groups(chain) or _carries(chain, standard.events)]
     shown = shown or list(chains)
     matching = {} if met else _matching(chains)
-    return tuple(_path(chain, standard, matching, met=met) for chain in shown)
+    paths = (_path(chain, standard, matching, met=met) for chain in shown)
+    return tuple(_with_fixes(snapshot, chain, path) for chain, path in zip(shown, paths, strict=True))
 
 
 def _carries(chain: Chain, events: Sequence[str]) -> bool:
@@ -135,6 +137,11 @@ def _path(chain: Chain, standard: Standard, matching: Mapping[str, Chain], *, me
         status=worst(findings),
         findings=findings,
     )
+
+
+def _with_fixes(snapshot: Snapshot, chain: Chain, path: PathReport) -> PathReport:
+    context = FixContext(snapshot, chain.metric_filter, chain.region, chain.alarm_arn, chain.topic)
+    return replace(path, findings=tuple(with_commands(finding, context) for finding in path.findings))
 
 
 def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contributes: bool) -> Finding:

@@ -19,7 +19,7 @@ from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath, collect_own
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import Standard
-from chalicelib.alarm_path.watch.alerts import Done
+from chalicelib.alarm_path.watch.alerts import RepairCall
 from chalicelib.alarm_path.watch.health import Standing, standing
 from chalicelib.aws.clients import ClientFactory
 
@@ -78,14 +78,14 @@ class Auditor:
             document["errors"] += errors
         return document
 
-    def repair(self, audited: Audited, parts_before: frozenset[str] | None) -> list[Done]:
+    def repair(self, audited: Audited, parts_before: frozenset[str] | None) -> list[RepairCall]:
         """Make what is missing of a path that sgwatch made; nothing where it made none."""
         if not _is_ours((audited.standing.parts or frozenset()) | (parts_before or frozenset())):
             return []
         planned = plan(audited.snapshot, audited.report)
-        done: list[Done] = []
+        done: list[RepairCall] = []
         for step in planned.steps:
-            told = Done(f"{step.service}:{step.action}", step.why, step.undo)
+            told = RepairCall(f"{step.service}:{step.action}", step.why, step.undo)
             try:
                 apply([step], planned.region, self.clients)
             except ClientError as error:

@@ -65,6 +65,35 @@ def not_a_record(document: object, reason: str) -> Alert:
     )
 
 
+def is_watched(raw: Mapping[str, Any]) -> bool:
+    """Whether a bare record is of an event in the catalog, whatever it is about."""
+    record = read_record(raw)
+    return lookup(record.event_source, record.event_name) is not None
+
+
+def not_of_our_rule(raw: Mapping[str, Any]) -> Alert:
+    """The alert of a record that no rule of sgwatch's delivers as it was deployed; the same one all day and region."""
+    record = read_record(raw)
+    day = record.event_time.date().isoformat() if record.event_time else "undated"
+    called = printable(record.event_name or "a record without an event name", 80)
+    reason = (
+        "sgwatch's EventBridge rules deliver watched calls alone: the pattern of one was changed, or its target was "
+        "given an input of its own, and what should arrive may not."
+    )
+    return replace(
+        _frame(record, None),
+        id=f"not-of-our-rule-{record.account_id or 'no-account'}-{record.region or 'no-region'}-{day}",
+        kind=AlertKind.ALARM_PATH,
+        severity=Severity.HIGH,
+        title=f"sgwatch received an event that is not watched ({called})",
+        summary=f"{called} reached sgwatch. {reason}",
+        principal=None,
+        exposures=(Exposure(Severity.HIGH, reason),),
+        undo=Undo(None, "the rule before is not in the record"),
+        unknowns=(other("who changed the rule: this record does not say"),),
+    )
+
+
 def _understood(record: CloudTrailRecord, resolver: ChangeResolver, account_name: str | None) -> Alert:
     watched = lookup(record.event_source, record.event_name)
     if watched is not None and record.is_network_activity:
@@ -82,7 +111,7 @@ def _of_change(record: CloudTrailRecord, change: Change, resolver: ChangeResolve
     except Exception as error:  # noqa: BLE001 - the record alone makes an alert, and raising would lose it
         resolver.failed(record, error)
         unknown = other(f"everything beyond the record: a fault in sgwatch itself ({type(error).__name__})")
-        known = replace(change, unknowns=(*change.unknowns, unknown))
+        known = change._replace(unknowns=(*change.unknowns, unknown))
         return _assembled(record, RECORD_ALONE.resolve(record, known))
 
 
@@ -138,7 +167,7 @@ def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, 
     missing = {
         "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
-        "event source: the record names none, the event's name alone tells what it is": record.event_source is None,
+        "event source: the record names none, only the event's name says what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,
         "account: the record names none": record.account_id is None,
         "region: the record names none": record.region is None,

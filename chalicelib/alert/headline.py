@@ -9,8 +9,9 @@ from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.exposure.compare import is_within
 from chalicelib.exposure.judge import Exposure, Opens, most_telling_rule
+from chalicelib.exposure.list_entries import widest_first
 from chalicelib.exposure.traffic import is_ingress
-from chalicelib.security_groups.changes import Attachment, Change, ListContents, Outcome, PrefixListChange
+from chalicelib.security_groups.changes import Attachment, Change, ListContents, Outcome, PrefixListChange, read_outcome
 from chalicelib.security_groups.phrases import (
     group_phrase,
     is_world,
@@ -44,7 +45,9 @@ def not_understood_title(record: CloudTrailRecord, group_id: str | None, group_n
     """The title where no more is known than which call it was, and perhaps on which group."""
     called = printable(record.event_name or "a call", 60)
     group = f" on {group_phrase(group_name, group_id)}" if group_id or group_name else ""
-    return _as_title(f"{called}{group}: the record is not understood")
+    outcome = read_outcome(record.error_code)
+    became = f"{_ATTEMPTS[outcome]}: " if outcome in _ATTEMPTS else ""
+    return _as_title(f"{became}{called}{group}: the record could not be parsed")
 
 
 def _as_title(text: str) -> str:
@@ -114,13 +117,24 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
     if prefix_list and prefix_list.contents is ListContents.IPAM:
         return f"contents of {_list(prefix_list)} now decided by IPAM"
     if prefix_list:
-        return f"{_list(prefix_list)} changed"
+        return _list_title(prefix_list)
     return {
         "CreateSecurityGroup": f"{named} created",
         "DeleteSecurityGroup": f"{named} deleted",
         "AssociateSecurityGroupVpc": f"{named} associated with {vpc}",
         "DisassociateSecurityGroupVpc": f"{named} disassociated from {vpc}",
     }.get(change.event.name, f"rule descriptions changed on {group}")
+
+
+def _list_title(prefix_list: PrefixListChange) -> str:
+    counted = (("added to", prefix_list.added), ("removed from", prefix_list.removed))
+    said = [f"{_ranges(cidrs)} {verb}" for verb, cidrs in counted if cidrs]
+    return f"{' and '.join(said)} {_list(prefix_list)}" if said else f"{_list(prefix_list)} changed"
+
+
+def _ranges(cidrs: Sequence[str]) -> str:
+    more = f" and {number_of(len(cidrs) - 1, 'more range')}" if len(cidrs) > 1 else ""
+    return f"{printable(widest_first(cidrs)[0], 60)}{more}"
 
 
 def _list(prefix_list: PrefixListChange) -> str:
@@ -136,7 +150,9 @@ def _subject(change: Change, group: str) -> str:
 
 
 def _resource(attachment: Attachment) -> str:
-    return f"{attachment.resource_type} {printable(attachment.resource_id, 80)}"
+    # A load balancer's ARN is longer than a title: its name and id stand for it.
+    last = attachment.resource_id.rpartition(":")[2].removeprefix("loadbalancer/")
+    return f"{attachment.resource_type} {printable(last, 80)}"
 
 
 def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
@@ -150,7 +166,7 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
         return _nothing_opened(change, (about[0].rule if about else None) or after[0], group)
     # The worst first; beside it the internet has a word of its own.
     rule = opening_ones[0].rule or after[0]
-    told = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
+    named = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
     opened = _to_world(opening_ones)
     if (
         opened is not None
@@ -158,16 +174,16 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
         and opened.rule != rule
         and opening_ones[0].opens not in _INTERNET
     ):
-        told.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones)}")
-    return f"{', '.join(told)}{_and_more(after, len(told))} on {group}"
+        named.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones)}")
+    return f"{', '.join(named)}{_and_more(after, len(named))} on {group}"
 
 
 def _described(rule: SecurityGroupRule, after: Sequence[SecurityGroupRule], group: str) -> str:
     return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{_and_more(after)} on {group}"
 
 
-def _and_more(rules: Sequence[SecurityGroupRule], told: int = 1) -> str:
-    return f" and {number_of(len(rules) - told, 'more rule')}" if len(rules) > told else ""
+def _and_more(rules: Sequence[SecurityGroupRule], named: int = 1) -> str:
+    return f" and {number_of(len(rules) - named, 'more rule')}" if len(rules) > named else ""
 
 
 def _modification(change: Change, rule: SecurityGroupRule) -> ModifiedRule | None:

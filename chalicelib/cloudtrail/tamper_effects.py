@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-Parameters = Mapping[str, Any]
+TamperRequest = Mapping[str, Any]
 
 
 class Effect(NamedTuple):
@@ -23,10 +23,10 @@ class Effect(NamedTuple):
     weakens: bool = False
 
 
-ReadEffect = Callable[[Parameters], Effect | None]
+ReadEffect = Callable[[TamperRequest], Effect | None]
 
 
-class Command(NamedTuple):
+class CliCall(NamedTuple):
     """One call of the AWS CLI: ``service`` and ``operation`` in its spelling, ``parameters`` in the API's."""
 
     service: str
@@ -35,10 +35,10 @@ class Command(NamedTuple):
 
 
 # The calls that take a tamper call back; None where the record does not hold what they need.
-Inverse = Callable[[Parameters], tuple[Command, ...] | None]
+Inverse = Callable[[TamperRequest], tuple[CliCall, ...] | None]
 
 
-def _mapping(value: object) -> Parameters:
+def _mapping(value: object) -> TamperRequest:
     return value if isinstance(value, Mapping) else {}
 
 
@@ -67,7 +67,7 @@ def _decoded(value: object) -> object:
 # --- CloudTrail
 
 
-def event_selectors(request: Parameters) -> Effect | None:
+def event_selectors(request: TamperRequest) -> Effect | None:
     """PutEventSelectors, by the management events of EC2 that the new selectors leave out."""
     basic, advanced = _list(request.get("eventSelectors")), _list(request.get("advancedEventSelectors"))
     if basic:
@@ -81,7 +81,7 @@ _NO_MANAGEMENT = Effect("management events are no longer logged by {things}", we
 _READS_ONLY = Effect("management write events are no longer logged by {things}", weakens=True)
 
 
-def _basic_selectors(selectors: Iterable[Parameters]) -> Effect | None:
+def _basic_selectors(selectors: Iterable[TamperRequest]) -> Effect | None:
     management = [item for item in selectors if not _is(item.get("includeManagementEvents", True), False)]
     if not management:
         return _NO_MANAGEMENT
@@ -93,7 +93,7 @@ def _basic_selectors(selectors: Iterable[Parameters]) -> Effect | None:
     return Effect("{things} logs management write events after a change of its event selectors")
 
 
-def _advanced_selectors(selectors: Iterable[Parameters]) -> Effect | None:
+def _advanced_selectors(selectors: Iterable[TamperRequest]) -> Effect | None:
     fields = [[_mapping(each) for each in _list(item.get("fieldSelectors"))] for item in selectors]
     management = [item for item in fields if any(_asks(each, "eventCategory", "Management") for each in item)]
     if not management:
@@ -110,13 +110,13 @@ def _advanced_selectors(selectors: Iterable[Parameters]) -> Effect | None:
     return Effect("{things} logs management write events after a change of its event selectors")
 
 
-def _asks(condition: Parameters, field: str, value: str) -> bool:
+def _asks(condition: TamperRequest, field: str, value: str) -> bool:
     return condition.get("field") == field and [str(item).lower() for item in _list(condition.get("equals"))] == [
         value.lower()
     ]
 
 
-def _admits(conditions: Iterable[Parameters], field: str, value: str) -> bool:
+def _admits(conditions: Iterable[TamperRequest], field: str, value: str) -> bool:
     return all(_fits(condition, value) for condition in conditions if condition.get("field") == field)
 
 
@@ -127,7 +127,7 @@ _OPERATORS: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
-def _fits(condition: Parameters, value: str) -> bool:
+def _fits(condition: TamperRequest, value: str) -> bool:
     for name, holds in _OPERATORS.items():
         wanted = [str(item) for item in _list(condition.get(name))]
         unwanted = [str(item) for item in _list(condition.get(f"not{name[0].upper()}{name[1:]}"))]
@@ -136,7 +136,7 @@ def _fits(condition: Parameters, value: str) -> bool:
     return True
 
 
-def trail_update(request: Parameters) -> Effect | None:
+def trail_update(request: TamperRequest) -> Effect | None:
     """UpdateTrail, by what it names of the trail's reach and log group."""
     if _is(request.get("isMultiRegionTrail"), False):
         return Effect("{things} no longer logs other regions than its own", weakens=True)
@@ -153,7 +153,7 @@ def trail_update(request: Parameters) -> Effect | None:
 # --- EventBridge
 
 
-def rule_state(request: Parameters) -> Effect | None:
+def rule_state(request: TamperRequest) -> Effect | None:
     """PutRule: it replaces the rule's pattern or schedule and its state."""
     if request.get("state") == "DISABLED":
         return Effect("{things} is now disabled", weakens=True)
@@ -162,7 +162,7 @@ def rule_state(request: Parameters) -> Effect | None:
     return Effect("the schedule of {things} was set") if "scheduleExpression" in request else None
 
 
-def rule_targets(request: Parameters) -> Effect | None:
+def rule_targets(request: TamperRequest) -> Effect | None:
     """PutTargets: a target with an input of its own no longer gets the event."""
     targets = [_mapping(item) for item in _list(request.get("targets"))]
     if any(target.get(key) for target in targets for key in ("input", "inputPath", "inputTransformer")):
@@ -173,7 +173,7 @@ def rule_targets(request: Parameters) -> Effect | None:
 # --- CloudWatch
 
 
-def alarm_actions(request: Parameters) -> Effect | None:
+def alarm_actions(request: TamperRequest) -> Effect | None:
     """PutMetricAlarm and PutCompositeAlarm, by the actions that the alarm has afterwards."""
     if _is(request.get("actionsEnabled"), False):
         return Effect("{things} was created or changed with its actions disabled", weakens=True)
@@ -184,13 +184,13 @@ def alarm_actions(request: Parameters) -> Effect | None:
     return None
 
 
-def alarm_state(request: Parameters) -> Effect | None:
+def alarm_state(request: TamperRequest) -> Effect | None:
     """SetAlarmState."""
     state = _text(request.get("stateValue"))
     return Effect(f"the state of {{things}} was set to {state} by hand") if state else None
 
 
-def mute_rule(request: Parameters) -> Effect | None:
+def mute_rule(request: TamperRequest) -> Effect | None:
     """PutAlarmMuteRule."""
     schedule = _mapping(_mapping(request.get("rule")).get("schedule"))
     when = " ".join(filter(None, (_text(schedule.get("expression")), _text(schedule.get("duration")))))
@@ -201,13 +201,13 @@ def mute_rule(request: Parameters) -> Effect | None:
 # --- CloudWatch Logs
 
 
-def account_policy(request: Parameters) -> Effect | None:
+def account_policy(request: TamperRequest) -> Effect | None:
     """PutAccountPolicy: it holds for every log group that its criteria select."""
     kind = _text(request.get("policyType")).replace("_", " ").lower().removesuffix(" policy")
     return Effect(f"a {kind} policy for the account's log groups was put: {{things}}") if kind else None
 
 
-def filter_pattern(request: Parameters) -> Effect | None:
+def filter_pattern(request: TamperRequest) -> Effect | None:
     """PutMetricFilter."""
     pattern = request.get("filterPattern")
     if not isinstance(pattern, str):
@@ -218,12 +218,12 @@ def filter_pattern(request: Parameters) -> Effect | None:
 # --- SNS
 
 
-def topic_attribute(request: Parameters) -> Effect | None:
+def topic_attribute(request: TamperRequest) -> Effect | None:
     """SetTopicAttributes."""
     return _attribute(request, {"Policy": "the access policy of {things} was replaced"})
 
 
-def subscription_attribute(request: Parameters) -> Effect | None:
+def subscription_attribute(request: TamperRequest) -> Effect | None:
     """SetSubscriptionAttributes: CloudWatch's notifications have no attributes that a filter policy could match."""
     if request.get("attributeName") == "FilterPolicy":
         if _decoded(request.get("attributeValue")) in (None, "", {}):
@@ -232,7 +232,7 @@ def subscription_attribute(request: Parameters) -> Effect | None:
     return _attribute(request, {})
 
 
-def _attribute(request: Parameters, known: Mapping[str, str]) -> Effect | None:
+def _attribute(request: TamperRequest, known: Mapping[str, str]) -> Effect | None:
     name = _text(request.get("attributeName"))
     return Effect(known.get(name, f"attribute {name} of {{things}} was set")) if name else None
 
@@ -240,7 +240,7 @@ def _attribute(request: Parameters, known: Mapping[str, str]) -> Effect | None:
 # --- sgwatch's own resources
 
 
-def concurrency(request: Parameters) -> Effect | None:
+def concurrency(request: TamperRequest) -> Effect | None:
     """PutFunctionConcurrency."""
     reserved = request.get("reservedConcurrentExecutions")
     if reserved in (0, "0"):
@@ -248,13 +248,13 @@ def concurrency(request: Parameters) -> Effect | None:
     return Effect(f"the concurrency of {{things}} is now limited to {reserved}") if reserved is not None else None
 
 
-def function_settings(request: Parameters) -> Effect | None:
+def function_settings(request: TamperRequest) -> Effect | None:
     """UpdateFunctionConfiguration; CloudTrail leaves the environment's values out."""
     changed = _names(request, "functionName", "revisionId")
     return Effect(f"{changed} of {{things}} changed") if changed else None
 
 
-def event_source_mapping(request: Parameters) -> Effect | None:
+def event_source_mapping(request: TamperRequest) -> Effect | None:
     """UpdateEventSourceMapping."""
     if _is(request.get("enabled"), False):
         return Effect("{things} is now disabled", weakens=True)
@@ -262,13 +262,13 @@ def event_source_mapping(request: Parameters) -> Effect | None:
     return Effect(f"{changed} of {{things}} changed") if changed else None
 
 
-def queue_attributes(request: Parameters) -> Effect | None:
+def queue_attributes(request: TamperRequest) -> Effect | None:
     """SetQueueAttributes."""
     changed = ", ".join(sorted(map(str, _mapping(request.get("attributes")))))
     return Effect(f"{changed} of {{things}} changed") if changed else None
 
 
-def _names(request: Parameters, *without: str) -> str:
+def _names(request: TamperRequest, *without: str) -> str:
     return ", ".join(name for name in request if name not in without)
 
 
@@ -278,11 +278,11 @@ def _names(request: Parameters, *without: str) -> str:
 def inverse(service: str, operation: str, **parameters: str) -> Inverse:
     """One call whose parameters are the request's: ``inverse("cloudtrail", "start-logging", Name="name")``."""
 
-    def build(request: Parameters) -> tuple[Command, ...] | None:
+    def build(request: TamperRequest) -> tuple[CliCall, ...] | None:
         found = {name: request.get(key) for name, key in parameters.items()}
         if not all(map(_is_text, found.values())):
             return None
-        return (Command(service, operation, found),)
+        return (CliCall(service, operation, found),)
 
     return build
 
@@ -292,13 +292,13 @@ def _is_text(value: object) -> bool:
     return bool(values) and all(isinstance(item, str) and item for item in values)
 
 
-def enable_rule(request: Parameters) -> tuple[Command, ...] | None:
+def enable_rule(request: TamperRequest) -> tuple[CliCall, ...] | None:
     """DisableRule, on whatever bus."""
     bus = {"EventBusName": "eventBusName"} if request.get("eventBusName") else {}
     return inverse("events", "enable-rule", Name="name", **bus)(request)
 
 
-def keep_key(request: Parameters) -> tuple[Command, ...] | None:
+def keep_key(request: TamperRequest) -> tuple[CliCall, ...] | None:
     """ScheduleKeyDeletion; a key whose deletion is canceled is disabled.
 
     https://docs.aws.amazon.com/kms/latest/APIReference/API_CancelKeyDeletion.html
@@ -308,24 +308,24 @@ def keep_key(request: Parameters) -> tuple[Command, ...] | None:
     return None if cancel is None or enable is None else (*cancel, *enable)
 
 
-def restore_secret(request: Parameters) -> tuple[Command, ...] | None:
+def restore_secret(request: TamperRequest) -> tuple[CliCall, ...] | None:
     """DeleteSecret, unless it was deleted at once."""
     if _is(request.get("forceDeleteWithoutRecovery"), True):
         return None
     return inverse("secretsmanager", "restore-secret", SecretId="secretId")(request)
 
 
-def enable_mapping(request: Parameters) -> tuple[Command, ...] | None:
+def enable_mapping(request: TamperRequest) -> tuple[CliCall, ...] | None:
     """UpdateEventSourceMapping that did no more than disable it."""
     uuid = request.get("uUID") or request.get("uuid")
     if not _is_text(uuid) or not _is(request.get("enabled"), False):
         return None
     if _names(request, "uUID", "uuid", "functionName", "enabled"):
         return None
-    return (Command("lambda", "update-event-source-mapping", {"UUID": uuid, "Enabled": True}),)
+    return (CliCall("lambda", "update-event-source-mapping", {"UUID": uuid, "Enabled": True}),)
 
 
-def withdraw_permission(request: Parameters) -> tuple[Command, ...] | None:
+def withdraw_permission(request: TamperRequest) -> tuple[CliCall, ...] | None:
     """AddPermission of Lambda: it fails where a statement of that id exists, so the statement is new."""
     version = {"Qualifier": "qualifier"} if request.get("qualifier") else {}
     return inverse("lambda", "remove-permission", FunctionName="functionName", StatementId="statementId", **version)(

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from chalicelib.alert.model import Alert, with_note
+from chalicelib.alert.model import Alert, Severity, with_note
 from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.delivery.direct import place
 from chalicelib.delivery.envelope import LONGEST_WINDOW_SECONDS, BurstEnd, Delivery, PoisonError, read
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import AlreadyDelivered, Claim, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Queue, QueueError
+from chalicelib.delivery.turns import Sending, Turns, Waiting
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
@@ -118,6 +119,7 @@ class DeliverFunction:
 
     destinations: Mapping[str, Destination]
     ledger: Ledger
+    turns: Turns
     queue: Queue
     kept: AlertArchive
     announce: Callable[[str, str, InvocationContext], None]
@@ -243,14 +245,39 @@ class _Attempt:
         alert = self._alert()
         if self.invocation.remaining_ms() < self.function.retry_policy.seconds_needed * 1000:
             return self._failed(DeliveryError("too little time was left to send it", permanent=False), claim)
+        critical = alert.severity is Severity.CRITICAL
+        turn = self.function.turns.take(destination.name, critical=critical, turn_at=claim.turn_at)
+        if isinstance(turn, Waiting):
+            return self._wait_for(turn.turn_at)
+        return self._send_in(turn, destination, alert, claim)
+
+    def _send_in(self, turn: Sending, destination: Destination, alert: Alert, claim: Claimed) -> AttemptResult:
+        turns, name = self.function.turns, destination.name
         try:
             receipt = destination.send(alert)
         except DeliveryError as error:
-            return self._failed(error, claim)
+            if error.permanent or error.retry_after is None:
+                turns.done(name, turn, taken=False)
+                return self._failed(error, claim)
+            critical = alert.severity is Severity.CRITICAL
+            return self._failed(error, claim, turns.refused(name, turn, error.retry_after, critical=critical))
         except Exception as error:  # noqa: BLE001 - a defect comes again each time: raised, it would hold up its group for 500 receives
+            turns.done(name, turn, taken=False)
             return self._give_up(f"{type(error).__name__} in its code{place(error)}", claim)
         self._delivered(alert, receipt.reference, claim)
+        turns.done(name, turn, taken=True)
         return Done()
+
+    def _wait_for(self, turn_at: float) -> AttemptResult:
+        self.log.info("destination is busy, waiting for a turn", seconds=round(self._seconds_until(turn_at), 1))
+        try:
+            self.function.ledger.waiting(self.message.id, self.message.destination, turn_at)
+        except StateError as error:
+            self.log.warning("turn could not be written down", reason=str(error))
+        return Retry(self._seconds_until(turn_at))
+
+    def _seconds_until(self, moment: float) -> float:
+        return max(0.0, moment - self.function.now().timestamp())
 
     def _alert(self) -> Alert:
         """The alert as it is sent: whole where it was kept, and saying so where it is late."""
@@ -282,17 +309,23 @@ class _Attempt:
             seconds = max(0.0, (self.function.now() - alert.occurred_at).total_seconds())
             metrics.emit(names.SECONDS_TO_DELIVERY, round(seconds, 3), name)
 
-    def _failed(self, error: DeliveryError, claim: Claimed) -> AttemptResult:
+    def _failed(self, error: DeliveryError, claim: Claimed, turn_at: float | None = None) -> AttemptResult:
         if error.permanent:
             return self._give_up(error.reason, claim)
         retry_policy = self.function.retry_policy
         wait = retry_policy.wait(claim.attempts, self.function.jitter(), error.retry_after)
+        if turn_at is not None:
+            wait = max(wait, self._seconds_until(turn_at))
         age = (self.function.now() - self.received.sent_at).total_seconds()
         if age + wait > retry_policy.give_up_after:
             return self._give_up(f"not delivered in {claim.attempts} attempts, at last: {error.reason}", claim)
         self.log.warning("delivery failed, trying again", reason=error.reason, seconds=round(wait, 1))
         try:
-            self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+            if turn_at is None:
+                self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+            else:
+                at = self.function.now().timestamp() + wait
+                self.function.ledger.waiting(self.message.id, self.message.destination, at, error.reason)
         except StateError as unwritten:
             # It comes back when it should all the same; the claim has ended by itself by then.
             self.log.warning("failure could not be written down", reason=str(unwritten))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from chalicelib.alert.model import Alert, format_time, from_json, to_json
+from chalicelib.alert.model import Alert, Severity, format_time, from_json, to_json
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.destinations.delivery_ids import delivery_id, group_key
 
@@ -48,8 +48,12 @@ class Delivery:
 
     @property
     def group_id(self) -> str:
-        """What keeps its order: one security group at one destination."""
-        return fit(f"{self.destination}/{group_key(self.alert)}")
+        """What keeps its order: one security group at one destination, its critical alerts by themselves.
+
+        So a critical alert never waits behind milder ones that wait for their turns.
+        """
+        critical = "critical/" if self.alert.severity is Severity.CRITICAL else ""
+        return fit(f"{self.destination}/{critical}{group_key(self.alert)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,14 @@ class Claimed:
     """The delivery is the caller's until the lease ends.
 
     ``attempts`` counts this one; ``unfinished`` is how many attempts before it, without a break, ended
-    in neither a delivery nor an error: the function was killed.
+    in neither a delivery nor an error: the function was killed. ``turn_at`` is the turn reserved for it at a
+    busy destination (turns.py), in seconds since the epoch.
     """
 
     attempts: int
     unfinished: int
     reason: str | None
+    turn_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Ledger:
         )
         if item is not None:
             attempts, unfinished = (int(number_in(item, name) or 1) for name in ("attempts", "unfinished"))
-            return Claimed(attempts, unfinished - 1, _text(item, "reason"))
+            return Claimed(attempts, unfinished - 1, _text(item, "reason"), number_in(item, "turn_at"))
         return self._taken(self.table.get(_pk(delivery), destination) or {}, now)
 
     def _taken(self, item: StateItem, now: float) -> Claim:
@@ -100,6 +102,24 @@ class Ledger:
     def failed(self, delivery: str, destination: str, reason: str) -> None:
         """It was not taken and will be tried again."""
         self._finish(delivery, destination, "failed", reason=reason)
+
+    def waiting(self, delivery: str, destination: str, turn_at: float, reason: str | None = None) -> None:
+        """It waits for its turn; without a ``reason`` nothing was attempted, and the claim does not count."""
+        self.table.update(
+            _pk(delivery),
+            destination,
+            "SET #state = :failed, unfinished = :none, turn_at = :turn, expires_at = :expires"
+            + (", reason = :reason" if reason else "")
+            + ("" if reason else " ADD attempts :less"),
+            "#state <> :delivered",
+            names=("state",),
+            failed="failed",
+            delivered="delivered",
+            none=0,
+            turn=turn_at,
+            expires=self._expires_at(),
+            **({"reason": reason} if reason else {"less": -1}),
+        )
 
     def dead(self, delivery: str, destination: str, reason: str) -> None:
         """It was given up and is in the dead-letter queue."""

@@ -5,7 +5,7 @@ Retries, deduplication and logging are around a destination (delivery/), never i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from chalicelib.alert.model import Alert
@@ -53,6 +53,16 @@ class Destination(Protocol):
         """
 
 
+class RevisionTable(Protocol):
+    """What is needed of the state table (state/table.py): items that one writer at a time changes."""
+
+    def get(self, pk: str, sk: str) -> Mapping[str, Any] | None:
+        """The item; raises StateError."""
+
+    def put_revision(self, item: Mapping[str, Any], seen: int) -> None:
+        """Write it where its ``revision`` is still ``seen``; raises VersionConflict and StateError."""
+
+
 def no_runbook(alert: Alert) -> str | None:  # noqa: ARG001 - the form of a runbook's lookup
     """The link of an alert where ``RUNBOOK_URL`` is not set."""
     return None
@@ -63,9 +73,11 @@ class Tools(NamedTuple):
 
     ``client(service, region)`` makes an AWS client; ``runbook`` gives the link of an alert, where there is one;
     ``secret`` looks up a reference that stands inside of a value (the values themselves are looked up already).
+    ``table`` is the state table, None in direct delivery.
     """
 
     http: HttpDoor
     client: Callable[..., Any]
     runbook: Callable[[Alert], str | None] = no_runbook
     secret: Callable[[str], str] = str
+    table: RevisionTable | None = None

@@ -131,9 +131,15 @@ class HttpDoor:
         self._now = now
 
     def post_json(
-        self, url: str, body: bytes | Mapping[str, Any] | Sequence[Any], headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        body: bytes | Mapping[str, Any] | Sequence[Any],
+        headers: Mapping[str, str] | None = None,
+        max_response_bytes: int | None = None,
     ) -> HttpResponse:
         """Post a JSON document, given as such or encoded, and return whatever was answered.
+
+        ``max_response_bytes`` is how much of the answer is read, where the door's own limit is too little.
 
         Raises:
             DeliveryError: there was no answer.
@@ -145,7 +151,7 @@ class HttpDoor:
         # A type of JSON may be said more exactly, as CloudEvents does.
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Content-Type": "application/json"}
         sent |= headers or {}
-        outcome = _within(self._deadline, lambda tell: self._attempt(url, data, sent, tell))
+        outcome = _within(self._deadline, lambda tell: self._attempt(url, data, sent, tell, max_response_bytes))
         if outcome is None:
             raise DeliveryError(f"no complete answer within {self._deadline:g} s", permanent=False, maybe_taken=True)
         if isinstance(outcome, DeliveryError):
@@ -153,7 +159,12 @@ class HttpDoor:
         return outcome
 
     def _attempt(
-        self, url: str, data: bytes, headers: dict[str, str], tell: Callable[[HttpResponse], None]
+        self,
+        url: str,
+        data: bytes,
+        headers: dict[str, str],
+        tell: Callable[[HttpResponse], None],
+        most: int | None = None,
     ) -> HttpResponse | DeliveryError:
         import requests  # noqa: PLC0415 - only the functions that send pay for it
         import urllib3  # noqa: PLC0415
@@ -174,22 +185,22 @@ class HttpDoor:
                     heard = HttpResponse(response.status_code, b"", self._retry_after(response))
                     # Who answers 2xx has taken what was sent, whatever becomes of the body.
                     tell(heard)
-                    return heard._replace(body=self._body(response))
+                    return heard._replace(body=self._body(response, most or self._max_response_bytes))
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             return _error_without_url(error)
 
     def _retry_after(self, response: requests.Response) -> float | None:
         return retry_after_seconds(response.headers.get("Retry-After"), self._now())
 
-    def _body(self, response: requests.Response) -> bytes:
+    def _body(self, response: requests.Response, most: int) -> bytes:
         """What comes of the body; one that trickles in or breaks off is cut like one that is too long."""
         import urllib3  # noqa: PLC0415
 
         stop_at = time.monotonic() + self._timeout[1]
         body = bytearray()
-        while len(body) < self._max_response_bytes and time.monotonic() < stop_at:
+        while len(body) < most and time.monotonic() < stop_at:
             try:
-                chunk = response.raw.read1(min(_CHUNK, self._max_response_bytes - len(body)), decode_content=False)
+                chunk = response.raw.read1(min(_CHUNK, most - len(body)), decode_content=False)
             except (urllib3.exceptions.HTTPError, HTTPException, OSError):
                 break
             if not chunk:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert, Severity
-from chalicelib.destinations.contract import DeliveryError, Receipt, Tools
+from chalicelib.destinations.contract import DeliveryError, Destination, Receipt, Tools
 from chalicelib.destinations.http_door import HttpDoor, HttpResponse, error_for, is_success
 from chalicelib.destinations.slack_markup import (
     MAX_TEXT,
@@ -25,6 +26,7 @@ from chalicelib.destinations.slack_markup import (
     header,
     in_code,
     is_console_url,
+    is_mention,
     mrkdwn,
     mute,
     plain,
@@ -77,10 +79,24 @@ _REMEDIES = {
 }
 
 
-def payload(alert: Alert) -> dict[str, Any]:
+class Presentation(NamedTuple):
+    """What a message has besides its alert: a runbook's link, and whom it notifies in Slack's own notation."""
+
+    runbook: str | None = None
+    mention: str = ""
+
+
+_PLAIN = Presentation()
+
+
+def payload(alert: Alert, presentation: Presentation = _PLAIN) -> dict[str, Any]:
     """The message: what matters in the first line, then as much of the rest as Slack takes."""
-    opening = [header(_first_line(alert))]
-    message = {"text": shortened(_notification(alert), 400), "blocks": opening}
+    mention, runbook = presentation.mention, presentation.runbook
+    opening = [header(_first_line(alert)), *([section(mrkdwn(mention))] if mention else [])]
+    text = shortened(_notification(alert), 400)
+    message = {"text": f"{mention} {text}" if mention else text, "blocks": opening}
+    closing = [{"type": "actions", "elements": [button("Open the runbook", runbook)]}] if runbook else []
+    message["blocks"] = [*opening, *closing]
     left = MAX_WEIGHT - len(json.dumps(message))
     parts = list(sections(alert))
     is_alone = not any(isinstance(part, Diff) for part in parts)
@@ -88,7 +104,38 @@ def payload(alert: Alert) -> dict[str, Any]:
     for place, part in sorted(enumerate(parts), key=lambda numbered: _CLAIMS.index(type(numbered[1]))):
         built[place] = list(_section(alert, part, left, is_alone=is_alone))
         left -= sum(len(json.dumps(block)) + 2 for block in built[place])
-    return {**message, "blocks": [*opening, *chain.from_iterable(built)]}
+    return {**message, "blocks": [*opening, *chain.from_iterable(built), *closing]}
+
+
+class Mentions(NamedTuple):
+    """Whom to notify: from a severity on, and the owners of groups by the names in their tags."""
+
+    everybody: str = ""
+    severity: Severity = Severity.CRITICAL
+    owners: Mapping[str, str] = MappingProxyType({})
+
+    def of(self, alert: Alert) -> str:
+        """The mention that belongs to an alert, empty where none does."""
+        if alert.severity.rank < self.severity.rank:
+            return ""
+        owner = alert.security_group.owner if alert.security_group else None
+        found = [self.everybody, self.owners.get(owner.lower(), "") if owner else ""]
+        return " ".join(dict.fromkeys(item for item in found if item))
+
+
+def parse_owner_mentions(text: str) -> dict[str, str]:
+    """``team-web=<!subteam^S0123456789>`` with commas between, by the owner's name in lower case.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    found = {}
+    for part in text.split(","):
+        owner, _, mention = part.strip().partition("=")
+        if not owner.strip() or not is_mention(mention.strip()):
+            raise ValueError(f'"{part.strip()}" is not an owner, = and a mention such as <!subteam^S0123456789>')
+        found[owner.strip().lower()] = mention.strip()
+    return found
 
 
 # What is written first has the first claim on the room that is left.
@@ -127,6 +174,7 @@ class Slack(NamedTuple):
     name: str
     webhook_url: str
     http: HttpDoor
+    present: Callable[[Alert], Presentation] = lambda _: _PLAIN
 
     def __repr__(self) -> str:
         return f"Slack(name={self.name!r})"
@@ -137,7 +185,8 @@ class Slack(NamedTuple):
         Raises:
             DeliveryError: it was not delivered.
         """
-        body = flat_payload(alert) if _is_workflow(self.webhook_url) else payload(alert)
+        is_flat = _is_workflow(self.webhook_url)
+        body = flat_payload(alert) if is_flat else payload(alert, self.present(alert))
         response = self.http.post_json(self.webhook_url, body)
         if not is_success(response.status):
             raise error_for(response, _said(response))
@@ -147,9 +196,20 @@ class Slack(NamedTuple):
         return Receipt()
 
 
-def build(name: str, values: Mapping[str, str], tools: Tools) -> Slack:
-    """The destination of these settings."""
-    return Slack(name, values["WEBHOOK_URL"], tools.http)
+def build(name: str, values: Mapping[str, str], tools: Tools) -> Destination:
+    """The destination of these settings: a webhook's, or a bot's."""
+    owners = parse_owner_mentions(values["OWNER_MENTIONS"]) if "OWNER_MENTIONS" in values else {}
+    mentions = Mentions(values.get("MENTION", ""), Severity(values["MENTION_SEVERITY"]), owners)
+
+    def present(alert: Alert) -> Presentation:
+        return Presentation(tools.runbook(alert), mentions.of(alert))
+
+    if "WEBHOOK_URL" in values:
+        return Slack(name, values["WEBHOOK_URL"], tools.http, present)
+    from chalicelib.destinations.slack_bot import Channel, SlackBot  # noqa: PLC0415 - where there is a bot
+
+    channel = Channel(values["API_URL"], values["BOT_TOKEN"], values["CHANNEL"], tools.http)
+    return SlackBot(name, channel, present, tools.table)
 
 
 def flat_payload(alert: Alert) -> dict[str, str]:
@@ -252,14 +312,14 @@ def _facts(facts: Iterable[Fact]) -> Iterator[Block]:
 
 
 def _fact_lines(fact: Fact) -> list[str]:
-    return [date(fact.moment)] if fact.moment else [code(line, 110) for line in fact.lines]
+    return [date(fact.moment)] if fact.moment else [code(line, 140) for line in fact.lines]
 
 
 def _diff(part: Diff, room: int) -> Iterator[Block]:
     each = max(room // 3, 100)
     entries = fit((clip(in_code(entry), each, weight)[0] for entry in part.entries), room, weight)
     left = part.total - len(entries)
-    more = f"\n… and {number_of(left, 'more rule')}" if left else ""
+    more = f"\n… and {number_of(left, f'more {part.noun}')}" if left else ""
     yield section(mrkdwn(f"*{part.title}*\n{code_block(entries)}{more}"))
 
 

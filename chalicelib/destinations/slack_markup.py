@@ -100,6 +100,15 @@ def button(label: str, url: str) -> dict[str, Any]:
     return {"type": "button", "text": {"type": "plain_text", "text": label, "emoji": False}, "url": url}
 
 
+def is_mention(text: str) -> bool:
+    """Whether it is Slack's notation for whom a message notifies, with blanks between several.
+
+    https://docs.slack.dev/messaging/formatting-message-text#mentioning-users
+    """
+    one = r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)>|<@[A-Z0-9]+>"
+    return re.fullmatch(rf"(?:{one})(?: +(?:{one}))*", text) is not None
+
+
 def is_console_url(url: str | None) -> bool:
     """Whether it is a page of the AWS console, of any partition, and safe and short enough for a button."""
     if not url or len(url) > 600 or not url.isascii() or not url.isprintable() or any(c in url for c in ' "<>\\`|'):

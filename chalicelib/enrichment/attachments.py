@@ -70,7 +70,7 @@ def of_endpoint(
     added, removed = attachment.groups_after or (), change.detached
     if not set(added) <= set(now) or set(removed) & set(now):
         return change, None
-    changed = replace(change, attachment=replace(attachment, groups_after=now))
+    changed = change._replace(attachment=attachment._replace(groups_after=now))
     return changed, (*(item for item in now if item not in added), *removed)
 
 
@@ -92,9 +92,8 @@ def with_groups_before(change: Change, before: tuple[str, ...] | None) -> Change
     attachment = change.attachment
     if attachment is None or before is None:
         return change
-    return replace(
-        change,
-        attachment=replace(attachment, groups_before=before),
-        changes=replace(change.changes, before_known=True),
+    return change._replace(
+        attachment=attachment._replace(groups_before=before),
+        changes=change.changes._replace(before_known=True),
         unknowns=without(change.unknowns, UnknownTopic.GROUPS_BEFORE),
     )

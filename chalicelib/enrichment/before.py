@@ -7,7 +7,7 @@ The live rules count only where they show the change; where they contradict it t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.enrichment.group_snapshots import is_default
@@ -44,16 +44,25 @@ def resolve(change: Change, evidence: RuleSources) -> ResolvedChange:
     known = _before(filled, live, evidence.snapshot)
     unknowns = _still_unknown(filled, evidence)
     if evidence.live is not None and live is None:
-        unknowns += (_LATER_STATE,)
-    changes = replace(
-        filled.changes,
+        unknowns += (_other_state(evidence.live, evidence.snapshot),)
+    changes = filled.changes._replace(
         before_known=not _has_gaps(filled),
         rules_after=None if known.after is None else len(known.after),
     )
-    return replace(known, change=replace(filled, changes=changes, unknowns=unknowns))
+    return known._replace(change=filled._replace(changes=changes, unknowns=unknowns))
 
 
-_LATER_STATE = other("the rules right after the change: the live rules show a later state")
+def _other_state(live: Rules, snapshot: Rules | None) -> Unknown:
+    """Why the live rules do not tell what was right after the change.
+
+    EC2 answers with what was before a change for a while: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+    """
+    shown = "the live rules show a state from before or after it"
+    if snapshot is not None:
+        shown = "the live rules show a later state"
+        if same_rules(live, snapshot):
+            shown = "the live rules still show the state before it"
+    return other(f"the rules right after the change: {shown}")
 
 
 def reflects(change: Change, live: Rules) -> bool:
@@ -91,7 +100,7 @@ def _with_ids(change: Change, evidence: RuleSources) -> Change:
     changes = change.changes
     modified = tuple(ModifiedRule(item.before, complete(item.after)) for item in changes.modified)
     added = tuple(complete(rule) for rule in changes.added)
-    return replace(change, changes=replace(changes, added=added, modified=modified))
+    return change._replace(changes=changes._replace(added=added, modified=modified))
 
 
 def _with_described(change: Change, evidence: RuleSources) -> Change:
@@ -102,8 +111,8 @@ def _with_described(change: Change, evidence: RuleSources) -> Change:
         live = (rule for rule in evidence.live or () if rule.description == description)
         rule = next((rule for rule in (*(evidence.snapshot or ()), *live) if rule.id == rule_id), None)
         if rule is not None:
-            modified.append(ModifiedRule(None, replace(rule, description=description)))
-    return replace(change, changes=replace(change.changes, modified=tuple(modified)))
+            modified.append(ModifiedRule(None, rule._replace(description=description)))
+    return change._replace(changes=change.changes._replace(modified=tuple(modified)))
 
 
 def _with_former(change: Change, evidence: RuleSources) -> Change:
@@ -115,16 +124,16 @@ def _with_former(change: Change, evidence: RuleSources) -> Change:
     left = tuple(rule_id for rule_id in change.rule_ids if rule_id not in seen) if found else change.rule_ids
     if change.event.verb is Verb.REVOKE:
         unread = any(item.topic is UnknownTopic.UNREAD_RULE for item in change.unknowns)
-        changes = replace(changes, before_known=not left and not unread)
-    changes = replace(changes, modified=modified, removed=(*removed, *found))
-    return replace(change, changes=changes, rule_ids=left)
+        changes = changes._replace(before_known=not left and not unread)
+    changes = changes._replace(modified=modified, removed=(*removed, *found))
+    return change._replace(changes=changes, rule_ids=left)
 
 
 def _modified(item: ModifiedRule, change: Change, evidence: RuleSources) -> ModifiedRule:
     """The rule with its former self, whose direction it keeps."""
     before = item.before if item.before is not None else _former(item.after, change, evidence)
     direction = item.after.direction or (before.direction if before is not None else None)
-    return ModifiedRule(before, replace(item.after, direction=direction))
+    return ModifiedRule(before, item.after._replace(direction=direction))
 
 
 def _told_fully(rule: SecurityGroupRule, evidence: RuleSources) -> SecurityGroupRule:
@@ -133,7 +142,7 @@ def _told_fully(rule: SecurityGroupRule, evidence: RuleSources) -> SecurityGroup
         place = find(rules, rule, None) if rules is not None else None
         if rules is not None and place is not None:
             same = rules[place]
-            return replace(completed(rule, same), description=rule.description or same.description)
+            return (completed(rule, same))._replace(description=rule.description or same.description)
     return rule
 
 
@@ -150,13 +159,13 @@ def _former(after: SecurityGroupRule, change: Change, evidence: RuleSources) -> 
             continue
         by_id = next((rule for rule in rules if rule.id is not None and rule.id == after.id), None)
         if by_id is not None:
-            return replace(by_id, direction=by_id.direction or after.direction)
+            return by_id._replace(direction=by_id.direction or after.direction)
         if only_described:
             same = next((rule for rule in rules if rule.identity == after.identity), None)
             if same is not None:
-                return replace(same, id=after.id)
+                return same._replace(id=after.id)
         elif (left := _left_over(rules, change, evidence.live)) is not None:
-            return replace(left, id=after.id)
+            return left._replace(id=after.id)
     return None
 
 
@@ -189,7 +198,7 @@ def _removed_by_id(change: Change, evidence: RuleSources) -> Rules:
         left = [rule for rule in nameless if rule.identity not in known_gone]
         left = [rule for rule in left if not any(same_rule(rule, other) for other in live)]
         if evidence.live is not None and len(left) == len(change.rule_ids) == 1:
-            return (replace(left[0], id=change.rule_ids[0]),)
+            return (left[0]._replace(id=change.rule_ids[0]),)
     return ()
 
 
@@ -224,8 +233,8 @@ def _undone(change: Change, live: Rules) -> tuple[Rules, bool]:
 
 def with_change_reverted(change: Change, live: Rules) -> Rules:
     """The live rules with the change undone; modified rules of unknown former selves stay as they are."""
-    formless = (item.after for item in change.changes.modified if item.before is None)
-    return (*_undone(change, live)[0], *formless)
+    before_missing = (item.after for item in change.changes.modified if item.before is None)
+    return (*_undone(change, live)[0], *before_missing)
 
 
 def _applied(change: Change, before: Rules) -> Rules:
@@ -240,11 +249,11 @@ def _has_gaps(change: Change) -> bool:
         return bool(change.rule_ids) or not change.changes.before_known
     if change.event.verb is Verb.DESCRIBE:
         told = {item.after.id for item in change.changes.modified}
-        return any(rule_id not in told for rule_id in change.rule_ids) or _formless(change.changes)
-    return _formless(change.changes) or bool(change.unread)
+        return any(rule_id not in told for rule_id in change.rule_ids) or _before_missing(change.changes)
+    return _before_missing(change.changes) or bool(change.unread)
 
 
-def _formless(changes: Changes) -> bool:
+def _before_missing(changes: Changes) -> bool:
     return any(item.before is None for item in changes.modified)
 
 
@@ -252,10 +261,10 @@ def _deleted(change: Change, evidence: RuleSources) -> ResolvedChange:
     former = evidence.snapshot if evidence.snapshot is not None else evidence.config
     if former is None:
         return ResolvedChange(change)
-    changes = replace(change.changes, removed=former, before_known=True, rules_after=0)
-    filled = replace(change, changes=changes)
+    changes = change.changes._replace(removed=former, before_known=True, rules_after=0)
+    filled = change._replace(changes=changes)
     unknowns = without(filled.unknowns, UnknownTopic.DELETED_RULES)
-    return ResolvedChange(replace(filled, unknowns=unknowns), former, is_whole=True, after=())
+    return ResolvedChange(filled._replace(unknowns=unknowns), former, is_whole=True, after=())
 
 
 def _still_unknown(change: Change, evidence: RuleSources) -> tuple[Unknown, ...]:

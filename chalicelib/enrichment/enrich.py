@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -22,11 +22,11 @@ from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.enrichment.attachments import AttachmentKey, likelier, of_endpoint, resource_of, with_groups_before
 from chalicelib.enrichment.before import RuleSources, resolve
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.plan import INTERFACES_OF
 from chalicelib.enrichment.related_changes import remarks
-from chalicelib.enrichment.remember import Memory, described_by_id, group_of, key_of, past_of, remembered
+from chalicelib.enrichment.remember import SeenChange, described_by_id, group_of, key_of, past_of, remembered
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult, ResolvedChange, Rules
@@ -89,7 +89,7 @@ class Enricher:
         live, doubts = _live(change, world)
         if doubts:
             # Where the group is not, no interface of it is seen either, and that tells nothing.
-            world = replace(world, interfaces=None)
+            world = world._replace(interfaces=None)
         principal = read_principal(record).name
         before = _snapshot_before(snapshot, record, change, principal, live)
         known = resolve(
@@ -105,16 +105,16 @@ class Enricher:
             past = past_of(record, known.change, principal, record.event_time)
             said = remarks(past, snapshot.earlier(past.event_id, past.event_time)) if snapshot else ()
             looked_up = (world.groups or {}).get(key.group_id)
-            memory = Memory(past, known, live, looked_up, self.now(), world.account_name)
+            memory = SeenChange(past, known, live, looked_up, self.now(), world.account_name)
             unknowns += self._remember(key, memory, snapshot)
         told = world.unknowns if group is None else without(world.unknowns, UnknownTopic.GROUP_LABELS)
         name = world.account_name or (snapshot.account_name if snapshot else None)
-        world = replace(world, account_name=name, unknowns=(*told, *doubts, *unknowns))
+        world = world._replace(account_name=name, unknowns=(*told, *doubts, *unknowns))
         return self._resolution(known, world, group, said)
 
     def _look(
         self, record: CloudTrailRecord, change: Change, key: GroupKey | None
-    ) -> tuple[LookupResult, Snapshot | None, tuple[Unknown, ...]]:
+    ) -> tuple[LookupResult, GroupSnapshot | None, tuple[Unknown, ...]]:
         """The world and the snapshot, asked for at the same time."""
         snapshots = self.snapshots
         if key is None or snapshots is None:
@@ -128,7 +128,7 @@ class Enricher:
         except (LookupFailed, StateError) as error:
             return world, None, (other(f"what was known of the group before: {error}"),)
 
-    def _remember(self, key: GroupKey, memory: Memory, snapshot: Snapshot | None) -> tuple[Unknown, ...]:
+    def _remember(self, key: GroupKey, memory: SeenChange, snapshot: GroupSnapshot | None) -> tuple[Unknown, ...]:
         snapshots = self.snapshots
         if snapshots is None:
             return ()
@@ -158,9 +158,9 @@ class Enricher:
             if world.interfaces == ():
                 if attachment.resource_type in INTERFACES_OF:
                     unknowns += (other(f"attached interfaces: none of {attachment.resource_id} is to be seen"),)
-                world = replace(world, interfaces=None)
+                world = world._replace(interfaces=None)
         group = (world.groups or {}).get(change.group_id or "")
-        world = replace(world, unknowns=(*world.unknowns, *unknowns))
+        world = world._replace(unknowns=(*world.unknowns, *unknowns))
         return self._resolution(ResolvedChange(change), world, group)
 
     def _attached_before(
@@ -183,11 +183,11 @@ class Enricher:
         """With the group's id and name where the record has only one of them."""
         change = known.change
         if group is not None and change.group_id is None and change.attachment is None:
-            change = replace(change, group_id=group.id)
+            change = change._replace(group_id=group.id)
         if group is not None and group.name:
-            change = replace(change, group_name=group.name)
+            change = change._replace(group_name=group.name)
         owner = self._owner(group) if group is not None else None
-        return Resolution(replace(known, change=change), world, group, owner, notes)
+        return Resolution(known._replace(change=change), world, group, owner, notes)
 
     def _owner(self, group: GroupInfo) -> str | None:
         tags = {key.lower(): value for key, value in group.tags.items()}
@@ -227,7 +227,7 @@ def _live(change: Change, world: LookupResult) -> tuple[Rules | None, tuple[Unkn
 
 
 def _snapshot_before(
-    snapshot: Snapshot | None, record: CloudTrailRecord, change: Change, principal: str, live: Rules | None
+    snapshot: GroupSnapshot | None, record: CloudTrailRecord, change: Change, principal: str, live: Rules | None
 ) -> Rules | None:
     if snapshot is None or record.event_time is None:
         return None
@@ -246,10 +246,10 @@ def _with_users(change: Change, world: LookupResult) -> Change:
     """A change of a prefix list without the doubt who uses it, where that was looked up."""
     if change.prefix_list is None or world.groups is None:
         return change
-    return replace(change, unknowns=without(change.unknowns, UnknownTopic.LIST_USERS))
+    return change._replace(unknowns=without(change.unknowns, UnknownTopic.LIST_USERS))
 
 
-def _group(change: Change, world: LookupResult, snapshot: Snapshot | None) -> GroupInfo | None:
+def _group(change: Change, world: LookupResult, snapshot: GroupSnapshot | None) -> GroupInfo | None:
     """The group, from what was looked up, else as it was last seen."""
     if change.prefix_list is not None:
         return None

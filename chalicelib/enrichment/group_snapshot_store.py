@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from chalicelib.alert.model import decode_rule, encode_rule, format_time
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.enrichment.attachments import AttachmentKey, AttachmentLog
-from chalicelib.enrichment.group_snapshots import MAX_HISTORY, GroupKey, Snapshot, shortened
+from chalicelib.enrichment.group_snapshots import MAX_HISTORY, GroupKey, GroupSnapshot, shortened
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.lookup_result import Rules
 from chalicelib.security_groups.rules import ModifiedRule, Tags
@@ -31,7 +31,7 @@ _DELETED_KEPT = timedelta(days=30)
 _ATTEMPTS = 6
 _UNWRITTEN_GROUPS = 100
 
-SnapshotChange = Callable[[Snapshot | None], Snapshot | None]
+SnapshotChange = Callable[[GroupSnapshot | None], GroupSnapshot | None]
 
 
 class SnapshotTable(Protocol):
@@ -64,7 +64,7 @@ class Snapshots:
         self._table = table
         self._unwritten: dict[GroupKey, list[SnapshotChange]] = {}
 
-    def get(self, key: GroupKey) -> Snapshot | None:
+    def get(self, key: GroupKey) -> GroupSnapshot | None:
         """The group's snapshot."""
         item = self._table.get(_partition(key), key.group_id)
         snapshot = None if item is None else decode_snapshot(item)
@@ -74,12 +74,12 @@ class Snapshots:
         # The next write goes by what stands in the table, whatever was added to it here.
         return snapshot and replace(snapshot, revision=stands)
 
-    def of_region(self, account_id: str, region: str) -> Iterator[Snapshot]:
+    def of_region(self, account_id: str, region: str) -> Iterator[GroupSnapshot]:
         """The snapshots of a region's groups, deleted ones included."""
         for item in self._table.query(f"group#{account_id}#{region}"):
             yield decode_snapshot(item)
 
-    def update(self, key: GroupKey, change: SnapshotChange, seen: Snapshot | None = None) -> Snapshot | None:
+    def update(self, key: GroupKey, change: SnapshotChange, seen: GroupSnapshot | None = None) -> GroupSnapshot | None:
         """Read, change, write, and again where another writer came in between; gives what stands there now.
 
         ``seen`` saves the first reading; a change that gives None or what stands there is not written.
@@ -94,7 +94,7 @@ class Snapshots:
                 self._unwritten[key] = [*self._unwritten.get(key, ()), change][-MAX_HISTORY:]
             raise
 
-    def _update(self, key: GroupKey, change: SnapshotChange, seen: Snapshot | None) -> Snapshot | None:
+    def _update(self, key: GroupKey, change: SnapshotChange, seen: GroupSnapshot | None) -> GroupSnapshot | None:
         current = seen if seen is not None else self.get(key)
         for _ in range(_ATTEMPTS):
             wanted = change(current)
@@ -147,7 +147,7 @@ def _attachment_partition(key: AttachmentKey) -> str:
     return f"attachment#{key.account_id}#{key.region}"
 
 
-def encode_snapshot(snapshot: Snapshot) -> dict[str, Any]:
+def encode_snapshot(snapshot: GroupSnapshot) -> dict[str, Any]:
     """The item of a snapshot: its body compressed, the oldest history given up where it is too large."""
     body = _body(snapshot)
     while len(body) > MAX_BODY and snapshot.history:
@@ -172,7 +172,7 @@ def encode_snapshot(snapshot: Snapshot) -> dict[str, Any]:
     return {name: value for name, value in item.items() if value is not None}
 
 
-def _body(snapshot: Snapshot) -> bytes:
+def _body(snapshot: GroupSnapshot) -> bytes:
     document = {
         "base": _encode_rules(snapshot.base),
         "base_time": _encode_time(snapshot.base_time),
@@ -186,11 +186,11 @@ def _body(snapshot: Snapshot) -> bytes:
     return zlib.compress(json.dumps(document, separators=(",", ":")).encode())
 
 
-def decode_snapshot(item: StateItem) -> Snapshot:
+def decode_snapshot(item: StateItem) -> GroupSnapshot:
     """The snapshot of an item."""
     _, account_id, region = str(item["pk"]).split("#")
     body = json.loads(zlib.decompress(bytes(item["body"])))
-    return Snapshot(
+    return GroupSnapshot(
         key=GroupKey(account_id, region, str(item["sk"])),
         base=_decode_rules(body["base"]),
         base_time=parse_time(body["base_time"]),

@@ -32,7 +32,7 @@ class GroupKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class GroupSnapshot:
     """A group as far as events have told of it.
 
     ``base`` are its rules before the first change in ``history``, None where they were never known;
@@ -74,7 +74,7 @@ class Snapshot:
         return self.base is not None and is_certain(self.base, self.to_play(self.history))
 
     def _tagged(self, rules: Rules) -> Rules:
-        return tuple(replace(rule, tags=self.rule_tags.get(rule.id or "", rule.tags)) for rule in rules)
+        return tuple(rule._replace(tags=self.rule_tags.get(rule.id or "", rule.tags)) for rule in rules)
 
     def earlier(self, event_id: str, event_time: datetime) -> tuple[PastChange, ...]:
         """The changes before this one, whether it is in the history or has yet to find its place."""
@@ -87,7 +87,7 @@ class Snapshot:
         """Without those that the base holds already and that are only remembered."""
         return (past for past in history if self.base_time is None or past.event_time >= self.base_time)
 
-    def settled(self, live: Rules | None) -> Snapshot:
+    def settled(self, live: Rules | None) -> GroupSnapshot:
         """The snapshot with the changes of each second in an order that gives the live rules, where there is one."""
         if live is None or self.base is None:
             return self
@@ -97,24 +97,24 @@ class Snapshot:
         return self if order is None else replace(self, history=(*remembered, *order))
 
 
-def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: datetime) -> Snapshot:
+def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: datetime) -> GroupSnapshot:
     """The snapshot of a group of which nothing was known until this change.
 
     ``before`` are live rules with the change undone: what was done since is in them, until
     ``observed_at``, and not told yet.
     """
-    return Snapshot(key, base=before, base_time=past.event_time, known_since=observed_at, history=(past,))
+    return GroupSnapshot(key, base=before, base_time=past.event_time, known_since=observed_at, history=(past,))
 
 
-def created(key: GroupKey, past: PastChange, live: Rules | None) -> Snapshot:
+def created(key: GroupKey, past: PastChange, live: Rules | None) -> GroupSnapshot:
     """The snapshot of a new group: all egress is allowed, whatever was done to it in the meantime.
 
     What was done to the default rules since is told by the events of that.
     """
-    default = tuple(replace(rule, description=None) for rule in live or () if is_default(rule))
+    default = tuple(rule._replace(description=None) for rule in live or () if is_default(rule))
     if all(rule.identity != DEFAULT_EGRESS.identity for rule in default):
         default = (DEFAULT_EGRESS,)
-    return Snapshot(key, base=default, base_time=past.event_time, known_since=past.event_time, history=(past,))
+    return GroupSnapshot(key, base=default, base_time=past.event_time, known_since=past.event_time, history=(past,))
 
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html
@@ -123,11 +123,11 @@ DEFAULT_EGRESS = SecurityGroupRule(Direction.EGRESS, ALL_PROTOCOLS, None, None, 
 
 def is_default(rule: SecurityGroupRule) -> bool:
     """Whether a new group may have been given this rule by AWS; a VPC with IPv6 adds one for ``::/0``."""
-    same = replace(rule, peer=DEFAULT_EGRESS.peer) if rule.peer.value == "::/0" else rule
+    same = rule._replace(peer=DEFAULT_EGRESS.peer) if rule.peer.value == "::/0" else rule
     return same.identity == DEFAULT_EGRESS.identity
 
 
-def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Snapshot:
+def fold(snapshot: GroupSnapshot, past: PastChange, live: Rules | None = None) -> GroupSnapshot:
     """The snapshot with one more change in its place; a change that is in it already changes nothing.
 
     CloudTrail's times are whole seconds. Among changes of one second the order of arrival counts,
@@ -138,13 +138,13 @@ def fold(snapshot: Snapshot, past: PastChange, live: Rules | None = None) -> Sna
     return replace(snapshot, history=placed(snapshot.history, past)).settled(live)
 
 
-def trimmed(snapshot: Snapshot, now: datetime) -> Snapshot:
+def trimmed(snapshot: GroupSnapshot, now: datetime) -> GroupSnapshot:
     """The snapshot with what is too old to matter played into its base."""
     kept = [past for past in snapshot.history if past.event_time >= now - HISTORY_KEPT][-MAX_HISTORY:]
     return shortened(snapshot, len(kept))
 
 
-def shortened(snapshot: Snapshot, length: int) -> Snapshot:
+def shortened(snapshot: GroupSnapshot, length: int) -> GroupSnapshot:
     """The snapshot with only its latest changes still told apart."""
     cut = len(snapshot.history) - length
     if cut <= 0:
@@ -158,7 +158,7 @@ def shortened(snapshot: Snapshot, length: int) -> Snapshot:
     return _without_forgotten(cut_short)
 
 
-def observed(snapshot: Snapshot, live: Rules, at: datetime, until: datetime) -> Snapshot:
+def observed(snapshot: GroupSnapshot, live: Rules, at: datetime, until: datetime) -> GroupSnapshot:
     """The snapshot brought to the live rules, as the reconcile does after telling of the difference.
 
     The difference becomes a change of its own: what was before it can still be told, and an event
@@ -185,8 +185,8 @@ def observed(snapshot: Snapshot, live: Rules, at: datetime, until: datetime) -> 
     return fold(snapshot, drift, live)
 
 
-def overtaken(snapshot: Snapshot, seen: Snapshot) -> Snapshot:
-    """The snapshot, which was told more by now, with the drift that was found in an earlier one."""
+def overtaken(snapshot: GroupSnapshot, seen: GroupSnapshot) -> GroupSnapshot:
+    """Merge drift found in an older snapshot into the current one."""
     known = {past.event_id for past in snapshot.history}
     for past in seen.history:
         if past.event_name == DRIFT and past.event_id not in known:
@@ -194,13 +194,13 @@ def overtaken(snapshot: Snapshot, seen: Snapshot) -> Snapshot:
     return snapshot
 
 
-def with_rule_tags(snapshot: Snapshot, rules: Iterable[SecurityGroupRule]) -> Snapshot:
+def with_rule_tags(snapshot: GroupSnapshot, rules: Iterable[SecurityGroupRule]) -> GroupSnapshot:
     """The snapshot with the own tags of these rules, as far as they tell them."""
     seen = {rule.id: rule.tags for rule in rules if rule.id is not None and rule.tags is not None}
     return replace(snapshot, rule_tags={**snapshot.rule_tags, **seen})
 
 
-def _without_forgotten(snapshot: Snapshot) -> Snapshot:
+def _without_forgotten(snapshot: GroupSnapshot) -> GroupSnapshot:
     """Without the tags of rules that are neither there nor in the history."""
     past = (rule for each in snapshot.history for rule in (*each.added, *each.removed))
     ids = {rule.id for rule in (*(snapshot.base or ()), *past)}
@@ -208,13 +208,15 @@ def _without_forgotten(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, rule_tags={key: tags for key, tags in snapshot.rule_tags.items() if key in ids})
 
 
-def rebased(snapshot: Snapshot, past: PastChange, before: Rules, live: Rules, observed_at: datetime) -> Snapshot:
-    """The snapshot begun anew with what was before a change, where it had lost track of the rules."""
+def rebased(
+    snapshot: GroupSnapshot, past: PastChange, before: Rules, live: Rules, observed_at: datetime
+) -> GroupSnapshot:
+    """The snapshot rebuilt from live rules with a change reverted, after losing consistency."""
     begun = replace(snapshot, base=before, base_time=past.event_time, known_since=observed_at)
     return begun.settled(live)
 
 
-def resolved(snapshot: Snapshot, past: PastChange) -> Snapshot:
+def resolved(snapshot: GroupSnapshot, past: PastChange) -> GroupSnapshot:
     """The snapshot with a change of its history told more fully."""
     history = tuple(past if known.event_id == past.event_id else known for known in snapshot.history)
     return replace(snapshot, history=history)

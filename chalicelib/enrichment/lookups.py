@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib.aws.reader import LookupFailed, Reader
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.enrichment import parse_answers as wire
-from chalicelib.enrichment.plan import ENTRIES, MAX_CALLS, Plan, Question, alias, plan
+from chalicelib.enrichment.plan import ENTRIES, MAX_CALLS, LookupPlan, Question, alias, plan
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import LookupResult, PrefixList
 from chalicelib.security_groups.unknowns import Unknown, other
@@ -70,9 +70,9 @@ class Lookups:
         asked = self._with_alias(asked, record.account_id)
         answers, unknowns = self._ask(asked, place)
         lists = {**kept, **self._prefix_lists(answers, place, started_at)}
-        world = replace(self._world(answers, unknowns), prefix_lists=lists)
-        world = replace(world, account_name=self._name(record.account_id, answers))
-        return replace(world, unknowns=(*asked.given_up, *unknowns))
+        world = (self._world(answers, unknowns))._replace(prefix_lists=lists)
+        world = world._replace(account_name=self._name(record.account_id, answers))
+        return world._replace(unknowns=(*asked.given_up, *unknowns))
 
     def name_of(self, account_id: str | None) -> str | None:
         """The account's name as far as it is known without asking."""
@@ -88,14 +88,14 @@ class Lookups:
             if where == place and kept.tells_of(event_time, now)
         }
 
-    def _with_alias(self, asked: Plan, account_id: str | None) -> Plan:
+    def _with_alias(self, asked: LookupPlan, account_id: str | None) -> LookupPlan:
         known = self._aliases.get(account_id)
         is_named = account_id in self.account_names or (known is not None and self.now() < known[1])
         if is_named or not asked.questions or len(asked.questions) >= MAX_CALLS:
             return asked
         return replace(asked, questions=(*asked.questions, alias()))
 
-    def _ask(self, asked: Plan, place: Place) -> tuple[Answers, list[Unknown]]:
+    def _ask(self, asked: LookupPlan, place: Place) -> tuple[Answers, list[Unknown]]:
         if not asked.questions:
             return {}, []
         pool = ThreadPoolExecutor(MAX_CALLS, thread_name_prefix="look-up")
@@ -137,13 +137,13 @@ class Lookups:
     def _prefix_lists(self, answers: Answers, place: Place, seen_at: datetime) -> dict[str, PrefixList]:
         """The prefix lists that were looked into; of the others the name, where AWS manages them."""
         named = wire.read_prefix_lists(answers["lists"]) if "lists" in answers else {}
-        found = {key: replace(each, is_whole=each.aws_managed) for key, each in named.items()}
+        found = {key: each._replace(is_whole=each.aws_managed) for key, each in named.items()}
         for key, answer in answers.items():
             prefix_list_id = key.removeprefix(ENTRIES)
             if prefix_list_id != key:
                 known = named.get(prefix_list_id, PrefixList(None, aws_managed=False, cidrs=()))
                 is_whole = not answer.get("NextToken")
-                found[prefix_list_id] = replace(known, cidrs=wire.read_entries(answer), is_whole=is_whole)
+                found[prefix_list_id] = known._replace(cidrs=wire.read_entries(answer), is_whole=is_whole)
                 until = self.now() + PREFIX_LIST_SECONDS
                 self._lists[place, prefix_list_id] = _KeptList(found[prefix_list_id], seen_at, until)
         return found

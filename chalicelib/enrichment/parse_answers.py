@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +35,7 @@ def _group(item: Answer) -> GroupInfo:
         vpc_id=item.get("VpcId"),
         description=item.get("Description"),
         tags={tag["Key"]: tag.get("Value", "") for tag in item.get("Tags", ())},
-        rules=(ingress + egress).rules,
+        rules=ingress.joined(egress).rules,
     )
 
 
@@ -56,7 +55,7 @@ def read_live_rules(answer: Answer) -> Rules:
 
 def with_tags(rules: Iterable[SecurityGroupRule]) -> Rules:
     """Rules of DescribeSecurityGroupRules, which shows all tags: where it shows none there are none."""
-    return tuple(rule if rule.tags is not None else replace(rule, tags=()) for rule in rules)
+    return tuple(rule if rule.tags is not None else rule._replace(tags=()) for rule in rules)
 
 
 def read_interfaces(answer: Answer) -> tuple[Interface, ...]:
@@ -166,7 +165,7 @@ def read_config_group(answer: Answer) -> GroupInfo | None:
         vpc_id=text(recorded.get("vpcId")),
         description=text(recorded.get("description")),
         tags={tag["key"]: tag.get("value", "") for tag in tags} if isinstance(tags, list) else {},
-        rules=(ingress + egress).rules,
+        rules=ingress.joined(egress).rules,
     )
 
 

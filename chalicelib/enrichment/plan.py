@@ -40,24 +40,26 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LookupPlan:
     """What is asked, and what will not be known because it is not."""
 
     questions: tuple[Question, ...] = ()
     given_up: tuple[Unknown, ...] = ()
 
 
-def plan(record: CloudTrailRecord, change: Change, *, with_config: bool, is_cached: Callable[[str], bool]) -> Plan:
+def plan(
+    record: CloudTrailRecord, change: Change, *, with_config: bool, is_cached: Callable[[str], bool]
+) -> LookupPlan:
     """The look-ups for one change; ``is_cached`` tells which prefix lists need none."""
     if not change.succeeded:
-        return Plan((_groups(change, ()),) if _is_named(change) else ())
+        return LookupPlan((_groups(change, ()),) if _is_named(change) else ())
     group = change.event.group
     if group is EventGroup.PREFIX_LISTS:
         return _for_prefix_list(change)
     if group is EventGroup.ATTACHMENTS:
         return _for_attachment(record, change, with_config=with_config)
     if not _is_named(change):
-        return Plan()
+        return LookupPlan()
     if group is EventGroup.GROUPS:
         return _for_group(record, change, with_config=with_config)
     return _for_rules(record, change, with_config=with_config, is_cached=is_cached)
@@ -76,18 +78,18 @@ def _is_named(change: Change) -> bool:
 
 def _for_rules(
     record: CloudTrailRecord, change: Change, *, with_config: bool, is_cached: Callable[[str], bool]
-) -> Plan:
+) -> LookupPlan:
     if change.group_id is None:
-        return Plan((_groups(change, ()),))
+        return LookupPlan((_groups(change, ()),))
     new = (*change.changes.added, *(item.after for item in change.changes.modified))
     lists = [rule.peer.value for rule in new if rule.peer.type is PeerType.PREFIX_LIST]
     lists = [item for item in dict.fromkeys(lists) if not is_cached(item)]
     rules = _rules(change.group_id)
     if lists:
-        return Plan((rules, _lists(lists), _entries(lists[0])), tuple(_given_up_for(lists)))
+        return LookupPlan((rules, _lists(lists), _entries(lists[0])), tuple(_given_up_for(lists)))
     if with_config and not change.changes.before_known:
-        return Plan((rules, _config(change.group_id, "AWS::EC2::SecurityGroup", record), _attached(change)))
-    return Plan((_groups(change, _referenced(change)), rules, _attached(change)))
+        return LookupPlan((rules, _config(change.group_id, "AWS::EC2::SecurityGroup", record), _attached(change)))
+    return LookupPlan((_groups(change, _referenced(change)), rules, _attached(change)))
 
 
 def _given_up_for(lists: Sequence[str]) -> Iterator[Unknown]:
@@ -98,17 +100,17 @@ def _given_up_for(lists: Sequence[str]) -> Iterator[Unknown]:
         yield other(f"what is in prefix list {item}: not looked up, an alert has three calls")
 
 
-def _for_group(record: CloudTrailRecord, change: Change, *, with_config: bool) -> Plan:
+def _for_group(record: CloudTrailRecord, change: Change, *, with_config: bool) -> LookupPlan:
     group_id = change.group_id
     if change.event.name == "DeleteSecurityGroup":
         # It is gone: nothing live is left to ask about.
         recorded = with_config and group_id
-        return Plan((_config(str(group_id), "AWS::EC2::SecurityGroup", record),) if recorded else ())
+        return LookupPlan((_config(str(group_id), "AWS::EC2::SecurityGroup", record),) if recorded else ())
     if group_id is None:
-        return Plan((_groups(change, ()),))
+        return LookupPlan((_groups(change, ()),))
     if change.event.name == "CreateSecurityGroup":
-        return Plan((_groups(change, ()), _rules(group_id)))
-    return Plan((_groups(change, ()), _attached(change)))
+        return LookupPlan((_groups(change, ()), _rules(group_id)))
+    return LookupPlan((_groups(change, ()), _attached(change)))
 
 
 # How DescribeNetworkInterfaces finds the interfaces of a resource, and what AWS Config calls its kind.
@@ -119,10 +121,10 @@ INTERFACES_OF = {
 _LOAD_BALANCER = re.compile(r"arn:[a-z-]+:elasticloadbalancing:[^:]*:\d*:loadbalancer/(?P<path>.+)")
 
 
-def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bool) -> Plan:
+def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bool) -> LookupPlan:
     attachment = change.attachment
     if attachment is None or change.changes.before_known:  # an endpoint whose groups were left alone
-        return Plan()
+        return LookupPlan()
     named = (*(attachment.groups_after or ()), *change.detached)
     questions = [_groups_by_id(named, "what the groups are")] if named else []
     if attachment.resource_type in INTERFACES_OF:
@@ -135,17 +137,17 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
         questions.append(Question("endpoint", f"the groups of {attachment.resource_id}", call))
     elif found := _LOAD_BALANCER.fullmatch(attachment.resource_id):
         questions.append(_interfaces("description", f"ELB {found['path']}"))
-    return Plan(tuple(questions))
+    return LookupPlan(tuple(questions))
 
 
 def _request(record: CloudTrailRecord) -> Mapping[str, Any]:
     return mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
 
 
-def _for_prefix_list(change: Change) -> Plan:
+def _for_prefix_list(change: Change) -> LookupPlan:
     entries = change.prefix_list
     if entries is None or entries.prefix_list_id is None:
-        return Plan()
+        return LookupPlan()
     list_id = entries.prefix_list_id
     by_list = {"Name": "ip-permission.prefix-list-id", "Values": [list_id]}
     questions = [_describe_groups([by_list], f"which security groups {list_id} opens")]
@@ -155,7 +157,7 @@ def _for_prefix_list(change: Change) -> Plan:
         questions.append(_entries(list_id, entries.restored_version, "entries_after"))
     else:
         questions.append(_lists([list_id]))
-    return Plan(tuple(questions[:MAX_CALLS]))
+    return LookupPlan(tuple(questions[:MAX_CALLS]))
 
 
 def alias() -> Question:

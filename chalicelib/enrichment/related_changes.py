@@ -1,4 +1,4 @@
-"""What a change has to do with those before it: the same hand an hour ago, or the way back from one."""
+"""What a change has to do with those before it: the same principal within the hour, or a revert."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.security_groups.rules import RuleIdentity, SecurityGroupRule
 from chalicelib.text import number_of
 
 WITHIN = timedelta(hours=1)
-Contents = frozenset[tuple[RuleIdentity, str | None]]
+_RuleContents = frozenset[tuple[RuleIdentity, str | None]]
 
 
 def remarks(change: PastChange, earlier: Iterable[PastChange]) -> tuple[str, ...]:
@@ -40,19 +40,19 @@ def undoes(change: PastChange, past: PastChange) -> bool:
 
 def _is_whole(change: PastChange) -> bool:
     """Whether all that it did is known, the former selves of modified rules included."""
-    formless = any(item.before is None for item in change.modified)
-    return not (change.gone or change.described or change.is_partial or formless)
+    before_missing = any(item.before is None for item in change.modified)
+    return not (change.gone or change.described or change.is_partial or before_missing)
 
 
-def _effect(change: PastChange) -> tuple[Contents, Contents]:
-    """What stands less and what stands more after it."""
+def _effect(change: PastChange) -> tuple[_RuleContents, _RuleContents]:
+    """The rules removed and added, net."""
     former = [item.before for item in change.modified if item.before is not None]
     less = (*change.removed, *former)
     more = (*change.added, *(item.after for item in change.modified))
     return _contents(less), _contents(more)
 
 
-def _contents(rules: Iterable[SecurityGroupRule]) -> Contents:
+def _contents(rules: Iterable[SecurityGroupRule]) -> _RuleContents:
     return frozenset((rule.identity, rule.description) for rule in rules)
 
 

@@ -11,7 +11,7 @@ from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
 from chalicelib.enrichment.before import reflects, with_change_reverted
 from chalicelib.enrichment.group_snapshots import (
     GroupKey,
-    Snapshot,
+    GroupSnapshot,
     created,
     first_seen,
     fold,
@@ -27,7 +27,7 @@ from chalicelib.security_groups.wire_shapes import field, items
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class SeenChange:
     """One change as the table gets it: the change, the live rules seen after it and when, what the group is, whose."""
 
     past: PastChange
@@ -74,7 +74,7 @@ def described_by_id(record: CloudTrailRecord) -> Mapping[str, str | None]:
     return {rule_id: description for rule_id, description in pairs if rule_id}
 
 
-def remembered(current: Snapshot | None, memory: Memory, key: GroupKey) -> Snapshot | None:
+def remembered(current: GroupSnapshot | None, memory: SeenChange, key: GroupKey) -> GroupSnapshot | None:
     """The snapshot after this change; None where there is nothing to begin one with."""
     past = memory.past
     if current is None:
@@ -87,21 +87,21 @@ def remembered(current: Snapshot | None, memory: Memory, key: GroupKey) -> Snaps
     return trimmed(_labelled(updated, memory), memory.now)
 
 
-def _on_track(snapshot: Snapshot, memory: Memory) -> Snapshot:
-    """The snapshot, begun anew where it had lost track of the rules and the live ones show this change."""
+def _on_track(snapshot: GroupSnapshot, memory: SeenChange) -> GroupSnapshot:
+    """The snapshot, rebuilt from live rules after losing consistency where those show this change."""
     if snapshot.is_certain or memory.live is None or not reflects(memory.known.change, memory.live):
         return snapshot
     before = with_change_reverted(memory.known.change, memory.live)
     return rebased(snapshot, memory.past, before, memory.live, memory.now)
 
 
-def _with_tags_seen(snapshot: Snapshot, memory: Memory) -> Snapshot:
+def _with_tags_seen(snapshot: GroupSnapshot, memory: SeenChange) -> GroupSnapshot:
     """With the rules' own tags: those live now are newer than those that a call gave."""
     given = [rule for rule in memory.past.added if rule.id not in snapshot.rule_tags]
     return with_rule_tags(snapshot, (*given, *(memory.live or ())))
 
 
-def _begun(memory: Memory, key: GroupKey) -> Snapshot | None:
+def _begun(memory: SeenChange, key: GroupKey) -> GroupSnapshot | None:
     live, past = memory.live, memory.past
     if past.event_name == "CreateSecurityGroup":
         return created(key, past, live)
@@ -111,10 +111,10 @@ def _begun(memory: Memory, key: GroupKey) -> Snapshot | None:
         return first_seen(key, past, with_change_reverted(memory.known.change, live), memory.now)
     # The live rules are of a later moment: they are the beginning, and this change is only remembered.
     at = memory.now
-    return Snapshot(key, base=live, base_time=at.replace(microsecond=0), known_since=at, history=(past,))
+    return GroupSnapshot(key, base=live, base_time=at.replace(microsecond=0), known_since=at, history=(past,))
 
 
-def _labelled(snapshot: Snapshot, memory: Memory) -> Snapshot:
+def _labelled(snapshot: GroupSnapshot, memory: SeenChange) -> GroupSnapshot:
     group = memory.group
     snapshot = replace(snapshot, account_name=memory.account_name or snapshot.account_name)
     if group is None:
@@ -128,7 +128,7 @@ def _labelled(snapshot: Snapshot, memory: Memory) -> Snapshot:
     )
 
 
-def group_of(snapshot: Snapshot | None) -> GroupInfo | None:
+def group_of(snapshot: GroupSnapshot | None) -> GroupInfo | None:
     """The group as the snapshot describes it."""
     if snapshot is None or snapshot.name is None:
         return None

@@ -7,7 +7,7 @@ uncertain, which is told along with it: ``is_certain``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.cloudtrail.catalog import Verb, is_egress, verb_of
@@ -77,7 +77,7 @@ def _remove(rules: list[SecurityGroupRule], past: PastChange) -> bool:
     ]
     if unfound:
         direction = Direction.EGRESS if is_egress(past.event_name) else Direction.INGRESS
-        place = _nameless(rules, direction)
+        place = _only_rule_without_id(rules, direction)
         if place is not None:
             del rules[place]
             return False
@@ -88,11 +88,11 @@ def _modify(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
     after, certain = item.after, True
     place = find(rules, after, item.before)
     if place is None and after.id is not None:
-        place = _nameless(rules, after.direction)
+        place = _only_rule_without_id(rules, after.direction)
         certain = place is None and after.direction is not None
     if place is not None:
         old = rules[place]
-        rules[place] = replace(after, id=after.id or old.id, direction=after.direction or old.direction)
+        rules[place] = after._replace(id=after.id or old.id, direction=after.direction or old.direction)
     elif certain and after.id is not None:
         rules.append(after)
     else:
@@ -105,19 +105,19 @@ def _describe(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
     place = find(rules, item.after, None)
     if place is None:
         return item.after.id is not None and _describe_by_id(rules, item.after.id, item.after.description)
-    rules[place] = replace(rules[place], description=item.after.description, id=rules[place].id or item.after.id)
+    rules[place] = rules[place]._replace(description=item.after.description, id=rules[place].id or item.after.id)
     return True
 
 
 def _describe_by_id(rules: list[SecurityGroupRule], rule_id: str, description: str | None) -> bool:
     found = next((place for place, rule in enumerate(rules) if rule.id == rule_id), None)
-    place = _nameless(rules, None) if found is None else found
+    place = _only_rule_without_id(rules, None) if found is None else found
     if place is not None:
-        rules[place] = replace(rules[place], description=description, id=rule_id)
+        rules[place] = rules[place]._replace(description=description, id=rule_id)
     return found is not None
 
 
-def _nameless(rules: Iterable[SecurityGroupRule], direction: Direction | None) -> int | None:
+def _only_rule_without_id(rules: Iterable[SecurityGroupRule], direction: Direction | None) -> int | None:
     """The one rule whose id is not known, which an id that no other rule has may well be of."""
     places = [place for place, rule in enumerate(rules) if rule.id is None and direction in (None, rule.direction)]
     return places[0] if len(places) == 1 else None
@@ -147,8 +147,7 @@ def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
 
 def completed(rule: SecurityGroupRule, same: SecurityGroupRule) -> SecurityGroupRule:
     """The rule with what else another source tells of it: id, direction, tags, the account and VPC of its peer."""
-    return replace(
-        rule,
+    return rule._replace(
         direction=rule.direction or same.direction,
         peer=rule.peer.completed(same.peer),
         id=rule.id or same.id,

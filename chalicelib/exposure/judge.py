@@ -9,7 +9,6 @@ the group is known to have let in already, and then not below medium: the other 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from chalicelib.cloudtrail.catalog import EventGroup, Verb
@@ -84,7 +83,7 @@ def _case(
 ) -> _Case:
     if isinstance(resolved, Change):
         facts = facts or Facts()
-        named = replace(resolved, group_name=resolved.group_name or facts.group_name)
+        named = resolved._replace(group_name=resolved.group_name or facts.group_name)
         known = ResolvedChange(named, facts.before)
         return _Case(known, looked_up, Surroundings(facts.account_id or account_id, facts.prefix_lists))
     return _Case(resolved, looked_up, Surroundings(account_id, looked_up.prefix_lists, looked_up.groups or {}))

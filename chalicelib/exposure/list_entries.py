@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from chalicelib.exposure.explain import Surroundings, few
 from chalicelib.exposure.opened_rules import OtherRules, in_order, judge_opened
@@ -56,9 +55,9 @@ def _of_entries(entries: PrefixListChange) -> Iterator[Exposure]:
     public = [found.text for _, found in added if found is not None and is_public(found)]
     unread = [printable(cidr, 60) for cidr, found in added if found is None]
     if public or unread:
-        parts = [few(_widest_first(public))] if public else []
+        parts = [few(_shown(public))] if public else []
         parts += [f"{few(unread)}, which cannot be read"] if unread else []
-        less = f", and no longer {few(_widest_first(entries.removed))}" if entries.removed else ""
+        less = f", and no longer {few(_shown(entries.removed))}" if entries.removed else ""
         reason = f"Rules that name this list now also mean {' and '.join(parts)}{less}."
         yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
     elif entries.contents is ListContents.ENTRIES:
@@ -71,16 +70,22 @@ def entries_phrase(entries: PrefixListChange | None) -> str:
     if entries is None:
         return ""
     counted = (("adds", entries.added), ("removes", entries.removed))
-    said = [f"{verb} {few(_widest_first(cidrs))}" for verb, cidrs in counted if cidrs]
+    said = [f"{verb} {few(_shown(cidrs))}" for verb, cidrs in counted if cidrs]
     return f" (the call {' and '.join(said)})" if said else ""
 
 
-def _widest_first(cidrs: Iterable[str]) -> list[str]:
+def _shown(cidrs: Iterable[str]) -> list[str]:
+    return [printable(cidr, 60) for cidr in widest_first(cidrs)]
+
+
+def widest_first(cidrs: Iterable[str]) -> list[str]:
+    """The ranges, what cannot be read before all."""
+
     def size(cidr: str) -> tuple[bool, int]:
         found = parse_range(cidr)
         return (found is not None, 0 if found is None else found.first - found.last)
 
-    return [printable(cidr, 60) for cidr in sorted(cidrs, key=size)]
+    return sorted(cidrs, key=size)
 
 
 def _with_entries(
@@ -118,7 +123,7 @@ def _opened_on(group: GroupInfo, list_id: str, around: Surroundings) -> list[Exp
 
 
 def _of_list(rule: SecurityGroupRule, list_id: str) -> SecurityGroupRule:
-    return replace(rule, peer=replace(rule.peer, value=list_id))
+    return rule._replace(peer=rule.peer._replace(value=list_id))
 
 
 def _used_by(users: Sequence[GroupInfo]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from chalicelib.alert.build import alert_of, not_a_record
+from chalicelib.alert.build import alert_of, is_watched, not_a_record, not_of_our_rule
 from chalicelib.alert.filters import Condition, ConditionFailed, Filter
 from chalicelib.alert.model import Alert, AlertKind
 from chalicelib.cloudtrail.records import RecordError, text, unwrap
@@ -115,6 +115,8 @@ class AlertFunction(NamedTuple):
                     alert = self.alert_of(raw)
                 except NotWatched as error:
                     log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
+                    if not is_watched(raw):
+                        yield not_of_our_rule(raw)
                 else:
                     yield alert
         except (RecordError, RecursionError) as error:

@@ -7,23 +7,26 @@ broken, but never for longer than leaves it the time to arrive.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alarm_path.watch.alerts import (
-    Cause,
-    Done,
+    AuditCause,
+    RepairCall,
     announcement,
+    follow_up,
     repaired,
     severity_of,
     tampering,
     without_audit,
 )
 from chalicelib.alarm_path.watch.health import Standing, not_audited
-from chalicelib.alarm_path.watch.notification_policy import Memory, decide
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus, decide
 from chalicelib.alarm_path.watch.scope import touches
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, StatusMemory
 from chalicelib.alert.model import Alert, AlertKind, format_time
@@ -37,10 +40,13 @@ from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.functions.alert_function import AlertFunction
+from chalicelib.functions.call_windows import CallWindow, CallWindows, FoldedCalls, RecentCalls, WindowEntry
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.severity import Severity
 from chalicelib.settings.model import SettingsError
+from chalicelib.state.errors import StateError
 
 # How long an alert about tampering may wait for the audit that says what is broken now.
 MOST_WAIT_SECONDS = 20.0
@@ -50,24 +56,31 @@ REPAIR_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AuditAttempt:
     """An audit, or why there is none, and what was remembered when it began."""
 
     audited: Audited | None
     failure: str | None
-    previous: Memory | None
+    previous: RememberedStatus | None
     forgotten: MemoryUnavailable | None = None
+
+
+class _Alerted(NamedTuple):
+    """What the first alert of a window said: the verdict, None where there was no audit, and its severities."""
+
+    status: Status | None
+    severities: tuple[Severity, ...]
 
 
 class _Running:
     """An audit under way in a thread of its own: nothing else bounds what AWS may take to answer."""
 
-    def __init__(self, work: Callable[[], Found]) -> None:
-        self._found: list[Found] = []
+    def __init__(self, work: Callable[[], AuditAttempt]) -> None:
+        self._found: list[AuditAttempt] = []
         self._thread = threading.Thread(target=lambda: self._found.append(work()), name="audit", daemon=True)
         self._thread.start()
 
-    def within(self, seconds: float) -> Found | None:
+    def within(self, seconds: float) -> AuditAttempt | None:
         """What it found, None where it is not done by then."""
         self._thread.join(max(0.0, seconds))
         return self._found[0] if self._found else None
@@ -82,8 +95,11 @@ class Guard:
     memory: StatusMemory
     region: str
     heartbeat: Heartbeat | None = None
-    repair: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
+    repair: Callable[[Audited, frozenset[str] | None], list[RepairCall]] | None = None
     most_wait: float = MOST_WAIT_SECONDS
+    windows: CallWindows | None = None
+    recent: RecentCalls = field(default_factory=RecentCalls)
+    sleep: Callable[[float], None] = time.sleep
 
     def on_tampering(self, document: object, invocation: InvocationContext) -> None:
         """Alert on every record in the event, saying what the audit finds now.
@@ -100,24 +116,116 @@ class Guard:
         if not tampers or self._is_own_status(records):
             self.alerts.tell([alert for alert in alerts if alert not in tampers], invocation)
             return
+        entry = self._enter(tampers, records, log)
+        if entry.is_folded:
+            log.info("call folded into the window of an earlier one", event_id=tampers[0].id)
+            self.alerts.metrics.emit(names.ALERTS_FOLDED)
+            return
+        deliveries = _Deliveries(self.alerts, invocation)
+        alerted = self._alert(alerts, records, document, deliveries, log)
+        if entry.window is not None:
+            self._end_window(entry.window, alerted, document, deliveries, log)
+        deliveries.end()
+
+    def _alert(
+        self,
+        alerts: list[Alert],
+        records: Mapping[str, CloudTrailRecord],
+        document: object,
+        deliveries: _Deliveries,
+        log: Log,
+    ) -> _Alerted:
+        """Alert with what the audit finds, then do what follows from the audit."""
+        tampers = [alert for alert in alerts if alert.kind is AlertKind.ALARM_PATH]
+        left = _left(deliveries.invocation) - DELIVERY_SECONDS
         running = _Running(self._look)
-        found = running.within(min(self.most_wait, _left(invocation) - DELIVERY_SECONDS))
-        told = [
-            judged
-            for alert in alerts
-            if (judged := self._judged(alert, found, records, log) if alert in tampers else alert) is not None
-        ]
-        telling = _Telling(self.alerts, invocation)
-        telling.tell(told)
-        in_time = found is not None and _tells(told, found)
-        found = found or running.within(_left(invocation) - DELIVERY_SECONDS)
+        found = running.within(min(self.most_wait, left))
+        judged = [self._judged(alert, found, records, log) if alert in tampers else alert for alert in alerts]
+        status = found.audited.standing.status if found and found.audited else None
+        wanted = [alert for alert in judged if alert is not None and not self._is_covered(alert, status, log)]
+        deliveries.send(wanted)
+        for alert in wanted:
+            self.recent.note(alert, status, self.alerts.now())
+        in_time = found is not None and _tells([alert for alert in judged if alert is not None], found)
+        found = found or running.within(_left(deliveries.invocation) - DELIVERY_SECONDS)
         if found is None or found.audited is None:
             self._not_audited(found, log)
         else:
-            self._conclude(
-                found, document, telling, log, told=in_time, may_repair=not _is_by_sgwatch(tampers, found.audited)
-            )
-        telling.end()
+            may_repair = not _is_by_sgwatch(tampers, found.audited)
+            self._conclude(found, document, deliveries, log, told=in_time, may_repair=may_repair)
+        return _Alerted(status, tuple(alert.severity for alert in wanted))
+
+    def _enter(self, tampers: list[Alert], records: Mapping[str, CloudTrailRecord], log: Log) -> WindowEntry:
+        """The caller's window; a call is alerted by itself where that cannot be established."""
+        record = records.get(tampers[0].id)
+        if self.windows is None or len(tampers) != 1 or record is None:
+            return WindowEntry(is_folded=False)
+        try:
+            return self.windows.enter(tampers[0], record.raw)
+        except StateError as error:
+            log.warning("window of calls could not be read, alerting", reason=str(error))
+            return WindowEntry(is_folded=False)
+
+    def _is_covered(self, alert: Alert, status: Status | None, log: Log) -> bool:
+        """In direct delivery: whether this container has just alerted as much of the same caller."""
+        if self.windows is not None or alert.kind is not AlertKind.ALARM_PATH:
+            return False
+        covered = self.recent.covers(alert, status, self.alerts.now())
+        if covered:
+            log.info("call says no more than the alert before", event_id=alert.id)
+            self.alerts.metrics.emit(names.ALERTS_FOLDED)
+        return covered
+
+    def _end_window(
+        self, window: CallWindow, alerted: _Alerted, document: object, deliveries: _Deliveries, log: Log
+    ) -> None:
+        """Wait for the window's end, and report what was folded where it is news."""
+        if self.windows is None:
+            return
+        if alerted.severities:
+            spare = _left(deliveries.invocation) - self.most_wait - DELIVERY_SECONDS - REPAIR_SECONDS
+            self.sleep(max(0.0, min((window.ends_at - self.alerts.now()).total_seconds(), spare)))
+        try:
+            folded = self.windows.close(window)
+        except StateError as error:
+            log.warning("folded calls could not be read", reason=str(error))
+            deliveries.fail(error)
+            return
+        if folded.unreadable:
+            log.error("folded calls could not be read", count=folded.unreadable)
+        if folded.records or folded.unreadable:
+            self._follow_up(window, folded, alerted, document, deliveries, log)
+
+    def _follow_up(
+        self,
+        window: CallWindow,
+        folded: FoldedCalls,
+        alerted: _Alerted,
+        document: object,
+        deliveries: _Deliveries,
+        log: Log,
+    ) -> None:
+        """One audit for all folded calls; one alert where the verdict or the worst severity is another than before."""
+        found = _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
+        inside = {"Records": folded.records}
+        records = _records(inside)
+        each = (
+            [self._judged(alert, found, records, log) for alert in self.alerts.alerts(inside, log)] if records else []
+        )
+        judged = [alert for alert in each if alert is not None]
+        status = found.audited.standing.status if found and found.audited else None
+        log.info("folded calls were judged", calls=len(records), status=status and status.value)
+        worst = max((alert.severity.rank for alert in judged), default=-1)
+        most = max((severity.rank for severity in alerted.severities), default=-1)
+        is_news = bool(judged) and (status is not alerted.status or worst > most or bool(folded.unreadable))
+        if is_news:
+            deliveries.send([follow_up(judged, f"{window.id}/further-calls", folded.unreadable)])
+        if found is not None and found.audited is not None:
+            told = is_news and _tells(judged, found)
+            may_repair = not _is_by_sgwatch(judged, found.audited)
+            self._conclude(found, document, deliveries, log, told=told, may_repair=may_repair)
+        else:
+            self._not_audited(found, log)
 
     def on_schedule(self, document: object, invocation: InvocationContext) -> None:
         """Audit, and tell what is news.
@@ -127,29 +235,29 @@ class Guard:
             NotDelivered, SettingsError, MemoryUnavailable: as ``on_tampering``.
         """
         log = self.alerts.log.bind(request_id=invocation.request_id)
-        telling = _Telling(self.alerts, invocation)
+        deliveries = _Deliveries(self.alerts, invocation)
         found = _Running(self._look).within(_left(invocation) - DELIVERY_SECONDS)
         if found is None:
-            found = Found(None, "it was not done in the time that the function has", self._remembered()[0])
+            found = AuditAttempt(None, "it was not done in the time that the function has", self._remembered()[0])
         if found.audited is None:
-            telling.fail(self._not_audited(found, log))
-        self._conclude(found, document, telling, log, told=False, may_repair=True)
-        telling.end()
+            deliveries.fail(self._not_audited(found, log))
+        self._conclude(found, document, deliveries, log, told=False, may_repair=True)
+        deliveries.end()
 
-    def _look(self) -> Found:
+    def _look(self) -> AuditAttempt:
         previous, forgotten = self._remembered()
         try:
-            return Found(self.audit(), None, previous, forgotten)
+            return AuditAttempt(self.audit(), None, previous, forgotten)
         except NotAudited as error:
-            return Found(None, str(error), previous, forgotten)
+            return AuditAttempt(None, str(error), previous, forgotten)
         except Exception as error:  # noqa: BLE001 - a defect in the audit must not lose the alert that waits for it
-            return Found(None, self._broke(error), previous, forgotten)
+            return AuditAttempt(None, self._broke(error), previous, forgotten)
 
     def _broke(self, error: Exception) -> str:
         self.alerts.log.error("audit broke", exc_info=error)
         return f"a fault in sgwatch itself ({type(error).__name__})"
 
-    def _remembered(self) -> tuple[Memory | None, MemoryUnavailable | None]:
+    def _remembered(self) -> tuple[RememberedStatus | None, MemoryUnavailable | None]:
         try:
             return self.memory.load(), None
         except MemoryUnavailable as error:
@@ -167,7 +275,7 @@ class Guard:
         )
 
     def _judged(
-        self, alert: Alert, found: Found | None, records: Mapping[str, CloudTrailRecord], log: Log
+        self, alert: Alert, found: AuditAttempt | None, records: Mapping[str, CloudTrailRecord], log: Log
     ) -> Alert | None:
         """The alert with what the audit found; None where the call is about neither the alarm path nor sgwatch."""
         if found is None:
@@ -187,79 +295,81 @@ class Guard:
             self.alerts.metrics.emit(names.ALERTS_SUPPRESSED)
         return judged
 
-    def _not_audited(self, found: Found | None, log: Log) -> NotAudited:
+    def _not_audited(self, found: AuditAttempt | None, log: Log) -> NotAudited:
         reason = (found and found.failure) or "it was not done in the time that the function has"
         log.error("audit could not be made", reason=reason)
         self.alerts.metrics.emit(names.AUDITS_FAILED)
         return NotAudited(reason)
 
     def _conclude(
-        self, found: Found, document: object, telling: _Telling, log: Log, *, told: bool, may_repair: bool
+        self, found: AuditAttempt, document: object, deliveries: _Deliveries, log: Log, *, told: bool, may_repair: bool
     ) -> None:
         """Repair, announce what nobody was told yet, remember it and ping."""
-        seed = text(mapping(document).get("id")) or telling.invocation.request_id
+        seed = text(mapping(document).get("id")) or deliveries.invocation.request_id
         if self._is_overtaken(found):
             # Another audit came to its end since this one began, and may have seen what came after.
-            again = _Running(self._look).within(_left(telling.invocation) - DELIVERY_SECONDS)
+            again = _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
             found, told = again or found, told and again is None
         standing = self._standing(found)
         if may_repair:
-            after = self._repaired(found, seed, telling, log)
+            after = self._repaired(found, seed, deliveries, log)
             standing, told = (after, True) if after else (standing, told)
         previous = found.previous.clamped(self.alerts.now()) if found.previous else None
         decision = decide(previous, standing.status, self.alerts.now())
         occasion = decision.occasion
-        if occasion and not told and not telling.undelivered:
-            cause = Cause(_mending_call(document), _lasted(previous, self.alerts.now()))
-            telling.tell([announcement(standing, occasion, f"{seed}/{occasion.value}", self.region, cause)])
+        if occasion and not told and not deliveries.undelivered:
+            cause = AuditCause(_mending_call(document), _lasted(previous, self.alerts.now()))
+            deliveries.send([announcement(standing, occasion, f"{seed}/{occasion.value}", self.region, cause)])
         log.info("alarm path audited", status=standing.status.value, announced=occasion and occasion.value)
         self.alerts.metrics.emit(names.ALARM_PATH_BROKEN, int(standing.status is Status.FAIL))
         if found.forgotten is not None:
             log.error("status could not be read", reason=str(found.forgotten))
-            telling.fail(found.forgotten)
+            deliveries.fail(found.forgotten)
         # What could not be read is not overwritten: a recovery is only known for one by what was before it.
-        if found.forgotten is None and not telling.undelivered:
+        if found.forgotten is None and not deliveries.undelivered:
             before = previous.parts if previous else None
             parts = before if standing.parts is None else standing.parts
-            self._remember(replace(decision.memory, parts=parts), previous, telling, log)
+            self._remember(replace(decision.memory, parts=parts), previous, deliveries, log)
         if found.audited is not None:
             self._ping(standing, log)
 
-    def _is_overtaken(self, found: Found) -> bool:
+    def _is_overtaken(self, found: AuditAttempt) -> bool:
         remembered, forgotten = self._remembered()
         return found.forgotten is None and forgotten is None and remembered != found.previous
 
-    def _standing(self, found: Found) -> Standing:
+    def _standing(self, found: AuditAttempt) -> Standing:
         if found.audited is None:
             return not_audited(found.failure or "no reason given", self.alerts.now())
         return found.audited.standing
 
-    def _repaired(self, found: Found, seed: str, telling: _Telling, log: Log) -> Standing | None:
+    def _repaired(self, found: AuditAttempt, seed: str, deliveries: _Deliveries, log: Log) -> Standing | None:
         """How things stand after a repair; None where there was none."""
         audited = found.audited
         if self.repair is None or audited is None or audited.standing.path_status is not Status.FAIL:
             return None
-        if _left(telling.invocation) < REPAIR_SECONDS:
-            log.warning("no time is left to repair", seconds=round(_left(telling.invocation)))
+        if _left(deliveries.invocation) < REPAIR_SECONDS:
+            log.warning("no time is left to repair", seconds=round(_left(deliveries.invocation)))
             return None
         done = self.repair(audited, found.previous.parts if found.previous else None)
         if not done:
             return None
         log.warning("alarm path repaired", calls=[step.call for step in done], failure=done[-1].failure)
         self.alerts.metrics.emit(names.REPAIRS, len(done))
-        again = _Running(self._look).within(_left(telling.invocation) - DELIVERY_SECONDS)
-        standing = self._standing(again or Found(None, "the audit after the repair was not done in time", None))
-        telling.tell([repaired(standing, done, f"{seed}/repaired", self.region)])
+        again = _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
+        standing = self._standing(again or AuditAttempt(None, "the audit after the repair was not done in time", None))
+        deliveries.send([repaired(standing, done, f"{seed}/repaired", self.region)])
         return standing
 
-    def _remember(self, memory: Memory, previous: Memory | None, telling: _Telling, log: Log) -> None:
+    def _remember(
+        self, memory: RememberedStatus, previous: RememberedStatus | None, deliveries: _Deliveries, log: Log
+    ) -> None:
         if memory == previous:
             return
         try:
             self.memory.save(memory)
         except MemoryUnavailable as error:
             log.warning("status could not be kept", reason=str(error))
-            telling.fail(error)
+            deliveries.fail(error)
 
     def _ping(self, standing: Standing, log: Log) -> None:
         if self.heartbeat is None:
@@ -275,7 +385,7 @@ class Guard:
             log.warning("heartbeat failed", reason=failure)
 
 
-class _Telling:
+class _Deliveries:
     """Delivers alerts within one invocation and keeps what went wrong for its end."""
 
     def __init__(self, alerts: AlertFunction, invocation: InvocationContext) -> None:
@@ -285,10 +395,10 @@ class _Telling:
 
     @property
     def undelivered(self) -> bool:
-        """Whether something has to be told again."""
+        """Whether something has to be sent again."""
         return any(isinstance(failure, NotDelivered) for failure in self._failures)
 
-    def tell(self, alerts: Iterable[Alert]) -> None:
+    def send(self, alerts: Iterable[Alert]) -> None:
         """Deliver these; a failure waits for the end."""
         try:
             self._alerts.tell(alerts, self.invocation)
@@ -305,7 +415,7 @@ class _Telling:
             raise self._failures[0]
 
 
-def _tells(alerts: Iterable[Alert], found: Found) -> bool:
+def _tells(alerts: Iterable[Alert], found: AuditAttempt) -> bool:
     """Whether one of the alerts says how things stand, as urgently as it would be announced by itself."""
     if found.audited is None:
         return False
@@ -328,7 +438,7 @@ def _is_by_sgwatch(alerts: Iterable[Alert], audited: Audited) -> bool:
     return bool(callers) and all(each and not each.cross_account and each.role in roles for each in callers)
 
 
-def _lasted(previous: Memory | None, now: datetime) -> timedelta | None:
+def _lasted(previous: RememberedStatus | None, now: datetime) -> timedelta | None:
     """How long the status has not been pass, None where it was or that is not known."""
     since = previous.clamped(now).since if previous and previous.status is not Status.PASS else None
     return None if since is None else now - since

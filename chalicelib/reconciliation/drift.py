@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.alert.model import Account, Alert, AlertKind, Changes, SecurityGroup, Undo
@@ -131,7 +131,7 @@ def _change(drift: Drift, name: str, changes: Changes) -> Change:
     if event is None:
         raise AssertionError(f"{name} is in the catalog")
     made = Change(event, Outcome.SUCCEEDED, drift.key.group_id, drift.name, drift.vpc_id)
-    return replace(made, changes=changes)
+    return made._replace(changes=changes)
 
 
 def _unknowns(drift: Drift) -> tuple[Unknown, ...]:

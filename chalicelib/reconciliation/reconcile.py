@@ -21,7 +21,7 @@ from chalicelib.cloudtrail.principals import read_principal
 from chalicelib.cloudtrail.records import parse_time, read_record, text
 from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, observed, overtaken
+from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, observed, overtaken
 from chalicelib.enrichment.parse_answers import read_groups, with_tags
 from chalicelib.enrichment.replay_changes import same_rules
 from chalicelib.observability.logs import Log
@@ -105,7 +105,7 @@ class Reconciliation:
         self.log.info("region reconciled", region=region, groups=total.groups, late=total.late, drifts=total.drifts)
         return total
 
-    def _differs(self, snapshot: Snapshot | None, live: Live | None, *, swept: bool) -> bool:
+    def _differs(self, snapshot: GroupSnapshot | None, live: Live | None, *, swept: bool) -> bool:
         unknown = snapshot is None or snapshot.deleted_at is not None
         if live is None:
             return not unknown
@@ -113,14 +113,14 @@ class Reconciliation:
             return swept
         return snapshot.rules is not None and not same_rules(snapshot.settled(live.rules).rules or (), live.rules)
 
-    def _take_down(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None) -> None:
+    def _take_down(self, key: GroupKey, snapshot: GroupSnapshot | None, live: Live | None) -> None:
         """Begin the snapshot of a group of which nothing is known yet, or learn what the live rules say beside it."""
         if live is None:
             return
         if snapshot is None or snapshot.rules is None or self._as_observed(snapshot, live) != snapshot:
             self._observe(key, live, snapshot)
 
-    def _explain(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, total: Sweep) -> Sweep:
+    def _explain(self, key: GroupKey, snapshot: GroupSnapshot | None, live: Live | None, total: Sweep) -> Sweep:
         suspicion = self._suspicions(key.region).look(key.group_id, _difference(snapshot, live))
         if not suspicion.has_lasted:
             return replace(total, suspected=total.suspected + 1)
@@ -151,7 +151,7 @@ class Reconciliation:
             return [], str(error)
         return found.records, None if found.complete else "CloudTrail names more calls on this group than are read"
 
-    def _drift(self, key: GroupKey, snapshot: Snapshot | None, live: Live | None, records: Iterable[Any]) -> Drift:
+    def _drift(self, key: GroupKey, snapshot: GroupSnapshot | None, live: Live | None, records: Iterable[Any]) -> Drift:
         known = live.info if live else snapshot
         before = snapshot.rules if snapshot is not None and snapshot.deleted_at is None else None
         return Drift(
@@ -211,14 +211,14 @@ class Reconciliation:
         outbox.mark_sent(key)
         return 1
 
-    def _observe(self, key: GroupKey, live: Live | None, compared: Snapshot | None) -> None:
+    def _observe(self, key: GroupKey, live: Live | None, compared: GroupSnapshot | None) -> None:
         """Take over how things were when they were compared with this snapshot, now that it was told."""
         now = self.now()
 
-        def change(current: Snapshot | None) -> Snapshot | None:
+        def change(current: GroupSnapshot | None) -> GroupSnapshot | None:
             if live is None:
                 return current and replace(current, deleted_at=now)
-            seen = self._as_observed(compared or Snapshot(key), live)
+            seen = self._as_observed(compared or GroupSnapshot(key), live)
             if (current.revision if current else 0) == (compared.revision if compared else 0):
                 return seen
             # Something was told in the meantime, of which the live rules say nothing.
@@ -226,7 +226,7 @@ class Reconciliation:
 
         self.snapshots.update(key, change)
 
-    def _as_observed(self, snapshot: Snapshot, live: Live) -> Snapshot:
+    def _as_observed(self, snapshot: GroupSnapshot, live: Live) -> GroupSnapshot:
         revived = replace(snapshot, deleted_at=None, name=live.info.name, vpc_id=live.info.vpc_id)
         return observed(revived, live.rules, live.looked_at, self.now())
 
@@ -265,7 +265,7 @@ def live_groups(ec2: Any, now: datetime) -> dict[str, Live]:
     return {key: Live(info, with_tags(read_rule_set(items.get(key, [])).rules), now) for key, info in groups.items()}
 
 
-def _difference(snapshot: Snapshot | None, live: Live | None) -> frozenset[str]:
+def _difference(snapshot: GroupSnapshot | None, live: Live | None) -> frozenset[str]:
     known = snapshot.rules if snapshot is not None and snapshot.deleted_at is None else None
     return difference(known, live.rules if live else None)
 

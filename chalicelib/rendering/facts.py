@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from chalicelib.alert.model import AlarmPath, Alert, Attached, Attachment, Event, Principal, SecurityGroup
+from chalicelib.alert.model import (
+    AlarmPath,
+    Alert,
+    Attached,
+    Attachment,
+    ChangedPrefixList,
+    Event,
+    PrefixListUse,
+    Principal,
+    SecurityGroup,
+)
 from chalicelib.rendering.lines import is_attempt, quoted, utc, value
 from chalicelib.security_groups.changes import VPC_ENDPOINT
 
@@ -36,8 +46,14 @@ def facts(alert: Alert) -> Iterator[Fact]:
             yield Fact("Attached to", tuple(_attached(alert.security_group.attached)))
     if alert.attachment:
         yield Fact("Groups of", tuple(_attachment(alert, alert.attachment)))
+    if alert.prefix_list:
+        yield from _of_prefix_list(alert.prefix_list)
     if alert.changes.rules_after is not None:
         yield Fact("Rules now", (f"{alert.changes.rules_after:,}",))
+    yield from _of_call(alert)
+
+
+def _of_call(alert: Alert) -> Iterator[Fact]:
     if alert.occurred_at:
         yield Fact("When", (utc(alert.occurred_at),), alert.occurred_at)
     called = tuple(_call(alert.event))
@@ -86,25 +102,56 @@ def _from(principal: Principal) -> Iterator[str]:
 
 def _attachment(alert: Alert, item: Attachment) -> Iterator[str]:
     yield f"{value(item.resource_type)} {value(item.resource_id)}"
-    named = ", ".join(item.groups_after or ())
     if is_attempt(alert):
-        yield f"asked for: {value(named or 'none that is named')}"
+        # Alerts of a release before name the groups that the call asked for.
+        yield from _listed("asked for: ", item.groups_after or ())
         return
-    before = item.groups_before
-    if before is None and item.resource_type == VPC_ENDPOINT:
-        yield from _endpoint_groups(named, changed=not alert.changes.before_known)
-        return
-    yield f"before: {value('not known' if before is None else ', '.join(before) or 'none')}"
-    yield f"now: {value(named or 'none')}"
-
-
-def _endpoint_groups(added: str, *, changed: bool) -> Iterator[str]:
-    """The call names what it adds and takes away, and nothing of what stays."""
-    if changed:
-        yield "before: not known"
-        yield f"now: {value(f'{added} among them' if added else 'not known')}"
-    else:
+    before, after = item.groups_before, item.groups_after
+    if before is None and after is None and alert.changes.before_known:
         yield "not changed"
+        return
+    yield from _listed("before: ", ("not known",) if before is None else before or ("none",))
+    # A call names the groups that it adds to an endpoint, and nothing of what stays.
+    among = " (among others)" if before is None and item.resource_type == VPC_ENDPOINT and after else ""
+    yield from _listed(f"now{among}: ", ("not known",) if after is None else after or ("none",))
+
+
+# A line of so many ids is shown whole wherever it is shown.
+_IDS_A_LINE = 4
+_LINES = 5
+
+
+def _listed(label: str, items: Sequence[str]) -> Iterator[str]:
+    """The items on as many lines as they take, none of them cut; of very many their number."""
+    starts = range(0, len(items), _IDS_A_LINE)
+    for start in starts[:_LINES]:
+        ids = ", ".join(value(item) for item in items[start : start + _IDS_A_LINE])
+        yield f"{label if start == 0 else ''}{ids}"
+    left = len(items) - _IDS_A_LINE * _LINES
+    if left > 0:
+        yield f"and {left:,} more"
+
+
+def _of_prefix_list(item: ChangedPrefixList) -> Iterator[Fact]:
+    named, users = tuple(_prefix_list(item)), tuple(_listed("", [_user(use) for use in item.used_by]))
+    if named:
+        yield Fact("Prefix list", named)
+    if users:
+        yield Fact("Used by", users)
+
+
+def _prefix_list(item: ChangedPrefixList) -> Iterator[str]:
+    known = [value(text) for text in (item.name, item.id) if text]
+    if known:
+        yield " ".join([known[0], *(f"({text})" for text in known[1:])])
+    if item.owner_id:
+        yield f"owner {value(item.owner_id)}"
+    if item.version is not None:
+        yield f"version {item.version} before"
+
+
+def _user(use: PrefixListUse) -> str:
+    return f"{use.group_name} ({use.group_id})" if use.group_name else use.group_id
 
 
 def _account(alert: Alert) -> list[str]:
@@ -130,6 +177,6 @@ def _group(group: SecurityGroup) -> Iterator[str]:
 
 def _attached(attached: Attached) -> Iterator[str]:
     if attached.public_addresses:
-        yield f"public address {value(', '.join(attached.public_addresses))}"
+        yield from _listed("public address ", attached.public_addresses)
     named = [*attached.instances, *attached.services] or list(attached.interfaces)
-    yield value(", ".join(named)) if named else "nothing"
+    yield from _listed("", named or ("nothing",))

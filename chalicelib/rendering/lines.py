@@ -18,6 +18,7 @@ from chalicelib.alert.model import (
     Severity,
     Undo,
 )
+from chalicelib.exposure.list_entries import widest_first
 from chalicelib.security_groups.rules import (
     ALL_PROTOCOLS,
     ICMP,
@@ -40,7 +41,7 @@ _PEERS = {PeerType.PREFIX_LIST: "prefix list ", PeerType.SECURITY_GROUP: "group 
 
 
 def value(text: str, limit: int = LONGEST_VALUE) -> str:
-    """A value that somebody chose: visible, on one line, of bearable length."""
+    """A value that somebody chose: visible, on one line, truncated to the limit."""
     return clip(visible(text), limit)[0]
 
 
@@ -101,6 +102,28 @@ def rule_count(changes: Changes) -> int:
     return sum(map(len, (changes.added, changes.removed, changes.modified, changes.attempted)))
 
 
+def range_entries(alert: Alert) -> Iterator[str]:
+    """An entry for each range that a call adds to a prefix list or takes from it, the widest first."""
+    item = alert.prefix_list
+    if item is None:
+        return
+    add, remove = ("× add", "× remove") if is_attempt(alert) else ("+", "-")
+    described = {entry.cidr: entry.description for entry in item.added}
+    for cidr in widest_first(described):
+        description = described[cidr]
+        yield f"{add} {value(cidr)}" + (f"  {quoted(description)}" if description else "")
+    yield from (f"{remove} {value(cidr)}" for cidr in widest_first(item.removed))
+
+
+def rule_ranks(alert: Alert) -> dict[SecurityGroupRule, int]:
+    """How severe what is said of each rule is; rules of which nothing is said are not in it."""
+    ranks: dict[SecurityGroupRule, int] = {}
+    for exposure in alert.exposures:
+        if exposure.rule is not None:
+            ranks[exposure.rule] = max(exposure.severity.rank, ranks.get(exposure.rule, 0))
+    return ranks
+
+
 def diff_entries(alert: Alert) -> Iterator[str]:
     """An entry for each rule, its sign first, what is worst first: a list that is cut must not hide it.
 
@@ -108,10 +131,7 @@ def diff_entries(alert: Alert) -> Iterator[str]:
     attempted.
     """
     changes = alert.changes
-    ranks: dict[SecurityGroupRule, int] = {}
-    for exposure in alert.exposures:
-        if exposure.rule is not None:
-            ranks[exposure.rule] = max(exposure.severity.rank, ranks.get(exposure.rule, 0))
+    ranks = rule_ranks(alert)
     entries: list[tuple[str, SecurityGroupRule, ModifiedRule | None]] = [
         *(("+", rule, None) for rule in changes.added),
         *(("~", item.after, item) for item in changes.modified),

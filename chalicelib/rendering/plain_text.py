@@ -71,7 +71,7 @@ def _size(text: str) -> int:
 def _diff(part: Diff, room: int) -> str:
     entries = fit((f"  {entry}".replace("\n", "\n  ") for entry in part.entries), room, _size)
     left = part.total - len(entries)
-    more = [f"  … and {number_of(left, 'more rule')}"] if left else []
+    more = [f"  … and {number_of(left, f'more {part.noun}')}"] if left else []
     return "\n".join([part.title, *entries, *more])
 
 

@@ -17,6 +17,7 @@ from chalicelib.rendering.lines import (
     changes_title,
     diff_entries,
     outcome_sentence,
+    range_entries,
     reasons,
     rule_count,
     undo_elsewhere,
@@ -32,11 +33,12 @@ class Paragraph(NamedTuple):
 
 
 class Diff(NamedTuple):
-    """The rules; ``entries`` may be read once and are made as they are read, ``total`` of them."""
+    """The rules, or a prefix list's ranges; ``entries`` may be read once and are made as they are read."""
 
     title: str
     entries: Iterator[str]
     total: int
+    noun: str = "rule"
 
 
 class Reasons(NamedTuple):
@@ -89,6 +91,8 @@ def sections(alert: Alert) -> Iterator[Section]:
     total = rule_count(alert.changes)
     if total:
         yield Diff(changes_title(alert), diff_entries(alert), total)
+    if alert.prefix_list and (ranges := len(alert.prefix_list.added) + len(alert.prefix_list.removed)):
+        yield Diff(changes_title(alert), range_entries(alert), ranges, "range")
     if alert.exposures:
         yield Reasons(f"Why {alert.severity}", tuple(reasons(alert)))
     yield from _way_back(alert)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from chalicelib.alert.model import Alert, Principal, SecurityGroup, Undo, to_json
-from chalicelib.rendering.lines import rule_count, value
+from chalicelib.alert.model import Alert, ChangedPrefixList, Changes, Principal, SecurityGroup, Undo, to_json
+from chalicelib.exposure.list_entries import widest_first
+from chalicelib.rendering.lines import rule_count, rule_ranks, value
 from chalicelib.security_groups.unknowns import other
 from chalicelib.text import number_of
 
@@ -26,7 +28,7 @@ def shrink(alert: Alert, room: int, place: str) -> Alert:
 
 def _ever_smaller(alert: Alert, place: str) -> Iterator[Alert]:
     yield alert
-    total = rule_count(alert.changes)
+    total = rule_count(alert.changes) + _range_count(alert.prefix_list)
     if not total:
         # The alert of a burst names its groups in its exposures: they are worth more than how to undo it.
         alert = _without_undo(alert, place)
@@ -41,20 +43,52 @@ def _ever_smaller(alert: Alert, place: str) -> Iterator[Alert]:
 
 
 def _with_fewer_rules(alert: Alert, most: int, place: str) -> Alert:
-    changes = alert.changes
-    kept = replace(
-        changes,
-        added=changes.added[:most],
-        removed=changes.removed[:most],
-        modified=changes.modified[:most],
-        attempted=changes.attempted[:most],
-    )
-    left = rule_count(changes) - rule_count(kept)
-    said = [f"{number_of(left, 'more rule')}: left out to fit into {place}"] if left else []
-    more = len(alert.exposures) - most
-    said += [f"{number_of(more, 'more exposure')}: left out to fit into {place}"] if more > 0 else []
+    changes, entries = _fewer_rules(alert, most), _fewer_ranges(alert.prefix_list, most)
+    left = {
+        "more rule": rule_count(alert.changes) - rule_count(changes),
+        "more range": _range_count(alert.prefix_list) - _range_count(entries),
+        "more exposure": len(alert.exposures) - most,
+    }
+    said = [f"{number_of(count, noun)}: left out to fit into {place}" for noun, count in left.items() if count > 0]
     worst = sorted(alert.exposures, key=lambda item: -item.severity.rank)[:most]
-    return replace(alert, changes=kept, exposures=tuple(worst), unknowns=(*alert.unknowns, *map(other, said)))
+    unknowns = (*alert.unknowns, *map(other, said))
+    return replace(alert, changes=changes, prefix_list=entries, exposures=tuple(worst), unknowns=unknowns)
+
+
+def _fewer_rules(alert: Alert, most: int) -> Changes:
+    """The worst rules of each list, in its order."""
+    ranks = rule_ranks(alert)
+    changes = alert.changes
+    return changes._replace(
+        added=_worst(changes.added, most, lambda rule: ranks.get(rule, -1)),
+        removed=_worst(changes.removed, most, lambda rule: ranks.get(rule, -1)),
+        modified=_worst(changes.modified, most, lambda item: ranks.get(item.after, -1)),
+        attempted=_worst(changes.attempted, most, lambda rule: ranks.get(rule, -1)),
+    )
+
+
+_Item = TypeVar("_Item")
+
+
+def _worst(items: Sequence[_Item], most: int, rank: Callable[[_Item], int]) -> tuple[_Item, ...]:
+    places = sorted(range(len(items)), key=lambda place: -rank(items[place]))[:most]
+    return tuple(items[place] for place in sorted(places))
+
+
+def _fewer_ranges(entries: ChangedPrefixList | None, most: int) -> ChangedPrefixList | None:
+    """The widest ranges, in the call's order."""
+    if entries is None:
+        return None
+    widest = {cidr: -place for place, cidr in enumerate(widest_first(item.cidr for item in entries.added))}
+    return entries._replace(
+        added=_worst(entries.added, most, lambda item: widest[item.cidr]),
+        removed=entries.removed[:most],
+        used_by=entries.used_by[:most],
+    )
+
+
+def _range_count(entries: ChangedPrefixList | None) -> int:
+    return len(entries.added) + len(entries.removed) if entries else 0
 
 
 def _without_undo(alert: Alert, place: str) -> Alert:

@@ -7,7 +7,6 @@ judgement treats that as badly as it may be.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,8 +32,7 @@ class NotUnderstood(ValueError):  # noqa: N818
     """A watched record whose inside cannot be read; the text says what is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """The rule diff, or the rules of a call that did not succeed (``attempted``, and then nothing else).
 
     ``rules_after`` counts the group's rules after the change, None where nobody looked.
@@ -51,8 +49,7 @@ class Changes:
 VPC_ENDPOINT = "VPC endpoint"
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(NamedTuple):
     """The groups of one resource before and after; None where not known.
 
     After are all its groups, but of a VPC endpoint whose groups before are not known only those added. It is None
@@ -80,8 +77,7 @@ class PrefixListEntry(NamedTuple):
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixListChange:
+class PrefixListChange(NamedTuple):
     """Entries that a change added to a prefix list and removed from it; and whether it named it anew.
 
     ``prefix_list_id`` is None where the call names only an IPAM resolver or a target of one (``resolver``, in
@@ -104,8 +100,7 @@ class PrefixListChange:
         return tuple(entry.cidr for entry in self.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What one record did to one security group.
 
     ``detached`` are groups that ModifyVpcEndpoint takes away. ``skips_privatelink`` is set where a load balancer's

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.rules import SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown
 
+# Nobody changes what is looked up.
+_NOTHING: Mapping[str, Any] = {}
 Rules = tuple[SecurityGroupRule, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixList:
+class PrefixList(NamedTuple):
     """What was looked up about a prefix list: its name, whether AWS manages it, its CIDR texts, its owner's account.
 
     Where not ``is_whole`` it holds more than these.
@@ -26,8 +27,7 @@ class PrefixList:
     owner_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What look-ups know beyond the record; everything is optional.
 
     ``before`` are all the group's rules before the change.
@@ -36,23 +36,21 @@ class Facts:
     account_id: str | None = None
     group_name: str | None = None
     before: tuple[SecurityGroupRule, ...] | None = None
-    prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
+    prefix_lists: Mapping[str, PrefixList] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class GroupInfo:
+class GroupInfo(NamedTuple):
     """A security group as DescribeSecurityGroups shows it; its rules have no ids there."""
 
     id: str
     name: str | None = None
     vpc_id: str | None = None
     description: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = _NOTHING
     rules: Rules = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """A network interface: the groups on it, its public addresses, and what it belongs to."""
 
     id: str
@@ -62,8 +60,7 @@ class Interface:
     public_addresses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LookupResult:
+class LookupResult(NamedTuple):
     """What the look-ups of one alert brought; ``unknowns`` says of each that failed what is missing and why.
 
     ``rules`` are the live rules of the group, ``config_rules`` those that AWS Config recorded last
@@ -74,7 +71,7 @@ class LookupResult:
     groups: Mapping[str, GroupInfo] | None = None
     rules: Rules | None = None
     interfaces: tuple[Interface, ...] | None = None
-    prefix_lists: Mapping[str, PrefixList] = field(default_factory=dict)
+    prefix_lists: Mapping[str, PrefixList] = _NOTHING
     config_rules: Rules | None = None
     config_group: GroupInfo | None = None
     config_group_ids: tuple[str, ...] | None = None
@@ -86,8 +83,7 @@ class LookupResult:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedChange:
+class ResolvedChange(NamedTuple):
     """The change with what was found, and the group's rules before it.
 
     ``before`` holds rules that were there; all of them only where ``is_whole``. ``is_guessed`` where only

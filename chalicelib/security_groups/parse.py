@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
@@ -35,21 +34,20 @@ def read_change(record: CloudTrailRecord) -> Change:
     outcome = read_outcome(record.error_code)
     no_answer = _why_missing(record, "responseElements") if outcome is Outcome.SUCCEEDED else None
     response = {} if no_answer else unwrapped(event.name, record.response_elements, "Response")
-    change = replace(_identify(event, outcome, request, *named_group(record)), no_answer=no_answer)
+    change = (_identify(event, outcome, request, *named_group(record)))._replace(no_answer=no_answer)
     if no_request:
         # What the answer holds is still good.
         if change.succeeded and change.group_id is None:
             raise NotUnderstood(no_request)
         unknown = Unknown(UnknownTopic.REQUEST, f"the request: {no_request}")
-        change = replace(change, unknowns=(unknown, *change.unknowns))
+        change = change._replace(unknowns=(unknown, *change.unknowns))
     return _READERS[event.name](_with_unknown_keys(change, unknown_keys), request, response)
 
 
 def _with_unknown_keys(change: Change, keys: tuple[str, ...]) -> Change:
     """The change with each parameter that the call was not known to have; what it does may be anything."""
     problems = tuple(f"the parameter {printable(key, 60)}, which sgwatch does not know" for key in keys)
-    return replace(
-        change,
+    return change._replace(
         unread=problems if change.succeeded and may_open(change.event) else (),
         unknowns=change.unknowns + unread_parts("part of the request", problems),
     )
@@ -103,20 +101,20 @@ def _read_create(change: Change, request: Parameters, _response: Parameters) -> 
     description = text(request.get("groupDescription"))
     no_id = other("the new group's id: the record has no answer")
     unknowns = () if change.group_id or not change.succeeded else (no_id,)
-    return replace(change, description=description, unknowns=change.unknowns + unknowns)
+    return change._replace(description=description, unknowns=change.unknowns + unknowns)
 
 
 def _read_delete(change: Change, _request: Parameters, _response: Parameters) -> Change:
     if not change.succeeded:
         return change
     unknown = Unknown(UnknownTopic.DELETED_RULES, "the rules that went with the group: the record does not list them")
-    return replace(change, changes=Changes(before_known=False), unknowns=(*change.unknowns, unknown))
+    return change._replace(changes=Changes(before_known=False), unknowns=(*change.unknowns, unknown))
 
 
 def _read_association(change: Change, request: Parameters, _response: Parameters) -> Change:
     vpc_id = text(request.get("vpcId"))
     _must_tell(change, change.group_id, change.group_name, vpc_id)
-    return replace(change, associated_vpc_id=vpc_id)
+    return change._replace(associated_vpc_id=vpc_id)
 
 
 def _must_tell(change: Change, *found: object) -> None:

@@ -7,7 +7,6 @@ the record.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from chalicelib.cloudtrail.records import text
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
@@ -87,7 +86,7 @@ def _read_groups_of(change: Change, request: Parameters, _response: Parameters) 
     groups = _groups(given) or tuple(dict.fromkeys(_group_ids(request)))
     if not groups and change.succeeded and (is_set(given) or not _is_about(change, request)):
         raise NotUnderstood(f"{change.event.name} names no security group that can be read")
-    change = replace(change, skips_privatelink=_skips_privatelink(request))
+    change = change._replace(skips_privatelink=_skips_privatelink(request))
     if groups:
         unknown = f"the groups of {resource_id} before: the record carries the new ones only"
         return _attached(change, Attachment(resource_type, resource_id, None, groups), (_before(unknown),))
@@ -130,18 +129,17 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
         named = " and ".join(f"{verb} ({', '.join(ids)})" for verb, ids in listed.items() if ids)
         unknowns = (_before(f"all groups of {resource_id}, before and after: the record names only those {named}"),)
     attachment = Attachment(resource_type, resource_id, None, listed["added"] or None)
-    return replace(_attached(change, attachment, unknowns), detached=listed["removed"])
+    return (_attached(change, attachment, unknowns))._replace(detached=listed["removed"])
 
 
 def _attached(change: Change, attachment: Attachment, unknowns: tuple[Unknown, ...]) -> Change:
     groups = attachment.groups_after or ()
-    return replace(
-        change,
+    return change._replace(
         # One of several groups would be a misleading subject: the attachment lists them all.
         group_id=groups[0] if len(groups) == 1 else None,
         group_name=None,
         changes=Changes(before_known=not unknowns),
-        attachment=attachment if change.succeeded else replace(attachment, groups_after=None),
+        attachment=attachment if change.succeeded else attachment._replace(groups_after=None),
         unknowns=change.unknowns + (unknowns if change.succeeded else ()),
     )
 

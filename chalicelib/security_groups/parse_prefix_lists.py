@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, PrefixListChange, PrefixListEntry
@@ -85,8 +84,7 @@ def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str
     if prefix_list.contents is ListContents.IPAM and change.succeeded:
         unknowns.append(other(f"what is in {named} now: IPAM decides that, and the record does not list it"))
     unknowns += unread_parts("part of the request", unread)
-    return replace(
-        change,
+    return change._replace(
         prefix_list=prefix_list,
         unknowns=(*change.unknowns, *unknowns),
         unread=(*change.unread, *unread),

@@ -7,7 +7,6 @@ are missing from records before 2021 and from those that CloudTrail cut.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.cloudtrail.records import mapping, text
@@ -31,7 +30,7 @@ Reader = Callable[[Change, Parameters, Parameters], Change]
 def _requested(change: Change, request: Parameters) -> Reading:
     direction = change.direction
     listed = read_ip_permissions(request.get("ipPermissions"), direction)
-    return listed + read_flat_permission(request, direction)
+    return listed.joined(read_flat_permission(request, direction))
 
 
 def _rule_ids(request: Parameters) -> tuple[str, ...]:
@@ -44,8 +43,7 @@ def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = (
     if rule_ids:
         by_id = f"the rules {', '.join(rule_ids)}: the record names them by id only"
         unknowns += (Unknown(UnknownTopic.RULE_BY_ID, by_id),)
-    return replace(
-        change,
+    return change._replace(
         changes=Changes(attempted=requested.rules),
         rule_ids=rule_ids,
         unknowns=change.unknowns + unknowns,
@@ -54,7 +52,7 @@ def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = (
 
 def _with_unread(change: Change, unread: tuple[str, ...]) -> Change:
     unknowns = change.unknowns + unread_parts("part of the request", unread)
-    return replace(change, unread=change.unread + unread, unknowns=unknowns)
+    return change._replace(unread=change.unread + unread, unknowns=unknowns)
 
 
 def _not_known(requested: Reading) -> tuple[str, ...]:
@@ -80,7 +78,7 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
     if len(added) < len(requested.rules):
         # AWS authorizes all rules of a call or none: an answer with fewer was cut, or is not there.
         known = {rule.identity for rule in added}
-        added += tuple(replace(rule, tags=tags) for rule in requested.rules if rule.identity not in known)
+        added += tuple(rule._replace(tags=tags) for rule in requested.rules if rule.identity not in known)
     # Nor does what the request holds and nobody can read go unsaid, where the answer may be short of it.
     short = len(answered.rules) < len(requested.rules) + len(requested.unread)
     unread = (requested.unread if short else ()) + answered.problems + _not_known(requested)
@@ -88,8 +86,8 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
         raise _nothing_read(unread)
     if change.no_answer:
         unknown = other(f"whether AWS stored the rules as asked: {change.no_answer}")
-        change = replace(change, unknowns=(*change.unknowns, unknown))
-    return _with_unread(replace(change, changes=Changes(added=added)), unread)
+        change = change._replace(unknowns=(*change.unknowns, unknown))
+    return _with_unread(change._replace(changes=Changes(added=added)), unread)
 
 
 def _given_tags(request: Parameters) -> Tags:
@@ -110,9 +108,9 @@ def _completed(
         same = asked.get(rule.identity)
         own = tags if rule.tags is None else rule.tags
         if same is None:
-            return rule if own is None else replace(rule, tags=own)
+            return rule if own is None else rule._replace(tags=own)
         peer = rule.peer.completed(same.peer)
-        return replace(rule, peer=peer, description=rule.description or same.description, tags=own)
+        return rule._replace(peer=peer, description=rule.description or same.description, tags=own)
 
     return tuple(complete(rule) for rule in answered)
 
@@ -147,8 +145,7 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
     before_known = not unknowns
     if any(rule.id is None and rule.description is None for rule in removed):
         unknowns += (_NO_DESCRIPTIONS,)
-    return replace(
-        change,
+    return change._replace(
         changes=Changes(removed=removed, before_known=before_known),
         rule_ids=unseen,
         unknowns=change.unknowns + unknowns,
@@ -163,8 +160,7 @@ def _perhaps_revoked(change: Change, no_answer: str, requested: Reading, rule_id
     more = len(requested.rules) + len(rule_ids) - len(shown)
     asked = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
     unknown = Unknown(UnknownTopic.UNREAD_RULE, f"which of the rules asked for ({asked}) were removed: {no_answer}")
-    return replace(
-        change,
+    return change._replace(
         changes=Changes(before_known=False),
         rule_ids=rule_ids,
         unknowns=(*change.unknowns, unknown, *unread_parts("a removed rule", requested.unread)),
@@ -185,14 +181,14 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     given = [canonical(mapping(item), _UPDATE) for item in items(request.get("securityGroupRules"))]
     updates = [update.values for update in given]
     reading = read_rule_set([_new_values(update) for update in updates])
-    reading += Reading(unknown_keys=tuple(dict.fromkeys(key for update in given for key in update.unknown)))
+    reading = reading.joined(Reading(unknown_keys=tuple(key for update in given for key in update.unknown)))
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
     named = ", ".join(rule_ids) or "the modified rules"
     direction = f"the direction of {named}: not in the record"
     if not change.succeeded:
         attempt = _attempted(change, reading)
         unknown = Unknown(UnknownTopic.DIRECTION, direction)
-        return replace(attempt, unknowns=(*attempt.unknowns, unknown)) if reading.rules else attempt
+        return attempt._replace(unknowns=(*attempt.unknowns, unknown)) if reading.rules else attempt
     if not reading.rules:
         raise _nothing_read(reading.problems)
     unknowns = (
@@ -200,8 +196,7 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
         Unknown(UnknownTopic.DIRECTION, f"{direction}, judged as ingress"),
         *_owners_not_told(reading.rules),
     )
-    changed = replace(
-        change,
+    changed = change._replace(
         changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in reading.rules), before_known=False),
         rule_ids=rule_ids,
         unknowns=change.unknowns + unknowns,
@@ -245,8 +240,7 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
         named_only = f"the rule {key}, now {_described(described[key])}: the record names it by id only"
         unknowns.append(Unknown(UnknownTopic.RULE_BY_ID, named_only))
     unknowns += unread_parts("a described rule", (*requested.unread, *_not_known(requested)))
-    return replace(
-        change,
+    return change._replace(
         changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in requested.rules), before_known=False),
         rule_ids=rule_ids,
         unknowns=change.unknowns + tuple(unknowns),

@@ -7,8 +7,8 @@ description and the id, and is the same whichever of AWS's spellings the rule wa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 ALL_PROTOCOLS = "-1"
 WITH_PORTS = frozenset({"tcp", "udp"})
@@ -31,8 +31,7 @@ class PeerType(StrEnum):
     SECURITY_GROUP = "security_group"
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(NamedTuple):
     """The other end of a rule: a CIDR range, a prefix list id, a security group's id or (alone known) its name."""
 
     type: PeerType
@@ -44,7 +43,7 @@ class Peer:
         """The peer with the account and the VPC that only another source of the same peer names."""
         if (self.type, self.value) != (other.type, other.value):
             return self
-        return replace(self, account_id=self.account_id or other.account_id, vpc_id=self.vpc_id or other.vpc_id)
+        return self._replace(account_id=self.account_id or other.account_id, vpc_id=self.vpc_id or other.vpc_id)
 
 
 # Keys and values in AWS's order.
@@ -52,8 +51,7 @@ Tags = tuple[tuple[str, str], ...]
 RuleIdentity = tuple[str, str, int | None, int | None, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityGroupRule:
+class SecurityGroupRule(NamedTuple):
     """One security group rule.
 
     ``protocol`` is ``tcp``, ``udp``, ``icmp``, ``icmpv6``, another IANA number as text, or ``-1`` for
@@ -69,7 +67,16 @@ class SecurityGroupRule:
     peer: Peer
     description: str | None = None
     id: str | None = None
-    tags: Tags | None = field(default=None, compare=False)
+    tags: Tags | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecurityGroupRule) and self[:-1] == other[:-1]
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
     @property
     def identity(self) -> RuleIdentity:
@@ -93,16 +100,14 @@ class SecurityGroupRule:
         return (None, None)
 
 
-@dataclass(frozen=True, slots=True)
-class ModifiedRule:
+class ModifiedRule(NamedTuple):
     """A rule that was one thing and is another now; ``before`` is None where its former self is not known."""
 
     before: SecurityGroupRule | None
     after: SecurityGroupRule
 
 
-@dataclass(frozen=True, slots=True)
-class RuleDiff:
+class RuleDiff(NamedTuple):
     """What changed between two sets of rules, in AWS's order."""
 
     added: tuple[SecurityGroupRule, ...] = ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.address_ranges import parse_range
@@ -29,8 +29,7 @@ from chalicelib.security_groups.wire_shapes import KeyNames, canonical, field, i
 _PROTOCOL_NAMES = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": ALL_PROTOCOLS}
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The rules that could be read, and a sentence for each part that could not.
 
     ``problems`` are parts that make no sense; ``gaps`` make sense but no rule: an IpPermission without a peer.
@@ -42,7 +41,8 @@ class Reading:
     gaps: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
 
-    def __add__(self, other: Reading) -> Reading:
+    def joined(self, other: Reading) -> Reading:
+        """Both readings as one."""
         return Reading(
             self.rules + other.rules,
             self.problems + other.problems,
@@ -107,7 +107,8 @@ def read_flat_permission(parameters: Mapping[str, Any], direction: Direction | N
         owner = text(parameters.get("sourceSecurityGroupOwnerId"))
         pair = {"groupName": group_name, "groupId": group_id, "userId": owner}
         services = [service] if text(service["ipProtocol"]) else _EVERYTHING
-        reading += read_ip_permissions([{**each, "groups": [pair]} for each in services], direction)
+        by_group = read_ip_permissions([{**each, "groups": [pair]} for each in services], direction)
+        reading = reading.joined(by_group)
     return reading
 
 

@@ -26,6 +26,7 @@ class Field(NamedTuple):
     ``VARIABLE: `` and, of a secret, holds nothing of the value. ``secret`` values are masked wherever settings
     are shown; ``holds_url`` says that the value may be or contain a URL, which is a fault elsewhere.
     ``by_reference`` says that the value may be kept elsewhere (settings/secrets.py); secrets always may.
+    ``example`` is a value of the right form, ``choices`` are all values where these are few.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Field(NamedTuple):
     default: str | None = None
     holds_url: bool = False
     by_reference: bool = False
+    example: str = ""
+    choices: tuple[str, ...] = ()
 
 
 _MEANT = {"yes": "true", "on": "true", "1": "true", "y": "true", "no": "false", "off": "false", "0": "false"}
@@ -178,9 +181,18 @@ def read_channel(text: str) -> str:
 
 def read_mention(text: str) -> str:
     """Whom a Slack message notifies, in Slack's own notation, with blanks between several."""
-    one = r"<!(?:here|channel|everyone|subteam\^[A-Z0-9]+)>|<@[A-Z0-9]+>"
-    if not re.fullmatch(rf"(?:{one})(?: +(?:{one}))*", text):
+    from chalicelib.destinations.slack_markup import is_mention  # noqa: PLC0415 - where there is a mention
+
+    if not is_mention(text):
         raise ValueError(f'"{text}" is not <!here>, <!channel>, <@U0123456789> or <!subteam^S0123456789>')
+    return text
+
+
+def read_owner_mentions(text: str) -> str:
+    """Owners of groups and whom to notify for them."""
+    from chalicelib.destinations.slack import parse_owner_mentions  # noqa: PLC0415 - where there are any
+
+    parse_owner_mentions(text)
     return text
 
 

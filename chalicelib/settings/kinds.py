@@ -13,10 +13,15 @@ from chalicelib.settings.fields import (
     Field,
     choice,
     read_base_url,
+    read_bot_token,
+    read_channel,
     read_event_bus_arn,
     read_headers,
+    read_mention,
+    read_owner_mentions,
     read_routing_key,
     read_secret,
+    read_severity,
     read_signing_secrets,
     read_slack_url,
     read_template,
@@ -24,6 +29,9 @@ from chalicelib.settings.fields import (
     read_true,
     read_url,
 )
+
+SNS_FORMATS = ("text", "json", "chatbot")
+WEBHOOK_FORMATS = ("alert", "cloudevents", "ocsf")
 
 
 class DestinationKind(NamedTuple):
@@ -65,20 +73,59 @@ KINDS = (
         "SLACK",
         "Slack",
         "chalicelib.destinations.slack",
-        (Field("WEBHOOK_URL", "The URL of an incoming webhook, or a reference to it.", read_slack_url, secret=True),),
-        needs=(("WEBHOOK_URL",),),
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of an incoming webhook, or a reference to it.",
+                read_slack_url,
+                secret=True,
+                example="https://hooks.slack.com/services/T00000000/B00000000/xxxxxxxx",
+            ),
+            Field(
+                "BOT_TOKEN",
+                "A bot's token (`xoxb-…`), or a reference to it: one message a security group, the rest in its thread.",
+                read_bot_token,
+                secret=True,
+            ),
+            Field("CHANNEL", "The id of the channel that the bot posts to.", read_channel),
+            Field(
+                "API_URL",
+                "Where a bot's calls go; `https://slack-gov.com/api` for GovSlack.",
+                read_base_url,
+                default="https://slack.com/api",
+                holds_url=True,
+            ),
+            Field(
+                "MENTION",
+                "Whom alerts notify: `<!here>`, `<!channel>`, `<@U…>` or `<!subteam^S…>`, with blanks between.",
+                read_mention,
+            ),
+            Field(
+                "OWNER_MENTIONS",
+                "Whom alerts on a group notify by its owner's tag: `team-web=<!subteam^S…>`, with commas between.",
+                read_owner_mentions,
+            ),
+            Field("MENTION_SEVERITY", "The least severity that notifies them.", read_severity, default="critical"),
+        ),
+        needs=(("WEBHOOK_URL",), ("BOT_TOKEN", "CHANNEL")),
     ),
     DestinationKind(
         "SNS",
         "SNS",
         "chalicelib.destinations.sns",
         (
-            Field("TOPIC_ARN", "The ARN of a topic, standard or FIFO.", read_topic_arn),
+            Field(
+                "TOPIC_ARN",
+                "The ARN of a topic, standard or FIFO.",
+                read_topic_arn,
+                example="arn:aws:sns:eu-west-1:123456789012:security",
+            ),
             Field(
                 "FORMAT",
                 "What is published: `text` for people, `json` for programs, `chatbot` for Amazon Q Developer in chat "
                 "applications (AWS Chatbot), which drops the others.",
-                choice(("text", "json", "chatbot")),
+                choice(SNS_FORMATS),
+                choices=SNS_FORMATS,
                 default="text",
             ),
         ),
@@ -89,7 +136,13 @@ KINDS = (
         "Webhook",
         "chalicelib.destinations.webhook",
         (
-            Field("URL", "Where the alert is sent as JSON, or a reference to it.", read_url, secret=True),
+            Field(
+                "URL",
+                "Where the alert is sent as JSON, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://alerts.example.com/hook",
+            ),
             Field(
                 "SECRET",
                 "Signs what is sent, as Standard Webhooks describes: `whsec_` and base64, or a reference to it; two "
@@ -101,7 +154,8 @@ KINDS = (
                 "FORMAT",
                 "What is sent: `alert`, the alert's own JSON; `cloudevents`, that in a CloudEvent 1.0; `ocsf`, an "
                 "event of the Open Cybersecurity Schema Framework.",
-                choice(("alert", "cloudevents", "ocsf")),
+                choice(WEBHOOK_FORMATS),
+                choices=WEBHOOK_FORMATS,
                 default="alert",
             ),
             Field(
@@ -125,21 +179,45 @@ KINDS = (
         "TEAMS",
         "Microsoft Teams",
         "chalicelib.destinations.teams",
-        (Field("WEBHOOK_URL", "The URL of a workflow's webhook, or a reference to it.", read_url, secret=True),),
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of a workflow's webhook, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://prod-00.westeurope.logic.azure.com/workflows/x/triggers/manual/paths/invoke",
+            ),
+        ),
         needs=(("WEBHOOK_URL",),),
     ),
     DestinationKind(
         "GOOGLE_CHAT",
         "Google Chat",
         "chalicelib.destinations.google_chat",
-        (Field("WEBHOOK_URL", "The URL of a space's webhook, or a reference to it.", read_url, secret=True),),
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of a space's webhook, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://chat.googleapis.com/v1/spaces/AAAA/messages?key=k&token=t",
+            ),
+        ),
         needs=(("WEBHOOK_URL",),),
     ),
     DestinationKind(
         "DISCORD",
         "Discord",
         "chalicelib.destinations.discord",
-        (Field("WEBHOOK_URL", "The URL of a channel's webhook, or a reference to it.", read_url, secret=True),),
+        (
+            Field(
+                "WEBHOOK_URL",
+                "The URL of a channel's webhook, or a reference to it.",
+                read_url,
+                secret=True,
+                example="https://discord.com/api/webhooks/000000000000000000/xxxxxxxx",
+            ),
+        ),
         needs=(("WEBHOOK_URL",),),
     ),
     DestinationKind(
@@ -152,6 +230,7 @@ KINDS = (
                 "The integration key of a service (Events API v2), or a reference to it.",
                 read_routing_key,
                 secret=True,
+                example="0123456789abcdef0123456789abcdef",
             ),
             Field(
                 "API_URL",
@@ -168,7 +247,13 @@ KINDS = (
         "Jira Service Management",
         "chalicelib.destinations.jsm",
         (
-            Field("API_KEY", "The key of an API integration, or a reference to it.", read_secret, secret=True),
+            Field(
+                "API_KEY",
+                "The key of an API integration, or a reference to it.",
+                read_secret,
+                secret=True,
+                example="00000000-0000-0000-0000-000000000000",
+            ),
             Field(
                 "API_URL",
                 "Where alerts go; another one for the EU or a site of one's own.",
@@ -183,14 +268,28 @@ KINDS = (
         "EVENT_BUS",
         "EventBridge",
         "chalicelib.destinations.event_bus",
-        (Field("ARN", "The ARN of an event bus.", read_event_bus_arn),),
+        (
+            Field(
+                "ARN",
+                "The ARN of an event bus.",
+                read_event_bus_arn,
+                example="arn:aws:events:eu-west-1:123456789012:event-bus/security",
+            ),
+        ),
         needs=(("ARN",),),
     ),
     DestinationKind(
         "SECURITY_HUB",
         "Security Hub",
         "chalicelib.destinations.security_hub",
-        (Field("", "`true` imports alerts as findings, in the function's own account and region.", read_true),),
+        (
+            Field(
+                "",
+                "`true` imports alerts as findings, in the function's own account and region.",
+                read_true,
+                example="true",
+            ),
+        ),
         needs=(("",),),
     ),
 )

@@ -1,9 +1,8 @@
-"""The AWS CLI commands that take a change back, as far as its record tells them."""
+"""The AWS CLI commands that take a change back, as far as they follow from its record."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.cloudtrail.catalog import Verb
@@ -109,4 +108,4 @@ def _by_id_or_value(rules: tuple[SecurityGroupRule, ...]) -> dict[str, Any]:
     if all(ids):
         return {"SecurityGroupRuleIds": ids}
     # A rule to revoke need not be described, and what is left out cannot be wrong.
-    return {"IpPermissions": to_ip_permissions(replace(rule, description=None) for rule in rules)}
+    return {"IpPermissions": to_ip_permissions(rule._replace(description=None) for rule in rules)}

@@ -1,4 +1,4 @@
-"""Slack: incoming webhooks and chat.postMessage, with Slack's limits and error codes.
+"""Slack: incoming webhooks and the Web API's messages and threads, with Slack's limits and error codes.
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 https://docs.slack.dev/reference/methods/chat.postMessage  https://docs.slack.dev/reference/block-kit/blocks
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -21,7 +21,7 @@ KINDS = ("slack",)
 PREFIX = "/slack/"
 WEBHOOKS = "/slack/services/"
 REVOKED = "/slack/services/T00000000/B00000000/revoked"
-POST_MESSAGE = "/slack/api/chat.postMessage"
+API = "/slack/api/"
 
 MAX_BLOCKS = 50
 MAX_TEXT = 40_000
@@ -60,8 +60,8 @@ def receive(request: Request, inbox: Inbox) -> Reply:
     """Answer as Slack does."""
     if request.path.startswith(WEBHOOKS):
         return _webhook(request, inbox)
-    if request.path == POST_MESSAGE:
-        return _post_message(request, inbox)
+    if request.path.startswith(API) and request.path.removeprefix(API) in METHODS:
+        return _api(request, inbox, request.path.removeprefix(API))
     return Reply(404, "no_service")
 
 
@@ -84,23 +84,95 @@ def _webhook(request: Request, inbox: Inbox) -> Reply:
     return Reply(200, "ok")
 
 
-def _post_message(request: Request, inbox: Inbox) -> Reply:
+def _api(request: Request, inbox: Inbox, method: str) -> Reply:
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not token.startswith("xoxb-"):
-        return Reply(200, {"ok": False, "error": "invalid_auth" if token else "not_authed"})
+        return _no("invalid_auth" if token else "not_authed")
     payload = _payload(request)
     if not isinstance(payload, dict):
-        return Reply(200, {"ok": False, "error": "invalid_json"})
+        return _no("invalid_json")
     channel = str(payload.get("channel", ""))
     if not channel:
-        return Reply(200, {"ok": False, "error": "channel_not_found"})
-    if wait := _limited(request, channel):
+        return _no("channel_not_found")
+    if method == "chat.postMessage" and (wait := _limited(request, channel)):
         return Reply(429, {"ok": False, "error": "ratelimited"}, (("Retry-After", str(max(1, round(wait)))),))
+    return METHODS[method](inbox, channel, payload)
+
+
+def _post_message(inbox: Inbox, channel: str, payload: dict[str, Any]) -> Reply:
     if problem := problem_of(payload):
         _refused(inbox, channel, payload, problem, 200)
-        return Reply(200, {"ok": False, "error": problem})
-    _accept(inbox, channel, payload)
-    return Reply(200, {"ok": True, "channel": channel, "ts": f"{time.time():.6f}", "message": payload})
+        return _no(problem)
+    parent = payload.get("thread_ts")
+    if parent and parent not in _messages(inbox, channel):
+        return _no("thread_not_found")
+    if payload.get("reply_broadcast") and not parent:
+        return _no("invalid_arguments")
+    ts = f"{time.time():.6f}"
+    _accept(inbox, channel, payload, ts)
+    return Reply(200, {"ok": True, "channel": channel, "ts": ts, "message": payload})
+
+
+def _update(inbox: Inbox, channel: str, payload: dict[str, Any]) -> Reply:
+    if problem := problem_of(payload):
+        return _no(problem)
+    ts = str(payload.get("ts", ""))
+    if ts not in _messages(inbox, channel):
+        return _no("message_not_found")
+    inbox.add("slack", channel, payload, title=str(payload.get("text", "")), text=plain_text(payload), note=UPDATED)
+    return Reply(200, {"ok": True, "channel": channel, "ts": ts})
+
+
+def _history(inbox: Inbox, channel: str, payload: dict[str, Any]) -> Reply:
+    """The channel itself, newest first: replies are in it only where they were broadcast."""
+    found = [
+        message
+        for message in thread_of(inbox, channel)
+        if not message.get("thread_ts") or message.get("reply_broadcast")
+    ]
+    return _listed(reversed(found), payload)
+
+
+def _replies(inbox: Inbox, channel: str, payload: dict[str, Any]) -> Reply:
+    ts = payload.get("ts")
+    return _listed((item for item in thread_of(inbox, channel) if ts in (item["ts"], item.get("thread_ts"))), payload)
+
+
+def _listed(messages: Iterable[Mapping[str, Any]], payload: Mapping[str, Any]) -> Reply:
+    oldest, most = float(payload.get("oldest", 0)), int(payload.get("limit", 100))
+    kept = [dict(message) for message in messages if float(message["ts"]) >= oldest][:most]
+    for message in kept:
+        if not payload.get("include_all_metadata"):
+            message.pop("metadata", None)
+    return Reply(200, {"ok": True, "messages": kept, "has_more": False})
+
+
+def thread_of(inbox: Inbox, channel: str) -> list[dict[str, Any]]:
+    """What stands in a channel now, oldest first: each message as last updated, replies with their ``thread_ts``."""
+    return list(_messages(inbox, channel).values())
+
+
+def _messages(inbox: Inbox, channel: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for message in inbox.messages("slack"):
+        if message.where != channel or not isinstance(message.payload, Mapping):
+            continue
+        ts = message.headers.get("ts") or str(message.payload.get("ts", ""))
+        found[ts] = {**found.get(ts, {}), **message.payload, "ts": ts}
+    return found
+
+
+def _no(error: str) -> Reply:
+    return Reply(200, {"ok": False, "error": error})
+
+
+UPDATED = "updated"
+METHODS = {
+    "chat.postMessage": _post_message,
+    "chat.update": _update,
+    "conversations.history": _history,
+    "conversations.replies": _replies,
+}
 
 
 def _payload(request: Request) -> Any:
@@ -116,11 +188,19 @@ def _refused(inbox: Inbox, where: str, payload: Any, problem: str, status: int) 
     return Reply(status, problem)
 
 
-def _accept(inbox: Inbox, where: str, payload: Mapping[str, Any]) -> None:
+def _accept(inbox: Inbox, where: str, payload: Mapping[str, Any], ts: str = "") -> None:
     text = plain_text(payload)
     title = str(payload.get("text") or text).strip().split("\n", maxsplit=1)[0]
     word = SEVERITY_WORD.search(" ".join((str(payload.get("text", "")), text)))
-    inbox.add("slack", where, payload, title=title, text=text, severity=word[1].lower() if word else None)
+    inbox.add(
+        "slack",
+        where,
+        payload,
+        title=title,
+        text=text,
+        severity=word[1].lower() if word else None,
+        headers={"ts": ts} if ts else {},
+    )
 
 
 def problem_of(payload: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion, decide
+from chalicelib.alarm_path.watch.notification_policy import Occasion, RememberedStatus, decide
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -20,40 +20,40 @@ def test_a_first_audit_is_news_only_when_it_does_not_pass() -> None:
 
 
 def test_a_broken_path_is_told_at_once_then_daily_then_on_recovery() -> None:
-    memory: Memory | None = Memory(Status.PASS, None)
+    memory: RememberedStatus | None = RememberedStatus(Status.PASS, None)
     told = []
     for hour in range(60):
         status = Status.FAIL if hour < 50 else Status.PASS
         decision = decide(memory, status, NOON + hour * HOUR)
-        memory = Memory.from_json(decision.memory.to_json())
+        memory = RememberedStatus.from_json(decision.memory.to_json())
         if decision.occasion:
             told.append((hour, decision.occasion.value))
     assert told == [(0, "changed"), (24, "still_broken"), (48, "still_broken"), (50, "recovered")]
 
 
 def test_from_broken_to_unknown_is_a_change() -> None:
-    assert decide(Memory(Status.FAIL, NOON), Status.UNKNOWN, NOON + HOUR).occasion is Occasion.CHANGED
+    assert decide(RememberedStatus(Status.FAIL, NOON), Status.UNKNOWN, NOON + HOUR).occasion is Occasion.CHANGED
 
 
 @pytest.mark.parametrize("value", [None, [], {"status": "x"}, {}])
 def test_a_memory_that_cannot_be_read_counts_as_none(value: object) -> None:
-    assert Memory.from_json(value) is None
+    assert RememberedStatus.from_json(value) is None
 
 
 def test_times_that_cannot_be_read_are_not_known_and_hide_no_status() -> None:
     value = {"version": 7, "status": "fail", "announced_at": "soon", "since": 12, "parts": "x", "more": 1}
-    assert Memory.from_json(value) == Memory(Status.FAIL, None)
+    assert RememberedStatus.from_json(value) == RememberedStatus(Status.FAIL, None)
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=36_500)])
 def test_an_announcement_in_the_future_silences_nothing(ahead: timedelta) -> None:
-    decision = decide(Memory(Status.FAIL, NOON + ahead, None, NOON + ahead), Status.FAIL, NOON)
+    decision = decide(RememberedStatus(Status.FAIL, NOON + ahead, None, NOON + ahead), Status.FAIL, NOON)
     assert decision.occasion is Occasion.STILL_BROKEN
-    assert decision.memory == Memory(Status.FAIL, NOON, None, NOON)
+    assert decision.memory == RememberedStatus(Status.FAIL, NOON, None, NOON)
 
 
 def test_what_began_is_remembered_until_it_is_over() -> None:
-    broken = decide(Memory(Status.PASS, None), Status.FAIL, NOON).memory
+    broken = decide(RememberedStatus(Status.PASS, None), Status.FAIL, NOON).memory
     worse = decide(broken, Status.UNKNOWN, NOON + HOUR).memory
     assert (broken.since, worse.since) == (NOON, NOON)
     assert decide(worse, Status.PASS, NOON + 2 * HOUR).memory.since is None

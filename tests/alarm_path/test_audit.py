@@ -301,6 +301,7 @@ def test_sgwatchs_own_path_is_judged_beside_the_standards() -> None:
     assert {finding.check: finding.status.value for finding in report.findings} == {
         "own-rule": "fail",
         "own-pattern": "pass",
+        "own-target": "pass",
         "own-permission": "pass",
         "own-function": "pass",
         "own-on-failure": "fail",

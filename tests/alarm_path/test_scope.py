@@ -66,6 +66,7 @@ NAMED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 # Which parameter names the thing → its value for one of sgwatch's and for another's.
 OWN = {
     "functionName": ("sgwatch-prod-alert_on_change", "orders"),
+    "responseElements.functionArn": ("arn:aws:lambda:us-east-1:123456789012:function:sgwatch-prod-deliver", "orders"),
     "queueUrl": ("https://sqs.us-east-1.amazonaws.com/123456789012/sgwatch-prod-deliveries.fifo", "https://q/1/orders"),
     "tableName": ("sgwatch-prod-state", "orders"),
     "name": ("/sgwatch/prod/slack", "/orders/db"),
@@ -79,7 +80,10 @@ def touches(
     name: str, parameters: dict[str, Any], before: frozenset[str] | None, now: frozenset[str] | None
 ) -> bool | None:
     call = BY_NAME[name]
-    return scope.touches(call, named_by(call, {"requestParameters": parameters}), before, now)
+    answer = {"functionArn": parameters.get("responseElements.functionArn")}
+    return scope.touches(
+        call, named_by(call, {"requestParameters": parameters, "responseElements": answer}), before, now
+    )
 
 
 @pytest.mark.parametrize("call", TAMPER_CALLS, ids=lambda call: call.name)

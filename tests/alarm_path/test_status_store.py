@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alarm_path.watch.status_store import (
     MAX_PARAMETER_BYTES,
     MemoryUnavailable,
@@ -19,7 +19,7 @@ from chalicelib.alarm_path.watch.status_store import (
 )
 from tests.support.alarm_paths import NOW
 
-KEPT = Memory(Status.FAIL, NOW, frozenset({"main", "sg-changes"}))
+KEPT = RememberedStatus(Status.FAIL, NOW, frozenset({"main", "sg-changes"}))
 
 
 class Ssm:
@@ -72,8 +72,8 @@ def test_what_is_saved_is_loaded() -> None:
 def test_parts_that_do_not_fit_are_left_out_and_the_status_is_kept() -> None:
     ssm = Ssm()
     memory = ParameterMemory(lambda: ssm, "/sgwatch/prod/alarm-path")
-    memory.save(Memory(Status.FAIL, NOW, frozenset(f"filter-number-{number}" for number in range(500))))
-    assert memory.load() == Memory(Status.FAIL, NOW, None)
+    memory.save(RememberedStatus(Status.FAIL, NOW, frozenset(f"filter-number-{number}" for number in range(500))))
+    assert memory.load() == RememberedStatus(Status.FAIL, NOW, None)
 
 
 def test_nonsense_in_the_parameter_counts_as_nothing() -> None:
@@ -106,4 +106,6 @@ def test_a_table_that_fails_is_said() -> None:
 
 
 def test_a_memory_of_before_there_were_parts_is_read() -> None:
-    assert Memory.from_json(json.loads('{"status": "pass", "announced_at": null}')) == Memory(Status.PASS, None, None)
+    assert RememberedStatus.from_json(json.loads('{"status": "pass", "announced_at": null}')) == RememberedStatus(
+        Status.PASS, None, None
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import replace
 from ipaddress import ip_network
 from itertools import pairwise
 from typing import Any
@@ -52,10 +51,10 @@ TITLES: list[tuple[Json, str]] = [
     (authorize(world(None, protocol="-1"), direction="Egress"), f"All traffic allowed out to the internet on {G}"),
     (authorize(world(), "text"), f"tcp/22 opened to the internet on {G}, and more not understood"),
     (authorize(permission()), f"Change to {G} only partly understood"),
-    (authorize(requestParameters=None), "AuthorizeSecurityGroupIngress: the record is not understood"),
+    (authorize(requestParameters=None), "AuthorizeSecurityGroupIngress: the record could not be parsed"),
     (
         authorize(requestParameters={"groupId": G}),
-        f"AuthorizeSecurityGroupIngress on {G}: the record is not understood",
+        f"AuthorizeSecurityGroupIngress on {G}: the record could not be parsed",
     ),
     (revoke(world()), f"tcp/22 closed to the internet on {G}"),
     (revoke(world(), direction="Egress"), f"tcp/22 no longer allowed out to the internet on {G}"),
@@ -261,7 +260,7 @@ INNER = "10.0.0.0/8"
             f"Rule changed to tcp/22 from the internet (was 10.0.0.0/8) on {G}, which opens nothing new",
         ),
         (
-            modified(ssh(WORLD4), replace(ssh(WORLD4), description="x")),
+            modified(ssh(WORLD4), ssh(WORLD4)._replace(description="x")),
             (ssh(WORLD4),),
             f"Description changed of tcp/22, the internet on {G}",
         ),
@@ -280,7 +279,7 @@ CIDRS = st.sampled_from(
 PORTS = st.sampled_from([(22, 22), (80, 80), (443, 443), (0, 65535), (20, 8080), (8443, 8443)])
 RULES = st.one_of(
     st.builds(lambda cidr, ports, way: ssh(cidr, ports[0], ports[1], way), CIDRS, PORTS, st.sampled_from(Direction)),
-    st.builds(lambda cidr: replace(ssh(cidr), protocol="-1", from_port=None, to_port=None), CIDRS),
+    st.builds(lambda cidr: ssh(cidr)._replace(protocol="-1", from_port=None, to_port=None), CIDRS),
 )
 SEVERAL = st.lists(RULES, max_size=4, unique_by=lambda rule: rule.identity).map(tuple)
 PROBED = (None, 0, 20, 22, 23, 80, 443, 444, 8080, 8443, 65535)

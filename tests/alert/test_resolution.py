@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import from_json, to_json
 from chalicelib.alert.resolution import RecordAlone, Resolution
@@ -59,7 +57,7 @@ def test_a_fault_of_the_look_ups_costs_the_alert_what_they_know_and_no_more() ->
 
 
 def test_the_alert_holds_the_prefix_list_whole_with_the_groups_that_use_it() -> None:
-    through = replace(rule(), peer=Peer(PeerType.PREFIX_LIST, r.LIST_ID))
+    through = rule()._replace(peer=Peer(PeerType.PREFIX_LIST, r.LIST_ID))
     group = GroupInfo("sg-1", "web", rules=(through, rule()))
     known = PrefixList("offices", aws_managed=False, cidrs=(), owner_id="444455556666")
     found = LookupResult(groups={"sg-1": group}, prefix_lists={r.LIST_ID: known})

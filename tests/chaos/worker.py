@@ -26,6 +26,7 @@ from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
+from chalicelib.delivery.turns import Turns
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.webhook import Webhook
@@ -176,6 +177,7 @@ def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunctio
     deliver = DeliverFunction(
         destinations=destinations,
         ledger=Ledger(made.table, _now),
+        turns=Turns(made.table, _now),
         queue=made.queue,
         kept=made.kept,
         announce=lambda name, reason, call: problems.announce(name, reason, call.remaining_ms),

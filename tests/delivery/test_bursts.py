@@ -184,7 +184,7 @@ def test_a_follow_up_names_the_account_whether_or_not_its_name_was_always_known(
 
 def test_a_follow_up_undoes_no_rule_of_two_changes_in_one_second() -> None:
     opened = replace(critical_open_ssh(), severity=Severity.HIGH)
-    closed = change(1, GROUPS[0], changes=replace(revoke().changes, removed=opened.changes.added))
+    closed = change(1, GROUPS[0], changes=revoke().changes._replace(removed=opened.changes.added))
     first = change(2, GROUPS[0], opened, occurred_at=closed.occurred_at)
     (told,) = follow_ups([first, closed], "w")
     assert told.undo.commands is None

@@ -273,7 +273,7 @@ def test_a_defect_in_a_destination_is_a_dead_letter_and_holds_nobody_up(durable:
 
 def four_thousand_rules() -> Alert:
     rules = tuple(rule(description="x" * 200, rule_id=f"sgr-{i:017x}") for i in range(4000))
-    return replace(thousand_rules(), changes=replace(thousand_rules().changes, added=rules))
+    return replace(thousand_rules(), changes=thousand_rules().changes._replace(added=rules))
 
 
 def test_an_alert_over_the_queues_limit_is_cut_at_its_rules_and_sent_whole_from_the_table(durable: World) -> None:

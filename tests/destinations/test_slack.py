@@ -16,7 +16,7 @@ from slack_sdk.models.blocks import Block
 from chalicelib.alert.model import Alert, Changes, Severity, Undo
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
-from chalicelib.destinations.slack import Slack, flat_payload, payload
+from chalicelib.destinations.slack import Mentions, Presentation, Slack, flat_payload, parse_owner_mentions, payload
 from chalicelib.destinations.slack_markup import code, is_console_url, weight
 from chalicelib.text import is_plain
 from tests.support.alerts import (
@@ -338,3 +338,32 @@ def test_a_workflow_gets_one_flat_object_of_texts(inbox: Receiver, path: str, sa
 @pytest.mark.parametrize("body", [b"/services/T0/B0/XXXX", b"<html>", b"\xff\xfe", b"a" * 51, b"No_Service", b"a_1"])
 def test_an_answer_that_is_no_error_word_is_not_repeated(inbox: Receiver, body: bytes) -> None:
     assert slack_error(inbox, Answer(404, body)).reason == "it answered HTTP 404"
+
+
+def test_a_mention_stands_in_the_text_and_in_the_message_where_the_severity_asks_for_it() -> None:
+    mentions = Mentions("<!here>", Severity.HIGH, parse_owner_mentions("Team-Web=<!subteam^S0123>, ops=<@U0123>"))
+    assert mentions.of(critical_open_ssh()) == "<!here>"
+    assert mentions.of(revoke()) == ""
+    group = critical_open_ssh().security_group
+    assert group is not None
+    owned = replace(critical_open_ssh(), security_group=replace(group, owner="team-web"))
+    assert mentions.of(owned) == "<!here> <!subteam^S0123>"
+    message = payload(owned, Presentation(None, mentions.of(owned)))
+    assert message["text"].startswith("<!here> <!subteam^S0123> ")
+    assert message["blocks"][1]["text"]["text"] == "<!here> <!subteam^S0123>"
+    check_limits(message)
+
+
+@pytest.mark.parametrize("text", ["", "web", "web=here", "web=<!here>x", "=<!here>", "web=<https://evil.example.com>"])
+def test_an_owner_without_a_mention_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an owner, = and a mention"):
+        parse_owner_mentions(text)
+
+
+@pytest.mark.parametrize("sample", [*SAMPLES, "hostile"])
+def test_the_runbook_is_a_button_and_the_message_stays_within_its_limits(sample: str) -> None:
+    url = "https://wiki.example.com/" + "x" * 500
+    alert = hostile() if sample == "hostile" else SAMPLES[sample]()
+    message = payload(alert, Presentation(url, "<!subteam^S0123456789>"))
+    check_limits(message)
+    assert message["blocks"][-1]["elements"][0]["url"] == url

@@ -6,7 +6,7 @@ It costs no AWS calls, so that thousands of changes can be heard late, twice, in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -60,7 +60,7 @@ class SimulatedGroup:
 
     def create(self) -> None:
         """Make the group."""
-        self.rules = (replace(DEFAULT_EGRESS, id="sgr-e"),)
+        self.rules = (DEFAULT_EGRESS._replace(id="sgr-e"),)
         self._note("CreateSecurityGroup", {"groupName": "web", "vpcId": "vpc-1"}, {"groupId": "sg-1"}, ())
 
     def change(self) -> None:
@@ -89,7 +89,7 @@ class SimulatedGroup:
         self._note(f"RevokeSecurityGroup{str(rule.direction).capitalize()}", request, answer, before)
 
     def _modify(self, rule: SecurityGroupRule) -> None:
-        new = replace(self._new(rule.direction), id=rule.id)
+        new = self._new(rule.direction)._replace(id=rule.id)
         if new.identity in {item.identity for item in self.rules if item is not rule}:
             return
         values = {key: value for key, value in shown(new).items() if key not in ("SecurityGroupRuleId", "IsEgress")}
@@ -98,7 +98,7 @@ class SimulatedGroup:
         self._replace(rule, new, "ModifySecurityGroupRules", request)
 
     def _describe(self, rule: SecurityGroupRule) -> None:
-        new = replace(rule, description=self.random.choice((None, "x", "y")))
+        new = rule._replace(description=self.random.choice((None, "x", "y")))
         name = f"UpdateSecurityGroupRuleDescriptions{str(rule.direction).capitalize()}"
         described = {"SecurityGroupRuleId": rule.id, **({"Description": new.description} if new.description else {})}
         request = {f"{name}Request": {"GroupId": "sg-1", "SecurityGroupRuleDescription": described}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +11,15 @@ from hypothesis import strategies as st
 from chalicelib.alert.model import format_time
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, created, fold, observed, trimmed, with_rule_tags
+from chalicelib.enrichment.group_snapshots import (
+    GroupKey,
+    GroupSnapshot,
+    created,
+    fold,
+    observed,
+    trimmed,
+    with_rule_tags,
+)
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.enrichment.replay_changes import PastChange, replay
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
@@ -32,7 +39,7 @@ def past(event_id: str, seconds: int = 0, event_name: str = "X", **effect: Any) 
     return PastChange(event_id, NOON + timedelta(seconds=seconds), event_name, "alice", **effect)
 
 
-SNAPSHOT = Snapshot(KEY, base=(rule("sgr-1", 22),), base_time=NOON, known_since=NOON)
+SNAPSHOT = GroupSnapshot(KEY, base=(rule("sgr-1", 22),), base_time=NOON, known_since=NOON)
 
 
 def test_a_late_event_takes_the_place_of_its_time() -> None:
@@ -97,7 +104,7 @@ def test_a_description_says_nothing_of_what_else_the_rule_allows() -> None:
 
 
 def test_after_a_change_of_a_rule_that_nobody_knows_it_is_not_known_what_was_before() -> None:
-    nobody_knows = past("1", 10, modified=(ModifiedRule(None, replace(rule("sgr-9", 80), direction=None)),))
+    nobody_knows = past("1", 10, modified=(ModifiedRule(None, (rule("sgr-9", 80))._replace(direction=None)),))
     lost = fold(SNAPSHOT, nobody_knows)
     assert not lost.is_certain
     assert lost.rules_before("2", NOON + timedelta(seconds=20)) is None
@@ -115,7 +122,7 @@ def test_what_is_uncertain_is_not_played_into_the_base() -> None:
 def test_a_new_groups_default_rule_has_no_description_whatever_it_is_described_as_since() -> None:
     everywhere = Peer(PeerType.IPV4, "0.0.0.0/0")
     default = SecurityGroupRule(Direction.EGRESS, "-1", None, None, everywhere, None, "sgr-e")
-    begun = created(KEY, past("1", 0), (replace(default, description="described since"),))
+    begun = created(KEY, past("1", 0), (default._replace(description="described since"),))
     assert begun.rules == (default,)
 
 
@@ -138,8 +145,8 @@ def test_old_history_is_played_into_the_base() -> None:
 
 
 def test_the_tags_of_rules_are_those_looked_up_last_whatever_changed_the_rule() -> None:
-    seen = with_rule_tags(SNAPSHOT, [replace(rule("sgr-1", 22), tags=(("why", "old"),))])
-    seen = with_rule_tags(seen, [replace(rule("sgr-1", 22), tags=(("why", "new"),)), rule("sgr-2", 80)])
+    seen = with_rule_tags(SNAPSHOT, [(rule("sgr-1", 22))._replace(tags=(("why", "old"),))])
+    seen = with_rule_tags(seen, [(rule("sgr-1", 22))._replace(tags=(("why", "new"),)), rule("sgr-2", 80)])
     changed = fold(seen, past("1", 10, modified=(ModifiedRule(None, rule("sgr-1", 443)),)))
     assert [each.tags for each in changed.rules or ()] == [(("why", "new"),)]
     removed = fold(changed, past("2", 20, gone=("sgr-1",)))
@@ -147,7 +154,7 @@ def test_the_tags_of_rules_are_those_looked_up_last_whatever_changed_the_rule() 
 
 
 def test_the_tags_of_a_removed_rule_are_forgotten_with_its_removal() -> None:
-    seen = with_rule_tags(SNAPSHOT, [replace(rule("sgr-1", 22), tags=())])
+    seen = with_rule_tags(SNAPSHOT, [(rule("sgr-1", 22))._replace(tags=())])
     removed = fold(seen, past("1", 10, gone=("sgr-1",)))
     assert trimmed(removed, NOON + timedelta(hours=1)).rule_tags == {"sgr-1": ()}
     assert trimmed(removed, NOON + timedelta(days=2)).rule_tags == {}

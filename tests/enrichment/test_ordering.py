@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.order_changes import fitting, placed
 from chalicelib.enrichment.replay_changes import PastChange, replay
 from chalicelib.security_groups.rules import ModifiedRule, SecurityGroupRule
@@ -66,7 +66,7 @@ def test_a_rule_is_added_before_it_is_changed_though_heard_of_after_it() -> None
 
 
 def test_what_the_base_holds_already_does_not_keep_the_right_order_from_being_found() -> None:
-    snapshot = Snapshot(GroupKey("123456789012", "eu-west-1", "sg-1"), BASE, NOON, NOON)
+    snapshot = GroupSnapshot(GroupKey("123456789012", "eu-west-1", "sg-1"), BASE, NOON, NOON)
     remembered = past("0", -10, added=(rule("sgr-9", 9),))
     one, two = (past(str(i), 10, modified=to(rule("sgr-1", i))) for i in (1, 2))
     live = replay(BASE, [one, two])

@@ -18,7 +18,7 @@ from chalicelib.enrichment.group_snapshot_store import (
     decode_snapshot,
     encode_snapshot,
 )
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.state.errors import StateError, VersionConflict
@@ -39,7 +39,7 @@ def past(number: int, **effect: Any) -> PastChange:
     return PastChange(f"event-{number}", NOON + timedelta(seconds=number), "X", "alice", **effect)
 
 
-SNAPSHOT = Snapshot(
+SNAPSHOT = GroupSnapshot(
     KEY,
     base=(rule(1), rule(2, None)),
     base_time=NOON,
@@ -158,7 +158,7 @@ def test_what_could_not_be_written_is_written_when_its_event_comes_again() -> No
     table = Failing()
     snapshots = Snapshots(table)
 
-    def change(current: Snapshot | None) -> Snapshot:
+    def change(current: GroupSnapshot | None) -> GroupSnapshot:
         return fold(current or replace(SNAPSHOT, history=()), past(1))
 
     with pytest.raises(StateError):

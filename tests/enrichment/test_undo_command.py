@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -150,7 +149,7 @@ def test_a_group_that_is_known_by_name_alone_is_not_touched(tmp_path: Path, on_p
 def test_the_live_rule_is_shown_where_it_is_another_now(world: World, opened: tuple[str, str]) -> None:
     group_id, path = opened
     (rule,) = (rule for rule in world.rules(group_id) if rule.direction == "ingress")
-    update = {"SecurityGroupRuleId": rule.id, "SecurityGroupRule": rule_request(replace(rule, description="mine"))}
+    update = {"SecurityGroupRuleId": rule.id, "SecurityGroupRule": rule_request(rule._replace(description="mine"))}
     world.call("modify-security-group-rules", {"GroupId": group_id, "SecurityGroupRules": [update]})
     done = run(path, "--apply", "--yes")
     assert done.exit_code == 1
@@ -281,7 +280,7 @@ def test_an_event_is_found_in_the_state_table_as_it_was_told(
     (rule,) = (rule for rule in world.rules(group_id) if rule.direction == "ingress")
     update = {
         "SecurityGroupRuleId": rule.id,
-        "SecurityGroupRule": rule_request(replace(rule, from_port=23, to_port=23)),
+        "SecurityGroupRule": rule_request(rule._replace(from_port=23, to_port=23)),
     }
     record = world.call("modify-security-group-rules", {"GroupId": group_id, "SecurityGroupRules": [update]})
     told = enricher.alert_of(record)

@@ -129,7 +129,7 @@ class World:
         ids = {"self": group_id, "other": self.other, "list": self.prefix_list}
         value = ids.get(rule.peer.value, rule.peer.value)
         account = self.cloud.account_id if rule.peer.type is PeerType.SECURITY_GROUP else None
-        return replace(rule, peer=replace(rule.peer, value=value, account_id=account))
+        return rule._replace(peer=rule.peer._replace(value=value, account_id=account))
 
     def rules(self, group_id: str) -> Rules:
         """The group's live rules."""
@@ -141,7 +141,7 @@ class World:
         """The whole group."""
         (group,) = self.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
         listed = [
-            replace(rule, peer=replace(rule.peer, value=self._own(rule, group_id))) for rule in self.rules(group_id)
+            rule._replace(peer=rule.peer._replace(value=self._own(rule, group_id))) for rule in self.rules(group_id)
         ]
         return State(
             name=group["GroupName"],
@@ -261,14 +261,14 @@ def _on_rules(
     if step.kind == "revoke_by_id":
         return f"revoke-security-group-{step.direction}", request | {"SecurityGroupRuleIds": ids}
     if step.kind == "revoke_by_value":
-        bare = [replace(rule, description=None) for rule in picked]
+        bare = [rule._replace(description=None) for rule in picked]
         return f"revoke-security-group-{step.direction}", request | {"IpPermissions": to_ip_permissions(bare)}
     if step.kind == "describe_by_id":
         described = [{"SecurityGroupRuleId": rule_id, **text} for rule_id in ids]
         name = f"update-security-group-rule-descriptions-{step.direction}"
         return name, request | {"SecurityGroupRuleDescriptions": described}
     if step.kind == "describe_by_value":
-        renamed = [replace(rule, description=step.description) for rule in picked]
+        renamed = [rule._replace(description=step.description) for rule in picked]
         name = f"update-security-group-rule-descriptions-{step.direction}"
         return name, request | {"IpPermissions": to_ip_permissions(renamed)}
     return _modification(request, picked, new)
@@ -281,7 +281,7 @@ def _modification(
     for old, wanted in zip(picked, new, strict=False):
         # AWS lets nobody change the kind of a rule's peer.
         peer = wanted.peer if wanted.peer.type is old.peer.type else old.peer
-        changed = replace(wanted, peer=peer)
+        changed = wanted._replace(peer=peer)
         updates.append({"SecurityGroupRuleId": old.id, "SecurityGroupRule": rule_request(changed)})
     wanted_identities = [
         json.dumps({k: v for k, v in u["SecurityGroupRule"].items() if k != "Description"}) for u in updates

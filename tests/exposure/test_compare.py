@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Network
 
 import pytest
@@ -206,7 +205,7 @@ def test_a_wider_rule_is_one_that_lets_in_all_of_it_and_more(
 def test_a_way_out_is_no_way_in() -> None:
     way_in, way_out = rule("tcp", 22, 22, "8.0.0.0/8"), rule("-1", None, None, "0.0.0.0/0", Direction.EGRESS)
     assert not already_open([way_in], [way_out], own_ranges)
-    assert already_open([replace(way_in, direction=Direction.EGRESS)], [way_out], own_ranges) == {0}
+    assert already_open([way_in._replace(direction=Direction.EGRESS)], [way_out], own_ranges) == {0}
 
 
 def added(*rules: SecurityGroupRule) -> list[ModifiedRule]:
@@ -256,4 +255,4 @@ def test_all_traffic_out_to_a_quarter_is_put_together() -> None:
     out = [rule("-1", None, None, cidr, Direction.EGRESS) for cidr in ("0.0.0.0/3", "32.0.0.0/3")]
     (found,) = openings_together(added(*out))
     assert (found.protocol, found.breadth) == ("-1", Breadth.QUARTER)
-    assert openings_together(added(*(replace(item, protocol="tcp") for item in out))) == []
+    assert openings_together(added(*(item._replace(protocol="tcp") for item in out))) == []

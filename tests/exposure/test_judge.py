@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -283,7 +282,7 @@ def modified(*pairs: tuple[SecurityGroupRule, SecurityGroupRule]) -> Change:
         (rule("0.0.0.0/1", 22), rule("0.0.0.0/0", 22), "critical"),
         (rule("203.0.113.0/24"), rule("203.0.112.0/23"), "medium"),
         (rule("203.0.112.0/23"), rule("203.0.113.0/24"), "low"),
-        (rule("0.0.0.0/0", 22), replace(rule("0.0.0.0/0", 22), description="x"), "info"),
+        (rule("0.0.0.0/0", 22), (rule("0.0.0.0/0", 22))._replace(description="x"), "info"),
     ],
 )
 def test_a_modified_rule_is_judged_by_what_it_opens_beyond_its_former_self(
@@ -385,7 +384,7 @@ def test_a_range_and_a_prefix_list_that_together_are_a_quarter_of_the_internet_a
     eighth, facts = rule("0.0.0.0/3"), Facts(prefix_lists=known)
     for change in (added(eighth, through_list), added(through_list, eighth)):
         assert severity_of(judge(change, by_root=False, facts=facts)) == severity
-    later = replace(facts, before=(eighth,))
+    later = facts._replace(before=(eighth,))
     assert severity_of(judge(added(through_list), by_root=False, facts=later)) == alone
     by_aws = Facts(prefix_lists={r.LIST_ID: PrefixList("com.amazonaws.s3", aws_managed=True, cidrs=cidrs)})
     assert severity_of(judge(added(eighth, through_list), by_root=False, facts=by_aws)) == "high"

@@ -164,15 +164,28 @@ def test_a_condition_that_fails_does_not_lose_the_alert(setting: str) -> None:
         {**RECORD, "requestParameters": "cut"},
     ],
 )
-def test_any_event_is_alerted_or_said_not_to_be_watched(document: object) -> None:
+def test_any_event_is_alerted(document: object) -> None:
     written: list[str] = []
     with receiver() as webhook:
         function(written, WEBHOOK_URL=webhook.url).handle(document, INVOCATION)
-        if events(written) == ["record is not watched"]:
+        if events(written)[0] == "record is not watched":
+            alert = json.loads(webhook.requests[0].body)
+            assert (alert["kind"], alert["severity"]) == ("alarm_path", "high")
             return
         assert json.loads(webhook.requests[0].body)["kind"] == "not_understood"
     assert events(written) == ["alert sent", "record was not understood"]
     assert counted(written, "NotUnderstood") == [""]
+
+
+def test_what_the_rules_do_not_deliver_is_alerted_once_by_a_container() -> None:
+    """As when somebody gives the rule's target a constant input."""
+    constant = {"detail": {"eventName": "DescribeInstances", "eventSource": "ec2.amazonaws.com"}}
+    with receiver() as webhook:
+        made = function([], WEBHOOK_URL=webhook.url)
+        made.handle(constant, INVOCATION)
+        made.handle(constant, INVOCATION)
+        (request,) = webhook.requests
+    assert json.loads(request.body)["title"] == "sgwatch received an event that is not watched (DescribeInstances)"
 
 
 def test_every_record_of_an_event_is_handled_before_a_failure_is_raised() -> None:

@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alarm_path.watch.status_store import TableMemory
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.deployment import NO_RULE, Stage, dead_letter_queues, own_rules
@@ -40,7 +40,7 @@ def test_the_status_is_kept_in_the_state_table() -> None:
     with mock_aws():
         memory = TableMemory(table(), StateError)
         assert memory.load() is None
-        kept = Memory(Status.FAIL, NOW, frozenset({"main"}))
+        kept = RememberedStatus(Status.FAIL, NOW, frozenset({"main"}))
         memory.save(kept)
         assert memory.load() == kept
 

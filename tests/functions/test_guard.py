@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.verdicts import Status
-from chalicelib.alarm_path.watch.alerts import Done
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.alerts import RepairCall
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat, failure_url
@@ -33,7 +33,7 @@ def webhook() -> Iterator[Receiver]:
 
 @pytest.fixture
 def guarded(webhook: Receiver) -> Guarded:
-    return Guarded(webhook, Kept(Memory(Status.PASS, None, PARTS)))
+    return Guarded(webhook, Kept(RememberedStatus(Status.PASS, None, PARTS)))
 
 
 def test_tampering_is_told_with_who_did_it_and_what_is_broken_now(guarded: Guarded) -> None:
@@ -104,14 +104,14 @@ def test_an_audit_from_before_the_tampering_does_not_end_as_if_nothing_had_been(
 
 
 def test_an_audit_from_before_the_mending_does_not_say_that_it_still_is_broken(guarded: Guarded) -> None:
-    guarded.kept.memory = Memory(Status.FAIL, NOW - timedelta(days=2), PARTS)
+    guarded.kept.memory = RememberedStatus(Status.FAIL, NOW - timedelta(days=2), PARTS)
     titles = overtaken(guarded, stale=without_filter, fresh=sound)
     assert titles[-1].startswith("The alarm path works again")
     assert guarded.scheduled() == []
 
 
 def test_a_recovery_is_reported_once_with_who_mended_it_and_how_long_it_was_broken(guarded: Guarded) -> None:
-    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS, NOW - timedelta(hours=2))
+    guarded.kept.memory = RememberedStatus(Status.FAIL, NOW, PARTS, NOW - timedelta(hours=2))
     put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
     (alert,) = guarded.tampered(put)
     assert (alert["severity"], alert["alarm_path"]["status"], alert["alarm_path"]["was"]) == ("low", "pass", "fail")
@@ -121,7 +121,7 @@ def test_a_recovery_is_reported_once_with_who_mended_it_and_how_long_it_was_brok
 
 
 def test_a_recovery_by_a_mending_call_says_who_made_it(guarded: Guarded) -> None:
-    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS, NOW - timedelta(minutes=5))
+    guarded.kept.memory = RememberedStatus(Status.FAIL, NOW, PARTS, NOW - timedelta(minutes=5))
     started = event("StartLogging", "cloudtrail", {"name": "main"})
     (alert,) = guarded.after(lambda guard, invocation: guard.on_schedule(started, invocation))
     assert alert["title"] == "The alarm path works again after 5 minutes: StartLogging by mallory"
@@ -147,7 +147,7 @@ def test_a_call_on_something_else_at_which_the_path_was_found_broken_blames_nobo
 
 
 def test_what_was_broken_before_is_said_and_not_blamed_on_the_caller(guarded: Guarded) -> None:
-    guarded.kept.memory = Memory(Status.FAIL, NOW, PARTS)
+    guarded.kept.memory = RememberedStatus(Status.FAIL, NOW, PARTS)
     guarded.finds = without_filter
     (alert,) = guarded.tampered()
     assert (alert["severity"], alert["alarm_path"]["broken_by_this_call"]) == ("low", False)
@@ -174,7 +174,7 @@ def test_a_path_that_may_be_broken_is_as_severe_as_the_call_by_itself_and_at_lea
     account["regions"]["us-east-1"].pop("metric_filters")
     guarded.finds = lambda: audited(account)
     assert [alert["severity"] for alert in guarded.tampered()] == ["high"]
-    guarded.kept.memory = Memory(Status.PASS, None, PARTS)
+    guarded.kept.memory, guarded.now = RememberedStatus(Status.PASS, None, PARTS), NOW + timedelta(minutes=2)
     put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
     assert [alert["severity"] for alert in guarded.tampered(put)] == ["medium"]
 
@@ -187,7 +187,7 @@ def test_the_write_of_its_own_status_starts_no_audit(guarded: Guarded) -> None:
 def test_times_of_the_future_in_the_remembered_status_mute_nothing(guarded: Guarded) -> None:
     guarded.finds = without_filter
     future = NOW + timedelta(days=36_500)
-    guarded.kept.memory = Memory(Status.FAIL, future, frozenset(), future)
+    guarded.kept.memory = RememberedStatus(Status.FAIL, future, frozenset(), future)
     assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path still is broken"]
     assert guarded.scheduled() == []
 
@@ -267,7 +267,7 @@ def test_a_scheduled_audit_that_is_refused_is_told_and_fails_the_function(guarde
     with pytest.raises(NotAudited, match="GetCallerIdentity"):
         guarded.scheduled()
     assert b"may be broken" in guarded.webhook.requests[0].body
-    assert guarded.kept.memory == Memory(Status.UNKNOWN, NOW, PARTS, NOW)
+    assert guarded.kept.memory == RememberedStatus(Status.UNKNOWN, NOW, PARTS, NOW)
 
 
 def test_a_function_of_somebody_else_is_no_tampering_and_not_audited(guarded: Guarded) -> None:
@@ -310,7 +310,7 @@ def test_a_status_that_cannot_be_kept_is_told_too_often_rather_than_never(guarde
 
 
 def test_a_recovery_is_told_though_what_was_before_could_not_be_read_at_first(guarded: Guarded) -> None:
-    guarded.kept.memory, guarded.kept.failing = Memory(Status.FAIL, NOW, PARTS), {"load"}
+    guarded.kept.memory, guarded.kept.failing = RememberedStatus(Status.FAIL, NOW, PARTS), {"load"}
     with pytest.raises(MemoryUnavailable):
         guarded.scheduled()
     guarded.kept.failing = set()
@@ -339,7 +339,7 @@ def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) ->
     assert f"aws events enable-rule --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
 
 
-REPAIRED = [Done("logs:PutMetricFilter", "Count the 7 events.", "aws logs delete-metric-filter …")]
+REPAIRED = [RepairCall("logs:PutMetricFilter", "Count the 7 events.", "aws logs delete-metric-filter …")]
 
 
 def test_a_repair_is_told_with_what_it_made_and_how_things_stand_then(guarded: Guarded) -> None:
@@ -347,7 +347,7 @@ def test_a_repair_is_told_with_what_it_made_and_how_things_stand_then(guarded: G
     guarded.finds = lambda: next(found)
     asked: list[frozenset[str] | None] = []
 
-    def repair(_: Audited, parts: frozenset[str] | None) -> list[Done]:
+    def repair(_: Audited, parts: frozenset[str] | None) -> list[RepairCall]:
         asked.append(parts)
         return REPAIRED
 
@@ -364,7 +364,7 @@ def test_a_repair_is_told_with_what_it_made_and_how_things_stand_then(guarded: G
 
 def test_a_repair_that_was_refused_is_told_as_such(guarded: Guarded) -> None:
     guarded.finds = without_filter
-    guarded.repairs = lambda *_: [Done("logs:PutMetricFilter", "", "", failure="AccessDeniedException")]
+    guarded.repairs = lambda *_: [RepairCall("logs:PutMetricFilter", "", "", failure="AccessDeniedException")]
     (alert,) = guarded.scheduled()
     assert alert["title"] == "sgwatch could not repair the alarm path: logs:PutMetricFilter failed"
     assert alert["severity"] == "high"
@@ -397,7 +397,7 @@ def test_a_session_that_is_named_like_a_function_of_sgwatch_does_not_turn_repair
     asked: list[str] = []
     guarded.finds = without_filter
 
-    def repair(*_: object) -> list[Done]:
+    def repair(*_: object) -> list[RepairCall]:
         asked.append("repair")
         return REPAIRED
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import Snapshot
+from chalicelib.enrichment.group_snapshots import GroupSnapshot
 from chalicelib.state.table import StateTable
 from localcloud import LocalCloud
 from localcloud.callers import Credentials
@@ -79,7 +79,7 @@ class Unheard:
         return self.sweep()
 
 
-def earlier(snapshot: Snapshot) -> Snapshot:
+def earlier(snapshot: GroupSnapshot) -> GroupSnapshot:
     """The snapshot as if everything had happened long enough ago."""
     past = [replace(each, event_time=each.event_time - LONG_ENOUGH) for each in snapshot.history]
     times = {name: getattr(snapshot, name) for name in ("base_time", "known_since", "deleted_at")}

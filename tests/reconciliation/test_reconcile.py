@@ -17,7 +17,7 @@ from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.enrichment.group_snapshot_store import Snapshots
-from chalicelib.enrichment.group_snapshots import GroupKey, Snapshot, fold
+from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.functions.composition.reconciling import reconcile, sweep_regions
 from chalicelib.observability.logs import Log, Redactor
@@ -423,7 +423,7 @@ class Meanwhile(Snapshots):
         super().__init__(table)
         self.happens = happens
 
-    def of_region(self, account_id: str, region: str) -> Iterator[Snapshot]:
+    def of_region(self, account_id: str, region: str) -> Iterator[GroupSnapshot]:
         yield from super().of_region(account_id, region)
         self.happens()
 

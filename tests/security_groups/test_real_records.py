@@ -67,7 +67,7 @@ EXPECTED: dict[int, tuple[str, str, str, dict[str, list[Rule]]]] = {
         {"added": [("ingress", "icmp", -1, -1, "203.0.113.1/32")]},
     ),
     11: (
-        "medium",
+        "low",
         "succeeded",
         "tcp/443 opened to 0.0.0.0/16 on sg-04f0b44316f7d2471",
         {"added": [("ingress", "tcp", 443, 443, "0.0.0.0/16")]},

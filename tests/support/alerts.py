@@ -346,7 +346,7 @@ def hostile(text: str = HOSTILE) -> Alert:
         security_group=SecurityGroup(
             text, text, text, text, text, {text: text}, Attached((text,), (text,), (text,), (text,)), text
         ),
-        changes=Changes((bad,), (bad,), (ModifiedRule(None, bad), ModifiedRule(bad, replace(bad, to_port=23))), (bad,)),
+        changes=Changes((bad,), (bad,), (ModifiedRule(None, bad), ModifiedRule(bad, bad._replace(to_port=23))), (bad,)),
         attachment=Attachment(text, text, (text,), (text,)),
         exposures=(Exposure(Severity.CRITICAL, text, (text,), bad),) * 20,
         undo=Undo((text, text), text),

@@ -65,9 +65,12 @@ class Row(NamedTuple):
     kind: str
     settings: Callable[[str], dict[str, str]]
     over_http: bool = True
+    success: bytes = b"ok"
 
     def make(self, inbox: Receiver, client: Callable[..., Any] | None = None) -> Destination:
-        """The destination."""
+        """The destination; what the receiver answers where no test says otherwise is a success."""
+        if inbox.answers == [Answer()]:
+            inbox.will(Answer(200, self.success))
         return built(self.settings(inbox.url), client or FakeAws(inbox.answers[0]))
 
 
@@ -79,6 +82,16 @@ def built(environ: Mapping[str, str], client: Callable[..., Any], http: HttpDoor
 
 ROWS = {
     "slack": Row("slack", lambda url: {"SLACK_WEBHOOK_URL": url + PATH}),
+    "slack bot": Row(
+        "slack",
+        lambda url: {
+            "SLACK_BOT_TOKEN": "xoxb-XYZZY-" + KEY,
+            "SLACK_CHANNEL": "C0123456789",
+            "SLACK_API_URL": url,
+            "SLACK_MENTION": "<!here>",
+        },
+        success=b'{"ok":true,"channel":"C0123456789","ts":"1.000001"}',
+    ),
     "slack workflow": Row("slack", lambda url: {"SLACK_WEBHOOK_URL": f"{url}/workflows/xyzzyXYZZYxyzzy"}),
     "sns": Row("sns", lambda _: {"SNS_TOPIC_ARN": TOPIC}, over_http=False),
     "sns json": Row(

@@ -21,6 +21,7 @@ from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
+from chalicelib.delivery.turns import Turns
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.functions.composition.durable_parts import Parts, parts
 from chalicelib.observability.logs import Log, Redactor
@@ -105,6 +106,7 @@ class World:
         given: dict[str, Any] = {
             "destinations": {each.name: each for each in destinations},
             "ledger": Ledger(self.made.table, self.clock.now),
+            "turns": Turns(self.made.table, self.clock.now),
             "queue": self.made.queue,
             "kept": self.made.kept,
             "announce": lambda name, reason, call: problems.announce(name, reason, call.remaining_ms),

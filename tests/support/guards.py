@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.alarm_path.audit import audit
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
-from chalicelib.alarm_path.watch.alerts import Done
+from chalicelib.alarm_path.watch.alerts import RepairCall
 from chalicelib.alarm_path.watch.health import standing
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.invocation import InvocationContext
+from chalicelib.functions.call_windows import CallWindows, RecentCalls
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
 from chalicelib.observability.logs import Log, Redactor
@@ -78,18 +79,18 @@ def without_filter() -> Audited:
 class Kept:
     """A memory in memory, which may be out of order."""
 
-    memory: Memory | None = None
+    memory: RememberedStatus | None = None
     failing: set[str] = field(default_factory=set)
-    saved: list[Memory] = field(default_factory=list)
+    saved: list[RememberedStatus] = field(default_factory=list)
 
     parameter: str | None = "/sgwatch/prod/alarm-path"
 
-    def load(self) -> Memory | None:
+    def load(self) -> RememberedStatus | None:
         if "load" in self.failing:
             raise MemoryUnavailable("it could not be read")
         return self.memory
 
-    def save(self, memory: Memory) -> None:
+    def save(self, memory: RememberedStatus) -> None:
         if "save" in self.failing:
             raise MemoryUnavailable("it could not be written")
         self.saved.append(memory)
@@ -103,12 +104,16 @@ class Guarded:
     webhook: Receiver
     kept: Kept = field(default_factory=Kept)
     finds: Callable[[], Audited] = sound
-    repairs: Callable[[Audited, frozenset[str] | None], list[Done]] | None = None
+    repairs: Callable[[Audited, frozenset[str] | None], list[RepairCall]] | None = None
     written: list[str] = field(default_factory=list)
     now: datetime = NOW
     most_wait: float = 5.0
     remaining_ms: float = 120_000
     more: Document = field(default_factory=dict)
+    windows: CallWindows | None = None
+    recent: RecentCalls = field(default_factory=RecentCalls)
+    slept: list[float] = field(default_factory=list)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
     def guard(self) -> Guard:
         settings = read_settings({"WEBHOOK_URL": self.webhook.url})
@@ -127,7 +132,20 @@ class Guarded:
             heartbeat=self.more.get("heartbeat"),
             repair=self.repairs,
             most_wait=self.most_wait,
+            windows=self.windows,
+            recent=self.recent,
+            sleep=self._sleep,
         )
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+        self.on_sleep()
+
+    def on_sleep(self) -> None:
+        """What happens while an invocation sleeps."""
+        for act in self.meanwhile:
+            act()
 
     def invocation(self) -> InvocationContext:
         return InvocationContext("req-1", lambda: self.remaining_ms)

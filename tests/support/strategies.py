@@ -22,10 +22,10 @@ IPV6 = st.builds(_network6, st.integers(0, 2**128 - 1), st.integers(0, 128))
 _HEX = st.text("0123456789abcdef", min_size=8, max_size=17)
 _ACCOUNTS = st.none() | st.sampled_from(["123456789012", "444455556666"])
 PEERS = st.one_of(
-    st.builds(Peer, st.just(PeerType.IPV4), IPV4),
-    st.builds(Peer, st.just(PeerType.IPV6), IPV6),
-    st.builds(Peer, st.just(PeerType.PREFIX_LIST), _HEX.map("pl-{}".format)),
-    st.builds(Peer, st.just(PeerType.SECURITY_GROUP), _HEX.map("sg-{}".format), _ACCOUNTS),
+    st.builds(Peer, st.just(PeerType.IPV4), IPV4, st.none(), st.none()),
+    st.builds(Peer, st.just(PeerType.IPV6), IPV6, st.none(), st.none()),
+    st.builds(Peer, st.just(PeerType.PREFIX_LIST), _HEX.map("pl-{}".format), st.none(), st.none()),
+    st.builds(Peer, st.just(PeerType.SECURITY_GROUP), _HEX.map("sg-{}".format), _ACCOUNTS, st.none()),
 )
 _PORT = st.sampled_from([0, 22, 80, 443, 3389, 65535]) | st.integers(0, 65535)
 _PORTS = st.tuples(_PORT, _PORT).map(lambda pair: (min(pair), max(pair)))

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -180,8 +179,8 @@ def test_tags_come_back_rule_by_rule_whatever_is_in_them(text: str, recorder: Pa
     change = read_change(read_record(revoke(world(22), world(80), world(443))))
     ssh, http, https = change.changes.removed
     why, aws = ("why", encodable(text)), ("aws:cloudformation:stack-name", "web")
-    removed = (replace(ssh, tags=(why,)), replace(http, tags=(aws,)), replace(https, tags=(why,)))
-    undone = undo(replace(change, changes=replace(change.changes, removed=removed)), r.REGION)
+    removed = (ssh._replace(tags=(why,)), http._replace(tags=(aws,)), https._replace(tags=(why,)))
+    undone = undo(change._replace(changes=change.changes._replace(removed=removed)), r.REGION)
     tagged, bare = map(parameters, run(undone.commands, recorder))
     assert [permission["FromPort"] for permission in tagged["IpPermissions"]] == [22, 443]
     (specification,) = tagged["TagSpecifications"]

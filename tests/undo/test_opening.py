@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 
 import pytest
 
@@ -69,7 +68,7 @@ def test_a_rule_that_was_modified_is_said_as_it_was() -> None:
 def test_groups_that_come_back_on_a_resource_are_named() -> None:
     request = {"networkInterfaceId": "eni-1", "groupSet": r.items({"groupId": "sg-1"})}
     change = read_change(read_record(r.record("ModifyNetworkInterfaceAttribute", request)))
-    attached = replace(change, attachment=Attachment("network interface", "eni-1", ("sg-1", "sg-2"), ("sg-1",)))
+    attached = change._replace(attachment=Attachment("network interface", "eni-1", ("sg-1", "sg-2"), ("sg-1",)))
     assert restore(attached, "eu-west-1").reason == "This puts sg-2 back on the network interface."
 
 

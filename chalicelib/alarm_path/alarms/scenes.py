@@ -16,7 +16,7 @@ from chalicelib.alarm_path.alarms.timeline import LogEvent, Scene, Traffic
 # More log events of one kind than an alarm's period holds.
 MANY = 1_000_000
 
-# Kinds of log events beside the record that are tried, of each cause; an alarm over more filters is judged on these.
+# So many kinds of log events of each cause are tried in every number; where there are more, very many of each.
 _MOST_KINDS = 12
 
 
@@ -57,19 +57,21 @@ def scenes(record: LogEvent, around: Background) -> Iterator[tuple[Cause, Scene]
         yield Cause.TRAFFIC, Scene(record, usual, usual, usual, calm)
         yield Cause.TRAFFIC, Scene(record, beside=usual, outside=calm)
         yield Cause.TRAFFIC, Scene(record, before=usual, after=usual, outside=calm)
-    for kind in around.usual[:_MOST_KINDS] if len(around.usual) > 1 else ():
+    for kind in around.usual if len(around.usual) > 1 else ():
         yield Cause.TRAFFIC, Scene(record, beside=((kind, MANY),), outside=calm)
     for cause, kinds in ((Cause.OTHER_CALLS, around.calls), (Cause.OTHER_CHANGES, around.changes)):
         for chosen in _chosen(kinds):
             yield from ((cause, scene) for scene in _beside(record, chosen, usual, calm))
+        for kind in kinds if len(kinds) > _MOST_KINDS else ():
+            yield cause, Scene(record, usual, (*usual, (kind, MANY)), usual, calm)
     for values in around.outside[1:]:
         yield Cause.OUTSIDE, Scene(record, outside=values)
         yield Cause.OUTSIDE, Scene(record, usual, usual, usual, values)
 
 
 def _chosen(kinds: tuple[LogEvent, ...]) -> Iterator[tuple[LogEvent, ...]]:
-    """Each kind by itself, and all of them together."""
-    yield from ((kind,) for kind in kinds[:_MOST_KINDS])
+    """Each kind by itself where they are few, and all of them together."""
+    yield from ((kind,) for kind in kinds if len(kinds) <= _MOST_KINDS)
     if len(kinds) > 1:
         yield kinds
 

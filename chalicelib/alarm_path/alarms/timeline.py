@@ -63,8 +63,9 @@ def period_of(alarm: MetricAlarm) -> int:
 
 def series_of(alarm: MetricAlarm, scene: Scene, reading: Interpretation) -> Series:
     """The six columns that the alarm compares. Raises UnknownMathError."""
+    periods = [_by_query(traffic) for traffic in (scene.before, ((scene.record, 1), *scene.beside), scene.after)]
     metrics = {
-        query.id: _metric(query, scene, reading)
+        query.id: _metric(query, scene, periods, reading)
         for query in alarm.queries
         if not query.expression or query.insights is not None
     }
@@ -97,17 +98,26 @@ def _in_order(queries: Sequence[MetricQuery]) -> list[MetricQuery]:
     return ordered
 
 
-def _metric(query: MetricQuery, scene: Scene, reading: Interpretation) -> Series:
+_ByQuery = Mapping[str, Sequence[tuple[Publication, int]]]
+
+
+def _metric(query: MetricQuery, scene: Scene, periods: Sequence[_ByQuery], reading: Interpretation) -> Series:
     if query.id in scene.outside:
         return (scene.outside[query.id],) * COLUMNS
-    before = _period(query, scene.before, reading)
-    record = _period(query, ((scene.record, 1), *scene.beside), reading)
-    after = _period(query, scene.after, reading)
+    before, record, after = (_value(query, period.get(query.id, ()), reading) for period in periods)
     return (before, before, record, after, after, after)
 
 
-def _period(query: MetricQuery, traffic: Traffic, reading: Interpretation) -> Value:
-    found = [(item, count) for log_event, count in traffic for item in log_event if item.query == query.id]
+def _by_query(traffic: Traffic) -> _ByQuery:
+    """What is published in one period, by query."""
+    found: dict[str, list[tuple[Publication, int]]] = {}
+    for log_event, count in traffic:
+        for item in log_event:
+            found.setdefault(item.query, []).append((item, count))
+    return found
+
+
+def _value(query: MetricQuery, found: Sequence[tuple[Publication, int]], reading: Interpretation) -> Value:
     if any(item.value is None for item, _ in found):
         return UNSURE
     if query.insights is not None:

@@ -9,7 +9,9 @@ from typing import Any
 
 from chalicelib.alarm_path.alarms.composites import Composites, Parent
 from chalicelib.alarm_path.alarms.evaluation import AlarmState
-from chalicelib.alarm_path.alarms.simulation import Records, Simulated, simulate
+from chalicelib.alarm_path.alarms.scenes import Background
+from chalicelib.alarm_path.alarms.simulation import Simulated, simulate
+from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
@@ -41,6 +43,10 @@ class RegionIndex:
     by_metric: dict[str, MetricAlarm] = field(default_factory=dict)
     by_namespace: dict[str, MetricAlarm] = field(default_factory=dict)
     composites: Composites = field(default_factory=lambda: Composites({}))
+    backgrounds: dict[tuple[str, str], Background] = field(default_factory=dict)
+    simulated: dict[tuple[str, str, tuple[LogEvent, ...], tuple[LogEvent, ...]], Simulated] = field(
+        default_factory=dict
+    )
 
     @classmethod
     def of(cls, region: Region, account: str = "", *, complete: bool = False) -> RegionIndex:
@@ -112,7 +118,7 @@ def judge_alarm(
     read = [query for query in alarm.watched if query.key == (item.namespace, item.metric)]
     read = [query for query in read if query.account_id in {None, snapshot.account_id}]
     events = _events(read, item, snapshot.account_id)
-    runs = _runs(Feeds(snapshot.account_id, index.publishers, groups), alarm, item, coverage)
+    runs = _runs(index, Feeds(snapshot.account_id, index.publishers, groups), alarm, item, coverage)
     worst_run = _worst(runs.values())
     differs = len({run.fires for run in runs.values()}) > 1
     findings = [_metric(alarm, item, read, events), _fires(alarm, item, value, runs, index.region.name)]
@@ -128,18 +134,25 @@ def judge_alarm(
     )
 
 
-def _runs(feeds: Feeds, alarm: MetricAlarm, item: MetricFilter, coverage: PatternCoverage) -> dict[str, Simulated]:
-    """The simulation of each event that the filter may match; of every event where it matches none."""
+def _runs(
+    index: RegionIndex, feeds: Feeds, alarm: MetricAlarm, item: MetricFilter, coverage: PatternCoverage
+) -> dict[str, Simulated]:
+    """The simulation of each event that the filter may match; of every event where it matches none.
+
+    Filters that feed the same alarm mostly publish the same for a record, so what was simulated is kept.
+    """
     feed = feeds.to(alarm, item)
-    around = feed.background()
+    seen_from = (alarm.arn or alarm.name, feed.seen_from)
+    if seen_from not in index.backgrounds:
+        index.backgrounds[seen_from] = feed.background()
     matched = [event for event in EVENTS if coverage.events.get(event, "never") != "never"]
-    known: list[tuple[Records, Simulated]] = []
     runs: dict[str, Simulated] = {}
     for event in matched or EVENTS:
-        records = feed.records(event, around)
-        run = next((found for seen, found in known if seen == records), None) or simulate(alarm, records)
-        known.append((records, run))
-        runs[event] = run
+        records = feed.records(event, index.backgrounds[seen_from])
+        key = (*seen_from, records.certain, records.doubtful)
+        if key not in index.simulated:
+            index.simulated[key] = simulate(alarm, records)
+        runs[event] = index.simulated[key]
     return runs
 
 

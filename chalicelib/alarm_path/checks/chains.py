@@ -43,7 +43,9 @@ class Chain:
     findings: tuple[Finding, ...]
     log_group: str | None = None
     metric_filter: MetricFilter | None = None
+    region: str = ""
     alarm: str | None = None
+    alarm_arn: str = ""
     topic: str | None = None
     reach: Mapping[str, Status] = field(default_factory=dict)
     coverage: PatternCoverage | None = None
@@ -114,7 +116,7 @@ class Builder:
         if group is None:
             yield start
             return
-        start = replace(start, log_group=log_group_name(group))
+        start = replace(start, log_group=log_group_name(group), region=group.region)
         if verdict.elsewhere:
             yield start
             return
@@ -226,6 +228,7 @@ class Builder:
         return replace(
             start,
             alarm=alarm,
+            alarm_arn=route.owner_arn,
             topic=route.topic,
             findings=(*start.findings, *findings),
             reach={event: all_of([start.reach[event], verdict.events[event]]) for event in EVENTS},

@@ -15,7 +15,7 @@ from itertools import product
 from chalicelib.alarm_path.alarms.metric_series import UNSURE, Value
 from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Records
-from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication
+from chalicelib.alarm_path.alarms.timeline import FILTER_INTERVAL, LogEvent, Publication, period_of
 from chalicelib.alarm_path.checks.dimensions import published_dimensions, reads_published
 from chalicelib.alarm_path.checks.filter_checks import publishes_nothing
 from chalicelib.alarm_path.patterns.evaluate import Verdict
@@ -123,6 +123,12 @@ class AlarmFeed:
         return tuple(kind for kind in found if kind)
 
     @property
+    def seen_from(self) -> str:
+        """What of the filter the background depends on: its log group, and its name where its value is assumed."""
+        assumed = self.item.name if _number(self.item.value) is None else ""
+        return f"{self.item.log_group}\0{assumed}"
+
+    @property
     def _texts(self) -> tuple[str, ...]:
         """The patterns by filter; of a filter on another log group one that no record here meets."""
         return tuple(found.pattern if self._here(found) else "" for found in self.filters)
@@ -144,9 +150,10 @@ class AlarmFeed:
 
     def _solo(self, neutral: Sequence[Verdict]) -> Iterator[Verdicts]:
         """For a filter about other calls alone, a record that it matches."""
-        seen = [*unrelated_verdicts(self._texts), *(v for event in EVENTS for v in joint_verdicts(self._texts, event))]
+        kinds = [unrelated_verdicts(self._texts), *(joint_verdicts(self._texts, event) for event in EVENTS)]
+        seen = [any(column) for column in zip(*(verdicts for kind in kinds for verdicts in kind), strict=True)]
         for place, found in enumerate(self.filters):
-            if self._here(found) and not any(v[place] for v in seen) and not is_refused(found.pattern):
+            if self._here(found) and not seen[place] and not is_refused(found.pattern):
                 yield (*neutral[:place], Verdict.MATCH, *neutral[place + 1 :])
 
     def _only_here(self, verdicts: Verdicts, neutral: Sequence[Verdict]) -> Verdicts:
@@ -183,13 +190,18 @@ class AlarmFeed:
         return tuple(dict.fromkeys(self._publish(verdicts, event) for verdicts in kinds))
 
     def _publish(self, verdicts: Verdicts, event: str | None) -> LogEvent:
-        """What the filters of the trails' log groups publish for one log event there."""
+        """What the filters of the trails' log groups publish for one log event there, in an order of its own."""
         here = [(place, verdict) for place, verdict in enumerate(verdicts) if self._here(self.filters[place])]
-        return tuple(item for place, verdict in here for item in self._of_filter(place, verdict, event))
+        return _ordered(item for place, verdict in here for item in self._of_filter(place, verdict, event))
 
     def _of_other_group(self, group: str, verdict: Verdict) -> LogEvent:
         places = [place for place, found in enumerate(self.filters) if found.log_group == group]
-        return tuple(item for place in places for item in self._of_filter(place, verdict, None))
+        return _ordered(item for place in places for item in self._of_filter(place, verdict, None))
+
+    def _publisher(self, place: int) -> int:
+        """Which filter publishes, where that matters: whether its match and its default fall into one minute."""
+        matters = self.filters[place].default is not None and period_of(self.alarm) <= FILTER_INTERVAL
+        return place if matters else -1
 
     def _of_filter(self, place: int, verdict: Verdict, event: str | None) -> Iterator[Publication]:
         found = self.filters[place]
@@ -201,7 +213,7 @@ class AlarmFeed:
             if verdict is Verdict.MATCH:
                 yield from self._match(query, place, event)
             elif found.default is not None and not found.dimensions and self._reads(query, found, event):
-                yield Publication(query.id, place, self._default(query, found), matched=False)
+                yield Publication(query.id, self._publisher(place), self._default(query, found), matched=False)
 
     def _reads(self, query: MetricQuery, found: MetricFilter, event: str | None) -> bool:
         return reads_published(query, published_dimensions(found, event, self.account)) is not Status.FAIL
@@ -211,7 +223,7 @@ class AlarmFeed:
         reads = reads_published(query, published_dimensions(found, event, self.account))
         value = self._value(found) if reads is Status.PASS and not self._mixed_units(query) else None
         if reads is not Status.FAIL:
-            yield Publication(query.id, place, value, matched=True)
+            yield Publication(query.id, self._publisher(place), value, matched=True)
 
     def _value(self, found: MetricFilter) -> float | None:
         number = _number(found.value)
@@ -232,6 +244,11 @@ class AlarmFeed:
         counts = [query.id for query in self.outside if query.id not in unsure]
         ends: tuple[Value, ...] = (None, *(_COUNTS if counts else ()))
         return tuple({**unsure, **dict.fromkeys(counts, end)} for end in ends)
+
+
+def _ordered(items: Iterable[Publication]) -> LogEvent:
+    """Log events for which the same is published are the same, whichever filters publish it."""
+    return tuple(sorted(items, key=lambda item: (item.query, item.publisher, item.matched, str(item.value))))
 
 
 def _number(text: str) -> float | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.alarm_path.snapshot.alarms import Json
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.observability.metrics import ALERTS_SENT, DELIVERY_FAILURES, NAMESPACE
@@ -15,8 +16,6 @@ METRICS = (ALERTS_SENT, DELIVERY_FAILURES)
 PERIOD = timedelta(hours=1)
 # A destination that fails is retried; one period after the last success its failures count.
 _PATIENCE = timedelta(minutes=15)
-
-Json = Mapping[str, Any]
 
 
 def delivery_queries(functions: Sequence[str], destinations: Sequence[str]) -> list[dict[str, Any]]:

@@ -22,13 +22,13 @@ from chalicelib.alarm_path.checks.own_deliveries import judge_deliveries
 from chalicelib.alarm_path.checks.own_resources import judge_resources
 from chalicelib.alarm_path.checks.own_runs import CALL, judge_runs
 from chalicelib.alarm_path.checks.policies import ServiceCall, allows
+from chalicelib.alarm_path.snapshot.alarms import Json
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
 from chalicelib.aws.arns import parse_arn
 from chalicelib.deployment import stage_of
 
 EVENTS_SERVICE = "events.amazonaws.com"
-Json = Mapping[str, Any]
 
 
 def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:

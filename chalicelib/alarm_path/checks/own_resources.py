@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from chalicelib.alarm_path.snapshot.alarms import Json
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
 from chalicelib.text import number_of
 
-Json = Mapping[str, Any]
 # Alerts wait this long where a destination asks for it (Retry-After); the stack's own alarm is set to ten minutes, too.
 MOST_SECONDS = 600
 SETUP = "sgwatch setup"

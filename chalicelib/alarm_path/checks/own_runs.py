@@ -7,13 +7,13 @@ next fails as well, as far as anybody knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from chalicelib.alarm_path.snapshot.alarms import parse_time
+from chalicelib.alarm_path.snapshot.alarms import Json, parse_time
 from chalicelib.alarm_path.snapshot.model import AccessError
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.aws.arns import parse_arn
@@ -32,8 +32,6 @@ LOOK_BACK = timedelta(days=7)
 # Lambda tries an event again after one minute and after two more.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 STILL_TRIED = timedelta(minutes=15)
-
-Json = Mapping[str, Any]
 
 
 def queries(names: Sequence[str]) -> list[dict[str, Any]]:

@@ -18,11 +18,11 @@ from botocore.parsers import ResponseParserError
 from chalicelib.aws.arns import Arn, log_group_name, parse_arn
 from chalicelib.aws.clients import ClientFactory
 
-Document = dict[str, Any]
+SnapshotPart = dict[str, Any]
 NOT_IN_SDK = "OperationNotInSdk"
 
 
-def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> Document:
+def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> SnapshotPart:
     """The snapshot document of the account that the clients belong to, asked from ``home_region``.
 
     Raises what STS raises: without knowing the account there is nothing to collect.
@@ -31,7 +31,7 @@ def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> Docum
     caller = parse_arn(identity["Arn"])
     collector = _Collector(clients, identity["Account"], caller.partition if caller else "aws")
     trails = collector.trails(home_region)
-    document: Document = {
+    document: SnapshotPart = {
         "version": "1",
         "account_id": collector.account_id,
         "partition": collector.partition,
@@ -47,13 +47,13 @@ def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> Docum
     return document
 
 
-def _home_regions(trails: Iterable[Document], home_region: str) -> list[str]:
+def _home_regions(trails: Iterable[SnapshotPart], home_region: str) -> list[str]:
     """Filters, alarms and topics live where the trail does; without any trail, where we are."""
     homes = {str(trail.get("HomeRegion") or home_region) for trail in trails}
     return sorted(homes | {home_region})
 
 
-def _log_groups(trails: Iterable[Document]) -> dict[str, list[Arn]]:
+def _log_groups(trails: Iterable[SnapshotPart]) -> dict[str, list[Arn]]:
     """The log groups that trails deliver to, by region."""
     found: dict[str, dict[str, Arn]] = {}
     for trail in trails:
@@ -67,22 +67,22 @@ class _Collector:
     clients: ClientFactory
     account_id: str
     partition: str
-    errors: list[Document] = field(default_factory=list)
+    errors: list[SnapshotPart] = field(default_factory=list)
 
-    def trails(self, region: str) -> list[Document] | None:
+    def trails(self, region: str) -> list[SnapshotPart] | None:
         answer = self._call("cloudtrail", region, "DescribeTrails", includeShadowTrails=True)
         if answer is None:
             return None
         unique = {trail["TrailARN"]: trail for trail in answer.get("trailList", [])}
         return [self._trail(dict(trail)) for trail in unique.values()]
 
-    def _trail(self, trail: Document) -> Document:
+    def _trail(self, trail: SnapshotPart) -> SnapshotPart:
         arn, region = trail["TrailARN"], trail["HomeRegion"]
         status = self._call("cloudtrail", region, "GetTrailStatus", resource=arn, Name=arn)
         selectors = self._call("cloudtrail", region, "GetEventSelectors", resource=arn, TrailName=arn)
         return trail | _present(Status=status, EventSelectors=selectors)
 
-    def region(self, region: str, groups: Iterable[Arn]) -> Document:
+    def region(self, region: str, groups: Iterable[Arn]) -> SnapshotPart:
         own = [group for group in groups if group.account == self.account_id]
         found = self._logs(region, own) | self._alarms(region)
         items = [*found.get("metric_alarms", []), *found.get("composite_alarms", [])]
@@ -93,10 +93,10 @@ class _Collector:
         transformed = [group for group in own if log_group_name(group) in reading]
         return found | _present(alarm_mute_rules=self._mute_rules(region)) | self._transformers(region, transformed)
 
-    def _logs(self, region: str, groups: Iterable[Arn]) -> Document:
+    def _logs(self, region: str, groups: Iterable[Arn]) -> SnapshotPart:
         """The trails' log groups and their filters; an account may have thousands of others."""
-        found: list[Document] = []
-        filters: list[Document] = []
+        found: list[SnapshotPart] = []
+        filters: list[SnapshotPart] = []
         groups_read = filters_read = True
         for group in groups:
             name, arn = log_group_name(group), str(group).removesuffix(":*")
@@ -112,9 +112,9 @@ class _Collector:
             log_groups=found if groups_read else None, metric_filters=filters if filters or filters_read else None
         )
 
-    def _transformers(self, region: str, groups: Iterable[Arn]) -> Document:
+    def _transformers(self, region: str, groups: Iterable[Arn]) -> SnapshotPart:
         """The transformers of the trails' log groups that a filter reads transformed; others change nothing."""
-        found: Document = {}
+        found: SnapshotPart = {}
         for group in groups:
             name = log_group_name(group)
             answer = self._call("logs", region, "GetTransformer", resource=str(group), logGroupIdentifier=name)
@@ -124,10 +124,10 @@ class _Collector:
             return {}
         return {"log_transformers": found} | _present(transformer_policies=self._transformer_policies(region))
 
-    def _transformer_policies(self, region: str) -> list[Document] | None:
+    def _transformer_policies(self, region: str) -> list[SnapshotPart] | None:
         """The account's own transformers; boto3 has no paginator for them."""
-        policies: list[Document] = []
-        more: Document = {"policyType": "TRANSFORMER_POLICY"}
+        policies: list[SnapshotPart] = []
+        more: SnapshotPart = {"policyType": "TRANSFORMER_POLICY"}
         while True:
             answer = self._call("logs", region, "DescribeAccountPolicies", **more)
             if answer is None:
@@ -137,10 +137,10 @@ class _Collector:
                 return policies
             more["nextToken"] = answer["nextToken"]
 
-    def _alarms(self, region: str) -> Document:
+    def _alarms(self, region: str) -> SnapshotPart:
         """All alarms of the region: DescribeAlarmsForMetric knows neither metric math nor composite alarms."""
         keys = {"MetricAlarms": "metric_alarms", "CompositeAlarms": "composite_alarms", "LogAlarms": "log_alarms"}
-        found: dict[str, list[Document]] = {name: [] for name in keys.values()}
+        found: dict[str, list[SnapshotPart]] = {name: [] for name in keys.values()}
         types = ["MetricAlarm", "CompositeAlarm", "LogAlarm"]
         read = False
         for page in self._paged("cloudwatch", region, "DescribeAlarms", AlarmTypes=types):
@@ -149,7 +149,7 @@ class _Collector:
                 found[name] += page.get(key, [])
         return dict(found) if read else {}
 
-    def _mute_rules(self, region: str) -> list[Document] | None:
+    def _mute_rules(self, region: str) -> list[SnapshotPart] | None:
         """The rules that silence alarms now or on a schedule; AWS lists them by ARN only."""
         statuses = ["ACTIVE", "SCHEDULED"]
         listed = self._pages("cloudwatch", region, "ListAlarmMuteRules", "AlarmMuteRuleSummaries", Statuses=statuses)
@@ -162,7 +162,7 @@ class _Collector:
         ]
         return [rule for rule in rules if rule is not None]
 
-    def _topics(self, region: str, alarms: Iterable[Document]) -> Document:
+    def _topics(self, region: str, alarms: Iterable[SnapshotPart]) -> SnapshotPart:
         """The topics that alarms of custom metrics and composite alarms name; those that are gone are left out."""
         wanted = {
             action: None
@@ -174,7 +174,7 @@ class _Collector:
         topics = {arn: self._topic(region, arn) for arn in wanted}
         return {arn: topic for arn, topic in topics.items() if topic is not None}
 
-    def _topic(self, region: str, arn: str) -> Document | None:
+    def _topic(self, region: str, arn: str) -> SnapshotPart | None:
         answer = self._call("sns", region, "GetTopicAttributes", resource=arn, TopicArn=arn)
         if answer is None and self._not_found():
             return None
@@ -186,14 +186,14 @@ class _Collector:
             topic["Subscriptions"] = [self._subscription(region, dict(item)) for item in subscriptions]
         return topic | self._key_policy(region, topic.get("Attributes", {}))
 
-    def _subscription(self, region: str, item: Document) -> Document:
+    def _subscription(self, region: str, item: SnapshotPart) -> SnapshotPart:
         arn = str(item.get("SubscriptionArn"))
         if arn.startswith("arn:"):
             answer = self._call("sns", region, "GetSubscriptionAttributes", resource=arn, SubscriptionArn=arn)
             item |= _present(Attributes=answer and answer.get("Attributes", {}))
         return item | self._endpoint_policy(item)
 
-    def _endpoint_policy(self, item: Document) -> Document:
+    def _endpoint_policy(self, item: SnapshotPart) -> SnapshotPart:
         """The policy of a function or queue that is subscribed: it has to let SNS in."""
         endpoint = parse_arn(item.get("Endpoint"))
         if endpoint is not None and item.get("Protocol") == "sqs":
@@ -203,7 +203,7 @@ class _Collector:
         answer = self._call("lambda", endpoint.region, "GetPolicy", resource=str(endpoint), FunctionName=str(endpoint))
         return {} if answer is None else {"EndpointPolicy": json.loads(answer["Policy"])}
 
-    def _queue_policy(self, queue: Arn) -> Document:
+    def _queue_policy(self, queue: Arn) -> SnapshotPart:
         owner = {"QueueName": queue.resource, "QueueOwnerAWSAccountId": queue.account}
         located = self._call("sqs", queue.region, "GetQueueUrl", resource=str(queue), **owner)
         if located is None:
@@ -215,7 +215,7 @@ class _Collector:
         policy = answer.get("Attributes", {}).get("Policy")
         return {"EndpointPolicy": json.loads(policy) if policy else None}
 
-    def _key_policy(self, region: str, attributes: Mapping[str, str]) -> Document:
+    def _key_policy(self, region: str, attributes: Mapping[str, str]) -> SnapshotPart:
         key = attributes.get("KmsMasterKeyId")
         if not key or key.endswith("alias/aws/sns"):
             return {"KeyPolicy": None}
@@ -231,25 +231,25 @@ class _Collector:
 
     def _call(
         self, service: str, region: str, action: str, *, resource: str | None = None, **parameters: Any
-    ) -> Document | None:
+    ) -> SnapshotPart | None:
         """One call; None, and an entry among the errors, where AWS refuses it or does not answer."""
 
-        def once(client: Any, method: str) -> Iterator[Document]:
+        def once(client: Any, method: str) -> Iterator[SnapshotPart]:
             return iter([getattr(client, method)(**parameters)])
 
         return next(self._asked(service, region, action, resource, once), None)
 
     def _pages(
         self, service: str, region: str, action: str, key: str, *, resource: str | None = None, **parameters: Any
-    ) -> list[Document] | None:
+    ) -> list[SnapshotPart] | None:
         """A whole list; half of it where a later page fails, which the errors then say."""
         pages = list(self._paged(service, region, action, resource=resource, **parameters))
         return [item for page in pages for item in page.get(key, [])] if pages else None
 
     def _paged(
         self, service: str, region: str, action: str, *, resource: str | None = None, **parameters: Any
-    ) -> Iterator[Document]:
-        def pages(client: Any, method: str) -> Iterator[Document]:
+    ) -> Iterator[SnapshotPart]:
+        def pages(client: Any, method: str) -> Iterator[SnapshotPart]:
             return iter(client.get_paginator(method).paginate(**parameters))
 
         return self._asked(service, region, action, resource, pages)
@@ -260,8 +260,8 @@ class _Collector:
         region: str,
         action: str,
         resource: str | None,
-        ask: Callable[[Any, str], Iterator[Document]],
-    ) -> Iterator[Document]:
+        ask: Callable[[Any, str], Iterator[SnapshotPart]],
+    ) -> Iterator[SnapshotPart]:
         method = _method(action)
         try:
             client = self.clients(service, region)
@@ -290,7 +290,7 @@ def _method(action: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in action).lstrip("_")
 
 
-def _present(**values: Any) -> Document:
+def _present(**values: Any) -> SnapshotPart:
     """A document without what could not be collected."""
     return {name: value for name, value in values.items() if value is not None}
 

@@ -17,12 +17,12 @@ from botocore.parsers import ResponseParserError
 
 from chalicelib.alarm_path.checks.own_deliveries import delivery_metrics_of, delivery_queries
 from chalicelib.alarm_path.checks.own_runs import CALL, metrics_of, queries, queue_age_of, queue_age_query, window
+from chalicelib.alarm_path.snapshot.collect import SnapshotPart
 from chalicelib.aws.clients import ClientFactory
 
-Document = dict[str, Any]
 _NOT_THERE = {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 # Environment variables → what they come to: {"destinations": [name], "faults": how many}.
-SettingsOf = Callable[[Mapping[str, str]], Document]
+SettingsOf = Callable[[Mapping[str, str]], SnapshotPart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class OwnPath:
 
 def collect_own(
     clients: ClientFactory, region: str, expected: OwnPath, *, now: datetime
-) -> tuple[Document, list[Document]]:
+) -> tuple[SnapshotPart, list[SnapshotPart]]:
     """The ``self`` part and the errors met."""
-    errors: list[Document] = []
+    errors: list[SnapshotPart] = []
     ask = _asker(clients, region, errors)
     functions, rules = [], []
     for name, pattern in expected.functions.items():
@@ -57,7 +57,7 @@ def collect_own(
             found = _rules(ask, function["Configuration"]["FunctionArn"], pattern)
             function["RuleNames"] = None if found is None else [rule["Name"] for rule in found]
             rules += found or []
-    own: Document = {"region": region, "rules": rules, "functions": functions}
+    own: SnapshotPart = {"region": region, "rules": rules, "functions": functions}
     letters = [queue for name in expected.queues if (queue := _queue(ask, name))]
     own |= {"dead_letter_queues": letters, **_durable(ask, expected)}
     if expected.alarm_prefix is not None:
@@ -66,9 +66,9 @@ def collect_own(
     return own, errors
 
 
-def _durable(ask: _Ask, expected: OwnPath) -> Document:
+def _durable(ask: _Ask, expected: OwnPath) -> SnapshotPart:
     """The delivery queue, the mapping that feeds its reader, and the state table; null where it is gone."""
-    found: Document = {}
+    found: SnapshotPart = {}
     if expected.delivery_queue is not None:
         queue = _queue(ask, expected.delivery_queue)
         found |= {} if queue is None else {"delivery_queue": queue or None}
@@ -89,14 +89,14 @@ def _durable(ask: _Ask, expected: OwnPath) -> Document:
     return found
 
 
-def _alarms(ask: _Ask, prefix: str) -> Document:
+def _alarms(ask: _Ask, prefix: str) -> SnapshotPart:
     """sgwatch's own alarms, and who is subscribed to the topics that they notify."""
     answer = ask("cloudwatch", "describe_alarms", "cloudwatch:DescribeAlarms", prefix, AlarmNamePrefix=prefix)
     if answer is None:
         return {}
     kept = ("AlarmName", "AlarmArn", "ActionsEnabled", "AlarmActions", "Namespace", "MetricName")
     alarms = [{key: alarm[key] for key in kept if key in alarm} for alarm in answer.get("MetricAlarms", [])]
-    topics: Document = {}
+    topics: SnapshotPart = {}
     for arn in dict.fromkeys(action for alarm in alarms for action in alarm.get("AlarmActions", ())):
         listed = ask("sns", "list_subscriptions_by_topic", "sns:ListSubscriptionsByTopic", arn, TopicArn=arn)
         if listed is not None:
@@ -104,11 +104,11 @@ def _alarms(ask: _Ask, prefix: str) -> Document:
     return {"alarms": alarms, "alarm_topics": topics}
 
 
-_Ask = Callable[..., Document | None]
+_Ask = Callable[..., SnapshotPart | None]
 
 
-def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Document]) -> _Ask:
-    def ask(service: str, method: str, call: str, resource: str | None, **parameters: Any) -> Document | None:
+def _asker(clients: Callable[[str, str], Any], region: str, errors: list[SnapshotPart]) -> _Ask:
+    def ask(service: str, method: str, call: str, resource: str | None, **parameters: Any) -> SnapshotPart | None:
         """The answer; {} where AWS says that there is nothing; None, and an error noted, where it refuses."""
         try:
             answer = getattr(clients(service, region), method)(**parameters)
@@ -128,7 +128,9 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Documen
     return ask
 
 
-def _function(ask: _Ask, name: str, settings_of: SettingsOf | None, *, with_rule: bool, with_events: bool) -> Document:
+def _function(
+    ask: _Ask, name: str, settings_of: SettingsOf | None, *, with_rule: bool, with_events: bool
+) -> SnapshotPart:
     """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read.
 
     ``with_rule``: whether EventBridge invokes it; ``with_events``: whether each event is the only one of its kind, so
@@ -140,7 +142,7 @@ def _function(ask: _Ask, name: str, settings_of: SettingsOf | None, *, with_rule
         return {"FunctionName": name} | ({} if answer is None else {"Configuration": None})
     kept = ("FunctionArn", "FunctionName", "State", "LastUpdateStatus", "Runtime", "Role")
     kept_values = {key: configuration[key] for key in kept if key in configuration}
-    function: Document = {"FunctionName": name, "Configuration": kept_values}
+    function: SnapshotPart = {"FunctionName": name, "Configuration": kept_values}
     environment = configuration.get("Environment") or {}
     if settings_of is not None and "Error" not in environment:
         function["Settings"] = settings_of(environment.get("Variables") or {})
@@ -156,7 +158,7 @@ def _function(ask: _Ask, name: str, settings_of: SettingsOf | None, *, with_rule
     return function
 
 
-def _on_failure(ask: _Ask, name: str) -> Document:
+def _on_failure(ask: _Ask, name: str) -> SnapshotPart:
     """Where events go that the function fails on for good, None where they are dropped."""
     call = "lambda:GetFunctionEventInvokeConfig"
     invoke = ask("lambda", "get_function_event_invoke_config", call, name, FunctionName=name)
@@ -166,14 +168,14 @@ def _on_failure(ask: _Ask, name: str) -> Document:
     return {"EventInvokeConfig": {"DestinationConfig": destinations} if destinations else None}
 
 
-def _add_metrics(ask: _Ask, own: Document, delivery_queue: str | None, now: datetime) -> None:
+def _add_metrics(ask: _Ask, own: SnapshotPart, delivery_queue: str | None, now: datetime) -> None:
     """``Metrics`` of each function, the age of the oldest message and the last deliveries, asked for together."""
     there = [function for function in own["functions"] if function.get("Configuration")]
     if not there:
         return
     names = [function["FunctionName"] for function in there]
     destinations = sorted({name for item in there for name in (item.get("Settings") or {}).get("destinations", ())})
-    asked: Document = {
+    asked: SnapshotPart = {
         "MetricDataQueries": [
             *queries(names),
             *delivery_queries(names, destinations),
@@ -181,7 +183,7 @@ def _add_metrics(ask: _Ask, own: Document, delivery_queue: str | None, now: date
         ],
         **window(now),
     }
-    results: list[Document] = []
+    results: list[SnapshotPart] = []
     while True:
         answer = ask("cloudwatch", "get_metric_data", CALL, None, ScanBy="TimestampAscending", **asked)
         if answer is None:
@@ -197,14 +199,14 @@ def _add_metrics(ask: _Ask, own: Document, delivery_queue: str | None, now: date
         own["delivery_queue"]["OldestMessageAge"] = queue_age_of(results)
 
 
-def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[Document] | None:
+def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[SnapshotPart] | None:
     """The rules that have this function as their target; None where they were not all read."""
     answer = ask(
         "events", "list_rule_names_by_target", "events:ListRuleNamesByTarget", function_arn, TargetArn=function_arn
     )
     if answer is None:
         return None
-    rules: list[Document] = []
+    rules: list[SnapshotPart] = []
     for name in answer.get("RuleNames", []):
         rule = ask("events", "describe_rule", "events:DescribeRule", name, Name=name)
         targets = ask("events", "list_targets_by_rule", "events:ListTargetsByRule", name, Rule=name)
@@ -216,7 +218,7 @@ def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> l
     return rules
 
 
-def _queue(ask: _Ask, name: str) -> Document | None:
+def _queue(ask: _Ask, name: str) -> SnapshotPart | None:
     """The queue; empty where it is not there, None where that could not be read."""
     located = ask("sqs", "get_queue_url", "sqs:GetQueueUrl", name, QueueName=name)
     if not located:

@@ -9,13 +9,14 @@ from datetime import timedelta
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.alarm_path.watch.consequences import Consequence, consequence, severity_after
 from chalicelib.alarm_path.watch.health import Standing
-from chalicelib.alarm_path.watch.notification_policy import Memory, Occasion
+from chalicelib.alarm_path.watch.notification_policy import Occasion, RememberedStatus
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.alert.model import Account, AlarmPath, AlarmPathFinding, Alert, AlertKind, Exposure, Outcome, Severity
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, TamperCall
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
+from chalicelib.undo.commands import Undo
 
 MOST_REASONS = 20
 # The audit sees that a function exists and is invoked, not what it does then.
@@ -29,7 +30,7 @@ _STATE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class RepairCall:
     """One step of an automatic repair; ``failure`` says why it was refused, None where it was made."""
 
     call: str
@@ -39,14 +40,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
+class AuditCause:
     """What led to an audit, and how long the path had not been sound before it; either is None where not known."""
 
     call: str | None = None
     broken_for: timedelta | None = None
 
 
-def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: str, cause: Cause) -> Alert:
+def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: str, cause: AuditCause) -> Alert:
     """The alert that an audit gives rise to by itself."""
     lasted = f" after {duration_of(cause.broken_for)}" if cause.broken_for is not None else ""
     state = {
@@ -78,7 +79,7 @@ def severity_of(status: Status) -> Severity:
     return _SEVERITY[status]
 
 
-def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: str) -> Alert:
+def repaired(standing: Standing, done: Sequence[RepairCall], alert_id: str, region: str) -> Alert:
     """The alert about an automatic repair and how things stand after it."""
     made = [step for step in done if step.failure is None]
     refused = [step for step in done if step.failure is not None]
@@ -98,7 +99,7 @@ def repaired(standing: Standing, done: Sequence[Done], alert_id: str, region: st
 
 
 def tampering(
-    alert: Alert, call: TamperCall, standing: Standing, touched: bool | None, previous: Memory | None
+    alert: Alert, call: TamperCall, standing: Standing, touched: bool | None, previous: RememberedStatus | None
 ) -> Alert | None:
     """The alert about a tamper record with what the audit right after it found.
 
@@ -139,7 +140,7 @@ _CONCERNS = {
 }
 
 
-def _lasted(found: Consequence, previous: Memory | None, standing: Standing) -> str:
+def _lasted(found: Consequence, previous: RememberedStatus | None, standing: Standing) -> str:
     since = previous.since if previous else None
     if found is not Consequence.RECOVERED or since is None or since > standing.checked_at:
         return ""
@@ -169,6 +170,27 @@ def _alarm_path(standing: Standing, was: Status | None = None, broken_by_this_ca
             AlarmPathFinding(finding.check, printable(finding.subject), printable(finding.reason), finding.fix)
             for finding in standing.problems[:MOST_REASONS]
         ),
+    )
+
+
+def follow_up(alerts: Sequence[Alert], alert_id: str, unreadable: int = 0) -> Alert:
+    """The alert about the calls that followed a caller's first one: the worst of them, and what each other one did."""
+    worst = max(alerts, key=lambda alert: alert.severity.rank)
+    unread = (
+        (other(f"what {number_of(unreadable, 'more call')} did: it could not be read again"),) if unreadable else ()
+    )
+    if len(alerts) == 1:
+        return replace(worst, unknowns=(*worst.unknowns, *unread))
+    rest = sorted((alert for alert in alerts if alert is not worst), key=lambda alert: -alert.severity.rank)
+    did = dict.fromkeys(alert.exposures[0]._replace(severity=alert.severity) for alert in rest if alert.exposures)
+    more = f" {number_of(len(rest), 'more call')} by the same caller within a minute or so: each is named below."
+    return replace(
+        worst,
+        id=alert_id,
+        summary=f"{worst.summary}{more}",
+        exposures=(*worst.exposures, *did),
+        undo=Undo(None, "several calls were made, one after the other"),
+        unknowns=tuple(dict.fromkeys([*worst.unknowns, *(item for alert in rest for item in alert.unknowns), *unread])),
     )
 
 

@@ -1,6 +1,6 @@
 """When to alert on the alarm path: on a change of status, daily while it is not sound, on recovery.
 
-Pure: the caller keeps ``Memory`` between audits and sends what ``decide`` says.
+Pure: the caller keeps ``RememberedStatus`` between audits and sends what ``decide`` says.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Occasion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RememberedStatus:
     """What has to be remembered between two audits.
 
     ``since`` is when the status ceased to be pass. ``parts`` are the names of what the path consisted of, so that one
@@ -51,7 +51,7 @@ class Memory:
         }
 
     @classmethod
-    def from_json(cls, value: object) -> Memory | None:
+    def from_json(cls, value: object) -> RememberedStatus | None:
         """What ``to_json`` gave, in this version or another; None where not even the status can be read.
 
         A time that cannot be read is not known.
@@ -70,7 +70,7 @@ class Memory:
             parse_time(value.get("since")),
         )
 
-    def clamped(self, now: datetime) -> Memory:
+    def clamped(self, now: datetime) -> RememberedStatus:
         """Without times that lie in the future: whoever can write it must not mute what comes next."""
         return replace(self, announced_at=_past(self.announced_at, now), since=_past(self.since, now))
 
@@ -86,25 +86,27 @@ class Decision:
     """Whether to announce (``occasion`` is None where not), and what to remember once that is done."""
 
     occasion: Occasion | None
-    memory: Memory
+    memory: RememberedStatus
 
 
-def decide(previous: Memory | None, status: Status, now: datetime) -> Decision:
+def decide(previous: RememberedStatus | None, status: Status, now: datetime) -> Decision:
     """Compare an audit with the one before; a first audit that passes is no news."""
     known = previous.clamped(now) if previous else None
     occasion = _occasion(known, status, now)
     announced_at = known.announced_at if known else None
-    return Decision(occasion, Memory(status, now if occasion else announced_at, since=_since(known, status, now)))
+    return Decision(
+        occasion, RememberedStatus(status, now if occasion else announced_at, since=_since(known, status, now))
+    )
 
 
-def _since(previous: Memory | None, status: Status, now: datetime) -> datetime | None:
+def _since(previous: RememberedStatus | None, status: Status, now: datetime) -> datetime | None:
     if status is Status.PASS:
         return None
     was_bad = previous is not None and previous.status is not Status.PASS
     return (previous.since if previous and was_bad else None) or now
 
 
-def _occasion(previous: Memory | None, status: Status, now: datetime) -> Occasion | None:
+def _occasion(previous: RememberedStatus | None, status: Status, now: datetime) -> Occasion | None:
     if status is Status.PASS:
         return Occasion.RECOVERED if previous is not None and previous.status is not Status.PASS else None
     if previous is None or previous.status is not status:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.alarm_path.watch.notification_policy import Memory
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 
 # https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
 MAX_PARAMETER_BYTES = 4096
@@ -27,14 +27,14 @@ class StatusMemory(Protocol):
     def parameter(self) -> str | None:
         """The name of the parameter in which it is kept, None where it is none."""
 
-    def load(self) -> Memory | None:
+    def load(self) -> RememberedStatus | None:
         """What was saved last; None where nothing was.
 
         Raises:
             MemoryUnavailable: it could not be read.
         """
 
-    def save(self, memory: Memory) -> None:
+    def save(self, memory: RememberedStatus) -> None:
         """Keep this.
 
         Raises:
@@ -54,7 +54,7 @@ class ParameterMemory:
         """See StatusMemory."""
         return self.name
 
-    def load(self) -> Memory | None:
+    def load(self) -> RememberedStatus | None:
         """See StatusMemory."""
         try:
             answer = self.client().get_parameter(Name=self.name)
@@ -64,7 +64,7 @@ class ParameterMemory:
             raise MemoryUnavailable(f"parameter {self.name} could not be read: {_code(error)}") from error
         return _decoded(answer["Parameter"]["Value"])
 
-    def save(self, memory: Memory) -> None:
+    def save(self, memory: RememberedStatus) -> None:
         """See StatusMemory. Parts that do not fit are left out: what is deleted then counts as one."""
         text = json.dumps(memory.to_json(), separators=(",", ":"))
         if len(text) > MAX_PARAMETER_BYTES:
@@ -96,7 +96,7 @@ class TableMemory:
     def parameter(self) -> None:
         """See StatusMemory."""
 
-    def load(self) -> Memory | None:
+    def load(self) -> RememberedStatus | None:
         """See StatusMemory."""
         try:
             item = self.table.get(*KEY)
@@ -104,7 +104,7 @@ class TableMemory:
             raise MemoryUnavailable(str(error)) from error
         return None if item is None else _decoded(item.get("memory"))
 
-    def save(self, memory: Memory) -> None:
+    def save(self, memory: RememberedStatus) -> None:
         """See StatusMemory."""
         pk, sk = KEY
         try:
@@ -113,9 +113,9 @@ class TableMemory:
             raise MemoryUnavailable(str(error)) from error
 
 
-def _decoded(text: object) -> Memory | None:
+def _decoded(text: object) -> RememberedStatus | None:
     try:
-        return Memory.from_json(json.loads(str(text)))
+        return RememberedStatus.from_json(json.loads(str(text)))
     except ValueError:
         return None
 

@@ -18,7 +18,7 @@ from chalicelib.aws.clients import ClientFactory, aws_client
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.lazy import Lazy
-from chalicelib.destinations.contract import Destination, Tools, no_runbook
+from chalicelib.destinations.contract import Destination, RevisionTable, Tools, no_runbook
 from chalicelib.destinations.http_door import HttpDoor, Network, url_fault
 from chalicelib.functions.alert_function import AlertFunction, Deliverer, Route
 from chalicelib.observability.logs import Log, Redactor
@@ -45,7 +45,7 @@ def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_c
         return resolved
 
     http = HttpDoor(network=cache(lambda: network(settings.http, secret)))
-    tools = Tools(http, client, runbook_of(settings.runbook), secret)
+    tools = Tools(http, client, runbook_of(settings.runbook), secret, _state_table(settings, client))
 
     def destination(configured: DestinationSettings) -> Destination:
         def build() -> Destination:
@@ -59,6 +59,14 @@ def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_c
         return Lazy(configured.name, build, forget)
 
     return tuple(Route(destination(each), each.filter) for each in settings.destinations)
+
+
+def _state_table(settings: Settings, client: ClientFactory) -> RevisionTable | None:
+    if settings.durable is None:
+        return None
+    from chalicelib.state.table import StateTable  # noqa: PLC0415 - only where there is one
+
+    return StateTable(lambda: client("dynamodb"), settings.durable.table)
 
 
 Build = Callable[[str, Mapping[str, str], Tools], Destination]

@@ -16,11 +16,13 @@ from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.deployment import DELIVER, Stage, dead_letter_queues, own_rules, stage_of
 from chalicelib.destinations.http_door import HttpDoor
+from chalicelib.functions.call_windows import CallWindows, TableWindows
 from chalicelib.functions.composition.alerting import assemble
 from chalicelib.functions.guard import Guard
 from chalicelib.settings.environment import from_environment, function_name, read_settings
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 from chalicelib.settings.secrets import Secrets
+from chalicelib.state.table import StateTable
 
 
 def assemble_guard(
@@ -49,6 +51,7 @@ def assemble_guard(
         region=region,
         heartbeat=_heartbeat(settings),
         repair=auditor.repair if settings.audit.auto_repair else None,
+        windows=_windows(made, region, durable),
     )
 
 
@@ -81,10 +84,19 @@ def settings_summary(variables: Mapping[str, str]) -> dict[str, Any]:
 def _memory(clients: ClientFactory, region: str, stage: Stage | None, durable: DurableSettings | None) -> StatusMemory:
     if durable is not None:
         from chalicelib.state.errors import StateError  # noqa: PLC0415 - where there is a table
-        from chalicelib.state.table import StateTable  # noqa: PLC0415
 
-        return TableMemory(StateTable(lambda: clients("dynamodb", region), durable.table), StateError)
+        return TableMemory(_state_table(clients, region, durable), StateError)
     return ParameterMemory(lambda: clients("ssm", region), parameter_name(stage))
+
+
+def _windows(clients: ClientFactory, region: str, durable: DurableSettings | None) -> CallWindows | None:
+    if durable is None or durable.burst_seconds <= 0:
+        return None
+    return TableWindows(_state_table(clients, region, durable), durable.burst_seconds, _now)
+
+
+def _state_table(clients: ClientFactory, region: str, durable: DurableSettings) -> StateTable:
+    return StateTable(lambda: clients("dynamodb", region), durable.table)
 
 
 def parameter_name(stage: Stage | None) -> str:

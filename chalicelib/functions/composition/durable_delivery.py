@@ -16,6 +16,7 @@ from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.delivery.queue import QueueError
+from chalicelib.delivery.turns import Turns
 from chalicelib.destinations.contract import Destination
 from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble
@@ -48,6 +49,7 @@ def assemble_deliver(
     return DeliverFunction(
         destinations=destinations,
         ledger=Ledger(made.table, _now),
+        turns=Turns(made.table, _now),
         queue=made.queue,
         kept=made.kept,
         announce=announce,

@@ -1,0 +1,55 @@
+"""A fix is whole commands, quoted whatever the snapshot holds, that keep what is there and mend the link."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+
+from tests.support.alarm_paths import REGION, TOPIC, Account, metric_filter
+
+OTHER = {"Sid": "others", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Subscribe", "Resource": TOPIC}
+
+
+def fixes(account: Account) -> dict[str, list[str]]:
+    """The words of each failed finding's fix, as a shell reads them."""
+    findings = (finding for path in account.report().paths for finding in path.findings)
+    return {finding.check: shlex.split(finding.fix or "") for finding in findings if finding.status == "fail"}
+
+
+def option(words: list[str], name: str) -> str:
+    return words[words.index(name) + 1]
+
+
+def test_a_topic_policy_keeps_what_others_need() -> None:
+    account = Account()
+    account.topic["Attributes"]["Policy"] = json.dumps({"Version": "2012-10-17", "Statement": [OTHER]})
+    words = fixes(account)["topic-policy"]
+    policy = json.loads(option(words, "--attribute-value"))
+    assert words[:5] == ["aws", "sns", "set-topic-attributes", "--region", REGION]
+    assert OTHER in policy["Statement"]
+    account.topic["Attributes"]["Policy"] = json.dumps(policy)
+    assert account.report().status == "pass"
+
+
+@pytest.mark.parametrize("name", ["x'; touch /tmp/y; '", "$(id)", "`id`", "a b", '"'])
+def test_names_of_a_snapshot_stay_text_in_a_shell(name: str) -> None:
+    account = Account()
+    account.filters = [metric_filter(filterName=name, transformation={"metricValue": "$.requestParameters.x"})]
+    words = fixes(account)["filter-value"]
+    put: dict[str, Any] = json.loads(option(words, "--cli-input-json"))
+    assert len(words) == 7
+    assert put["filterName"] == name
+    assert put["metricTransformations"][0]["metricValue"] == "1"
+    account.filters = [put]
+    assert account.report().status == "pass"
+
+
+def test_a_filter_policy_that_drops_the_notification_is_opened() -> None:
+    account = Account()
+    account.topic["Subscriptions"][0]["Attributes"] = {"FilterPolicy": '{"severity": ["high"]}'}
+    words = fixes(account)["subscriber"]
+    assert words[2] == "set-subscription-attributes"
+    assert option(words, "--attribute-value") == "{}"
