@@ -8,6 +8,7 @@ GZIP = b"\x1f\x8b"
 # CloudTrail's log files come to some 30 times their packed size, and a bomb of zeros to a thousand times.
 _MOST_TIMES = 100
 _ALWAYS_ALLOWED = 64 * 2**20
+_ISAL_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment] # its stub says an exception, not a class
 
 
 class DamagedError(Exception):
@@ -33,7 +34,7 @@ def unpack(data: bytes) -> bytes:
             member, data = _unpack_member(data, left)
             left -= len(member)
             members.append(member)
-    except (EOFError, isal_zlib.error) as error:
+    except (EOFError, _ISAL_ERROR) as error:
         raise DamagedError(str(error), b"".join(members)) from error
     if data.strip(b"\x00"):
         raise DamagedError("something else follows it", b"".join(members))
