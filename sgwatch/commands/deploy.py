@@ -17,21 +17,21 @@ from chalicelib.alarm_path.verdicts import Status
 from chalicelib.aws.clients import ClientFactory
 from chalicelib.delivery.direct import Delivered, Direct
 from chalicelib.deployment import HANDLERS
+from chalicelib.text import visible
 from sgwatch import bundle, durable_access
-from sgwatch.audit_text import show
 from sgwatch.chalice_command import ChaliceError, chalice_deploy
 from sgwatch.commands import setup
 from sgwatch.commands.audit import UsageError, gather_from_aws, judge_snapshot
 from sgwatch.commands.send_test import test_alert
 from sgwatch.deployability import denied_actions, region_fault, settings_faults
-from sgwatch.durable_access import StageOption, caller, place_of, refusals
+from sgwatch.durable_access import StageOption, caller, refusals
 from sgwatch.durable_mending import deployed
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
 from sgwatch.project_files import CONFIG, StageError
 from sgwatch.sending import configured_routes, deliver, sound_settings
 from sgwatch.stages import deployed_stage
-from sgwatch.terminal import agreed, console, note, refuse
+from sgwatch.terminal import agreed, note, refuse
 
 # https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/cloudwatch/pricing/, https://aws.amazon.com/dynamodb/pricing/
 COST = (
@@ -45,6 +45,7 @@ TEST_SECONDS = 30.0
 def deploy(
     stage: StageOption = "prod",
     direct: Annotated[bool, typer.Option("--direct", help="Without the resources of durable delivery.")] = False,
+    alarm_topic: setup.AlarmTopic = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     test: Annotated[bool, typer.Option("--test/--no-test", help="Send a test alert at the end.")] = True,
 ) -> None:
@@ -58,7 +59,7 @@ def deploy(
         if faults := settings_faults(project, stage):
             refuse(*faults)
         with refusals(stage):
-            place = place_of(stage)
+            place = setup.place_with_topic(stage, alarm_topic)
             if fault := region_fault(place, project, durable_access.client):
                 refuse(fault)
             status = run(place, durable_access.client, project, direct=direct, yes=yes)
@@ -97,6 +98,7 @@ def _show_plan(place: StagePlace, client: ClientFactory, *, direct: bool) -> Non
     typer.echo("  up to 7 Lambda functions, each with a role, a log group and what invokes it")
     if not direct:
         typer.echo(f"  the stack {place.stack}: 3 SQS queues, 1 DynamoDB table, 4 CloudWatch alarms")
+        typer.echo(f"  its alarms notify {place.topic or 'nobody: --alarm-topic ARN names an SNS topic for them'}")
     typer.echo(f"  cost: {COST}")
     denied = denied_actions(caller(), client("iam"))
     for action in denied or ():
@@ -164,12 +166,15 @@ def send_test_alert(stage: str, *, yes: bool) -> int:
 
 
 def show_audit(stage: str, project: Path) -> None:
-    """Print what the audit finds; the account's alarm path may be broken before anybody has repaired it."""
+    """Print the verdict and what is broken; an alarm path may be so before anybody has repaired it."""
     try:
         report = judge_snapshot(read_snapshot(gather_from_aws(deployed_stage(stage, project))))
     except (UsageError, SnapshotError) as error:
         note(f"sgwatch: the alarm path could not be audited: {error}")
         return
-    show(console(), report)
+    typer.echo(f"Audit of the alarm path: {report.status.value}.")
+    broken = [each for path in report.paths if path.status is not Status.PASS for each in path.findings]
+    for finding in dict.fromkeys(each for each in (*broken, *report.findings) if each.status is Status.FAIL):
+        typer.echo(f"  {visible(finding.reason)}")
     if report.status is not Status.PASS:
         typer.echo("Next: sgwatch repair, which shows what it would make before it makes anything.")
