@@ -17,7 +17,7 @@ from sgwatch.durable_stack import StackError
 from sgwatch.durable_template import StagePlace
 from sgwatch.terminal import refuse
 
-StageOption = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
+DurableStageOption = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
 
 
 def client(service: str) -> Any:
