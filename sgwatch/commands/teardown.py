@@ -11,7 +11,7 @@ import typer
 from chalicelib.text import number_of
 from sgwatch import durable_access
 from sgwatch.durable_access import DurableStageOption, place_of, refusals
-from sgwatch.durable_mending import deployed, let_go
+from sgwatch.durable_mending import deployed, let_go, unprotect
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
@@ -66,6 +66,7 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
             )
         return 1
     let_go(place, client("lambda"))
+    unprotect(place, client("dynamodb"))
     stack.delete()
     typer.echo(f"Stack {place.stack} is gone.")
     return 0
