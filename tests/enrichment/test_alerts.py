@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.alert.model import Alert, Severity, from_json, to_json
-from chalicelib.aws.reader import AwsReader
+from chalicelib.aws.read_calls import AwsReader
 from chalicelib.enrichment.enrich import TAGS_NOT_SEEN, Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups
