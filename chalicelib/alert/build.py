@@ -21,7 +21,7 @@ from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, N
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.undo.commands import Undo
+from chalicelib.undo.aws_cli import Undo
 from chalicelib.undo.from_lookups import restore
 
 RECORD_ALONE = RecordAlone()

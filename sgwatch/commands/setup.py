@@ -11,7 +11,7 @@ import typer
 
 from chalicelib.aws.arns import parse_arn
 from sgwatch import durable_access
-from sgwatch.durable_access import StageOption, place_of, refusals
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, differences
 from sgwatch.durable_stack import ChangeSet, Stack, StackError
 from sgwatch.durable_template import StagePlace
@@ -27,7 +27,7 @@ QUEUE_NAME_SECONDS = 61.0
 
 
 def setup(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     alarm_topic: Annotated[
         str | None,
         typer.Option(
