@@ -18,7 +18,7 @@ from sgwatch.durable_template import StagePlace
 from sgwatch.terminal import refuse
 from sgwatch.waiting import waiting_clients
 
-StageOption = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
+DurableStageOption = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
 
 
 @cache

@@ -24,7 +24,7 @@ from sgwatch.commands import setup
 from sgwatch.commands.audit import UsageError, gather_from_aws, judge_snapshot
 from sgwatch.commands.send_test import test_alert
 from sgwatch.deployability import denied_actions, region_fault, settings_faults
-from sgwatch.durable_access import StageOption, caller, refusals
+from sgwatch.durable_access import DurableStageOption, caller, refusals
 from sgwatch.durable_mending import deployed
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
@@ -43,7 +43,7 @@ TEST_SECONDS = 30.0
 
 
 def deploy(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     direct: Annotated[bool, typer.Option("--direct", help="Without the resources of durable delivery.")] = False,
     alarm_topic: setup.AlarmTopic = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

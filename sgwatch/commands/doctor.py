@@ -21,7 +21,7 @@ from chalicelib.settings.secrets import SecretError, Secrets
 from sgwatch import durable_access
 from sgwatch.aws_refusals import sentence
 from sgwatch.deployability import denied_actions, region_fault, settings_faults
-from sgwatch.durable_access import StageOption
+from sgwatch.durable_access import DurableStageOption
 from sgwatch.durable_mending import deployed, differences
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import stale_policies
@@ -50,7 +50,7 @@ class Diagnosis:
     fix: str = ""
 
 
-def doctor(stage: StageOption = "prod") -> None:
+def doctor(stage: DurableStageOption = "prod") -> None:
     """Check Python, Chalice, settings, policies, credentials, region, trail, permissions, deployment and references.
 
     Exit status: 0 all is good, 1 something is bad, 2 something could not be checked.

@@ -11,7 +11,7 @@ import typer
 
 from chalicelib.aws.arns import parse_arn
 from sgwatch import durable_access
-from sgwatch.durable_access import StageOption, place_of, refusals
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, differences
 from sgwatch.durable_stack import ChangeSet, Stack, StackError
 from sgwatch.durable_template import StagePlace
@@ -33,7 +33,7 @@ AlarmTopic = Annotated[
 
 
 def setup(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     alarm_topic: AlarmTopic = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing anything.")] = False,
 ) -> None:

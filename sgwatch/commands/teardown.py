@@ -10,7 +10,7 @@ import typer
 
 from chalicelib.text import number_of
 from sgwatch import durable_access
-from sgwatch.durable_access import StageOption, place_of, refusals
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, let_go, unprotect
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import StagePlace
@@ -21,7 +21,7 @@ from sgwatch.terminal import agreed, note, refuse
 
 
 def teardown(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is still in the queues.")] = False,
 ) -> None:
     """Take a stage back to direct delivery and remove its durable resources, showing first what is still in them.

@@ -15,7 +15,7 @@ from chalicelib.text import number_of
 from sgwatch import durable_access
 from sgwatch.aws_refusals import sentence
 from sgwatch.commands.teardown import show_queues
-from sgwatch.durable_access import StageOption, place_of, refusals
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
 from sgwatch.project_files import CONFIG, StageError
@@ -28,7 +28,7 @@ ROUNDS = 3
 
 
 def uninstall(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove a stage from AWS, with its durable delivery, parameters, repairs and logs, after showing them.

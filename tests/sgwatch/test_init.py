@@ -52,7 +52,14 @@ def test_a_destination_that_does_not_take_the_test_is_not_written(cloud: LocalCl
 
 
 def test_all_faults_are_said_at_once(cloud: LocalCloud, tmp_path: Path) -> None:
-    wrong = ("--set", "ENRICH=yes", "--set", "SLACK_WEBHOOK_URL=http://hooks.example.com/x", "--set", "SLACK_WEBHOK_URL=1")
+    wrong = (
+        "--set",
+        "ENRICH=yes",
+        "--set",
+        "SLACK_WEBHOOK_URL=http://hooks.example.com/x",
+        "--set",
+        "SLACK_WEBHOK_URL=1",
+    )
     done = sgwatch(cloud, "init", "--stage", "us", *wrong, folder=tmp_path)
     assert done.returncode == 2
     assert [name for name in ("ENRICH", "SLACK_WEBHOOK_URL", "SLACK_WEBHOK_URL") if name not in done.stderr] == []
