@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, Json, MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, Json, MetricAlarm
 from chalicelib.aws.arns import same_log_group
 
 # TrailNotFoundException, ResourceNotFoundException, NotFound, NotFoundException,
