@@ -49,7 +49,7 @@ def test_a_reader_that_is_gone_changes_no_exit_status(words: list[str], environ:
 
 @pytest.mark.parametrize(("words", "environ", "status"), COMMANDS)
 def test_a_terminal_that_lacks_characters_gets_the_rest(words: list[str], environ: dict[str, str], status: int) -> None:
-    done = sgwatch(words, **environ, PYTHONIOENCODING="ascii")
+    done = sgwatch(words, None, **environ, PYTHONIOENCODING="ascii")
     assert done.returncode == status, done.stderr
     assert done.stdout.isascii()
     assert b"Traceback" not in done.stderr
