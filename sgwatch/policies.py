@@ -337,6 +337,18 @@ STATEMENTS: tuple[PolicyStatement, ...] = (
     ),
 )
 
+# What a stage may read in another account: look-ups, reconciliation and the audit. They read settings, never contents.
+READS_IN_MEMBERS = frozenset(
+    (
+        *_AUDIT,
+        *_LOOK_UPS,
+        "cloudtrail:LookupEvents",
+        "config:GetResourceConfigHistory",
+        "ec2:DescribeRegions",
+        "events:ListRules",
+    )
+)
+
 
 def policy(stage: str, handler: str, variables: Variables) -> dict[str, Any]:
     """The policy document of one function."""

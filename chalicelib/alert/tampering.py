@@ -20,7 +20,7 @@ from chalicelib.security_groups.changes import Outcome
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.severity import Severity
 from chalicelib.text import number_of
-from chalicelib.undo.commands import NOTHING_TO_UNDO, REGION, Undo, command
+from chalicelib.undo.aws_cli import NOTHING_TO_UNDO, REGION, Undo, command
 
 # So many names stand in a sentence; the exposure lists all.
 NAMES_SHOWN = 5

@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupSnapshot
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from chalicelib.alarm_path.alarms.composite_rule import ABSENT, Rule, RuleError, alarms_in, holds, parse_rule
-from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, MetricAlarm
 from chalicelib.alarm_path.snapshot.model import Region
 from chalicelib.alarm_path.verdicts import Status
 

@@ -15,7 +15,7 @@ from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
-from chalicelib.alarm_path.snapshot.alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Region, Snapshot
 from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chalicelib.alarm_path.snapshot.alarms import InsightsQuery, MetricQuery
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import InsightsQuery, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter
 from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.verdicts import Status, all_of, status_of

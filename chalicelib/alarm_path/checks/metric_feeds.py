@@ -26,7 +26,7 @@ from chalicelib.alarm_path.patterns.joint_verdicts import (
     unrelated_verdicts,
 )
 from chalicelib.alarm_path.patterns.trial import Verdicts
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm, MetricQuery
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter
 from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.verdicts import Status

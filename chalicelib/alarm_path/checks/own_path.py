@@ -21,8 +21,8 @@ from typing import Any
 from chalicelib.alarm_path.checks.own_deliveries import judge_deliveries
 from chalicelib.alarm_path.checks.own_resources import judge_resources
 from chalicelib.alarm_path.checks.own_runs import CALL, judge_runs
-from chalicelib.alarm_path.checks.policies import ServiceCall, allows
-from chalicelib.alarm_path.snapshot.alarms import Json
+from chalicelib.alarm_path.checks.resource_policies import ServiceCall, allows
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
 from chalicelib.aws.arns import parse_arn

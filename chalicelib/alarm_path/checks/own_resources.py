@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.alarm_path.snapshot.alarms import Json
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
 from chalicelib.text import number_of
 

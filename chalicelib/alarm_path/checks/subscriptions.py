@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.alarm_path.checks.policies import ServiceCall, allows
+from chalicelib.alarm_path.checks.resource_policies import ServiceCall, allows
 from chalicelib.alarm_path.snapshot.model import Subscription
 from chalicelib.alarm_path.verdicts import Status, all_of, any_of, opposite, status_of
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from shlex import quote
 from typing import Any
 
-from chalicelib.alarm_path.checks.policies import CLOUDWATCH, ServiceCall, allows
+from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
 from chalicelib.alarm_path.checks.subscriptions import Notification, SubscriptionVerdict, deliver
 from chalicelib.alarm_path.checks.trail_checks import unread
 from chalicelib.alarm_path.snapshot.model import AccessError, Snapshot, Subscription, Topic

@@ -66,7 +66,7 @@ def collect_own(
     return own, errors
 
 
-def _durable(ask: _Ask, expected: OwnPath) -> SnapshotPart:
+def _durable(ask: _OptionalCall, expected: OwnPath) -> SnapshotPart:
     """The delivery queue, the mapping that feeds its reader, and the state table; null where it is gone."""
     found: SnapshotPart = {}
     if expected.delivery_queue is not None:
@@ -89,7 +89,7 @@ def _durable(ask: _Ask, expected: OwnPath) -> SnapshotPart:
     return found
 
 
-def _alarms(ask: _Ask, prefix: str) -> SnapshotPart:
+def _alarms(ask: _OptionalCall, prefix: str) -> SnapshotPart:
     """sgwatch's own alarms, and who is subscribed to the topics that they notify."""
     answer = ask("cloudwatch", "describe_alarms", "cloudwatch:DescribeAlarms", prefix, AlarmNamePrefix=prefix)
     if answer is None:
@@ -104,10 +104,10 @@ def _alarms(ask: _Ask, prefix: str) -> SnapshotPart:
     return {"alarms": alarms, "alarm_topics": topics}
 
 
-_Ask = Callable[..., SnapshotPart | None]
+_OptionalCall = Callable[..., SnapshotPart | None]
 
 
-def _asker(clients: Callable[[str, str], Any], region: str, errors: list[SnapshotPart]) -> _Ask:
+def _asker(clients: Callable[[str, str], Any], region: str, errors: list[SnapshotPart]) -> _OptionalCall:
     def ask(service: str, method: str, call: str, resource: str | None, **parameters: Any) -> SnapshotPart | None:
         """The answer; {} where AWS says that there is nothing; None, and an error noted, where it refuses."""
         try:
@@ -129,7 +129,7 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Snapsho
 
 
 def _function(
-    ask: _Ask, name: str, settings_of: SettingsOf | None, *, with_rule: bool, with_events: bool
+    ask: _OptionalCall, name: str, settings_of: SettingsOf | None, *, with_rule: bool, with_events: bool
 ) -> SnapshotPart:
     """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read.
 
@@ -158,7 +158,7 @@ def _function(
     return function
 
 
-def _on_failure(ask: _Ask, name: str) -> SnapshotPart:
+def _on_failure(ask: _OptionalCall, name: str) -> SnapshotPart:
     """Where events go that the function fails on for good, None where they are dropped."""
     call = "lambda:GetFunctionEventInvokeConfig"
     invoke = ask("lambda", "get_function_event_invoke_config", call, name, FunctionName=name)
@@ -168,7 +168,7 @@ def _on_failure(ask: _Ask, name: str) -> SnapshotPart:
     return {"EventInvokeConfig": {"DestinationConfig": destinations} if destinations else None}
 
 
-def _add_metrics(ask: _Ask, own: SnapshotPart, delivery_queue: str | None, now: datetime) -> None:
+def _add_metrics(ask: _OptionalCall, own: SnapshotPart, delivery_queue: str | None, now: datetime) -> None:
     """``Metrics`` of each function, the age of the oldest message and the last deliveries, asked for together."""
     there = [function for function in own["functions"] if function.get("Configuration")]
     if not there:
@@ -199,7 +199,7 @@ def _add_metrics(ask: _Ask, own: SnapshotPart, delivery_queue: str | None, now: 
         own["delivery_queue"]["OldestMessageAge"] = queue_age_of(results)
 
 
-def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[SnapshotPart] | None:
+def _rules(ask: _OptionalCall, function_arn: str, pattern: Mapping[str, Any] | None) -> list[SnapshotPart] | None:
     """The rules that have this function as their target; None where they were not all read."""
     answer = ask(
         "events", "list_rule_names_by_target", "events:ListRuleNamesByTarget", function_arn, TargetArn=function_arn
@@ -218,7 +218,7 @@ def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> l
     return rules
 
 
-def _queue(ask: _Ask, name: str) -> SnapshotPart | None:
+def _queue(ask: _OptionalCall, name: str) -> SnapshotPart | None:
     """The queue; empty where it is not there, None where that could not be read."""
     located = ask("sqs", "get_queue_url", "sqs:GetQueueUrl", name, QueueName=name)
     if not located:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, Json, MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, Json, MetricAlarm
 from chalicelib.aws.arns import same_log_group
 
 # TrailNotFoundException, ResourceNotFoundException, NotFound, NotFoundException,

@@ -10,7 +10,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.alarm_path.snapshot.alarms import CompositeAlarm, Json, MetricAlarm, number_of, parse_time, text_or_none
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import (
+    CompositeAlarm,
+    Json,
+    MetricAlarm,
+    number_of,
+    parse_time,
+    text_or_none,
+)
 from chalicelib.alarm_path.snapshot.model import (
     AccessError,
     BasicSelector,

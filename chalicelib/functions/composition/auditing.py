@@ -22,7 +22,7 @@ from chalicelib.functions.guard import Guard
 from chalicelib.settings.environment import from_environment, function_name, read_settings
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 from chalicelib.settings.secrets import Secrets
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 
 def assemble_guard(

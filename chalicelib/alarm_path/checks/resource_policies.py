@@ -167,8 +167,8 @@ def _condition(statement: Mapping[str, Any], call: ServiceCall) -> Status:
     )
 
 
-_Compare = Callable[[str, str], bool]
-_OPERATORS: dict[str, tuple[_Compare, bool]] = {
+_ValueTest = Callable[[str, str], bool]
+_OPERATORS: dict[str, tuple[_ValueTest, bool]] = {
     "stringequals": (lambda pattern, text: pattern == text, True),
     "stringnotequals": (lambda pattern, text: pattern == text, False),
     "stringequalsignorecase": (lambda pattern, text: pattern.lower() == text.lower(), True),
