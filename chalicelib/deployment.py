@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.cloudtrail.catalog import EventGroup, event_pattern, mending_pattern, own_tamper_pattern, tamper_pattern
 
@@ -41,8 +40,7 @@ FORWARDED: Mapping[str, str] = {
 NO_RULE: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """What a stage's functions are called: Chalice names each ``<app>-<stage>-<handler>``."""
 
     prefix: str
