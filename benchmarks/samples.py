@@ -15,7 +15,7 @@ _CALLS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("s3.amazonaws.com", "GetBucketAcl", {"bucketName": "logs", "Host": "logs.s3.eu-west-1.amazonaws.com", "acl": ""}),
     (
         "iam.amazonaws.com",
-        "PutRolePolicy",
+        "SimulateCustomPolicy",
         {"policyDocument": '{"Version":"2012-10-17","Statement":[{"Effect":"Allow"}]}'},
     ),
     ("logs.amazonaws.com", "DescribeLogStreams", {"logGroupName": "/aws/lambda/orders", "limit": 50}),

@@ -14,7 +14,7 @@ from chalicelib.cloudtrail.catalog import EventGroup, events_of
 from chalicelib.cloudtrail.records import canonical_digest
 from chalicelib.security_groups.changes import NotWatched
 from sgwatch.reading import Contents, Fault, Wanted
-from sgwatch.same_record import Identity, identity
+from sgwatch.same_record import RecordIdentity, identity
 from sgwatch.sources import Spool, read_files
 
 
@@ -87,7 +87,7 @@ def _alerts(
     tally: Tally,
     min_severity: Severity,
     make: Callable[[Mapping[str, Any]], Alert],
-    supplemented: AbstractSet[Identity],
+    supplemented: AbstractSet[RecordIdentity],
 ) -> Iterator[Alert]:
     seen: set[str] = set()
     for raw in records:

@@ -26,13 +26,16 @@ from typing import IO, Any, Self
 from chalicelib.cloudtrail.records import parse_time
 from sgwatch.pipe_reading import read_to_end
 from sgwatch.reading import Contents, Fault, Wanted, read_bytes
-from sgwatch.same_record import Identity, supplemented_by
+from sgwatch.same_record import RecordIdentity, supplemented_by
 
 STANDARD_INPUT = "-"
 _ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ""})
 # Below this much, starting processes takes longer than they save.
 _WORTH_PROCESSES = 4 * 2**20
 _KEPT_IN_MEMORY = 16 * 2**20
+# CloudTrail writes many small files; sending one to a process costs as much as reading some ten of them.
+_BATCH_BYTES = 2**20
+_BATCH_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,31 @@ def _may_hold_records(path: str) -> bool:
 
 def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = None) -> Iterator[Contents]:
     """The contents of each file in order; ``processes`` is how many may read at once (None: one for each core)."""
-    files = list(files)
+    sized = [(path, _size(path)) for path in files]
     processes = _cores() if processes is None else processes
-    if processes < 2 or len(files) < 2 or _total_size(files) < _WORTH_PROCESSES:
-        yield from (read_file(path, wanted) for path in files)
+    if processes < 2 or len(sized) < 2 or sum(size for _, size in sized) < _WORTH_PROCESSES:
+        yield from (read_file(path, wanted) for path, _ in sized)
         return
     with _pool(processes) as pool:
-        yield from _in_flight(files, lambda path: _begin(pool, path, wanted), 2 * processes)
+        yield from _in_flight(batches(sized), lambda paths: _begin(pool, paths, wanted), 2 * processes)
+
+
+def batches(sized: Iterable[tuple[str, int]]) -> Iterator[tuple[str, ...]]:
+    """The files in order, as many together as make a task worth its sending; what is no file stands alone."""
+    batch: list[str] = []
+    room = _BATCH_BYTES
+    for path, size in sized:
+        alone = path == STANDARD_INPUT or _is_stream(path)
+        if batch and (alone or size > room or len(batch) == _BATCH_FILES):
+            yield tuple(batch)
+            batch, room = [], _BATCH_BYTES
+        if alone:
+            yield (path,)
+        else:
+            batch.append(path)
+            room -= size
+    if batch:
+        yield tuple(batch)
 
 
 def read_file(path: str, wanted: Wanted | None) -> Contents:
@@ -144,12 +165,10 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _total_size(files: list[str]) -> int:
-    total = 0
-    for path in files:
-        with suppress(OSError):
-            total += Path(path).stat().st_size
-    return total
+def _size(path: str) -> int:
+    with suppress(OSError):
+        return Path(path).stat().st_size
+    return 0
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
@@ -162,37 +181,44 @@ def _leave_interrupts_alone() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _begin(pool: ProcessPoolExecutor, path: str, wanted: Wanted) -> Callable[[], Contents]:
-    """Start reading a file in a process; what is returned waits for its contents.
+def read_batch(paths: Iterable[str], wanted: Wanted | None) -> list[Contents]:
+    """The contents of several files, in order."""
+    return [read_file(path, wanted) for path in paths]
 
-    Where a process cannot be had, or ended under the work for want of memory, this one reads the file itself.
+
+def _begin(pool: ProcessPoolExecutor, paths: tuple[str, ...], wanted: Wanted) -> Callable[[], list[Contents]]:
+    """Start reading files in a process; what is returned waits for their contents.
+
+    Where a process cannot be had, or ended under the work for want of memory, this one reads the files itself.
     Standard input and pipes are this process's own.
     """
-    if path == STANDARD_INPUT or _is_stream(path):
-        return lambda: read_file(path, wanted)
+    if paths[0] == STANDARD_INPUT or _is_stream(paths[0]):
+        return lambda: read_batch(paths, wanted)
     try:
-        future = pool.submit(read_file, path, wanted)
+        future = pool.submit(read_batch, paths, wanted)
     except (BrokenProcessPool, OSError):
-        return lambda: read_file(path, wanted)
+        return lambda: read_batch(paths, wanted)
 
-    def contents() -> Contents:
+    def contents() -> list[Contents]:
         try:
             return future.result()
         except BrokenProcessPool:
-            return read_file(path, wanted)
+            return read_batch(paths, wanted)
 
     return contents
 
 
-def _in_flight(files: list[str], begin: Callable[[str], Callable[[], Contents]], most: int) -> Iterator[Contents]:
-    """The contents in order, with no more than ``most`` files begun and not yet taken."""
-    waiting: deque[Callable[[], Contents]] = deque()
-    for path in files:
-        waiting.append(begin(path))
+def _in_flight(
+    tasks: Iterable[tuple[str, ...]], begin: Callable[[tuple[str, ...]], Callable[[], list[Contents]]], most: int
+) -> Iterator[Contents]:
+    """The contents in order, with no more than ``most`` tasks begun and not yet taken."""
+    waiting: deque[Callable[[], list[Contents]]] = deque()
+    for paths in tasks:
+        waiting.append(begin(paths))
         if len(waiting) >= most:
-            yield waiting.popleft()()
+            yield from waiting.popleft()()
     while waiting:
-        yield waiting.popleft()()
+        yield from waiting.popleft()()
 
 
 class Spool:
@@ -202,7 +228,7 @@ class Spool:
         self._file: IO[bytes] = SpooledTemporaryFile(_KEPT_IN_MEMORY)  # noqa: SIM115 - closed by __exit__
         self._index: list[tuple[datetime | None, int, int]] = []
         self._end = 0
-        self.supplemented: set[Identity] = set()
+        self.supplemented: set[RecordIdentity] = set()
 
     def __enter__(self) -> Self:
         return self

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
+from isal import isal_zlib
 
 GZIP = b"\x1f\x8b"
 # CloudTrail's log files come to some 30 times their packed size, and a bomb of zeros to a thousand times.
 _MOST_TIMES = 100
 _ALWAYS_ALLOWED = 64 * 2**20
+_ISAL_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment] # its stub says an exception, not a class
 
 
 class DamagedError(Exception):
@@ -19,7 +20,7 @@ class DamagedError(Exception):
 
 
 def unpack(data: bytes) -> bytes:
-    """All members of gzip data, in about half the time that ``gzip.decompress`` takes; other data as it is.
+    """All members of gzip data, in about a quarter of the time that ``gzip.decompress`` takes; other data as it is.
 
     Raises:
         DamagedError: it ends too early, fails its checksum, holds too much, or something else follows it.
@@ -33,7 +34,7 @@ def unpack(data: bytes) -> bytes:
             member, data = _unpack_member(data, left)
             left -= len(member)
             members.append(member)
-    except (EOFError, zlib.error) as error:
+    except (EOFError, _ISAL_ERROR) as error:
         raise DamagedError(str(error), b"".join(members)) from error
     if data.strip(b"\x00"):
         raise DamagedError("something else follows it", b"".join(members))
@@ -45,7 +46,7 @@ def _unpack_member(data: bytes, left: int) -> tuple[bytes, bytes]:
     # A file ends with its last member's size, and nearly every file has one member. Where that is too little,
     # several times the packed size keeps the rounds few.
     most = max(int.from_bytes(data[-4:], "little"), 4 * len(data), 65_536)
-    member = zlib.decompressobj(wbits=31)
+    member = isal_zlib.decompressobj(wbits=31)
     parts: list[bytes] = []
     while True:
         part = member.decompress(data, min(most, left + 1))

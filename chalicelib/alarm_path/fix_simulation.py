@@ -9,7 +9,7 @@ from dataclasses import replace
 from chalicelib.alarm_path.checks.alarm_checks import RegionIndex, judge_alarm
 from chalicelib.alarm_path.checks.chains import Builder, Chain
 from chalicelib.alarm_path.fix_context import Raw, WouldFire
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from chalicelib.alarm_path.verdicts import Status
 
 _DECIDING = {"alarm-metric", "alarm-fires", "alarm-leaves"}

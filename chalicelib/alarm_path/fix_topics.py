@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.alarm_path.api_calls import ApiCall
-from chalicelib.alarm_path.checks.policies import CLOUDWATCH, ServiceCall, allows
+from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
 from chalicelib.alarm_path.checks.subscriptions import SNS
 from chalicelib.alarm_path.checks.topic_checks import judge_topic, publish_statement
 from chalicelib.alarm_path.fix_context import CHANGES, TOPIC, FixContext, put_alarm

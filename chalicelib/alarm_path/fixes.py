@@ -42,7 +42,6 @@ from chalicelib.aws.arns import log_group_name
 
 SEE_ABOVE = "The fix above mends this as well."
 WRONG_TYPE = (AttributeError, TypeError, ValueError, LookupError)
-WRONG_TYPE = (AttributeError, TypeError, ValueError, LookupError)
 Fix = Callable[[FixContext], tuple[ApiCall, ...]]
 
 

@@ -19,7 +19,7 @@ from sgwatch.sources import Found, find_files
 from sgwatch.terminal import console, note, progress, refuse
 
 
-class Format(StrEnum):
+class ReplayFormat(StrEnum):
     """How alerts are printed."""
 
     TEXT = "text"
@@ -34,9 +34,9 @@ def replay(
         list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, JSON Lines, or - for standard input.")
     ],
     form: Annotated[
-        Format,
+        ReplayFormat,
         typer.Option("--format", help="json, slack: one a line; csv: a table; html: a report in one page."),
-    ] = Format.TEXT,
+    ] = ReplayFormat.TEXT,
     min_severity: Annotated[Severity, typer.Option(help="Leave out what is less severe.")] = Severity.INFO,
     watch: Annotated[
         str, typer.Option(envvar="WATCH", metavar="GROUPS", help=f"Of {', '.join(EventGroup)}: which to watch.")
@@ -153,28 +153,28 @@ def _as_slack(alerts: Iterator[Alert]) -> None:
 
 
 def _as_csv(alerts: Iterator[Alert]) -> None:
-    from sgwatch.report.table import rows  # noqa: PLC0415
+    from sgwatch.replay_report.alert_csv import rows  # noqa: PLC0415
 
     for row in rows(alerts):
         typer.echo(row, nl=False)
 
 
-_PRINTERS: dict[Format, Printer] = {
-    Format.TEXT: _as_text,
-    Format.JSON: _as_json,
-    Format.SLACK: _as_slack,
-    Format.CSV: _as_csv,
+_PRINTERS: dict[ReplayFormat, Printer] = {
+    ReplayFormat.TEXT: _as_text,
+    ReplayFormat.JSON: _as_json,
+    ReplayFormat.SLACK: _as_slack,
+    ReplayFormat.CSV: _as_csv,
 }
 
 
-def _printer(form: Format, files: Sequence[str], tally: Tally) -> Printer:
-    return _PRINTERS[form] if form is not Format.HTML else _report_of(files, tally)
+def _printer(form: ReplayFormat, files: Sequence[str], tally: Tally) -> Printer:
+    return _PRINTERS[form] if form is not ReplayFormat.HTML else _report_of(files, tally)
 
 
 def _report_of(files: Sequence[str], tally: Tally) -> Printer:
     def print_report(alerts: Iterator[Alert]) -> None:
-        from sgwatch.report.evidence import evidence  # noqa: PLC0415 - the other formats do without
-        from sgwatch.report.page import page  # noqa: PLC0415
+        from sgwatch.replay_report.evidence import evidence  # noqa: PLC0415 - the other formats do without
+        from sgwatch.replay_report.page import page  # noqa: PLC0415
         from sgwatch.version import VERSION  # noqa: PLC0415
 
         made = list(alerts)

@@ -10,8 +10,8 @@ import typer
 
 from chalicelib.text import number_of
 from sgwatch import durable_access
-from sgwatch.durable_access import StageOption, place_of, refusals
-from sgwatch.durable_mending import deployed, let_go
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
+from sgwatch.durable_mending import deployed, let_go, unprotect
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
@@ -21,7 +21,7 @@ from sgwatch.terminal import agreed, note, refuse
 
 
 def teardown(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is still in the queues.")] = False,
 ) -> None:
     """Take a stage back to direct delivery and remove its durable resources, showing first what is still in them.
@@ -48,13 +48,13 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
             f"{place.function('deliver')} is still there. Next: wait until the queue is empty, then "
             f"chalice deploy --stage {place.stage}, then sgwatch teardown --stage {place.stage} once more."
         )
-        _show(place, client("sqs"))
+        show_queues(place, client("sqs"))
         return 1
     stack = Stack(client("cloudformation"), place)
     if stack.status() is None:
         typer.echo(f"Stack {place.stack} is not there: nothing to remove.")
         return 0
-    waiting = _show(place, client("sqs"))
+    waiting = show_queues(place, client("sqs"))
     question = f"Lose {number_of(waiting, 'message')} and the state table for good?" if waiting else "Remove all of it?"
     if not (yes or agreed(question)):
         note("Nothing was removed.")
@@ -66,12 +66,13 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
             )
         return 1
     let_go(place, client("lambda"))
+    unprotect(place, client("dynamodb"))
     stack.delete()
     typer.echo(f"Stack {place.stack} is gone.")
     return 0
 
 
-def _show(place: StagePlace, sqs: Any) -> int:
+def show_queues(place: StagePlace, sqs: Any) -> int:
     """Print what is in each queue; gives how many messages there are."""
     total = 0
     for name in (place.queue, place.dead_letters, place.failed_events):

@@ -10,7 +10,7 @@ import random
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from chalicelib.deployment import DELIVER_CONCURRENCY
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.simulation import Simulation
 
 BEGAN = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -160,7 +160,7 @@ class Storm:
         return BEGAN + timedelta(seconds=self.time.clock())
 
     def arrive(self, alert: Alert, places: Sequence[Place]) -> None:
-        alert = replace(alert, occurred_at=self.now())
+        alert = alert._replace(occurred_at=self.now())
         for each in places:
             self.queue.put(Delivery(each.name, alert, self.now()))
             self.queued[each.name].append(alert)

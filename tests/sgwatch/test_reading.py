@@ -13,7 +13,7 @@ import pytest
 
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, events_of
 from sgwatch.reading import Wanted, read_bytes
-from sgwatch.sources import Spool, _begin, _pool, find_files, read_files
+from sgwatch.sources import Spool, _begin, _pool, batches, find_files, read_files
 from sgwatch.unpacking import DamagedError, unpack
 
 WANTED = Wanted.of(events_of(DEFAULT_WATCH))
@@ -207,7 +207,15 @@ def test_a_process_that_dies_loses_no_file(tmp_path: Path) -> None:
     with _pool(2) as pool:
         with pytest.raises(BrokenProcessPool):
             pool.submit(os._exit, 1).result()
-        assert len(_begin(pool, str(path), WANTED)().records) == 1
+        assert [len(contents.records) for contents in _begin(pool, (str(path),), WANTED)()] == [1]
+
+
+def test_files_are_read_in_batches_of_bounded_size_and_number() -> None:
+    small = [(f"{number}", 1000) for number in range(600)]
+    assert [len(batch) for batch in batches(small)] == [256, 256, 88]
+    assert list(batches([("a", 600_000), ("b", 600_000), ("c", 1)])) == [("a",), ("b", "c")]
+    assert list(batches([("a", 9_000_000), ("b", 1)])) == [("a",), ("b",)]
+    assert list(batches([("a", 1), ("-", 0), ("b", 1)])) == [("a",), ("-",), ("b",)]
 
 
 @pytest.mark.parametrize("size", [0, 1, 32_768, 3_000_000])
