@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status
-from sgwatch.audit_text import MARKS, headline, links_of
+from sgwatch.audit_text import MARKS, headline, links_of, printable
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -35,10 +35,10 @@ def page(report: Report, document: Mapping[str, Any]) -> str:
     stamp = f"{report.checked_at:%Y-%m-%d %H:%M:%S} UTC"
     status, sentence = headline(report)
     head = f"<h1 class={status.value}>{MARKS[status]} {escape(sentence)}</h1>"
-    facts = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    facts = json.dumps(document, indent=2, default=str)
     body = [
         head,
-        f"<p>Account <b>{escape(report.account_id) or 'not known'}</b>, as of <b>{stamp}</b>.</p>",
+        f"<p>Account <b>{escape(printable(report.account_id)) or 'not known'}</b>, as of <b>{stamp}</b>.</p>",
         _standards(report),
         "<h2>Events</h2>",
         _coverage(report),
@@ -49,7 +49,7 @@ def page(report: Report, document: Mapping[str, Any]) -> str:
         "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>",
         f"<h2>What was collected</h2><details><summary>AWS's answers</summary><pre>{escape(facts)}</pre></details>",
     ]
-    title = f"Alarm path of account {escape(report.account_id)}, {stamp}"
+    title = f"Alarm path of account {escape(printable(report.account_id))}, {stamp}"
     meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
     return (
         f'<!doctype html><html lang="en"><head>{meta}<title>{title}</title><style>{_STYLE}</style></head><body>\n'
@@ -92,7 +92,7 @@ def _link(name: str, status: Status | None) -> str:
 def _findings(findings: Iterable[Finding]) -> str:
     rows = (
         f"<tr><td>{_answer(finding.status)}</td><td><code>{escape(finding.check)}</code></td>"
-        f"<td>{escape(finding.reason)}{_fix(finding)}</td></tr>"
+        f"<td>{escape(printable(finding.reason))}{_fix(finding)}</td></tr>"
         for finding in findings
     )
     return f"<table class=findings><tr><th>Answer</th><th>Check</th><th>Reason</th></tr>{''.join(rows)}</table>"

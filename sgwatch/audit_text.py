@@ -25,7 +25,9 @@ def show(console: Console, report: Report) -> None:
     status, sentence = headline(report)
     console.print(Text(f"{MARKS[status]} {printable(sentence)}", style=f"bold {STYLES[status]}"))
     console.print(
-        Text(f"Account {report.account_id or 'not known'}, as of {report.checked_at:%F %T} UTC\n", style="dim")
+        Text(
+            f"Account {printable(report.account_id) or 'not known'}, as of {report.checked_at:%F %T} UTC\n", style="dim"
+        )
     )
     for path in report.paths:
         _show_path(console, path)

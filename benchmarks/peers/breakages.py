@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from localcloud.baseline import EVENTS
@@ -116,4 +117,92 @@ BREAKAGES: dict[str, Breakage] = {
     "nobody is subscribed": lambda cloud: cloud.client("sns").unsubscribe(SubscriptionArn=_subscription(cloud)),
     "the topic denies CloudWatch": _deny,
     "the subscription filters notifications away": _filtered,
+}
+
+
+def _described(cloud: LocalCloud) -> None:
+    _alarm(cloud, AlarmDescription="Runbook 7", OKActions=[_topic(cloud)], Threshold=6, Period=120)
+
+
+def _data_events_alone(cloud: LocalCloud) -> None:
+    objects = [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3:::management-trail/"]}]
+    _selectors(cloud, IncludeManagementEvents=False, ReadWriteType="WriteOnly", DataResources=objects)
+
+
+def _advanced_selectors(cloud: LocalCloud) -> None:
+    management = [
+        {"Field": "eventCategory", "Equals": ["Management"]},
+        {"Field": "eventSource", "NotEquals": ["ec2.amazonaws.com", "kms.amazonaws.com"]},
+    ]
+    data = [
+        {"Field": "eventCategory", "Equals": ["Data"]},
+        {"Field": "resources.type", "Equals": ["AWS::S3::Object"]},
+    ]
+    selectors = [{"Name": "management", "FieldSelectors": management}, {"Name": "data", "FieldSelectors": data}]
+    cloud.client("cloudtrail").put_event_selectors(TrailName=TRAIL, AdvancedEventSelectors=selectors)
+
+
+def _transformed(cloud: LocalCloud) -> None:
+    logs = cloud.client("logs")
+    (now,) = logs.describe_metric_filters(logGroupName=GROUP)["metricFilters"]
+    fields = {name: now[name] for name in ("filterName", "filterPattern", "metricTransformations")}
+    logs.put_metric_filter(logGroupName=GROUP, applyOnTransformedLogs=True, **fields)
+    logs.put_transformer(logGroupIdentifier=GROUP, transformerConfig=[{"parseJSON": {}}])
+
+
+def _key(cloud: LocalCloud, *, shared: bool = True) -> str:
+    """A key of the topic; without ``shared`` only the account may use it."""
+    account = cloud.account_id
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+    ]
+    if shared:
+        principal, actions = {"Service": "cloudwatch.amazonaws.com"}, ["kms:Decrypt", "kms:GenerateDataKey*"]
+        statements.append({"Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    arn: str = cloud.client("kms").create_key(Policy=policy)["KeyMetadata"]["Arn"]
+    cloud.client("sns").set_topic_attributes(TopicArn=_topic(cloud), AttributeName="KmsMasterKeyId", AttributeValue=arn)
+    return arn
+
+
+def _muted(cloud: LocalCloud, *others: str) -> None:
+    began = datetime.now(UTC) - timedelta(hours=1)
+    cloud.client("cloudwatch").put_alarm_mute_rule(
+        Name="maintenance",
+        Rule={"Schedule": {"Expression": f"at({began:%Y-%m-%dT%H:%M})", "Duration": "P1D"}},
+        MuteTargets={"AlarmNames": [ALARM, *others]},
+    )
+
+
+def _composite_of_two(cloud: LocalCloud) -> None:
+    cloudwatch, topic = cloud.client("cloudwatch"), _topic(cloud)
+    _alarm(cloud, AlarmActions=[])
+    cloudwatch.put_metric_alarm(
+        AlarmName="other",
+        Namespace="CIS",
+        MetricName="Other",
+        Statistic="Sum",
+        Period=300,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+    cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule=f"ALARM({ALARM}) AND ALARM(other)", AlarmActions=[topic])
+
+
+MORE_BREAKAGES: dict[str, Breakage] = {
+    "the alarm with OK actions wants six changes": _described,
+    "the alarm wants three datapoints of three": lambda cloud: _alarm(cloud, EvaluationPeriods=3, DatapointsToAlarm=3),
+    "the alarm reads a dimension": lambda cloud: _alarm(cloud, Dimensions=[{"Name": "a", "Value": "b"}]),
+    "the alarm reads another unit": lambda cloud: _alarm(cloud, Unit="Count"),
+    "the alarm takes missing data as breaching": lambda cloud: _alarm(cloud, TreatMissingData="breaching"),
+    "the alarm is muted": _muted,
+    "the alarm is muted with another": lambda cloud: _muted(cloud, "other"),
+    "a composite alarm needs another alarm, too": _composite_of_two,
+    "the filter publishes a field": lambda cloud: _filter(cloud, metricValue="$.eventID"),
+    "the filter reads transformed logs": _transformed,
+    "the trail with data events logs no management events": _data_events_alone,
+    "the advanced selectors leave EC2 out": _advanced_selectors,
+    "the topic's key is disabled": lambda cloud: cloud.client("kms").disable_key(KeyId=_key(cloud)),
+    "the topic's key leaves CloudWatch out": lambda cloud: _key(cloud, shared=False),
 }

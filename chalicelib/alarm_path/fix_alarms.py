@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from chalicelib.alarm_path.api_calls import ApiCall
+from chalicelib.alarm_path.fix_calls import FixCall
 from chalicelib.alarm_path.fix_context import (
     CHANGES,
     NAMESPACE,
@@ -40,7 +40,7 @@ GOOD: Raw = {
 _TOGETHER = {"Statistic": ("ExtendedStatistic", "EvaluateLowSampleCountPercentile")}
 
 
-def filter_value(context: FixContext) -> tuple[ApiCall, ...]:
+def filter_value(context: FixContext) -> tuple[FixCall, ...]:
     """A filter that publishes 1 for a match."""
     raw = context.raw_filter()
     if raw is None:
@@ -49,7 +49,7 @@ def filter_value(context: FixContext) -> tuple[ApiCall, ...]:
     return (put_filter(context, raw, {**raw, "metricTransformations": changed}, "Publish 1 for each match."),)
 
 
-def filter_scope(context: FixContext) -> tuple[ApiCall, ...]:
+def filter_scope(context: FixContext) -> tuple[FixCall, ...]:
     """A filter that reads every log event as CloudTrail wrote it."""
     raw = context.raw_filter()
     if raw is None:
@@ -58,7 +58,7 @@ def filter_scope(context: FixContext) -> tuple[ApiCall, ...]:
     return (put_filter(context, raw, kept, "Read every log event as CloudTrail wrote it."),)
 
 
-def filter_coverage(context: FixContext) -> tuple[ApiCall, ...]:
+def filter_coverage(context: FixContext) -> tuple[FixCall, ...]:
     """A filter beside the one that is there, to the same metric, for the events that it does not always match."""
     raw = context.raw_filter()
     if raw is None:
@@ -69,14 +69,14 @@ def filter_coverage(context: FixContext) -> tuple[ApiCall, ...]:
     return filter_beside(context, context.uncovered) if context.uncovered else classic_pair(context)
 
 
-def filter_beside(context: FixContext, events: Sequence[str]) -> tuple[ApiCall, ...]:
+def filter_beside(context: FixContext, events: Sequence[str]) -> tuple[FixCall, ...]:
     """A filter of sgwatch's own that publishes 1 to the metric of the path's filter."""
     (first, *_) = (context.raw_filter() or {}).get("metricTransformations") or [{}]
     published = {**{key: value for key, value in first.items() if key != "defaultValue"}, "metricValue": "1"}
     return (_own_filter(context, events, published),)
 
 
-def _own_filter(context: FixContext, events: Sequence[str], published: Raw, name: str = CHANGES) -> ApiCall:
+def _own_filter(context: FixContext, events: Sequence[str], published: Raw, name: str = CHANGES) -> FixCall:
     group = context.log_group or ""
     there = [raw for raw in context.items("metric_filters") if raw.get("logGroupName") == group]
     before = next((raw for raw in there if raw.get("filterName") == name), None)
@@ -89,11 +89,11 @@ def _own_filter(context: FixContext, events: Sequence[str], published: Raw, name
         "metricTransformations": [published],
     }
     undo = (
-        ApiCall("logs", "PutMetricFilter", context.region, accepted(before))
+        FixCall("logs", "PutMetricFilter", context.region, accepted(before))
         if before
-        else ApiCall("logs", "DeleteMetricFilter", context.region, {"logGroupName": group, "filterName": name})
+        else FixCall("logs", "DeleteMetricFilter", context.region, {"logGroupName": group, "filterName": name})
     )
-    return ApiCall("logs", "PutMetricFilter", context.region, fields, f"Count {len(events)} events in {group}.", undo)
+    return FixCall("logs", "PutMetricFilter", context.region, fields, f"Count {len(events)} events in {group}.", undo)
 
 
 def own_metric(name: str) -> Raw:
@@ -101,7 +101,7 @@ def own_metric(name: str) -> Raw:
     return {"metricName": name, "metricNamespace": NAMESPACE, "metricValue": "1", "defaultValue": 0.0}
 
 
-def own_alarm(context: FixContext, published: Raw, topic: str, name: str = CHANGES) -> ApiCall:
+def own_alarm(context: FixContext, published: Raw, topic: str, name: str = CHANGES) -> FixCall:
     """An alarm of sgwatch's own on a metric."""
     there = {str(raw.get("AlarmName")): raw for raw in context.items("metric_alarms")}
     taken = {*there, *(str(raw.get("AlarmName")) for raw in context.items("composite_alarms"))}
@@ -119,17 +119,17 @@ def own_alarm(context: FixContext, published: Raw, topic: str, name: str = CHANG
         "MetricName": metric[1],
         **wanted,
     }
-    undo = ApiCall("cloudwatch", "DeleteAlarms", context.region, {"AlarmNames": [name]})
+    undo = FixCall("cloudwatch", "DeleteAlarms", context.region, {"AlarmNames": [name]})
     if before is not None:
         kept = accepted(before)
         fields = {**kept, **fields, "AlarmActions": list(dict.fromkeys([*(kept.get("AlarmActions") or ()), topic]))}
         fields = {key: value for key, value in fields.items() if key not in {"Dimensions", "Unit"}}
-        undo = ApiCall("cloudwatch", "PutMetricAlarm", context.region, kept)
+        undo = FixCall("cloudwatch", "PutMetricAlarm", context.region, kept)
     why = "Go to ALARM on one matching record within a minute."
-    return ApiCall("cloudwatch", "PutMetricAlarm", context.region, fields, why, undo)
+    return FixCall("cloudwatch", "PutMetricAlarm", context.region, fields, why, undo)
 
 
-def beside(context: FixContext) -> tuple[ApiCall, ...]:
+def beside(context: FixContext) -> tuple[FixCall, ...]:
     """An alarm of sgwatch's own on the path's metric, with a filter of its own too where that is not enough."""
     item = context.metric_filter
     calls, topic = topic_calls(context)
@@ -141,7 +141,7 @@ def beside(context: FixContext) -> tuple[ApiCall, ...]:
     return (*calls, *pair(context, topic, CHANGES))
 
 
-def pair(context: FixContext, topic: str, name: str) -> tuple[ApiCall, ...]:
+def pair(context: FixContext, topic: str, name: str) -> tuple[FixCall, ...]:
     """A filter and an alarm of sgwatch's own."""
     published = own_metric(name)
     return (
@@ -150,7 +150,7 @@ def pair(context: FixContext, topic: str, name: str) -> tuple[ApiCall, ...]:
     )
 
 
-def filter_exists(context: FixContext) -> tuple[ApiCall, ...]:
+def filter_exists(context: FixContext) -> tuple[FixCall, ...]:
     """A filter for an alarm that is left without one; where there is none, sgwatch's own filters and alarms."""
     left = _alarm_without_filter(context)
     if left is not None:
@@ -164,6 +164,8 @@ def _alarm_without_filter(context: FixContext) -> Raw | None:
     """An alarm about security groups that no filter feeds, and that would fire if one did."""
     fed = set()
     for raw in context.items("metric_filters"):
+        if raw.get("logGroupName") == context.log_group:
+            continue
         published = raw.get("metricTransformations") or ()
         fed |= {(item.get("metricNamespace"), item.get("metricName")) for item in published}
     for raw in context.items("metric_alarms"):
@@ -186,12 +188,12 @@ def _notifies(context: FixContext, raw: Raw) -> bool:
     )
 
 
-def alarm_exists(context: FixContext) -> tuple[ApiCall, ...]:
+def alarm_exists(context: FixContext) -> tuple[FixCall, ...]:
     """An alarm on the filter's metric."""
     return beside(context)
 
 
-def alarm_fires(context: FixContext) -> tuple[ApiCall, ...]:
+def alarm_fires(context: FixContext) -> tuple[FixCall, ...]:
     """The fewest fields of the alarm that make it fire; the filter's value where that is what is wrong."""
     raw, item = context.raw_alarm(), context.metric_filter
     if raw is None or item is None:
@@ -231,7 +233,7 @@ def _is_whole(raw: Raw, changes: Raw) -> bool:
     return int(fields.get("DatapointsToAlarm") or periods) <= periods
 
 
-def alarm_metric(context: FixContext) -> tuple[ApiCall, ...]:
+def alarm_metric(context: FixContext) -> tuple[FixCall, ...]:
     """The alarm on the metric as the filter publishes it."""
     item = context.metric_filter
     if item is not None and (item.dimensions or item.system_dimensions):
@@ -240,7 +242,7 @@ def alarm_metric(context: FixContext) -> tuple[ApiCall, ...]:
     return alarm_fires(context)
 
 
-def alarm_actions(context: FixContext) -> tuple[ApiCall, ...]:
+def alarm_actions(context: FixContext) -> tuple[FixCall, ...]:
     """The actions switched on, the mute rule lifted, or a topic named."""
     kind = "metric_alarms" if context.alarm_arn.rpartition(":")[2] == context.alarm else "composite_alarms"
     name = context.alarm_arn.rpartition(":alarm:")[2]
@@ -249,31 +251,31 @@ def alarm_actions(context: FixContext) -> tuple[ApiCall, ...]:
         return ()
     if not raw.get("ActionsEnabled", True):
         names = {"AlarmNames": [name]}
-        undo = ApiCall("cloudwatch", "DisableAlarmActions", context.region, names)
-        return (ApiCall("cloudwatch", "EnableAlarmActions", context.region, names, "Switch the actions on.", undo),)
+        undo = FixCall("cloudwatch", "DisableAlarmActions", context.region, names)
+        return (FixCall("cloudwatch", "EnableAlarmActions", context.region, names, "Switch the actions on.", undo),)
     muting = list(_unmute(context, name))
     if muting:
         return tuple(muting)
     return named_topic(context)
 
 
-def _unmute(context: FixContext, name: str) -> Iterator[ApiCall]:
+def _unmute(context: FixContext, name: str) -> Iterator[FixCall]:
     for rule in context.items("alarm_mute_rules"):
         names = (rule.get("MuteTargets") or {}).get("AlarmNames") or []
         if rule.get("Status") != "ACTIVE" or name not in names:
             continue
-        before = ApiCall("cloudwatch", "PutAlarmMuteRule", context.region, accepted(rule))
+        before = FixCall("cloudwatch", "PutAlarmMuteRule", context.region, accepted(rule))
         if len(names) == 1:
             called = {"AlarmMuteRuleName": rule.get("Name")}
-            yield ApiCall("cloudwatch", "DeleteAlarmMuteRule", context.region, called, "Lift the mute rule.", before)
+            yield FixCall("cloudwatch", "DeleteAlarmMuteRule", context.region, called, "Lift the mute rule.", before)
         else:
             targets = {**rule["MuteTargets"], "AlarmNames": [other for other in names if other != name]}
             fields = {**before.parameters, "MuteTargets": targets}
             why = "Leave the alarm out of the mute rule."
-            yield ApiCall("cloudwatch", "PutAlarmMuteRule", context.region, fields, why, before)
+            yield FixCall("cloudwatch", "PutAlarmMuteRule", context.region, fields, why, before)
 
 
-def named_topic(context: FixContext) -> tuple[ApiCall, ...]:
+def named_topic(context: FixContext) -> tuple[FixCall, ...]:
     """The metric alarm with a topic among its actions."""
     raw = context.raw_alarm()
     if raw is None:
@@ -283,7 +285,7 @@ def named_topic(context: FixContext) -> tuple[ApiCall, ...]:
     return (*calls, put_alarm(context, raw, "Notify the topic.", AlarmActions=[*actions, topic]))
 
 
-def classic_pair(context: FixContext) -> tuple[ApiCall, ...]:
+def classic_pair(context: FixContext) -> tuple[FixCall, ...]:
     """The filter that Security Hub asks for, with its alarm."""
     calls, topic = topic_calls(context)
     return (*calls, *pair(context, topic, CLASSIC))

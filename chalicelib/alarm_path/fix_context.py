@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.alarm_path.api_calls import ApiCall
+from chalicelib.alarm_path.fix_calls import FixCall
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot
 
 NAMESPACE = "sgwatch"
@@ -75,21 +75,21 @@ class FixContext:
 
 def accepted(raw: Mapping[str, Any]) -> Raw:
     """The fields of an item that AWS takes when it is put again."""
-    return {key: value for key, value in raw.items() if not _NOT_PUT.fullmatch(key)}
+    return {key: value for key, value in raw.items() if not _NOT_PUT.fullmatch(key) and (key, value) != ("Metrics", [])}
 
 
-def put_alarm(context: FixContext, raw: Mapping[str, Any], why: str, **changes: Any) -> ApiCall:
+def put_alarm(context: FixContext, raw: Mapping[str, Any], why: str, **changes: Any) -> FixCall:
     """An alarm put again with every field of it but those changed (None leaves one out)."""
     before = accepted(raw)
     fields = {key: value for key, value in {**before, **changes}.items() if value is not None}
-    undo = ApiCall("cloudwatch", "PutMetricAlarm", context.region, before)
-    return ApiCall("cloudwatch", "PutMetricAlarm", context.region, fields, why, undo)
+    undo = FixCall("cloudwatch", "PutMetricAlarm", context.region, before)
+    return FixCall("cloudwatch", "PutMetricAlarm", context.region, fields, why, undo)
 
 
-def put_filter(context: FixContext, raw: Mapping[str, Any], fields: Raw, why: str) -> ApiCall:
+def put_filter(context: FixContext, raw: Mapping[str, Any], fields: Raw, why: str) -> FixCall:
     """A filter put again with other fields."""
-    undo = ApiCall("logs", "PutMetricFilter", context.region, accepted(raw))
-    return ApiCall("logs", "PutMetricFilter", context.region, accepted(fields), why, undo)
+    undo = FixCall("logs", "PutMetricFilter", context.region, accepted(raw))
+    return FixCall("logs", "PutMetricFilter", context.region, accepted(fields), why, undo)
 
 
 def free_name(base: str, taken: set[str]) -> str:

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.alarm_path.api_calls import ApiCall
 from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
 from chalicelib.alarm_path.checks.subscriptions import SNS
 from chalicelib.alarm_path.checks.topic_checks import judge_topic, publish_statement
+from chalicelib.alarm_path.fix_calls import FixCall
 from chalicelib.alarm_path.fix_context import CHANGES, TOPIC, FixContext, put_alarm
 from chalicelib.alarm_path.snapshot.model import Subscription, Topic
 from chalicelib.alarm_path.verdicts import Finding, Status, worst
@@ -25,7 +25,7 @@ _KEY_STATEMENT: Mapping[str, Any] = {
 }
 
 
-def topic_calls(context: FixContext) -> tuple[tuple[ApiCall, ...], str]:
+def topic_calls(context: FixContext) -> tuple[tuple[FixCall, ...], str]:
     """The topic for an alarm of sgwatch's own, with the calls that make it where no sound one is known."""
     found = sound_topic(context)
     if found is not None:
@@ -62,27 +62,27 @@ def _by_use(context: FixContext) -> list[str]:
     return list(dict.fromkeys([*meant, *topics]))
 
 
-def _make_topic(context: FixContext, arn: str) -> Iterator[ApiCall]:
+def _make_topic(context: FixContext, arn: str) -> Iterator[FixCall]:
     region, topics = context.region, context.snapshot.region(context.region).topics or {}
     topic = topics.get(arn)
     if topic is None:
-        undo = ApiCall("sns", "DeleteTopic", region, {"TopicArn": arn})
-        yield ApiCall("sns", "CreateTopic", region, {"Name": TOPIC}, "The topic that the alarms notify.", undo)
+        undo = FixCall("sns", "DeleteTopic", region, {"TopicArn": arn})
+        yield FixCall("sns", "CreateTopic", region, {"Name": TOPIC}, "The topic that the alarms notify.", undo)
     yield from _let_publish(context, topic or Topic(arn, {}, (), None, key_policy_collected=True), "")
     if not any(item.arn.startswith("arn:") for item in (topic.subscriptions if topic else None) or ()):
         yield from _subscribe(topic.subscriptions if topic else (), arn, region)
 
 
-def _subscribe(known: tuple[Subscription, ...] | None, arn: str, region: str) -> Iterator[ApiCall]:
+def _subscribe(known: tuple[Subscription, ...] | None, arn: str, region: str) -> Iterator[FixCall]:
     """Whoever was asked and has not confirmed is sent the link again; else somebody is asked for."""
     pending = [item for item in known or () if item.arn == "PendingConfirmation" and item.endpoint]
     for item in pending:
         parameters = {"TopicArn": arn, "Protocol": item.protocol, "Endpoint": item.endpoint}
-        yield ApiCall("sns", "Subscribe", region, parameters, "Send the link that confirms the subscription again.")
+        yield FixCall("sns", "Subscribe", region, parameters, "Send the link that confirms the subscription again.")
     if not pending:
         parameters = {"TopicArn": arn, "Protocol": "email"}
         why = "Subscribe somebody, who then confirms by the link in the mail."
-        yield ApiCall("sns", "Subscribe", region, parameters, why, asks=_ADDRESS)
+        yield FixCall("sns", "Subscribe", region, parameters, why, asks=_ADDRESS)
 
 
 def _topic_of(context: FixContext) -> tuple[Topic, str] | None:
@@ -91,7 +91,7 @@ def _topic_of(context: FixContext) -> tuple[Topic, str] | None:
     return (topic, arn.region) if topic is not None and arn is not None else None
 
 
-def topic_exists(context: FixContext) -> tuple[ApiCall, ...]:
+def topic_exists(context: FixContext) -> tuple[FixCall, ...]:
     """Another topic that reaches somebody named beside the one that is gone; else that topic made again."""
     arn = parse_arn(context.topic)
     raw = context.raw_alarm()
@@ -102,19 +102,19 @@ def topic_exists(context: FixContext) -> tuple[ApiCall, ...]:
     if arn is None or arn.account != context.snapshot.account_id:
         return ()
     made = {"TopicArn": str(arn)}
-    undo = ApiCall("sns", "DeleteTopic", arn.region, made)
-    create = ApiCall("sns", "CreateTopic", arn.region, {"Name": arn.resource}, "Make the topic again.", undo)
+    undo = FixCall("sns", "DeleteTopic", arn.region, made)
+    create = FixCall("sns", "CreateTopic", arn.region, {"Name": arn.resource}, "Make the topic again.", undo)
     new = Topic(str(arn), {}, (), None, key_policy_collected=True)
     return (create, *_let_publish(context, new, context.alarm_arn), *_subscribe((), str(arn), arn.region))
 
 
-def topic_policy(context: FixContext) -> tuple[ApiCall, ...]:
+def topic_policy(context: FixContext) -> tuple[FixCall, ...]:
     """A statement that lets CloudWatch publish added, and only a statement taken out that denies it."""
     found = _topic_of(context)
     return tuple(_let_publish(context, found[0], context.alarm_arn)) if found else ()
 
 
-def _let_publish(context: FixContext, topic: Topic, alarm_arn: str) -> Iterator[ApiCall]:
+def _let_publish(context: FixContext, topic: Topic, alarm_arn: str) -> Iterator[FixCall]:
     region, account = (parse_arn(topic.arn) or Arn("", "", "", "", "")).region, context.snapshot.account_id
     text = (topic.attributes or {}).get("Policy")
     alarm = alarm_arn or str(Arn(context.snapshot.partition, "cloudwatch", region, account, f"alarm:{CHANGES}"))
@@ -123,9 +123,9 @@ def _let_publish(context: FixContext, topic: Topic, alarm_arn: str) -> Iterator[
     if policy is None or policy == _parsed(text):
         return
     name = {"TopicArn": topic.arn, "AttributeName": "Policy"}
-    undo = ApiCall("sns", "SetTopicAttributes", region, {**name, "AttributeValue": text}) if text else None
+    undo = FixCall("sns", "SetTopicAttributes", region, {**name, "AttributeValue": text}) if text else None
     parameters = {**name, "AttributeValue": json.dumps(policy)}
-    yield ApiCall("sns", "SetTopicAttributes", region, parameters, "Let this account's alarms publish to it.", undo)
+    yield FixCall("sns", "SetTopicAttributes", region, parameters, "Let this account's alarms publish to it.", undo)
 
 
 def extended(policy: object, statement: Mapping[str, Any], allowed: Any) -> dict[str, Any] | None:
@@ -155,7 +155,7 @@ def _parsed(policy: object) -> Any:
         return None
 
 
-def topic_key(context: FixContext, finding: Finding) -> tuple[ApiCall, ...]:
+def topic_key(context: FixContext, finding: Finding) -> tuple[FixCall, ...]:
     """A key that is enabled and lets CloudWatch use it."""
     found = _topic_of(context)
     if found is None or finding.subject.endswith("alias/aws/sns"):
@@ -165,17 +165,17 @@ def topic_key(context: FixContext, finding: Finding) -> tuple[ApiCall, ...]:
     key = str(metadata.get("Arn") or finding.subject)
     named = {"KeyId": key}
     if topic.key_state in {"Disabled", "PendingDeletion"}:
-        disable = ApiCall("kms", "DisableKey", region, named)
-        enable = ApiCall("kms", "EnableKey", region, named, "Enable the topic's key.", disable)
-        again = ApiCall("kms", "ScheduleKeyDeletion", region, named)
-        cancel = ApiCall("kms", "CancelKeyDeletion", region, named, "Keep the topic's key.", again)
+        disable = FixCall("kms", "DisableKey", region, named)
+        enable = FixCall("kms", "EnableKey", region, named, "Enable the topic's key.", disable)
+        again = FixCall("kms", "ScheduleKeyDeletion", region, named)
+        cancel = FixCall("kms", "CancelKeyDeletion", region, named, "Keep the topic's key.", again)
         return (cancel, enable) if topic.key_state == "PendingDeletion" else (enable,)
     if topic.key_policy is None or topic.key_state not in {None, "Enabled"} or "alias/" in key:
         return ()
     return tuple(_key_policy(context, topic, region, key))
 
 
-def _key_policy(context: FixContext, topic: Topic, region: str, key: str) -> Iterator[ApiCall]:
+def _key_policy(context: FixContext, topic: Topic, region: str, key: str) -> Iterator[FixCall]:
     calls = [
         ServiceCall(CLOUDWATCH, action, key, context.snapshot.account_id, context.alarm_arn)
         for action in ("kms:Decrypt", "kms:GenerateDataKey")
@@ -187,9 +187,9 @@ def _key_policy(context: FixContext, topic: Topic, region: str, key: str) -> Ite
     )
     if policy is not None:
         named = {"KeyId": key, "PolicyName": "default"}
-        undo = ApiCall("kms", "PutKeyPolicy", region, {**named, "Policy": json.dumps(topic.key_policy)})
+        undo = FixCall("kms", "PutKeyPolicy", region, {**named, "Policy": json.dumps(topic.key_policy)})
         parameters = {**named, "Policy": json.dumps(policy)}
-        yield ApiCall("kms", "PutKeyPolicy", region, parameters, "Let CloudWatch use the topic's key.", undo)
+        yield FixCall("kms", "PutKeyPolicy", region, parameters, "Let CloudWatch use the topic's key.", undo)
 
 
 def _of_the_key(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _of_the_key(policy: Mapping[str, Any]) -> dict[str, Any]:
     return {**policy, "Statement": statements}
 
 
-def subscriber(context: FixContext) -> tuple[ApiCall, ...]:
+def subscriber(context: FixContext) -> tuple[FixCall, ...]:
     """A confirmed subscription let through; else another topic that reaches somebody, or somebody subscribed."""
     found = _topic_of(context)
     if found is None:
@@ -215,25 +215,25 @@ def subscriber(context: FixContext) -> tuple[ApiCall, ...]:
     return tuple(_subscribe(topic.subscriptions, topic.arn, region))
 
 
-def _let_through(context: FixContext, topic: Topic, region: str, item: Subscription) -> Iterator[ApiCall]:
+def _let_through(context: FixContext, topic: Topic, region: str, item: Subscription) -> Iterator[FixCall]:
     endpoint = parse_arn(item.endpoint)
     policy = (item.attributes or {}).get("FilterPolicy")
     if policy:
         named = {"SubscriptionArn": item.arn, "AttributeName": "FilterPolicy"}
-        undo = ApiCall("sns", "SetSubscriptionAttributes", region, {**named, "AttributeValue": policy})
+        undo = FixCall("sns", "SetSubscriptionAttributes", region, {**named, "AttributeValue": policy})
         parameters = {**named, "AttributeValue": "{}"}
         why = "Let every notification through."
-        yield ApiCall("sns", "SetSubscriptionAttributes", region, parameters, why, undo)
+        yield FixCall("sns", "SetSubscriptionAttributes", region, parameters, why, undo)
     elif endpoint is not None and item.protocol == "lambda" and item.policy_collected:
         named = {"FunctionName": item.endpoint, "StatementId": "sgwatch-alarms"}
-        undo = ApiCall("lambda", "RemovePermission", endpoint.region, named)
+        undo = FixCall("lambda", "RemovePermission", endpoint.region, named)
         parameters = {**named, "Action": "lambda:InvokeFunction", "Principal": SNS, "SourceArn": topic.arn}
-        yield ApiCall("lambda", "AddPermission", endpoint.region, parameters, "Let the topic invoke it.", undo)
+        yield FixCall("lambda", "AddPermission", endpoint.region, parameters, "Let the topic invoke it.", undo)
     elif endpoint is not None and item.protocol == "sqs" and item.policy_collected:
         yield from _let_into_queue(context, topic, item, endpoint)
 
 
-def _let_into_queue(context: FixContext, topic: Topic, item: Subscription, queue: Arn) -> Iterator[ApiCall]:
+def _let_into_queue(context: FixContext, topic: Topic, item: Subscription, queue: Arn) -> Iterator[FixCall]:
     statement = {
         "Sid": "sgwatch-alarms",
         "Effect": "Allow",
@@ -249,6 +249,6 @@ def _let_into_queue(context: FixContext, topic: Topic, item: Subscription, queue
     suffix = "amazonaws.com.cn" if queue.partition == "aws-cn" else "amazonaws.com"
     url = f"https://sqs.{queue.region}.{suffix}/{queue.account}/{queue.resource}"
     before = json.dumps(item.function_policy) if item.function_policy else ""
-    undo = ApiCall("sqs", "SetQueueAttributes", queue.region, {"QueueUrl": url, "Attributes": {"Policy": before}})
+    undo = FixCall("sqs", "SetQueueAttributes", queue.region, {"QueueUrl": url, "Attributes": {"Policy": before}})
     parameters = {"QueueUrl": url, "Attributes": {"Policy": json.dumps(policy)}}
-    yield ApiCall("sqs", "SetQueueAttributes", queue.region, parameters, "Let the topic send to the queue.", undo)
+    yield FixCall("sqs", "SetQueueAttributes", queue.region, parameters, "Let the topic send to the queue.", undo)

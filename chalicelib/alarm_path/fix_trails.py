@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chalicelib.alarm_path.api_calls import ApiCall
 from chalicelib.alarm_path.checks.selectors import SOURCE, select
+from chalicelib.alarm_path.fix_calls import FixCall
 from chalicelib.alarm_path.fix_context import FixContext, Raw
 from chalicelib.alarm_path.snapshot.snapshot_reader import selectors_of
 from chalicelib.alarm_path.standards import EVENTS
@@ -20,21 +20,21 @@ _MOST_SELECTORS = 5
 _EXCLUDABLE = ("kms.amazonaws.com", "rdsdata.amazonaws.com")
 
 
-def start_logging(context: FixContext) -> tuple[ApiCall, ...]:
+def start_logging(context: FixContext) -> tuple[FixCall, ...]:
     """Logging switched on."""
     name = {"Name": context.trail_arn}
     if context.raw_trail() is None:
         return ()
-    undo = ApiCall("cloudtrail", "StopLogging", _home(context), name)
-    return (ApiCall("cloudtrail", "StartLogging", _home(context), name, "Log again.", undo),)
+    undo = FixCall("cloudtrail", "StopLogging", _home(context), name)
+    return (FixCall("cloudtrail", "StartLogging", _home(context), name, "Log again.", undo),)
 
 
-def multi_region(context: FixContext) -> tuple[ApiCall, ...]:
+def multi_region(context: FixContext) -> tuple[FixCall, ...]:
     """The trail made one of every region; UpdateTrail keeps what it is not given."""
     named = {"Name": context.trail_arn}
-    undo = ApiCall("cloudtrail", "UpdateTrail", _home(context), {**named, "IsMultiRegionTrail": False})
+    undo = FixCall("cloudtrail", "UpdateTrail", _home(context), {**named, "IsMultiRegionTrail": False})
     parameters = {**named, "IsMultiRegionTrail": True}
-    return (ApiCall("cloudtrail", "UpdateTrail", _home(context), parameters, "Log every region.", undo),)
+    return (FixCall("cloudtrail", "UpdateTrail", _home(context), parameters, "Log every region.", undo),)
 
 
 def _home(context: FixContext) -> str:
@@ -43,7 +43,7 @@ def _home(context: FixContext) -> str:
     return str(raw.get("HomeRegion") or (arn.region if arn else ""))
 
 
-def trail_events(context: FixContext) -> tuple[ApiCall, ...]:
+def trail_events(context: FixContext) -> tuple[FixCall, ...]:
     """Selectors that let management writes through, with everything kept that they log besides."""
     answer = (context.raw_trail() or {}).get("EventSelectors") or {}
     advanced, basic = answer.get("AdvancedEventSelectors"), answer.get("EventSelectors")
@@ -53,10 +53,10 @@ def trail_events(context: FixContext) -> tuple[ApiCall, ...]:
         judged = select(selectors_of({key: candidate}), True, EVENTS)
         if all_of(judged.events.values()) is Status.PASS:
             named = {"TrailName": context.trail_arn}
-            undo = ApiCall("cloudtrail", "PutEventSelectors", _home(context), {**named, key: found}) if found else None
+            undo = FixCall("cloudtrail", "PutEventSelectors", _home(context), {**named, key: found}) if found else None
             parameters = {**named, key: candidate}
             why = "Log management events, and everything else as before."
-            return (ApiCall("cloudtrail", "PutEventSelectors", _home(context), parameters, why, undo),)
+            return (FixCall("cloudtrail", "PutEventSelectors", _home(context), parameters, why, undo),)
     return ()
 
 
@@ -111,7 +111,7 @@ def _kept(field: Raw) -> list[Raw]:
     return [{"Field": "eventSource", "NotEquals": sources}] if field.get("Field") == "eventSource" and sources else []
 
 
-def to_log_group(context: FixContext) -> tuple[ApiCall, ...]:
+def to_log_group(context: FixContext) -> tuple[FixCall, ...]:
     """A log group of sgwatch's own with the role that delivers to it, and the trail set to them."""
     raw, region, group = context.raw_trail(), _home(context), log_group_arn(context)
     if raw is None or parse_arn(context.trail_arn) is None:
@@ -120,8 +120,8 @@ def to_log_group(context: FixContext) -> tuple[ApiCall, ...]:
     before = {key: raw[key] for key in ("CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn") if raw.get(key)}
     named: dict[str, Any] = {"Name": context.trail_arn}
     parameters = {**named, "CloudWatchLogsLogGroupArn": f"{group}:*", "CloudWatchLogsRoleArn": str(role)}
-    undo = ApiCall("cloudtrail", "UpdateTrail", region, {**named, **before}) if before else None
-    update = ApiCall("cloudtrail", "UpdateTrail", region, parameters, "Deliver to the log group.", undo)
+    undo = FixCall("cloudtrail", "UpdateTrail", region, {**named, **before}) if before else None
+    update = FixCall("cloudtrail", "UpdateTrail", region, parameters, "Deliver to the log group.", undo)
     return (create_group(region, log_group_name(group)), *make_role(region, group), update)
 
 
@@ -131,49 +131,50 @@ def log_group_arn(context: FixContext) -> Arn:
     return Arn(context.snapshot.partition, "logs", region, context.snapshot.account_id, f"log-group:{OWN_GROUP}")
 
 
-def create_group(region: str, name: str) -> ApiCall:
+def create_group(region: str, name: str) -> FixCall:
     """A log group made."""
     named = {"logGroupName": name}
-    undo = ApiCall("logs", "DeleteLogGroup", region, named)
-    return ApiCall("logs", "CreateLogGroup", region, named, "Make the log group.", undo)
+    undo = FixCall("logs", "DeleteLogGroup", region, named)
+    return FixCall("logs", "CreateLogGroup", region, named, "Make the log group.", undo)
 
 
-def make_role(region: str, group: Arn) -> tuple[ApiCall, ...]:
+def make_role(region: str, group: Arn) -> tuple[FixCall, ...]:
     """The role with which CloudTrail delivers.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-required-policy-for-cloudwatch-logs.html
     """
     trusted = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
-    undo = ApiCall("iam", "DeleteRole", region, {"RoleName": OWN_ROLE})
+    undo = FixCall("iam", "DeleteRole", region, {"RoleName": OWN_ROLE})
     parameters = {"RoleName": OWN_ROLE, "AssumeRolePolicyDocument": trust}
     return (
-        ApiCall("iam", "CreateRole", region, parameters, "The role that CloudTrail delivers with.", undo),
+        FixCall("iam", "CreateRole", region, parameters, "The role that CloudTrail delivers with.", undo),
         let_deliver(region, OWN_ROLE, group),
     )
 
 
-def let_deliver(region: str, role: str, group: Arn) -> ApiCall:
+def let_deliver(region: str, role: str, group: Arn) -> FixCall:
     """A policy of its own on a role; what else the role has stays."""
     named = {"RoleName": role, "PolicyName": "sgwatch-trail-to-logs"}
     resource = f"{str(group).removesuffix(':*')}:log-stream:*"
     statement = {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": resource}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    undo = ApiCall("iam", "DeleteRolePolicy", region, named)
+    undo = FixCall("iam", "DeleteRolePolicy", region, named)
     why = "Let the trail's role write to the log group."
-    return ApiCall("iam", "PutRolePolicy", region, {**named, "PolicyDocument": policy}, why, undo)
+    return FixCall("iam", "PutRolePolicy", region, {**named, "PolicyDocument": policy}, why, undo)
 
 
-def delivery(context: FixContext) -> tuple[ApiCall, ...]:
+def delivery(context: FixContext) -> tuple[FixCall, ...]:
     """The trail's role allowed to write to its log group."""
     raw = context.raw_trail() or {}
     role, group = parse_arn(raw.get("CloudWatchLogsRoleArn")), parse_arn(raw.get("CloudWatchLogsLogGroupArn"))
-    if role is None or group is None or group.account != context.snapshot.account_id:
+    there = {item.get("logGroupName") for item in context.items("log_groups")}
+    if role is None or group is None or log_group_name(group) not in there:
         return ()
     return (let_deliver(_home(context), role.resource.rpartition("/")[2], group),)
 
 
-def new_trail(context: FixContext) -> tuple[ApiCall, ...]:
+def new_trail(context: FixContext) -> tuple[FixCall, ...]:
     """A trail of every region with its bucket, log group and role."""
     snapshot, region, group = context.snapshot, context.region, log_group_arn(context)
     bucket = f"sgwatch-trail-{snapshot.account_id}-{region}"
@@ -190,17 +191,17 @@ def new_trail(context: FixContext) -> tuple[ApiCall, ...]:
     }
     policy = {**named, "Policy": json.dumps(_bucket_policy(snapshot.partition, bucket, snapshot.account_id, arn))}
     name = {"Name": OWN_TRAIL}
-    delete = ApiCall("s3", "DeleteBucket", region, named)
+    delete = FixCall("s3", "DeleteBucket", region, named)
     let = "Let CloudTrail write to the bucket."
-    made = ApiCall("cloudtrail", "DeleteTrail", region, name)
-    stop = ApiCall("cloudtrail", "StopLogging", region, name)
+    made = FixCall("cloudtrail", "DeleteTrail", region, name)
+    stop = FixCall("cloudtrail", "StopLogging", region, name)
     return (
-        ApiCall("s3", "CreateBucket", region, {**named, **where}, "The bucket of the trail.", delete),
-        ApiCall("s3", "PutBucketPolicy", region, policy, let, ApiCall("s3", "DeleteBucketPolicy", region, named)),
+        FixCall("s3", "CreateBucket", region, {**named, **where}, "The bucket of the trail.", delete),
+        FixCall("s3", "PutBucketPolicy", region, policy, let, FixCall("s3", "DeleteBucketPolicy", region, named)),
         create_group(region, OWN_GROUP),
         *make_role(region, group),
-        ApiCall("cloudtrail", "CreateTrail", region, trail, "Log every region.", made),
-        ApiCall("cloudtrail", "StartLogging", region, name, "Begin to log.", stop),
+        FixCall("cloudtrail", "CreateTrail", region, trail, "Log every region.", made),
+        FixCall("cloudtrail", "StartLogging", region, name, "Begin to log.", stop),
     )
 
 

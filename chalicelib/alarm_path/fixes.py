@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from chalicelib.alarm_path.api_calls import ApiCall, script
 from chalicelib.alarm_path.check_registry import PathLink
 from chalicelib.alarm_path.fix_alarms import (
     alarm_actions,
@@ -24,6 +23,7 @@ from chalicelib.alarm_path.fix_alarms import (
     named_topic,
     pair,
 )
+from chalicelib.alarm_path.fix_calls import FixCall, script
 from chalicelib.alarm_path.fix_context import CHANGES, FixContext
 from chalicelib.alarm_path.fix_topics import subscriber, topic_calls, topic_exists, topic_key, topic_policy
 from chalicelib.alarm_path.fix_trails import (
@@ -42,10 +42,10 @@ from chalicelib.aws.arns import log_group_name
 
 SEE_ABOVE = "The fix above mends this as well."
 WRONG_TYPE = (AttributeError, TypeError, ValueError, LookupError)
-Fix = Callable[[FixContext], tuple[ApiCall, ...]]
+Fix = Callable[[FixContext], tuple[FixCall, ...]]
 
 
-def _log_group(context: FixContext) -> tuple[ApiCall, ...]:
+def _log_group(context: FixContext) -> tuple[FixCall, ...]:
     """The log group made again with the filter that was deleted with it."""
     if context.log_group is None or _is_there(context):
         return ()
@@ -56,14 +56,14 @@ def _is_there(context: FixContext) -> bool:
     return any(item.get("logGroupName") == context.log_group for item in context.items("log_groups"))
 
 
-def _trail_log_group(context: FixContext) -> tuple[ApiCall, ...]:
+def _trail_log_group(context: FixContext) -> tuple[FixCall, ...]:
     """A log group for the trail, with what follows it."""
     calls, group = to_log_group(context), log_group_arn(context)
     behind = replace(context, region=group.region, log_group=log_group_name(group), metric_filter=None)
     return (*calls, *filter_exists(behind)) if calls else ()
 
 
-def trail_exists(context: FixContext) -> tuple[ApiCall, ...]:
+def trail_exists(context: FixContext) -> tuple[FixCall, ...]:
     """A trail with its log group, and what follows it."""
     group = log_group_arn(context)
     behind = replace(context, region=group.region, log_group=log_group_name(group))
@@ -94,7 +94,7 @@ FIXES: Mapping[str, Fix] = {
 }
 
 
-def calls_for(finding: Finding, context: FixContext) -> tuple[ApiCall, ...]:
+def calls_for(finding: Finding, context: FixContext) -> tuple[FixCall, ...]:
     """The calls that mend a finding that did not pass; none where no call is known to.
 
     A snapshot that somebody wrote may hold anything in AWS's items; there is no call for what AWS would not say.
@@ -105,7 +105,7 @@ def calls_for(finding: Finding, context: FixContext) -> tuple[ApiCall, ...]:
         return ()
 
 
-def _calls_for(finding: Finding, context: FixContext) -> tuple[ApiCall, ...]:
+def _calls_for(finding: Finding, context: FixContext) -> tuple[FixCall, ...]:
     if finding.status is Status.PASS or (finding.status is Status.UNKNOWN and finding.check != "filter-scope"):
         return ()
     if finding.check == "topic-key":
@@ -114,7 +114,7 @@ def _calls_for(finding: Finding, context: FixContext) -> tuple[ApiCall, ...]:
     return make(context) if make else ()
 
 
-def calls_beside(findings: tuple[Finding, ...], context: FixContext) -> tuple[ApiCall, ...]:
+def calls_beside(findings: tuple[Finding, ...], context: FixContext) -> tuple[FixCall, ...]:
     """The calls that mend a path without a change of what others made; none where there is no such way."""
     try:
         return _beside(findings, context)
@@ -122,7 +122,7 @@ def calls_beside(findings: tuple[Finding, ...], context: FixContext) -> tuple[Ap
         return ()
 
 
-def _beside(findings: tuple[Finding, ...], context: FixContext) -> tuple[ApiCall, ...]:
+def _beside(findings: tuple[Finding, ...], context: FixContext) -> tuple[FixCall, ...]:
     bad = [finding for finding in findings if finding.status is not Status.PASS]
     direct = tuple(call for finding in bad for call in finding.calls)
     if direct and all(call.own for call in direct):

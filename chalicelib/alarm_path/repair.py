@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chalicelib.alarm_path.api_calls import ApiCall, snake
 from chalicelib.alarm_path.check_registry import PathLink
 from chalicelib.alarm_path.fix_alarms import FILTERS
+from chalicelib.alarm_path.fix_calls import FixCall, snake
 from chalicelib.alarm_path.fix_context import TOPIC
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.snapshot.model import Snapshot
@@ -29,7 +29,7 @@ _NOT_READ = "Let the caller read them, then run again."
 class Plan:
     """What repair would do: the calls in order, or why it refuses; and what is left for a person."""
 
-    steps: tuple[ApiCall, ...]
+    steps: tuple[FixCall, ...]
     refusals: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
     human: tuple[str, ...] = ()
@@ -65,13 +65,13 @@ def plan(
     return _planned(snapshot, min(ways, key=_size), subscriber)
 
 
-def apply(steps: Sequence[ApiCall], clients: Callable[[str, str], Any]) -> None:
+def apply(steps: Sequence[FixCall], clients: Callable[[str, str], Any]) -> None:
     """Make the calls in order. Raises botocore's ClientError of the first that AWS refuses."""
     for step in steps:
         getattr(clients(step.service, step.region), snake(step.action))(**step.parameters)
 
 
-def _size(calls: Sequence[ApiCall]) -> tuple[int, int]:
+def _size(calls: Sequence[FixCall]) -> tuple[int, int]:
     """How many things are made, and how many calls there are."""
     made = [call for call in calls if call.undo is not None and call.undo.action.startswith("Delete")]
     return len(made), len(calls)
@@ -89,14 +89,14 @@ def _unread(snapshot: Snapshot) -> Plan | None:
     return None
 
 
-def _way(path: PathReport, *, edit_existing: bool) -> tuple[ApiCall, ...]:
+def _way(path: PathReport, *, edit_existing: bool) -> tuple[FixCall, ...]:
     bad = [finding for finding in path.findings if finding.status is Status.FAIL]
     whole = tuple(call for finding in path.findings for call in finding.calls)
     mended = all(finding.calls or _with_another(finding, whole) for finding in bad)
     return whole if edit_existing and whole and mended else path.beside
 
 
-def _with_another(finding: Finding, calls: Sequence[ApiCall]) -> bool:
+def _with_another(finding: Finding, calls: Sequence[FixCall]) -> bool:
     """Whether a call for another link mends this one as well: sgwatch's own alarm brings its own filter and topic."""
     return bool(calls) and finding.link in {PathLink.ALARM, PathLink.ACTION}
 
@@ -110,11 +110,11 @@ def _refused(report: Report) -> Plan:
     return Plan((), reasons, (*fixes, "sgwatch repair --apply") if fixes else ())
 
 
-def _planned(snapshot: Snapshot, calls: Sequence[ApiCall], subscriber: Subscriber | None) -> Plan:
+def _planned(snapshot: Snapshot, calls: Sequence[FixCall], subscriber: Subscriber | None) -> Plan:
     full = _full_group(snapshot, calls)
     if full:
         return full
-    steps: list[ApiCall] = []
+    steps: list[FixCall] = []
     human: list[str] = []
     for call in dict.fromkeys(_Once(call) for call in calls):
         one, left = _subscribing(call.call, subscriber)
@@ -128,25 +128,25 @@ def _planned(snapshot: Snapshot, calls: Sequence[ApiCall], subscriber: Subscribe
 class _Once:
     """A call that is the same as another of the same command."""
 
-    call: ApiCall
+    call: FixCall
 
     def __hash__(self) -> int:
         return hash(self.call.command())
 
 
-def _full_group(snapshot: Snapshot, calls: Sequence[ApiCall]) -> Plan | None:
+def _full_group(snapshot: Snapshot, calls: Sequence[FixCall]) -> Plan | None:
     for call in calls:
         new = call.action == "PutMetricFilter" and call.undo is not None and call.undo.action == "DeleteMetricFilter"
         group = call.parameters.get("logGroupName")
         there = [item for item in snapshot.region(call.region).metric_filters or () if item.log_group == group]
         if new and len(there) >= MAX_FILTERS:
             why = f"Log group {group} has {len(there)} metric filters, and AWS allows {MAX_FILTERS}."
-            listed = ApiCall("logs", "DescribeMetricFilters", call.region, {"logGroupName": group})
+            listed = FixCall("logs", "DescribeMetricFilters", call.region, {"logGroupName": group})
             return Plan((), (why,), (listed.command(), "Delete one that is unused."))
     return None
 
 
-def _subscribing(call: ApiCall, subscriber: Subscriber | None) -> tuple[ApiCall | None, str | None]:
+def _subscribing(call: FixCall, subscriber: Subscriber | None) -> tuple[FixCall | None, str | None]:
     """A subscription as it is to be made, and what is left to a person; any other call as it is."""
     if call.action != "Subscribe":
         return call, None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.alarm_path.api_calls import ApiCall
+from chalicelib.alarm_path.fix_calls import FixCall
 from chalicelib.alarm_path.verdicts import Finding, Status
 
 
@@ -33,7 +33,7 @@ class PathReport:
     topic: str | None
     status: Status
     findings: tuple[Finding, ...]
-    beside: tuple[ApiCall, ...] = field(default=(), compare=False, repr=False)
+    beside: tuple[FixCall, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

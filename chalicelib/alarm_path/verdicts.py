@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chalicelib.alarm_path.api_calls import ApiCall
 from chalicelib.alarm_path.check_registry import PathLink, registered
+from chalicelib.alarm_path.fix_calls import FixCall
 
 
 class Status(StrEnum):
@@ -63,7 +63,7 @@ class Finding:
     subject: str
     reason: str
     fix: str | None = None
-    calls: tuple[ApiCall, ...] = field(default=(), compare=False, repr=False)
+    calls: tuple[FixCall, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         registered(self.check)

@@ -67,6 +67,7 @@ def audit(
     Exit status: 0 pass, 1 fail, 2 unknown, or the snapshot or AWS could not be read.
     """
     try:
+        _one_output(as_json, output)
         document = obtain(source, target, gatherer(source, stage))
         snapshot = read_snapshot(document)
     except (UsageError, SnapshotError, StageError) as error:
@@ -75,7 +76,8 @@ def audit(
     report = judge_snapshot(snapshot, standard, None if source else profile())
     with read_in_part():
         if as_json:
-            typer.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
+            # ASCII: names may hold what a terminal would obey.
+            typer.echo(json.dumps(report.to_json(), indent=2))
         elif output is AuditFormat.HTML:
             typer.echo(page(report, document), nl=False)
         else:
@@ -147,6 +149,11 @@ def gather_from_aws(deployed: DeployedStage | None = None) -> dict[str, Any]:
         raise UsageError(f"AWS does not say which account this is: {why}") from error
 
 
+def _one_output(as_json: bool, output: AuditFormat) -> None:
+    if as_json and output is not AuditFormat.TEXT:
+        raise UsageError(f"--json and --format {output.value} exclude each other: choose one")
+
+
 def _read(source: Path) -> Mapping[str, Any]:
     try:
         raw = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
@@ -157,4 +164,6 @@ def _read(source: Path) -> Mapping[str, Any]:
         raise UsageError(f"{source}: a snapshot is a JSON object, this is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise UsageError(f"{source}: a snapshot is a JSON object, this is {type(document).__name__}")
+    if not {"account_id", "trails", "regions"} & document.keys():
+        raise UsageError(f"{source}: this is no snapshot of sgwatch audit --collect: it has no regions")
     return document

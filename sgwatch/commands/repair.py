@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from chalicelib.alarm_path.api_calls import ApiCall
+from chalicelib.alarm_path.fix_calls import FixCall
 from chalicelib.alarm_path.fix_context import NAMESPACE
 from chalicelib.alarm_path.repair import Plan, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
@@ -114,7 +114,7 @@ def something_left(planned: Plan) -> bool:
     return bool(planned.steps or planned.refusals or planned.human)
 
 
-def cost_of(steps: Iterable[ApiCall]) -> str:
+def cost_of(steps: Iterable[FixCall]) -> str:
     """What the steps make, and its price: https://aws.amazon.com/cloudwatch/pricing/."""
     made = [step for step in steps if step.undo is not None and step.undo.action.startswith("Delete")]
     metrics = sum(step.action == "PutMetricFilter" and _is_new_metric(step) for step in made)
@@ -126,7 +126,7 @@ def cost_of(steps: Iterable[ApiCall]) -> str:
     return f"{priced}mail by SNS is free up to 1,000 a month."
 
 
-def _is_new_metric(step: ApiCall) -> bool:
+def _is_new_metric(step: FixCall) -> bool:
     """Whether the filter publishes a metric of sgwatch's own; a filter to a metric that is there makes none."""
     return any(item.get("metricNamespace") == NAMESPACE for item in step.parameters["metricTransformations"])
 

@@ -110,13 +110,28 @@ def test_the_standard_decides_the_exit_status(tmp_path: Path) -> None:
     assert run("--from", str(path), "--standard", "security_hub").exit_code == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": "9"}', "\xff"])
+@pytest.mark.parametrize("text", ["", "[]", "{", "{}", '{"version": "9"}', '{"Records": []}', "\xff"])
 def test_a_file_that_is_no_snapshot_exits_2_with_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "s.json"
     path.write_bytes(text.encode("latin-1"))
     result = run("--from", str(path), "--json")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "sgwatch: " in result.stderr
+
+
+def test_json_and_a_page_exclude_each_other(snapshot_file: Path) -> None:
+    done = run("--from", str(snapshot_file), "--json", "--format", "html")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--json and --format html exclude each other" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",), ("--format", "html")])
+def test_an_account_id_sends_nothing_to_the_terminal(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    document = Account().document() | {"account_id": "\x1b[2J\x1b]0;pwn\x07\x9b1m"}
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps(document))
+    printed = run("--from", str(path), *arguments).stdout
+    assert not set(printed) & set("\x1b\x07\x9b")
 
 
 def test_from_and_collect_exclude_each_other(snapshot_file: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.alarm_paths import REGION, TOPIC, Account, metric_filter
+from tests.support.alarm_paths import REGION, TOPIC, Account, judge, metric_filter
 
 OTHER = {"Sid": "others", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Subscribe", "Resource": TOPIC}
 
@@ -53,3 +55,35 @@ def test_a_filter_policy_that_drops_the_notification_is_opened() -> None:
     words = fixes(account)["subscriber"]
     assert words[2] == "set-subscription-attributes"
     assert option(words, "--attribute-value") == "{}"
+
+
+EVIL = "us-east-1;touch pwned;$(touch pwned)`touch pwned`'\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "text", [f'"{REGION}"', "trail-logs", "sg-changes", "CISBenchmark", ":123456789012:", "security"]
+)
+@pytest.mark.parametrize("broken", ["trail", "filters", "alarms", "actions", "threshold", "topic", "subscriber"])
+def test_no_text_of_a_snapshot_runs_or_is_printed_raw(tmp_path: Path, text: str, broken: str) -> None:
+    account = Account()
+    match broken:
+        case "trail":
+            account.trail |= {"Status": {"IsLogging": False}, "IsMultiRegionTrail": False}
+        case "filters" | "alarms":
+            setattr(account, broken, [])
+        case "actions":
+            account.alarms[0]["ActionsEnabled"] = False
+        case "threshold":
+            account.alarms[0]["Threshold"] = 9.0
+        case "topic":
+            account.topic["Attributes"]["Policy"] = "{}"
+        case "subscriber":
+            account.topic["Subscriptions"] = []
+    put = json.dumps(EVIL) if text.startswith('"') else json.dumps(text + EVIL)[1:-1]
+    document = json.loads(json.dumps(account.document()).replace(text, put))
+    for path in judge(document).paths:
+        for finding in path.findings:
+            assert finding.fix is None or "\x1b" not in finding.fix
+            script = ["/bin/sh", "-c", f"aws() {{ :; }}; {finding.fix or ':'}"]
+            subprocess.run(script, cwd=tmp_path, input="", text=True, capture_output=True, check=False)
+    assert list(tmp_path.iterdir()) == []

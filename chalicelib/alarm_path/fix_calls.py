@@ -27,7 +27,7 @@ _CLI_NAMES = {("sns", "Endpoint"): "notification-endpoint"}
 
 
 @dataclass(frozen=True, slots=True)
-class ApiCall:
+class FixCall:
     """One call. ``asks`` is a parameter that a person has to give, with the words to ask for it."""
 
     service: str
@@ -35,7 +35,7 @@ class ApiCall:
     region: str
     parameters: Mapping[str, Any]
     why: str = ""
-    undo: ApiCall | None = None
+    undo: FixCall | None = None
     asks: tuple[str, str] | None = None
 
     @property
@@ -101,7 +101,7 @@ def snake(action: str) -> str:
     return _kebab(action).replace("-", "_")
 
 
-def script(calls: tuple[ApiCall, ...], profile: str | None = None) -> str | None:
+def script(calls: tuple[FixCall, ...], profile: str | None = None) -> str | None:
     """The calls as one line for a shell, each made only where the one before succeeded; None where there are none."""
     if not calls or not all(call.printable for call in calls):
         return None

@@ -1,0 +1,222 @@
+"""Each way in which an alarm path is broken is mended by the printed fixes alone, and by ``repair``, and no more is."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from benchmarks.peers.breakages import BREAKAGES, MORE_BREAKAGES
+from chalicelib.alarm_path.audit import audit
+from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
+from chalicelib.alarm_path.repair import Plan, Subscriber, apply, plan
+from chalicelib.alarm_path.report import Report
+from chalicelib.alarm_path.snapshot.collect import collect
+from chalicelib.alarm_path.snapshot.model import Snapshot
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
+from chalicelib.alarm_path.verdicts import Status
+from localcloud import LocalCloud
+from localcloud.baseline import make_alarm_path
+from tests.support.shell_aws import AwsShell
+
+ALL = BREAKAGES | MORE_BREAKAGES
+# One of each link; the rest takes minutes.
+FEW = {
+    "the alarm with OK actions wants six changes",
+    "the trail with data events logs no management events",
+    "the filter lacks ModifySecurityGroupRules",
+}
+NAMES = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in ALL]
+# What a breakage took away in more than one part.
+PARTS = {"the log group is deleted": 2, "the topic is deleted": 3, "the alarm has no action": 4}
+MAIL = Subscriber("email", "new@example.com")
+# Differs with every collection, or says the state of the moment.
+MOMENTARY = ("Time", "State", "creationTime", "storedBytes", "arn", "Arn")
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shell(cloud: LocalCloud) -> Iterator[AwsShell]:
+    running = AwsShell(cloud.environment())
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def sound(cloud: LocalCloud) -> Iterator[Document]:
+    make_alarm_path(cloud)
+    yield collected(cloud)
+    _take_away(cloud)
+
+
+def collected(cloud: LocalCloud) -> Document:
+    def client(service: str, region: str) -> Any:
+        return cloud.client(service, region=region)
+
+    return collect(client, home_region=cloud.region, now=datetime.now(UTC))
+
+
+def judged(document: Document) -> tuple[Snapshot, Report]:
+    snapshot = read_snapshot(document)
+    return snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC))
+
+
+def fixes(report: Report) -> list[str]:
+    """The commands under what did not pass, in their order."""
+    findings = (finding for path in report.paths for finding in path.findings if finding.status is not Status.PASS)
+    return [finding.fix for finding in findings if finding.fix and finding.calls]
+
+
+def run(shell: AwsShell, commands: list[str]) -> None:
+    """The commands as one script, and an address for whoever is asked for one."""
+    ended = subprocess.run(
+        ["/bin/sh", "-c", "\n".join(["set -e", *commands])],
+        env={"PATH": shell.path, "HOME": "/nonexistent"},
+        input="new@example.com\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, (commands, ended.stderr)
+
+
+def confirm(cloud: LocalCloud) -> None:
+    """Follow the link of every mail that asks to."""
+    for item in cloud.inbox.messages("email"):
+        if item.link is not None:
+            cloud.client("sns").confirm_subscription(TopicArn=item.payload["TopicArn"], Token=item.payload["Token"])
+    cloud.inbox.clear()
+
+
+def fields(document: Document) -> dict[tuple[str, str, str], Any]:
+    """Every field of every trail, filter, alarm and topic: (kind, name, field) to its value."""
+    found: dict[tuple[str, str, str], Any] = {}
+    for item in document["trails"]:
+        found |= {("trail", item["Name"], key): value for key, value in item.items() if not key.startswith("Status")}
+    for region in document["regions"].values():
+        for kind, name in (("metric_filters", "filterName"), ("metric_alarms", "AlarmName")):
+            for item in region.get(kind) or ():
+                found |= {(kind, item[name], key): value for key, value in item.items()}
+        for arn, topic in region.get("topics", {}).items():
+            found |= {("topic", arn, key): value for key, value in (topic.get("Attributes") or {}).items()}
+            found |= {("topic", arn, "KeyPolicy"): topic.get("KeyPolicy")}
+    return {key: value for key, value in found.items() if not any(part in key[2] for part in MOMENTARY)}
+
+
+def nothing_else_changed(before: Document, broken: Document, after: Document) -> bool:
+    """Whether each field is what it was before it was broken or after that."""
+    was, then, now = fields(before), fields(broken), fields(after)
+    kept = [key for key in was if key[2] not in LOOSE]
+    return all(now.get(key, "gone") in (was[key], then.get(key, "gone")) for key in kept if then.get(key) != [])
+
+
+# Policies get a statement, selectors are compared below, and counts follow the subscribers.
+LOOSE = (
+    "Policy",
+    "KeyPolicy",
+    "EventSelectors",
+    "SubscriptionsConfirmed",
+    "SubscriptionsPending",
+    "SubscriptionsDeleted",
+)
+
+
+def data_events(document: Document) -> list[Any]:
+    """What the trails log besides management events."""
+    answers = [item["EventSelectors"] for item in document["trails"]]
+    basic = [
+        one["DataResources"] for answer in answers for one in answer.get("EventSelectors") or () if one["DataResources"]
+    ]
+    advanced = [one for answer in answers for one in answer.get("AdvancedEventSelectors") or () if "Data" in str(one)]
+    return [*basic, *advanced]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_printed_fixes_alone_mend_it(cloud: LocalCloud, shell: AwsShell, sound: Document, name: str) -> None:
+    ALL[name](cloud)
+    broken = collected(cloud)
+    _, report = judged(broken)
+    assert report.status is not Status.PASS
+    run(shell, fixes(report))
+    confirm(cloud)
+    mended = collected(cloud)
+    after = judged(mended)[1]
+    assert after.status is Status.PASS, [
+        (finding.check, finding.reason, finding.fix)
+        for path in after.paths
+        for finding in path.findings
+        if finding.status is not Status.PASS
+    ]
+    assert nothing_else_changed(sound, broken, mended)
+    assert data_events(mended) == data_events(broken)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_repair_mends_it_with_a_call_for_each_part_and_then_makes_none(
+    cloud: LocalCloud, sound: Document, name: str
+) -> None:
+    ALL[name](cloud)
+    broken = collected(cloud)
+    planned = planned_for(broken)
+    assert len(planned.steps) <= PARTS.get(name, 1), [(step.action, step.parameters) for step in planned.steps]
+    apply(planned.steps, lambda service, region: cloud.client(service, region=region))
+    again = planned_for(collected(cloud))
+    assert again.steps == ()
+    confirm(cloud)
+    mended = collected(cloud)
+    assert judged(mended)[1].status is Status.PASS
+    assert nothing_else_changed(sound, broken, mended)
+    assert planned_for(mended) == Plan(())
+
+
+def planned_for(document: Document) -> Plan:
+    return plan(*judged(document), MAIL, edit_existing=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_by_itself_repair_changes_nothing_of_others(cloud: LocalCloud, sound: Document, name: str) -> None:
+    ALL[name](cloud)
+    broken = collected(cloud)
+    planned = plan(*judged(broken), MAIL)
+    assert all(step.own for step in planned.steps)
+    apply(planned.steps, lambda service, region: cloud.client(service, region=region))
+    confirm(cloud)
+    mended = collected(cloud)
+    status = judged(mended)[1].status
+    assert (status is Status.PASS) != bool(planned.refusals) or planned.human
+    assert plan(*judged(mended), MAIL).steps == ()
+    was, now = fields(broken), fields(mended)
+    assert {key: now.get(key) for key in was if key[2] not in LOOSE} == {
+        key: value for key, value in was.items() if key[2] not in LOOSE
+    }
+
+
+def _take_away(cloud: LocalCloud) -> None:
+    cloudwatch, logs, sns, trail = (cloud.client(name) for name in ("cloudwatch", "logs", "sns", "cloudtrail"))
+    rules = cloudwatch.list_alarm_mute_rules()["AlarmMuteRuleSummaries"]
+    for rule in rules:
+        cloudwatch.delete_alarm_mute_rule(AlarmMuteRuleName=rule["AlarmMuteRuleArn"].rpartition(":")[2])
+    found = cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    for kind in ("CompositeAlarms", "MetricAlarms"):
+        if found[kind]:
+            cloudwatch.delete_alarms(AlarmNames=[item["AlarmName"] for item in found[kind]])
+    for item in logs.describe_metric_filters()["metricFilters"]:
+        logs.delete_metric_filter(logGroupName=item["logGroupName"], filterName=item["filterName"])
+    for group in logs.describe_log_groups()["logGroups"]:
+        logs.delete_log_group(logGroupName=group["logGroupName"])
+    for item in sns.list_topics()["Topics"]:
+        sns.delete_topic(TopicArn=item["TopicArn"])
+    for item in trail.describe_trails()["trailList"]:
+        trail.delete_trail(Name=item["TrailARN"])
+    cloud.client("s3", region="us-east-1").delete_bucket(Bucket="management-trail")
+    cloud.inbox.clear()
