@@ -21,6 +21,7 @@ from chalicelib.security_groups.changes import Change, Changes, Outcome
 from chalicelib.security_groups.lookup_result import ResolvedChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.support import records as r
+from tests.support.examples import examples
 from tests.support.records import Json, authorize, items, permission, revoke, stored, world
 from tests.support.unknowns import sentences
 
@@ -317,7 +318,7 @@ def reached(rules: Iterable[SecurityGroupRule], port: int | None, version: int) 
     return public >= QUARTER[version], held == end
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(before=SEVERAL, new=SEVERAL.filter(bool), data=st.data())
 def test_title_exposures_and_severity_agree_on_what_is_opened_to_the_internet(
     before: tuple[SecurityGroupRule, ...], new: tuple[SecurityGroupRule, ...], data: st.DataObject
