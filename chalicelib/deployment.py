@@ -56,7 +56,12 @@ class Stage(NamedTuple):
 
     def forwarder_rule(self, handler: str) -> str:
         """The name of the rule that forwards this handler's events from another region or account."""
-        return f"{self.prefix}forward-{FORWARDED[handler]}"
+        return f"{self.forwarder_prefix}{FORWARDED[handler]}"
+
+    @property
+    def forwarder_prefix(self) -> str:
+        """How the names of a forwarder's rules begin."""
+        return f"{self.prefix}forward-"
 
     @property
     def forwarder_queue(self) -> str:

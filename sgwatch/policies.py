@@ -127,8 +127,10 @@ _AUDIT = (
     "cloudwatch:GetAlarmMuteRule",
     "cloudwatch:GetMetricData",
     "cloudwatch:ListAlarmMuteRules",
+    "ec2:DescribeRegions",
     "events:DescribeRule",
     "events:ListRuleNamesByTarget",
+    "events:ListRules",
     "events:ListTargetsByRule",
     "kms:DescribeKey",
     "kms:GetKeyPolicy",
@@ -344,8 +346,6 @@ READS_IN_MEMBERS = frozenset(
         *_LOOK_UPS,
         "cloudtrail:LookupEvents",
         "config:GetResourceConfigHistory",
-        "ec2:DescribeRegions",
-        "events:ListRules",
     )
 )
 
