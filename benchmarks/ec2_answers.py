@@ -12,7 +12,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _Ec2Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     moto = ""
     group = ""
@@ -57,8 +57,8 @@ def ec2_answers(group_id: str) -> Iterator[str]:
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     moto.start()
     host, port = moto.get_host_and_port()
-    _Answers.moto, _Answers.group = f"http://{host}:{port}/", group_id
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    _Ec2Handler.moto, _Ec2Handler.group = f"http://{host}:{port}/", group_id
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Ec2Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

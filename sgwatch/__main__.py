@@ -22,7 +22,7 @@ from sgwatch.terminal import read_in_part, write_what_can_be_written
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Subcommand:
     """A command: a function of ``sgwatch.commands.<module>``, or a Typer of subcommands, and its line in the list.
 
     One that asks AWS takes ``--region`` and ``--profile``.
@@ -48,27 +48,29 @@ class Command:
 
 
 COMMANDS = (
-    Command("replay", "replay", "replay", "Print the alerts that the records in files would have made."),
-    Command("explain", "explain", "explain", "Show how one record becomes its alert, field by field.", asks_aws=False),
-    Command("audit", "audit", "audit", "Judge the CloudWatch alarm path of this account."),
-    Command(
+    Subcommand("replay", "replay", "replay", "Print the alerts that the records in files would have made."),
+    Subcommand(
+        "explain", "explain", "explain", "Show how one record becomes its alert, field by field.", asks_aws=False
+    ),
+    Subcommand("audit", "audit", "audit", "Judge the CloudWatch alarm path of this account."),
+    Subcommand(
         "pattern",
         "pattern",
         "pattern",
         "Tell which security group calls a metric filter pattern counts.",
         asks_aws=False,
     ),
-    Command("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
-    Command("undo", "undo", "undo", "Print the commands that take a change back, or run them."),
-    Command("config", "config", "config", "Read the settings back, secrets masked."),
-    Command("send-test", "send_test", "send_test", "Send a test alert to every destination."),
-    Command("preview", "preview", "preview", "Show one alert as each destination would be sent it."),
-    Command("setup", "setup", "setup", "Make, wire and mend the resources of durable delivery."),
-    Command("teardown", "teardown", "teardown", "Take the resources of durable delivery away."),
-    Command("redrive", "redrive", "redrive", "Show what could not be delivered and why, and send it again."),
-    Command("silence", "silence", "app", "Hold back alerts for a time, with a reason: add, list, remove."),
-    Command("local", "local", "app", "Run the local cloud until Ctrl-C.", asks_aws=False),
-    Command("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network.", asks_aws=False),
+    Subcommand("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
+    Subcommand("undo", "undo", "undo", "Print the commands that take a change back, or run them."),
+    Subcommand("config", "config", "config", "Read the settings back, secrets masked."),
+    Subcommand("send-test", "send_test", "send_test", "Send a test alert to every destination."),
+    Subcommand("preview", "preview", "preview", "Show one alert as each destination would be sent it."),
+    Subcommand("setup", "setup", "setup", "Make, wire and mend the resources of durable delivery."),
+    Subcommand("teardown", "teardown", "teardown", "Take the resources of durable delivery away."),
+    Subcommand("redrive", "redrive", "redrive", "Show what could not be delivered and why, and send it again."),
+    Subcommand("silence", "silence", "app", "Hold back alerts for a time, with a reason: add, list, remove."),
+    Subcommand("local", "local", "app", "Run the local cloud until Ctrl-C.", asks_aws=False),
+    Subcommand("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network.", asks_aws=False),
 )
 
 
@@ -93,7 +95,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _register(app: typer.Typer, command: Command) -> None:
+def _register(app: typer.Typer, command: Subcommand) -> None:
     target = command.load()
     if isinstance(target, typer.Typer):
         for each in target.registered_commands:
@@ -103,7 +105,7 @@ def _register(app: typer.Typer, command: Command) -> None:
         app.command(command.name)(_ready(target, command))
 
 
-def _ready(function: Callable[..., None], command: Command) -> Callable[..., None]:
+def _ready(function: Callable[..., None], command: Subcommand) -> Callable[..., None]:
     return _ends_cleanly(in_place(function) if command.asks_aws else function)
 
 

@@ -10,9 +10,12 @@ from typing import Annotated
 
 import typer
 
-Region = Annotated[str | None, typer.Option("--region", help="The AWS region, in place of the shell's.")]
-Profile = Annotated[str | None, typer.Option("--profile", help="The profile of the AWS configuration.")]
-_OPTIONS = {"region": (Region, ("AWS_REGION", "AWS_DEFAULT_REGION")), "profile": (Profile, ("AWS_PROFILE",))}
+RegionOption = Annotated[str | None, typer.Option("--region", help="The AWS region, in place of the shell's.")]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="The profile of the AWS configuration.")]
+_OPTIONS = {
+    "region": (RegionOption, ("AWS_REGION", "AWS_DEFAULT_REGION")),
+    "profile": (ProfileOption, ("AWS_PROFILE",)),
+}
 
 
 def in_place(function: Callable[..., None]) -> Callable[..., None]:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.aws.clients import aws_client
 from chalicelib.state.errors import StateError
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT, sentence
 from sgwatch.durable_stack import StackError
 from sgwatch.durable_template import StagePlace
 from sgwatch.terminal import refuse
+from sgwatch.waiting import waiting_clients
 
-StageOption = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
+DurableStageOption = Annotated[str, typer.Option("--stage", help="The Chalice stage.")]
 
 
-def client(service: str) -> Any:
-    """A client in the region and with the credentials of the environment."""
-    return aws_client(service)
+@cache
+def _clients() -> Callable[..., Any]:
+    return waiting_clients()
+
+
+def client(service: str, region: str | None = None, /) -> Any:
+    """A client in the region and with the credentials of the environment; it waits for what AWS is still changing."""
+    return _clients()(service, region)
 
 
 def place_of(stage: str) -> StagePlace:

@@ -114,6 +114,13 @@ def let_go(place: StagePlace, lambda_client: Any) -> None:
             lambda_client.delete_function_event_invoke_config(FunctionName=name)
 
 
+def unprotect(place: StagePlace, dynamodb: Any) -> None:
+    """Let the state table be deleted with its stack."""
+    found = _or_none(dynamodb, partial(dynamodb.describe_table, TableName=place.table))
+    if found is not None and found["Table"].get("DeletionProtectionEnabled"):
+        dynamodb.update_table(TableName=place.table, DeletionProtectionEnabled=False)
+
+
 def _queue(sqs: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
     name = wanted["QueueName"]
     attributes = {key: _attribute(value) for key, value in wanted.items() if key != "QueueName"}
@@ -147,7 +154,7 @@ def _table(dynamodb: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
     name = wanted["TableName"]
     found = _or_none(dynamodb, partial(dynamodb.describe_table, TableName=name))
     if found is None:
-        keys = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema")
+        keys = ("TableName", "BillingMode", "AttributeDefinitions", "KeySchema", "DeletionProtectionEnabled")
         create = {key: wanted[key] for key in keys} | {"SSESpecification": {"Enabled": True}}
         yield Difference(f"the table {name} is not there", partial(_create_table, dynamodb, create))
         return
@@ -155,6 +162,9 @@ def _table(dynamodb: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
     if found["Table"].get("BillingModeSummary", {}).get("BillingMode") != wanted["BillingMode"]:
         mend = partial(dynamodb.update_table, TableName=name, BillingMode=wanted["BillingMode"])
         yield Difference(f"the table {name} is not on demand", mend)
+    if not found["Table"].get("DeletionProtectionEnabled"):
+        mend = partial(dynamodb.update_table, TableName=name, DeletionProtectionEnabled=True)
+        yield Difference(f"the table {name} is not protected from deletion", mend)
     yield from _forgetting(dynamodb, wanted)
     backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":

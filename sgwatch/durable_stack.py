@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sgwatch.durable_template import TEMPLATE, StagePlace
+from sgwatch.terminal import note
 
 CHANGE_SET = "sgwatch-setup"
 POLL_SECONDS = 2.0
@@ -15,12 +16,19 @@ MOST_POLLS = 450
 # The status of a stack of which there is nothing but a change set that somebody may agree to.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 PLANNED = "REVIEW_IN_PROGRESS"
+# Of these nothing can become anything; they can only be deleted.
+UNUSABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 # CloudFormation has no code for "nothing to do", only these sentences.
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 
 
 class StackError(Exception):
     """CloudFormation did not do it; the text says what it said."""
+
+    @property
+    def is_queue_name_taken(self) -> bool:
+        """Whether SQS refused a queue because one of its name was deleted just now; CloudFormation hands on no code."""
+        return any(text in str(self) for text in ("QueueDeletedRecently", "60 seconds after deleting a queue"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class Stack:
     client: Any
     place: StagePlace
     sleep: Callable[[float], None] = time.sleep
+    say: Callable[[str], object] = note
 
     def plan(self) -> ChangeSet:
         """Make a change set and say what is in it; one without changes is taken away again.
@@ -45,14 +54,12 @@ class Stack:
         Raises:
             StackError: there can be none now.
         """
-        status = self.status()
+        status = self._settled()
+        if status in UNUSABLE:
+            self.say(f"The stack {self.place.stack} could not be made once ({status}): removing what is left of it …")
+            self.delete()
+            status = None
         creates = status in (None, PLANNED)
-        if not creates and str(status).endswith("_IN_PROGRESS"):
-            raise StackError(f"the stack {self.place.stack} is {status}: wait for its end")
-        if status in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
-            raise StackError(
-                f"the stack {self.place.stack} could not be made once ({status}): delete it, then try again"
-            )
         try:
             self._create_anew(creates=creates)
         except self.client.exceptions.ClientError as error:
@@ -70,6 +77,19 @@ class Stack:
         if not lines:
             self.discard()
         return ChangeSet(lines, creates)
+
+    def _settled(self) -> str | None:
+        """The status, once nothing is being changed."""
+        status = self.status()
+        if status == PLANNED or not str(status).endswith("_IN_PROGRESS"):
+            return status
+        self.say(f"Waiting for the stack {self.place.stack}, which is {status} …")
+        for _ in range(MOST_POLLS):
+            self.sleep(POLL_SECONDS)
+            status = self.status()
+            if not str(status).endswith("_IN_PROGRESS"):
+                return status
+        raise StackError(f"the stack {self.place.stack} is still {status}: try again when that has ended")
 
     def topic(self) -> str:
         """The alarm topic that the stack was given last; empty where there is none."""

@@ -18,7 +18,7 @@ from sgwatch.unpacking import DamagedError, unpack
 
 _MAX_DEPTH = 8
 # From what is under a key to the documents in it; None where it is not of that export.
-_Reader = Callable[[Any, Mapping[str, Any]], list[Any] | None]
+_RowReader = Callable[[Any, Mapping[str, Any]], list[Any] | None]
 
 # Tables fold the names of their columns to lower case.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
@@ -108,7 +108,7 @@ def _athena_rows(value: object, _document: Mapping[str, Any]) -> list[Any] | Non
     return [dict(zip(map(str, cells[0]), row, strict=False)) for row in cells[1:]]
 
 
-def _texts_of(*keys: str) -> _Reader:
+def _texts_of(*keys: str) -> _RowReader:
     """Reads the text under one of these keys, of each item where there is a list of them."""
 
     def read(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
@@ -134,7 +134,7 @@ def _packed(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
         raise RecordError(f"data that is no base64 of gzip or text: {error}") from error
 
 
-_READERS: dict[str, _Reader] = {
+_READERS: dict[str, _RowReader] = {
     "eventJson": _text,  # a column of CloudTrail Lake with the whole record
     "eventjson": _text,
     "events": _messages,

@@ -11,10 +11,10 @@ from typing import Any
 
 from chalicelib.alert.model import Alert
 from chalicelib.aws.clients import aws_client
-from chalicelib.aws.reader import Call, LookupFailed, Reader
+from chalicelib.aws.read_calls import Call, LookupFailed, Reader
 from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from sgwatch.aws_refusals import WAYS_OUT
 
 # Somebody is waiting: the table is tried again as often as ever, but not for as long.
@@ -78,7 +78,7 @@ class Finder:
         try:
             events = self.reader(call, None, self.region).get("Events") or []
         except LookupFailed as error:
-            return None, f"CloudTrail in {where} did not tell: {error}"
+            return None, f"CloudTrail in {where} could not be read: {error}"
         if not events:
             # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
             return None, (

@@ -80,7 +80,7 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
             data = unpack(data)
         except DamagedError as error:
             # Log files joined into one hide each other no more than those that lie side by side.
-            sound = _Reader(path, wanted).read(_decode(error.sound))
+            sound = _FileReader(path, wanted).read(_decode(error.sound))
             fault = Fault(path, f"damaged gzip data ({error}); fetch the file again")
             return replace(sound, faults=(fault, *sound.faults))
         # What gzip's checksum vouches for is what CloudTrail wrote; other files may have been edited.
@@ -89,7 +89,7 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
             return Contents(scanned.records, scanned.count)
     if _is_binary(data):
         return Contents(faults=(Fault(path, "a binary file, which is no JSON"),))
-    return _Reader(path, wanted).read(_decode(data))
+    return _FileReader(path, wanted).read(_decode(data))
 
 
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
@@ -106,7 +106,7 @@ def _decode(data: bytes) -> str:
     return data.decode(json.detect_encoding(data), "replace").removeprefix("\ufeff")
 
 
-class _Reader:
+class _FileReader:
     """Reads the text of one file: documents, the records in them, and what is neither."""
 
     def __init__(self, path: str, wanted: Wanted | None) -> None:

@@ -17,7 +17,7 @@ from chalicelib.cloudtrail.catalog import EventGroup, events_of
 from chalicelib.cloudtrail.records import canonical_digest
 from chalicelib.security_groups.changes import NotWatched
 from sgwatch.reading import Contents, Fault, Wanted
-from sgwatch.same_record import Identity, identity
+from sgwatch.same_record import RecordIdentity, identity
 from sgwatch.sources import Spool, read_files
 from sgwatch.workers import begin, cores, in_order, pool
 
@@ -68,9 +68,9 @@ class _Known(NamedTuple):
     """The records that were seen before, by content, and those that an addendum supplements."""
 
     seen: set[str]
-    supplemented: AbstractSet[Identity]
+    supplemented: AbstractSet[RecordIdentity]
 
-    def has(self, content: str, who: Identity) -> bool:
+    def has(self, content: str, who: RecordIdentity) -> bool:
         return content in self.seen or who in self.supplemented
 
 
@@ -81,7 +81,7 @@ class Judged(NamedTuple, Generic[Made]):
     """What one record came to: ``made`` is the alert in the form that was asked for, None where there is no alert."""
 
     content: str
-    identity: Identity
+    identity: RecordIdentity
     severity: Severity | None = None
     made: Made | None = None
 

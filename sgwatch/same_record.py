@@ -7,16 +7,16 @@ from typing import Any
 
 from chalicelib.cloudtrail.records import mapping, text
 
-Identity = tuple[str | None, ...]
+RecordIdentity = tuple[str | None, ...]
 
 
-def identity(raw: Mapping[str, Any], event_id: str | None = None) -> Identity:
+def identity(raw: Mapping[str, Any], event_id: str | None = None) -> RecordIdentity:
     """Account, region, name and event id of a record; ``event_id`` in place of its own."""
     names = ("recipientAccountId", "awsRegion", "eventName")
     return (event_id or text(raw.get("eventID")), *(text(raw.get(name)) for name in names))
 
 
-def supplemented_by(raw: Mapping[str, Any]) -> Identity | None:
+def supplemented_by(raw: Mapping[str, Any]) -> RecordIdentity | None:
     """The identity of the record that this one supplements, None where it is one of its own."""
     original = text(mapping(raw.get("addendum")).get("originalEventID"))
     return identity(raw, original) if original and original != text(raw.get("eventID")) else None

@@ -24,7 +24,7 @@ from sgwatch.terminal import note, refuse
 _PATIENCE_SECONDS = 60.0
 
 
-StageOption = Annotated[
+SettingsStageOption = Annotated[
     str | None,
     typer.Option(
         "--stage", help="Read this stage's settings in .chalice/config.json, not the shell's.", show_default=False

@@ -23,7 +23,7 @@ from typing import IO, Self
 from chalicelib.cloudtrail.records import parse_time
 from sgwatch.pipe_reading import read_to_end
 from sgwatch.reading import Contents, Fault, Wanted, read_bytes
-from sgwatch.same_record import Identity, supplemented_by
+from sgwatch.same_record import RecordIdentity, supplemented_by
 from sgwatch.workers import begin, cores, in_order, pool
 
 STANDARD_INPUT = "-"
@@ -183,7 +183,7 @@ class Spool:
         self._file: IO[bytes] = SpooledTemporaryFile(_KEPT_IN_MEMORY)  # noqa: SIM115 - closed by __exit__
         self._index: list[tuple[datetime | None, int, int]] = []
         self._end = 0
-        self.supplemented: set[Identity] = set()
+        self.supplemented: set[RecordIdentity] = set()
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from chalicelib.alert.model import Alert, AlertKind, Attachment
-from chalicelib.aws.reader import Call, Reader
+from chalicelib.aws.read_calls import Call, Reader
 from chalicelib.cloudtrail.catalog import EventGroup, lookup
 from chalicelib.enrichment.before import reflects
 from chalicelib.enrichment.group_snapshots import is_default
@@ -87,10 +87,10 @@ def check_unchanged(alert: Alert, read: Reader) -> None:
         raise CannotUndo("the alert does not tell the group's id, so whether it changed again cannot be seen")
 
 
-Ask = Callable[[Call], Mapping[str, Any]]
+ReadAws = Callable[[Call], Mapping[str, Any]]
 
 
-def _check_rules(change: Change, ask: Ask) -> None:
+def _check_rules(change: Change, ask: ReadAws) -> None:
     by_group = {"Name": "group-id", "Values": [change.group_id]}
     group = Call("ec2:DescribeSecurityGroups", "describe_security_groups", {"Filters": [by_group]})
     if not read_groups(ask(group)):
@@ -133,7 +133,7 @@ def _against_live(changes: Changes, live: Rules) -> list[str]:
     return lines or [f"live: {_shown(rule)}" for rule in live]
 
 
-def _check_deleted(alert: Alert, ask: Ask) -> None:
+def _check_deleted(alert: Alert, ask: ReadAws) -> None:
     group = alert.security_group
     filters = [
         {"Name": name, "Values": [value]}
@@ -167,7 +167,7 @@ def _associated_vpc(alert: Alert) -> str:
     return words[words.index("--vpc-id") + 1]
 
 
-def _check_association(group_id: str, vpc_id: str, event_name: str, ask: Ask) -> None:
+def _check_association(group_id: str, vpc_id: str, event_name: str, ask: ReadAws) -> None:
     by_both = [{"Name": "group-id", "Values": [group_id]}, {"Name": "vpc-id", "Values": [vpc_id]}]
     call = Call(
         "ec2:DescribeSecurityGroupVpcAssociations",
@@ -183,31 +183,31 @@ def _check_association(group_id: str, vpc_id: str, event_name: str, ask: Ask) ->
         )
 
 
-def _groups_of_interface(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+def _groups_of_interface(resource_id: str, ask: ReadAws) -> list[tuple[str, ...]]:
     by_id = {"Filters": [{"Name": "network-interface-id", "Values": [resource_id]}]}
     call = Call("ec2:DescribeNetworkInterfaces", "describe_network_interfaces", by_id)
     return [item.group_ids for item in read_interfaces(ask(call))]
 
 
-def _groups_of_instance(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+def _groups_of_instance(resource_id: str, ask: ReadAws) -> list[tuple[str, ...]]:
     by_id = {"Filters": [{"Name": "instance-id", "Values": [resource_id]}]}
     call = Call("ec2:DescribeInstances", "describe_instances", by_id)
     found = (item for each in ask(call).get("Reservations", ()) for item in each.get("Instances", ()))
     return [tuple(group["GroupId"] for group in item.get("SecurityGroups", ())) for item in found]
 
 
-def _groups_of_endpoint(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+def _groups_of_endpoint(resource_id: str, ask: ReadAws) -> list[tuple[str, ...]]:
     call = Call("ec2:DescribeVpcEndpoints", "describe_vpc_endpoints", {"VpcEndpointIds": [resource_id]})
     return [read_endpoint_groups(ask(call))]
 
 
-def _groups_of_load_balancer(resource_id: str, ask: Ask) -> list[tuple[str, ...]]:
+def _groups_of_load_balancer(resource_id: str, ask: ReadAws) -> list[tuple[str, ...]]:
     arns = {"LoadBalancerArns": [resource_id]}
     call = Call("elasticloadbalancing:DescribeLoadBalancers", "describe_load_balancers", arns, "elbv2")
     return [tuple(item.get("SecurityGroups", ())) for item in ask(call).get("LoadBalancers", ())]
 
 
-_LIVE_GROUPS: Mapping[str, Callable[[str, Ask], list[tuple[str, ...]]]] = {
+_LIVE_GROUPS: Mapping[str, Callable[[str, ReadAws], list[tuple[str, ...]]]] = {
     "network interface": _groups_of_interface,
     "instance": _groups_of_instance,
     "load balancer": _groups_of_load_balancer,
@@ -215,7 +215,7 @@ _LIVE_GROUPS: Mapping[str, Callable[[str, Ask], list[tuple[str, ...]]]] = {
 }
 
 
-def _check_attachment(attachment: Attachment, ask: Ask) -> None:
+def _check_attachment(attachment: Attachment, ask: ReadAws) -> None:
     live = _LIVE_GROUPS[attachment.resource_type](attachment.resource_id, ask)
     if not any(set(groups) == set(attachment.groups_after or ()) for groups in live):
         now = "; ".join(map(_listed, live)) or "it is not there"

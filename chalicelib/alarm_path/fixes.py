@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from shlex import join
 from typing import Any
 
-from chalicelib.alarm_path.checks.policies import CLOUDWATCH, ServiceCall, allows
+from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
 from chalicelib.alarm_path.checks.subscriptions import SNS
 from chalicelib.alarm_path.checks.topic_checks import publish_statement
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot, Topic

@@ -16,7 +16,7 @@ from typing import Any
 from chalicelib.alarm_path.checks.topic_checks import publish_statement
 from chalicelib.alarm_path.checks.trail_checks import judge_trail
 from chalicelib.alarm_path.report import Report
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, Standard, pattern_for
 from chalicelib.alarm_path.verdicts import Status, all_of, worst

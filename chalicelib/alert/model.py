@@ -16,7 +16,7 @@ from chalicelib.exposure.judge import Exposure, Severity
 from chalicelib.security_groups.changes import Attachment, Changes, Outcome, PrefixListEntry
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, other
-from chalicelib.undo.commands import Undo
+from chalicelib.undo.aws_cli import Undo
 
 # The alert is built of the core's own types; whoever handles alerts finds them here.
 __all__ = [

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from chalicelib.alert.model import Alert, from_json, to_json
 from chalicelib.destinations.delivery_ids import delivery_id, safe_id
 from chalicelib.state.codec import StateItem, inflate, is_readable
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 KEPT = timedelta(days=30)
 # An item has at most 400 KB, names included.

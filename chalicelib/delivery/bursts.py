@@ -22,7 +22,7 @@ from chalicelib.delivery.handoffs import Handoffs
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.state.codec import StateItem, is_readable, number_in
-from chalicelib.state.table import StateTable, check, put_write
+from chalicelib.state.state_table import StateTable, check, put_write
 
 KEPT = timedelta(days=30)
 # Two functions that meet at the same burst make one of them look again.

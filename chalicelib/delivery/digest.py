@@ -17,7 +17,7 @@ from chalicelib.delivery.alert_archive import pack, unpack
 from chalicelib.delivery.silences import Silence, Silences
 from chalicelib.security_groups.phrases import printable
 from chalicelib.state.codec import StateItem, number_in
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from chalicelib.text import number_of
 
 KEY = ("silences-digest", "latest")

@@ -29,12 +29,12 @@ def follow_ups(folded: Sequence[Alert], window: str) -> list[Alert]:
     return [_follow_up(part, window) for part in _parts(groups)]
 
 
-Groups = list[tuple[str, list[Alert]]]
+GroupedAlerts = list[tuple[str, list[Alert]]]
 
 
-def _parts(groups: Groups) -> Iterator[Groups]:
+def _parts(groups: GroupedAlerts) -> Iterator[GroupedAlerts]:
     """The groups, as many together as one alert has room to name with all their reasons."""
-    part: Groups = []
+    part: GroupedAlerts = []
     named = 0
     for name, alerts in groups:
         needed = len(_of_group(name, alerts))
@@ -68,7 +68,7 @@ def unreadable(ids: Sequence[str], window: str, ended_at: datetime) -> Alert:
     )
 
 
-def _follow_up(groups: Groups, window: str) -> Alert:
+def _follow_up(groups: GroupedAlerts, window: str) -> Alert:
     folded = [alert for _, alerts in groups for alert in alerts]
     exposures = _worst_first(exposure for name, alerts in groups for exposure in _of_group(name, alerts))
     last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))

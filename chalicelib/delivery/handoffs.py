@@ -21,7 +21,7 @@ from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.observability.logs import Log
 from chalicelib.state.codec import StateItem, is_readable, number_in
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 KEPT = timedelta(days=30)
 # A delivery reaches the ledger with its first attempt, some seconds after it was queued. SQS drops a second

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chalicelib.state.codec import FORM_VERSION, StateItem, number_in
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 KEPT = timedelta(days=30)
 # What Lambda lets a function run at most, and some. A longer lease is none that was written here.

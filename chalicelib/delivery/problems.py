@@ -12,7 +12,7 @@ from chalicelib.delivery.durable import Durable
 from chalicelib.delivery.queue import QueueError
 from chalicelib.destinations.contract import Destination
 from chalicelib.state.codec import number_in
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 SECONDS_BETWEEN = 3_600
 # An announcement that is later than this from now was never made.

@@ -14,7 +14,7 @@ from chalicelib.alert.filters import Condition, ConditionFailed, compile_conditi
 from chalicelib.alert.model import Alert, AlertKind, Severity, format_time
 from chalicelib.state.codec import StateItem, is_readable
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable, one_more_write, put_write
+from chalicelib.state.state_table import StateTable, one_more_write, put_write
 
 PK = "silences"
 # A warm container takes this long to hear of a silence, or of its end.

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from chalicelib.deployment import DELIVER_CONCURRENCY
 from chalicelib.state.codec import FORM_VERSION, StateItem, number_in
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 PK = "turns"
 SLOTS = DELIVER_CONCURRENCY // 2
@@ -54,7 +54,7 @@ class Waiting(NamedTuple):
     turn_at: float
 
 
-class _State(NamedTuple):
+class _DestinationState(NamedTuple):
     """A destination's item, with what could not have been written here left out."""
 
     next_at: float
@@ -105,7 +105,7 @@ class Turns:
                 return Sending(free[0], now)
         return Waiting(now + 1.0 if critical else self._reserve(destination, self._state(destination, now), now))
 
-    def _has_to_wait(self, state: _State, now: float, turn_at: float | None) -> bool:
+    def _has_to_wait(self, state: _DestinationState, now: float, turn_at: float | None) -> bool:
         if max(state.paused_until, state.yield_until) > now:
             return True
         return turn_at is None and state.next_at > now
@@ -140,7 +140,7 @@ class Turns:
         except StateError:
             return paused_until
 
-    def _reserve(self, destination: str, state: _State, now: float) -> float:
+    def _reserve(self, destination: str, state: _DestinationState, now: float) -> float:
         """The next free turn; nobody else has it."""
         step = state.step
         first = max(now, state.paused_until, state.yield_until)
@@ -175,10 +175,10 @@ class Turns:
         stamped = f"SET form_version = :form, {assignments}"
         return self.table.update(PK, destination, stamped, condition, (), form=FORM_VERSION, **values)
 
-    def _state(self, destination: str, now: float) -> _State:
+    def _state(self, destination: str, now: float) -> _DestinationState:
         item = self.table.get(PK, destination) or {}
         paused = _until(item, "paused_until", now, MAX_PAUSE_SECONDS + 1)
-        return _State(
+        return _DestinationState(
             next_at=_until(item, "next_at", now, MAX_AHEAD_SECONDS),
             interval=_bounded(number_in(item, "turn_interval"), MIN_INTERVAL, MAX_INTERVAL),
             send_seconds=_bounded(number_in(item, "send_seconds"), 0.0, SLOT_SECONDS),

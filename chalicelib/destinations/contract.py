@@ -54,7 +54,7 @@ class Destination(Protocol):
 
 
 class RevisionTable(Protocol):
-    """What is needed of the state table (state/table.py): items that one writer at a time changes."""
+    """What is needed of the state table (state/state_table.py): items that one writer at a time changes."""
 
     def get(self, pk: str, sk: str) -> Mapping[str, Any] | None:
         """The item; raises StateError."""

@@ -217,17 +217,17 @@ def encode_json(document: Mapping[str, Any] | Sequence[Any]) -> bytes:
     return _COMPACT.encode(document).encode("ascii")
 
 
-_Answer = TypeVar("_Answer")
+_AnswerT = TypeVar("_AnswerT")
 
 
 def _within(
-    seconds: float, work: Callable[[Callable[[_Answer], None]], _Answer | DeliveryError]
-) -> _Answer | DeliveryError | None:
+    seconds: float, work: Callable[[Callable[[_AnswerT], None]], _AnswerT | DeliveryError]
+) -> _AnswerT | DeliveryError | None:
     """What the work returns, or has told by then; None if that is nothing. It then ends by itself, unheard.
 
     A thread, because nothing else bounds name resolution or headers that come a byte at a time.
     """
-    answers: list[_Answer | DeliveryError] = []
+    answers: list[_AnswerT | DeliveryError] = []
     thread = threading.Thread(target=lambda: answers.append(work(answers.append)), name="http", daemon=True)
     thread.start()
     thread.join(seconds)

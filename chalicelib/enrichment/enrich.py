@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from chalicelib.alert import build
 from chalicelib.alert.model import Alert
 from chalicelib.alert.resolution import Resolution
-from chalicelib.aws.reader import LookupFailed
+from chalicelib.aws.read_calls import LookupFailed
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.cloudtrail.principals import read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord

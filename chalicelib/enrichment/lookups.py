@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.aws.reader import LookupFailed, Reader
+from chalicelib.aws.read_calls import LookupFailed, Reader
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.enrichment import parse_answers as wire
 from chalicelib.enrichment.plan import ENTRIES, MAX_CALLS, LookupPlan, Question, alias, plan

@@ -14,19 +14,19 @@ from chalicelib.security_groups.lookup_result import GroupInfo, Interface, Prefi
 from chalicelib.security_groups.rules import Direction, SecurityGroupRule
 from chalicelib.security_groups.wire_rules import read_ip_permissions, read_rule_set
 
-Answer = Mapping[str, Any]
+AwsAnswer = Mapping[str, Any]
 
 
 class CutShort(ValueError):  # noqa: N818 - it is no error of the program
     """The answer is one page of several; the text says of how many things it tells."""
 
 
-def read_groups(answer: Answer) -> dict[str, GroupInfo]:
+def read_groups(answer: AwsAnswer) -> dict[str, GroupInfo]:
     """The groups of a DescribeSecurityGroups answer by id."""
     return {item["GroupId"]: _group(item) for item in answer.get("SecurityGroups", ())}
 
 
-def _group(item: Answer) -> GroupInfo:
+def _group(item: AwsAnswer) -> GroupInfo:
     ingress = read_ip_permissions(item.get("IpPermissions"), Direction.INGRESS)
     egress = read_ip_permissions(item.get("IpPermissionsEgress"), Direction.EGRESS)
     return GroupInfo(
@@ -39,7 +39,7 @@ def _group(item: Answer) -> GroupInfo:
     )
 
 
-def read_live_rules(answer: Answer) -> Rules:
+def read_live_rules(answer: AwsAnswer) -> Rules:
     """The rules of a DescribeSecurityGroupRules answer.
 
     Raises:
@@ -58,12 +58,12 @@ def with_tags(rules: Iterable[SecurityGroupRule]) -> Rules:
     return tuple(rule if rule.tags is not None else rule._replace(tags=()) for rule in rules)
 
 
-def read_interfaces(answer: Answer) -> tuple[Interface, ...]:
+def read_interfaces(answer: AwsAnswer) -> tuple[Interface, ...]:
     """The interfaces of a DescribeNetworkInterfaces answer."""
     return tuple(_interface(item) for item in answer.get("NetworkInterfaces", ()))
 
 
-def _interface(item: Answer) -> Interface:
+def _interface(item: AwsAnswer) -> Interface:
     attachment = item.get("Attachment") or {}
     return Interface(
         id=item["NetworkInterfaceId"],
@@ -74,7 +74,7 @@ def _interface(item: Answer) -> Interface:
     )
 
 
-def _public_addresses(item: Answer) -> Iterable[str]:
+def _public_addresses(item: AwsAnswer) -> Iterable[str]:
     for place in (item, *item.get("PrivateIpAddresses", ())):
         address = (place.get("Association") or {}).get("PublicIp")
         if address:
@@ -104,7 +104,7 @@ _SIGNATURES = (
 )
 
 
-def _service(item: Answer) -> str | None:
+def _service(item: AwsAnswer) -> str | None:
     """What the interface belongs to, from its own fields; None for a plain one or one of an instance."""
     description = item.get("Description") or ""
     for pattern, form in _SIGNATURES:
@@ -116,7 +116,7 @@ def _service(item: Answer) -> str | None:
     return None if kind in ("interface", "efa", "efa-only", "trunk", "branch") else str(kind).replace("_", " ")
 
 
-def read_owners(answers: Mapping[str, Answer]) -> frozenset[str]:
+def read_owners(answers: Mapping[str, AwsAnswer]) -> frozenset[str]:
     """The accounts whose groups, rules and interfaces were shown."""
     keys = ("SecurityGroups", "SecurityGroupRules", "NetworkInterfaces")
     shown = (item for answer in answers.values() for key in keys for item in answer.get(key, ()))
@@ -124,7 +124,7 @@ def read_owners(answers: Mapping[str, Answer]) -> frozenset[str]:
     return frozenset(owner for owner in owners if owner)
 
 
-def read_prefix_lists(answer: Answer) -> dict[str, PrefixList]:
+def read_prefix_lists(answer: AwsAnswer) -> dict[str, PrefixList]:
     """The lists of a DescribeManagedPrefixLists answer, whose entries it does not have; AWS's own belong to ``AWS``."""
     return {
         item["PrefixListId"]: PrefixList(
@@ -134,18 +134,18 @@ def read_prefix_lists(answer: Answer) -> dict[str, PrefixList]:
     }
 
 
-def read_entries(answer: Answer) -> tuple[str, ...]:
+def read_entries(answer: AwsAnswer) -> tuple[str, ...]:
     """The CIDRs of a GetManagedPrefixListEntries answer, which may be one page of several."""
     return tuple(item["Cidr"] for item in answer.get("Entries", ()))
 
 
-def read_endpoint_groups(answer: Answer) -> tuple[str, ...]:
+def read_endpoint_groups(answer: AwsAnswer) -> tuple[str, ...]:
     """The groups of the one endpoint in a DescribeVpcEndpoints answer."""
     endpoints = answer.get("VpcEndpoints") or [{}]
     return tuple(group["GroupId"] for group in endpoints[0].get("Groups", ()))
 
 
-def read_config_group(answer: Answer) -> GroupInfo | None:
+def read_config_group(answer: AwsAnswer) -> GroupInfo | None:
     """The group as AWS Config recorded it last; None where it recorded nothing usable.
 
     The configuration is EC2's own answer, keys in lower camel case.
@@ -169,7 +169,7 @@ def read_config_group(answer: Answer) -> GroupInfo | None:
     )
 
 
-def read_config_group_ids(answer: Answer) -> tuple[str, ...] | None:
+def read_config_group_ids(answer: AwsAnswer) -> tuple[str, ...] | None:
     """The groups of a network interface or an instance as AWS Config recorded it last."""
     recorded = _configuration(answer)
     groups = recorded.get("groups") if "groups" in recorded else recorded.get("securityGroups")
@@ -178,14 +178,14 @@ def read_config_group_ids(answer: Answer) -> tuple[str, ...] | None:
     return tuple(filter(None, (text(mapping(group).get("groupId")) for group in groups)))
 
 
-def read_config_time(answer: Answer) -> str | None:
+def read_config_time(answer: AwsAnswer) -> str | None:
     """When AWS Config looked last, in words."""
     items = answer.get("configurationItems") or [{}]
     seen_at = items[0].get("configurationItemCaptureTime")
     return f"{seen_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(seen_at, datetime) else None
 
 
-def _configuration(answer: Answer) -> Mapping[str, Any]:
+def _configuration(answer: AwsAnswer) -> Mapping[str, Any]:
     items = answer.get("configurationItems") or [{}]
     try:
         return mapping(json.loads(items[0].get("configuration") or "{}"))

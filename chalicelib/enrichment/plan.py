@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.aws.reader import Call
+from chalicelib.aws.read_calls import Call
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Change

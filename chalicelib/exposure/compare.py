@@ -262,7 +262,7 @@ def _roles(new: list[_Box], kept: list[_Box], gone: list[_Box], stay: list[_Box]
 _WIDEST_FIRST = tuple(reversed(Breadth))
 
 
-class _Sweep:
+class _LineSweep:
     """The measures at one place of the line, and how broad the broadest single new rule is there."""
 
     def __init__(self, version: int, placed: Sequence[_Placed]) -> None:
@@ -306,7 +306,7 @@ class _Sweep:
 
 def _sweep(version: int, line: TrafficLine, placed: Sequence[_Placed]) -> Iterator[tuple[Span, Breadth]]:
     """The pieces of the line where it takes several rules, and how broad these are together."""
-    here = _Sweep(version, placed)
+    here = _LineSweep(version, placed)
     events: dict[int, list[tuple[_Placed, int]]] = {span.low: [] for _, span in line.stretches()}
     for item in placed:
         events.setdefault(item.box.span.low, []).append((item, 1))

@@ -19,7 +19,7 @@ from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alert.model import Alert
 from chalicelib.security_groups.severity import Severity
 from chalicelib.state.codec import StateItem
-from chalicelib.state.table import StateTable, check, put_write
+from chalicelib.state.state_table import StateTable, check, put_write
 
 # Two functions that meet at the same window make one of them look again.
 _ROUNDS = 5
@@ -172,7 +172,7 @@ def _unpacked(content: object) -> Mapping[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-class _Alerted(NamedTuple):
+class _WindowAlert(NamedTuple):
     until: datetime
     status: Status | None
     severity: Severity
@@ -183,7 +183,7 @@ class RecentCalls:
     """What this container alerted of each caller within the last minute."""
 
     seconds: int = 60
-    _alerted: dict[str, _Alerted] = field(default_factory=dict)
+    _alerted: dict[str, _WindowAlert] = field(default_factory=dict)
 
     def covers(self, alert: Alert, status: Status | None, now: datetime) -> bool:
         """Whether the caller's earlier alert says as much: the same status, and at least this severity."""
@@ -201,4 +201,4 @@ class RecentCalls:
         is_open = before is not None and now < before.until
         until = before.until if before and is_open else now + timedelta(seconds=self.seconds)
         self._alerted = {key: item for key, item in self._alerted.items() if now < item.until}
-        self._alerted[caller] = _Alerted(until, status, alert.severity)
+        self._alerted[caller] = _WindowAlert(until, status, alert.severity)

@@ -128,7 +128,7 @@ class Guard:
             log.info("call folded into the window of an earlier one", event_id=tampers[0].id)
             self.alerts.metrics.emit(names.ALERTS_FOLDED)
             return
-        deliveries = _Deliveries(self.alerts, invocation)
+        deliveries = _GuardDeliveries(self.alerts, invocation)
         alerted = self._alert(alerts, records, document, deliveries, log)
         if entry.window is not None:
             self._end_window(entry.window, alerted, document, deliveries, log)
@@ -139,7 +139,7 @@ class Guard:
         alerts: list[Alert],
         records: Mapping[str, CloudTrailRecord],
         document: object,
-        deliveries: _Deliveries,
+        deliveries: _GuardDeliveries,
         log: Log,
     ) -> _Alerted:
         """Alert with what the audit finds, then do what follows from the audit."""
@@ -184,7 +184,7 @@ class Guard:
         return covered
 
     def _end_window(
-        self, window: CallWindow, alerted: _Alerted, document: object, deliveries: _Deliveries, log: Log
+        self, window: CallWindow, alerted: _Alerted, document: object, deliveries: _GuardDeliveries, log: Log
     ) -> None:
         """Wait for the window's end, and report what was folded where it is news."""
         if self.windows is None:
@@ -209,7 +209,7 @@ class Guard:
         folded: FoldedCalls,
         alerted: _Alerted,
         document: object,
-        deliveries: _Deliveries,
+        deliveries: _GuardDeliveries,
         log: Log,
     ) -> None:
         """One audit for all folded calls; one alert where the verdict or the worst severity is another than before."""
@@ -243,7 +243,7 @@ class Guard:
             NotDelivered, SettingsError, MemoryUnavailable: as ``on_tampering``.
         """
         log = self.alerts.log.bind(request_id=invocation.request_id)
-        deliveries = _Deliveries(self.alerts, invocation)
+        deliveries = _GuardDeliveries(self.alerts, invocation)
         found = _Running(self._look).within(_left(invocation) - DELIVERY_SECONDS)
         if found is None:
             found = AuditAttempt(None, "it was not done in the time that the function has", self._remembered()[0])
@@ -310,7 +310,14 @@ class Guard:
         return NotAudited(reason)
 
     def _conclude(
-        self, found: AuditAttempt, document: object, deliveries: _Deliveries, log: Log, *, told: bool, may_repair: bool
+        self,
+        found: AuditAttempt,
+        document: object,
+        deliveries: _GuardDeliveries,
+        log: Log,
+        *,
+        told: bool,
+        may_repair: bool,
     ) -> None:
         """Repair, announce what nobody was told yet, remember it and ping."""
         seed = text(mapping(document).get("id")) or deliveries.invocation.request_id
@@ -350,7 +357,7 @@ class Guard:
             return not_audited(found.failure or "no reason given", self.alerts.now())
         return found.audited.standing
 
-    def _repaired(self, found: AuditAttempt, seed: str, deliveries: _Deliveries, log: Log) -> Standing | None:
+    def _repaired(self, found: AuditAttempt, seed: str, deliveries: _GuardDeliveries, log: Log) -> Standing | None:
         """How things stand after a repair; None where there was none."""
         audited = found.audited
         if self.repair is None or audited is None or audited.standing.path_status is not Status.FAIL:
@@ -369,7 +376,7 @@ class Guard:
         return standing
 
     def _remember(
-        self, memory: RememberedStatus, previous: RememberedStatus | None, deliveries: _Deliveries, log: Log
+        self, memory: RememberedStatus, previous: RememberedStatus | None, deliveries: _GuardDeliveries, log: Log
     ) -> None:
         if memory == previous:
             return
@@ -393,7 +400,7 @@ class Guard:
             log.warning("heartbeat failed", reason=failure)
 
 
-class _Deliveries:
+class _GuardDeliveries:
     """Delivers alerts within one invocation and keeps what went wrong for its end."""
 
     def __init__(self, alerts: AlertFunction, invocation: InvocationContext) -> None:

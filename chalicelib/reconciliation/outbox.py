@@ -15,7 +15,7 @@ from typing import Any
 
 from chalicelib.observability.logs import Log
 from chalicelib.state.codec import inflate
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 KEPT = timedelta(days=30)
 

@@ -32,7 +32,7 @@ from chalicelib.security_groups.changes import NotWatched
 from chalicelib.security_groups.lookup_result import GroupInfo, Rules
 from chalicelib.security_groups.wire_rules import read_rule_set
 from chalicelib.state.codec import StateItem, number_in
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 # How far back a call is looked for that explains a difference.
 LOOK_BACK = timedelta(hours=26)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from chalicelib.alert.model import encode_rule
 from chalicelib.security_groups.lookup_result import Rules
 from chalicelib.security_groups.rules import diff
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 # CloudTrail shows an event in LookupEvents within 15 minutes or so.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html

@@ -9,7 +9,7 @@ from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse_attachments import ATTACHMENT_READERS, sets_groups
 from chalicelib.security_groups.parse_prefix_lists import PREFIX_LIST_READERS
-from chalicelib.security_groups.parse_rule_calls import RULE_READERS, Parameters, Reader
+from chalicelib.security_groups.parse_rule_calls import RULE_READERS, CallReader, Parameters
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.request_keys import REQUEST_KEYS, may_open, read_request, unwrapped
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
@@ -127,7 +127,7 @@ def _must_tell(change: Change, *found: object) -> None:
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
 
 
-_READERS: dict[str, Reader] = {
+_READERS: dict[str, CallReader] = {
     **RULE_READERS,
     **ATTACHMENT_READERS,
     **PREFIX_LIST_READERS,

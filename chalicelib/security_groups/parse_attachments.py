@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from chalicelib.cloudtrail.records import text
 from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
-from chalicelib.security_groups.parse_rule_calls import Parameters, Reader
+from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic
 from chalicelib.security_groups.wire_shapes import fold, is_set
 
@@ -144,7 +144,7 @@ def _attached(change: Change, attachment: Attachment, unknowns: tuple[Unknown, .
     )
 
 
-ATTACHMENT_READERS: dict[str, Reader] = {
+ATTACHMENT_READERS: dict[str, CallReader] = {
     **dict.fromkeys(_RESOURCES, _read_groups_of),
     "ModifyVpcEndpoint": _read_endpoint,
 }

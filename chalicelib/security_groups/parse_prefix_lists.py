@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, PrefixListChange, PrefixListEntry
-from chalicelib.security_groups.parse_rule_calls import Parameters, Reader
+from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
 from chalicelib.security_groups.wire_shapes import field, is_set, items
 
@@ -91,7 +91,7 @@ def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str
     )
 
 
-PREFIX_LIST_READERS: dict[str, Reader] = {
+PREFIX_LIST_READERS: dict[str, CallReader] = {
     "ModifyManagedPrefixList": _read_entries,
     "RestoreManagedPrefixListVersion": _read_entries,
     "CreateIpamPrefixListResolverTarget": _read_target,

@@ -24,7 +24,7 @@ from chalicelib.security_groups.wire_rules import (
 from chalicelib.security_groups.wire_shapes import canonical, field, item_text, items, key_names
 
 Parameters = Mapping[str, Any]
-Reader = Callable[[Change, Parameters, Parameters], Change]
+CallReader = Callable[[Change, Parameters, Parameters], Change]
 
 
 def _requested(change: Change, request: Parameters) -> Reading:
@@ -251,7 +251,7 @@ def _described(description: str | None) -> str:
     return "without a description" if description is None else f"described {description!r}"
 
 
-RULE_READERS: dict[str, Reader] = {
+RULE_READERS: dict[str, CallReader] = {
     "AuthorizeSecurityGroupIngress": read_authorize,
     "AuthorizeSecurityGroupEgress": read_authorize,
     "RevokeSecurityGroupIngress": read_revoke,

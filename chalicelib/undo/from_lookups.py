@@ -17,7 +17,7 @@ from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change,
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.lookup_result import GroupInfo
 from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
-from chalicelib.undo.commands import NOTHING_TO_UNDO, REGION, Undo, command
+from chalicelib.undo.aws_cli import NOTHING_TO_UNDO, REGION, Undo, command
 from chalicelib.undo.from_record import authorization, given_tags, portions, undo
 from chalicelib.undo.opening import with_warning
 

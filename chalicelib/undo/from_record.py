@@ -9,7 +9,7 @@ from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.rules import SecurityGroupRule, Tags
-from chalicelib.undo.commands import NOTHING_TO_UNDO, REGION, Undo, command
+from chalicelib.undo.aws_cli import NOTHING_TO_UNDO, REGION, Undo, command
 
 # Linux takes no single argument over 128 KiB; this many rules, quoted and escaped, stay far below.
 # https://man7.org/linux/man-pages/man2/execve.2.html

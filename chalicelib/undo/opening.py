@@ -11,7 +11,7 @@ from chalicelib.security_groups.changes import Attachment, Change, Changes, Pref
 from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS
 from chalicelib.security_groups.phrases import is_world, peer_phrase, printable, service_phrase
 from chalicelib.security_groups.rules import ALL_PROTOCOLS, Direction, SecurityGroupRule
-from chalicelib.undo.commands import Undo
+from chalicelib.undo.aws_cli import Undo
 
 _SHOWN = 3
 

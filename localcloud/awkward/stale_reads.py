@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localcloud.awkward.awkwardness import Awkwardness
     from localcloud.calls import ApiCall
 
-Groups = dict[str, dict[str, Any]]
+GroupStates = dict[str, dict[str, Any]]
 CHANGES = ("Authorize", "Revoke", "Modify", "Create", "Delete", "Update")
 
 
@@ -30,7 +30,7 @@ class StaleReads:
 
     awkwardness: Awkwardness
     clock: Callable[[], float] = time.monotonic
-    _before: dict[tuple[str, str], tuple[float, Groups]] = field(default_factory=dict)
+    _before: dict[tuple[str, str], tuple[float, GroupStates]] = field(default_factory=dict)
 
     @contextmanager
     def around(self, call: ApiCall, account_id: str) -> Iterator[None]:
@@ -52,7 +52,7 @@ class StaleReads:
         else:
             yield
 
-    def _young(self, place: tuple[str, str]) -> Groups | None:
+    def _young(self, place: tuple[str, str]) -> GroupStates | None:
         at, groups = self._before.get(place, (0.0, None))
         if groups is None or self.clock() - at >= self.awkwardness.wait(self.awkwardness.stale_reads):
             self._before.pop(place, None)
@@ -60,7 +60,7 @@ class StaleReads:
         return groups
 
 
-def _copied(groups: Groups) -> Groups:
+def _copied(groups: GroupStates) -> GroupStates:
     """The groups with rules of their own; what they refer to beyond that is shared."""
     copied = copy.copy(groups)  # of moto's own type, which makes an entry for a VPC that it is asked for
     for vpc, inner in groups.items():

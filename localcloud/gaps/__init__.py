@@ -21,7 +21,7 @@ from localcloud.gaps import (
     log_groups,
     mute_rules,
     prefix_lists,
-    security_groups,
+    security_group_calls,
     stack_resources,
     trail_calls,
 )
@@ -34,7 +34,7 @@ def answers() -> dict[tuple[str, str], StandIn]:
     """Every stand-in that needs nothing but moto's own state, by service and operation."""
     SecurityGroup.filter_ip_permission__prefix_list_id = names_prefix_list
     parts = {
-        "ec2": (security_groups.ANSWERS, groups.ANSWERS, prefix_lists.ANSWERS),
+        "ec2": (security_group_calls.ANSWERS, groups.ANSWERS, prefix_lists.ANSWERS),
         "cloudtrail": (trail_calls.ANSWERS,),
         "logs": (log_groups.LOGS,),
         "cloudwatch": (alarm_calls.ANSWERS, mute_rules.ANSWERS, function_metrics.ANSWERS),

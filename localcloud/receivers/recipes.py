@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 KINDS = ("webhook",)
 PREFIX = "/recipes/"
-Check = Callable[[Request, Any], str | None]
+PayloadCheck = Callable[[Request, Any], str | None]
 
 
 def receive(request: Request, inbox: Inbox) -> Reply:
@@ -98,7 +98,7 @@ def _mattermost(request: Request, document: Mapping[str, Any]) -> str | None:  #
     return "text is too long" if len(str(document.get("text", ""))) > 16_383 else None
 
 
-CHECKS: Mapping[str, Check] = {
+CHECKS: Mapping[str, PayloadCheck] = {
     "splunk": _splunk,
     "servicenow": _servicenow,
     "jira": _jira,

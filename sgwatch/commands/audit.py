@@ -30,7 +30,7 @@ EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
 Collect = Callable[[], dict[str, Any]]
 
 
-class Format(StrEnum):
+class AuditFormat(StrEnum):
     """How the report is printed."""
 
     TEXT = "text"
@@ -50,7 +50,9 @@ def audit(
         Path | None, typer.Option("--collect", metavar="FILE", help="Collect a snapshot and write it to this file.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
-    output: Annotated[Format, typer.Option("--format", help="text, or html: a self-contained page.")] = Format.TEXT,
+    output: Annotated[
+        AuditFormat, typer.Option("--format", help="text, or html: a self-contained page.")
+    ] = AuditFormat.TEXT,
     standard: Annotated[
         Standard, typer.Option("--standard", envvar="AUDIT_STANDARD", help="Whose answer is the status.")
     ] = Standard.CIS_5,
@@ -73,7 +75,7 @@ def audit(
     with read_in_part():
         if as_json:
             typer.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
-        elif output is Format.HTML:
+        elif output is AuditFormat.HTML:
             typer.echo(page(report, document), nl=False)
         else:
             show(console(), report)

@@ -13,13 +13,13 @@ from rich.text import Text
 
 from chalicelib.settings.model import Row, Settings
 from chalicelib.text import visible
-from sgwatch.sending import StageOption, sound_settings
+from sgwatch.sending import SettingsStageOption, sound_settings
 from sgwatch.terminal import console, note, read_in_part
 
 
 def config(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    stage: StageOption = None,
+    stage: SettingsStageOption = None,
 ) -> None:
     """Read the settings back, of the shell or of a stage: each value, secrets masked, and where it came from.
 

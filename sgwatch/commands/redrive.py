@@ -14,13 +14,13 @@ from chalicelib.alert.model import format_time
 from chalicelib.text import visible
 from sgwatch import durable_access
 from sgwatch.dead_letters import Letter, failed_events, letters, release, send_again
-from sgwatch.durable_access import StageOption, place_of, refusals
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
 from sgwatch.durable_template import StagePlace
 from sgwatch.terminal import note
 
 
 def redrive(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     destination: Annotated[
         str | None, typer.Option("--destination", metavar="NAME", help="Only what is for this destination.")
     ] = None,

@@ -20,7 +20,7 @@ from sgwatch.sources import Found, find_files
 from sgwatch.terminal import console, note, progress, refuse
 
 
-class Format(StrEnum):
+class ReplayFormat(StrEnum):
     """How alerts are printed."""
 
     TEXT = "text"
@@ -35,9 +35,9 @@ def replay(
         list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, JSON Lines, or - for standard input.")
     ],
     form: Annotated[
-        Format,
+        ReplayFormat,
         typer.Option("--format", help="json, slack: one a line; csv: a table; html: a report in one page."),
-    ] = Format.TEXT,
+    ] = ReplayFormat.TEXT,
     min_severity: Annotated[Severity, typer.Option(help="Leave out what is less severe.")] = Severity.INFO,
     watch: Annotated[
         str, typer.Option(envvar="WATCH", metavar="GROUPS", help=f"Of {', '.join(EventGroup)}: which to watch.")
@@ -158,7 +158,7 @@ def _slack_line(alert: Alert) -> str:
 
 
 # The formats of one line an alert, which can be written where the alert is made.
-_LINES: dict[Format, Callable[[Alert], str]] = {Format.JSON: _json_line, Format.SLACK: _slack_line}
+_LINES: dict[ReplayFormat, Callable[[Alert], str]] = {ReplayFormat.JSON: _json_line, ReplayFormat.SLACK: _slack_line}
 
 
 def _as_lines(line: Callable[[Alert], str]) -> Printer:
@@ -170,28 +170,28 @@ def _as_lines(line: Callable[[Alert], str]) -> Printer:
 
 
 def _as_csv(alerts: Iterator[Alert]) -> None:
-    from sgwatch.report.table import rows  # noqa: PLC0415
+    from sgwatch.replay_report.alert_csv import rows  # noqa: PLC0415
 
     for row in rows(alerts):
         typer.echo(row, nl=False)
 
 
-_PRINTERS: dict[Format, Printer] = {
-    Format.TEXT: _as_text,
-    Format.JSON: _as_lines(_json_line),
-    Format.SLACK: _as_lines(_slack_line),
-    Format.CSV: _as_csv,
+_PRINTERS: dict[ReplayFormat, Printer] = {
+    ReplayFormat.TEXT: _as_text,
+    ReplayFormat.JSON: _as_lines(_json_line),
+    ReplayFormat.SLACK: _as_lines(_slack_line),
+    ReplayFormat.CSV: _as_csv,
 }
 
 
-def _printer(form: Format, files: Sequence[str], tally: Tally) -> Printer:
-    return _PRINTERS[form] if form is not Format.HTML else _report_of(files, tally)
+def _printer(form: ReplayFormat, files: Sequence[str], tally: Tally) -> Printer:
+    return _PRINTERS[form] if form is not ReplayFormat.HTML else _report_of(files, tally)
 
 
 def _report_of(files: Sequence[str], tally: Tally) -> Printer:
     def print_report(alerts: Iterator[Alert]) -> None:
-        from sgwatch.report.evidence import evidence  # noqa: PLC0415 - the other formats do without
-        from sgwatch.report.page import page  # noqa: PLC0415
+        from sgwatch.replay_report.evidence import evidence  # noqa: PLC0415 - the other formats do without
+        from sgwatch.replay_report.page import page  # noqa: PLC0415
         from sgwatch.version import VERSION  # noqa: PLC0415
 
         made = list(alerts)

@@ -17,7 +17,7 @@ from chalicelib.alert.model import Account, Alert, AlertKind, Severity, Undo
 from chalicelib.delivery.direct import Delivered, DeliveryResult, Direct
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT
-from sgwatch.sending import StageOption, configured_routes, deliver, sound_settings
+from sgwatch.sending import SettingsStageOption, configured_routes, deliver, sound_settings
 from sgwatch.terminal import console, note, read_in_part
 
 # Somebody is waiting; a passing fault is over by then, and a lasting one need not be waited for.
@@ -26,7 +26,7 @@ _PATIENCE_SECONDS = 12.0
 
 def send_test(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    stage: StageOption = None,
+    stage: SettingsStageOption = None,
 ) -> None:
     """Send a test alert to every configured destination, whatever its filters, and say what became of it.
 

@@ -11,9 +11,9 @@ import typer
 
 from chalicelib.aws.arns import parse_arn
 from sgwatch import durable_access
-from sgwatch.durable_access import StageOption, place_of, refusals
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
 from sgwatch.durable_mending import deployed, differences
-from sgwatch.durable_stack import Stack
+from sgwatch.durable_stack import ChangeSet, Stack, StackError
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
 from sgwatch.project_files import CONFIG, StageError
@@ -22,10 +22,12 @@ from sgwatch.terminal import agreed, note, refuse
 
 # What was made anew has settings of its own to be mended.
 ROUNDS = 3
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+QUEUE_NAME_SECONDS = 61.0
 
 
 def setup(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     alarm_topic: Annotated[
         str | None,
         typer.Option(
@@ -59,10 +61,8 @@ def _place(stage: str, alarm_topic: str | None) -> StagePlace:
 
 def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:
     """Stack, settings, mending, verdict."""
-    if not _update_stack(Stack(client("cloudformation"), place), yes=yes):
-        return 1
-    changed = _wire(place, config)
-    if not _mend(place, client, yes=yes):
+    changed = make(place, client, config, yes=yes)
+    if changed is None:
         return 1
     missing = [name for name in ("alert_on_change", "deliver") if not deployed(client("lambda"), place.function(name))]
     if changed or missing:
@@ -70,6 +70,14 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
         return 1
     typer.echo(f"Durable delivery of stage {place.stage} is as it should be.")
     return 0
+
+
+def make(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool) -> tuple[str, ...] | None:
+    """Stack, settings and mending; gives the settings that changed, None where somebody said no."""
+    if not _update_stack(Stack(client("cloudformation"), place), yes=yes):
+        return None
+    changed = _wire(place, config)
+    return changed if _mend(place, client, yes=yes) else None
 
 
 def _update_stack(stack: Stack, *, yes: bool) -> bool:
@@ -91,9 +99,21 @@ def _update_stack(stack: Stack, *, yes: bool) -> bool:
             note("Nothing was changed.")
     if not wanted:
         return False
-    stack.execute()
+    _execute(stack, plan)
     typer.echo("Done.")
     return True
+
+
+def _execute(stack: Stack, plan: ChangeSet) -> None:
+    try:
+        stack.execute()
+    except StackError as error:
+        if not plan.creates or not error.is_queue_name_taken:
+            raise
+        note("Waiting for the 60 seconds after queues of these names were deleted …")
+        stack.sleep(QUEUE_NAME_SECONDS)
+        stack.plan()
+        stack.execute()
 
 
 def _wire(place: StagePlace, config: Path) -> tuple[str, ...]:

@@ -15,9 +15,9 @@ from chalicelib.alert.filters import compile_condition
 from chalicelib.alert.model import format_time
 from chalicelib.aws.clients import aws_client
 from chalicelib.delivery.silences import LONGEST, Silence, Silences
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from chalicelib.text import visible
-from sgwatch.durable_access import StageOption, caller, refusals
+from sgwatch.durable_access import DurableStageOption, caller, refusals
 from sgwatch.terminal import note, refuse
 
 app = typer.Typer(no_args_is_help=True)
@@ -36,7 +36,7 @@ def add(
     reason: Annotated[str, typer.Option("--reason", help="Why; people will ask.")],
     author: Annotated[str | None, typer.Option("--author", help="Who; without it, the AWS caller.")] = None,
     critical_too: Annotated[bool, typer.Option("--critical-too", help="Hold back critical alerts too.")] = False,
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
 ) -> None:
     """Hold back the alerts of which an expression is true, for a time. Prints the silence's id.
 
@@ -62,7 +62,7 @@ def show(
     everything: Annotated[bool, typer.Option("--all", help="Ended ones of the last 30 days too.")] = False,
     suppressed: Annotated[str | None, typer.Option("--suppressed", metavar="ID", help="What one held back.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
 ) -> None:
     """List the silences with their author, reason, end and how many alerts they held back; or what one held back.
 
@@ -96,7 +96,7 @@ def _unknown(silence_id: str) -> NoReturn:
 
 
 @app.command()
-def remove(silence_id: Annotated[str, typer.Argument(metavar="ID")], stage: StageOption = "prod") -> None:
+def remove(silence_id: Annotated[str, typer.Argument(metavar="ID")], stage: DurableStageOption = "prod") -> None:
     """End a silence now. Exit status: 0 it has ended, 1 there is none of this id, 2 AWS refused."""
     with refusals(stage):
         found = _silences(stage).remove(silence_id)

@@ -10,8 +10,8 @@ import typer
 
 from chalicelib.text import number_of
 from sgwatch import durable_access
-from sgwatch.durable_access import StageOption, place_of, refusals
-from sgwatch.durable_mending import deployed, let_go
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
+from sgwatch.durable_mending import deployed, let_go, unprotect
 from sgwatch.durable_stack import Stack
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
@@ -21,7 +21,7 @@ from sgwatch.terminal import agreed, note, refuse
 
 
 def teardown(
-    stage: StageOption = "prod",
+    stage: DurableStageOption = "prod",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever is still in the queues.")] = False,
 ) -> None:
     """Take a stage back to direct delivery and remove its durable resources, showing first what is still in them.
@@ -66,6 +66,7 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
             )
         return 1
     let_go(place, client("lambda"))
+    unprotect(place, client("dynamodb"))
     stack.delete()
     typer.echo(f"Stack {place.stack} is gone.")
     return 0

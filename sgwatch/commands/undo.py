@@ -18,7 +18,7 @@ from chalicelib.security_groups.changes import NotWatched
 from sgwatch.terminal import agreed, note, refuse
 
 if TYPE_CHECKING:
-    from chalicelib.aws.reader import Reader
+    from chalicelib.aws.read_calls import Reader
 
 
 def undo(
@@ -103,7 +103,7 @@ def _made(raw: Mapping[str, Any]) -> Alert:
 
 
 def _reader() -> Reader:
-    from chalicelib.aws.reader import AwsReader  # noqa: PLC0415
+    from chalicelib.aws.read_calls import AwsReader  # noqa: PLC0415
     from chalicelib.settings.environment import enrichment_settings  # noqa: PLC0415
     from chalicelib.settings.model import SettingsError  # noqa: PLC0415
 
@@ -112,11 +112,11 @@ def _reader() -> Reader:
     except SettingsError as error:
         refuse(*error.faults)
     # Somebody is waiting, and nothing else depends on it: slower than an alert's look-ups may be.
-    return AwsReader(role=settings.role, timeout=max(settings.timeout, 20.0))
+    return AwsReader(settings.role, max(settings.timeout, 20.0), external_id=settings.external_id)
 
 
 def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
-    from chalicelib.aws.reader import LookupFailed  # noqa: PLC0415
+    from chalicelib.aws.read_calls import LookupFailed  # noqa: PLC0415
     from sgwatch.undoing import CannotUndo, check_unchanged, live_difference  # noqa: PLC0415
 
     if shutil.which("aws") is None:

@@ -14,7 +14,7 @@ from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Records, Simulated, simulate
 from chalicelib.alarm_path.alarms.statistics import statistic
 from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from tests.support.alarm_paths import alarm
 
 

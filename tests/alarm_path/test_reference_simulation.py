@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Records, simulate
 from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication, Traffic
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from chalicelib.alarm_path.verdicts import Status
 from tests.support.alarm_reference import Filter, Kind, Minute, World, raised, text_of
 

@@ -18,7 +18,7 @@ from botocore.retries.standard import ThrottledRetryableChecker
 from chalicelib.aws.clients import THROTTLED, AwsClients, process_clients
 from chalicelib.aws.retries import CallFailed
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 Answer = tuple[int, dict[str, Any]]
 OK = (200, {"Item": {"pk": {"S": "a"}}})

@@ -26,7 +26,7 @@ from chalicelib.deployment import DELIVER_CONCURRENCY
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.simulation import Simulation
 
 BEGAN = datetime(2026, 11, 23, 10, tzinfo=UTC)

@@ -11,7 +11,7 @@ from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.security_groups.severity import Severity
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.alerts import critical_open_ssh, denied_attempt, thousand_rules
 from tests.support.durable import Recorder, World, numbered
 

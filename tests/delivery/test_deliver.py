@@ -24,7 +24,7 @@ from chalicelib.delivery.queue import MAX_BYTES, Queue
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.state.codec import StateItem
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.alerts import EVENT_ID, SAMPLES, critical_open_ssh, hostile, rule, thousand_rules
 from tests.support.durable import (
     DEAD,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.delivery.alert_archive import AlertArchive
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET

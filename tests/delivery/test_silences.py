@@ -13,7 +13,7 @@ from chalicelib.delivery.decision import GateDecision
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.silences import Silence, Silences
 from chalicelib.observability.logs import Log, Redactor
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.alerts import critical_open_ssh, revoke, trial
 from tests.support.durable import TABLE, World, numbered
 

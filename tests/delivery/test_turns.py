@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.delivery.turns import MAX_AHEAD_SECONDS, PK, SLOTS, SLOTS_FOR_CRITICAL, Sending, Turns, Waiting
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.durable import Clock, World
 from tests.support.quick_table import QuickTable
 

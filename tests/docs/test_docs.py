@@ -22,7 +22,7 @@ from chalicelib.security_groups.rules import ALL_PROTOCOLS
 from chalicelib.settings.fields import Field
 from chalicelib.settings.kinds import KINDS
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
-from sgwatch.__main__ import COMMANDS, Command
+from sgwatch.__main__ import COMMANDS, Subcommand
 from sgwatch.commands.explain import WHEN
 from sgwatch.docs import DOCS, PAGES, draw, with_tables
 
@@ -41,7 +41,7 @@ def test_the_tables_are_up_to_date(page: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [item for item in COMMANDS if item.exists], ids=lambda item: item.name)
-def test_the_page_of_the_command_line_has_a_section_with_every_option(command: Command) -> None:
+def test_the_page_of_the_command_line_has_a_section_with_every_option(command: Subcommand) -> None:
     text = (DOCS / "cli.md").read_text()
     section = text.split(f"\n## {command.name}\n")[1].split("\n## ")[0]
     for option in options_of(command.load()):

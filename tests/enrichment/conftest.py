@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.aws.reader import AwsReader
+from chalicelib.aws.read_calls import AwsReader
 from chalicelib.enrichment.lookups import Lookups
 from localcloud.cloud import LocalCloud
 from tests.enrichment.world import World

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from chalicelib.aws.reader import Call, LookupFailed
+from chalicelib.aws.read_calls import Call, LookupFailed
 from chalicelib.enrichment.group_snapshots import DEFAULT_EGRESS, GroupKey
 from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
 from chalicelib.state.errors import StateError

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from chalicelib.alert.model import Alert, Severity
-from chalicelib.aws.reader import AwsReader, Call, Reader
+from chalicelib.aws.read_calls import AwsReader, Call, Reader
 from chalicelib.cloudtrail.catalog import EVENTS, EventGroup
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.deployment import ALERT_ON_CHANGE

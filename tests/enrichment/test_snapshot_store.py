@@ -22,7 +22,7 @@ from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.state.errors import StateError, VersionConflict
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from localcloud.cloud import LocalCloud
 from tests.support.memory_table import MemoryTable
 

@@ -23,7 +23,7 @@ from chalicelib.enrichment.group_snapshots import GroupKey
 from chalicelib.enrichment.lookups import Lookups
 from chalicelib.reconciliation.drift import Drift, drift_alert
 from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from chalicelib.undo.from_lookups import rule_request
 from localcloud.cloud import LocalCloud
 from sgwatch.commands.undo import undo

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.alert.build import alert_of
-from chalicelib.aws.reader import AwsReader, Call, LookupFailed
+from chalicelib.aws.read_calls import AwsReader, Call, LookupFailed
 from chalicelib.enrichment.parse_answers import read_config_group, read_config_group_ids
 from chalicelib.enrichment.plan import alias, plan
 from chalicelib.security_groups.changes import NotUnderstood, NotWatched

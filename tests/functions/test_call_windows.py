@@ -18,7 +18,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert
 from chalicelib.functions.call_windows import TableWindows, WindowEntry
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.alarm_paths import NOW, Document
 from tests.support.guards import Guarded, Kept, event, sound, without_filter
 from tests.support.receiver import Receiver, receiver

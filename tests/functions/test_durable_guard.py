@@ -16,7 +16,7 @@ from chalicelib.deployment import NO_RULE, Stage, dead_letter_queues, own_rules
 from chalicelib.functions.composition.auditing import assemble_guard
 from chalicelib.settings.environment import read_settings
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.alarm_paths import NO_RUNS, NOW, Account
 from tests.support.guards import audited
 

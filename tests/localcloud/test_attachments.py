@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.alert.model import Alert
-from chalicelib.aws.reader import AwsReader
+from chalicelib.aws.read_calls import AwsReader
 from chalicelib.enrichment.enrich import Enricher
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.lookups import Lookups

@@ -13,12 +13,13 @@ import pytest
 
 from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupSnapshot
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
-from tests.support.local import ROOT, Alert, alert_in, sgwatch
+from tests.support.command_line import ROOT
+from tests.support.local import Alert, alert_in, sgwatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 

@@ -24,7 +24,7 @@ from chalicelib.observability.logs import Log, Redactor
 from chalicelib.reconciliation.reconcile import Reconciliation, Sweep
 from chalicelib.reconciliation.suspicion import GRACE
 from chalicelib.settings.model import SettingsError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 from tests.support.durable import QUEUE, REGION, TABLE, World
 from tests.support.unknowns import sentences
 

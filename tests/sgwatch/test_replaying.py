@@ -23,7 +23,7 @@ def _alone(raw: Mapping[str, Any]) -> Alert:
 
 
 def _file(folder: Path) -> Path:
-    made = []
+    made: list[dict[str, Any]] = []
     for number in range(RECORDS):
         record = (authorize if number % 2 else revoke)(world(number % 60_000 + 1), eventID=f"event-{number}")
         if number % 7 == 0 and made:

@@ -18,10 +18,10 @@ import pytest
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.security_groups.unknowns import other
-from sgwatch.report.chart import timeline
-from sgwatch.report.evidence import Evidence, evidence
-from sgwatch.report.page import page
-from sgwatch.report.table import COLUMNS, rows
+from sgwatch.replay_report.alert_csv import COLUMNS, rows
+from sgwatch.replay_report.chart import timeline
+from sgwatch.replay_report.evidence import Evidence, evidence
+from sgwatch.replay_report.page import page
 from tests.support.alerts import HOSTILE
 from tests.support.alerts import critical_open_ssh as one_rule
 from tests.support.browser import CHROMIUM, Browser, chromium

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from chalicelib.state.codec import FORM_VERSION, StateItem, decode
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 _TOKEN = re.compile(r"\s*(<>|<=|>=|[=<>(),+-]|[:#]?\w+)")
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.stub import Stubber
 
-from chalicelib.aws.reader import Call
+from chalicelib.aws.read_calls import Call
 
 # How IAM calls what botocore calls otherwise.
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}

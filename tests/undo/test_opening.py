@@ -16,7 +16,7 @@ from chalicelib.security_groups.rules import Direction, ModifiedRule
 from chalicelib.undo.from_lookups import restore
 from chalicelib.undo.opening import rules_warning
 from sgwatch.render import lines
-from sgwatch.report.sections import details
+from sgwatch.replay_report.section_html import details
 from tests.support import records as r
 from tests.support.alerts import rule
 

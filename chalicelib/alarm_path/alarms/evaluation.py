@@ -13,7 +13,7 @@ from enum import Enum
 from itertools import accumulate
 
 from chalicelib.alarm_path.alarms.points import Point
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 
 # Beside its evaluation periods an alarm retrieves some datapoints more, to make up for missing ones.
 MORE_POINTS = 2

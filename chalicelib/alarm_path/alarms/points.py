@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from chalicelib.alarm_path.alarms.metric_series import Series, Unsure, Value
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,

@@ -27,7 +27,7 @@ from chalicelib.alarm_path.alarms.timeline import (
     period_of,
     series_of,
 )
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from chalicelib.alarm_path.verdicts import Status, all_of
 
 _WORDS = {
@@ -69,7 +69,7 @@ class Records:
     around: Background
 
 
-class _Answer(Enum):
+class _Firing(Enum):
     FIRES = 0
     UNSURE = 1
     SILENT = 2
@@ -129,21 +129,21 @@ def _each(records: Records) -> Iterable[tuple[bool, LogEvent]]:
 def _in_scene(alarm: MetricAlarm, scene: Scene, cause: Cause) -> tuple[Status, int | None]:
     answers = [_answer(alarm, scene, reading) for reading in readings(alarm)]
     found = {answer for answer, _ in answers}
-    if found == {_Answer.FIRES}:
+    if found == {_Firing.FIRES}:
         return Status.PASS, max(steps for _, steps in answers)
     # Nobody can say that a further change, or a metric that was not collected, does what it might do.
     guilty = cause not in {Cause.OTHER_CHANGES, Cause.DOUBT, Cause.OUTSIDE}
-    return (Status.FAIL if found == {_Answer.SILENT} and guilty else Status.UNKNOWN), None
+    return (Status.FAIL if found == {_Firing.SILENT} and guilty else Status.UNKNOWN), None
 
 
-def _answer(alarm: MetricAlarm, scene: Scene, reading: Interpretation) -> tuple[_Answer, int]:
+def _answer(alarm: MetricAlarm, scene: Scene, reading: Interpretation) -> tuple[_Firing, int]:
     points = points_of(alarm, series_of(alarm, scene, reading))
     if points[RECORD_COLUMN] is Point.BREACHING and _needs_more_samples(alarm) and not scene.beside:
-        return _Answer.SILENT, 0
+        return _Firing.SILENT, 0
     steps = _steps(alarm, points, hopeful=False)
     if steps is not None:
-        return _Answer.FIRES, steps
-    return (_Answer.SILENT if _steps(alarm, points, hopeful=True) is None else _Answer.UNSURE), 0
+        return _Firing.FIRES, steps
+    return (_Firing.SILENT if _steps(alarm, points, hopeful=True) is None else _Firing.UNSURE), 0
 
 
 def expanded(alarm: MetricAlarm, points: Sequence[Point]) -> list[Point]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from chalicelib.alarm_path.alarms.metric_math import Interpretation, evaluate
 from chalicelib.alarm_path.alarms.metric_series import UNSURE, Series, UnknownMathError, Value
 from chalicelib.alarm_path.alarms.statistics import Sample, statistic
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm, MetricQuery
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm, MetricQuery
 
 # A metric filter publishes once a minute; no alarm can know of a record sooner.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.alarm_path.snapshot.alarms import Json
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.observability.metrics import ALERTS_SENT, DELIVERY_FAILURES, NAMESPACE

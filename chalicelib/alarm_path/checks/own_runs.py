@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from chalicelib.alarm_path.snapshot.alarms import Json, parse_time
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json, parse_time
 from chalicelib.alarm_path.snapshot.model import AccessError
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.aws.arns import parse_arn
@@ -96,7 +96,7 @@ def queue_age_of(results: Iterable[Json]) -> dict[str, Any] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class _RunCount:
     """What was counted in one period."""
 
     began_at: datetime
@@ -133,19 +133,19 @@ def _counts(metrics: Json, name: str) -> dict[datetime, int]:
     return {at: int(value) for text, value in pairs if (at := parse_time(text)) is not None}
 
 
-def _spans(metrics: Json) -> list[_Span]:
+def _spans(metrics: Json) -> list[_RunCount]:
     """The periods with a run, oldest first."""
     runs, errors = _counts(metrics, "Invocations"), _counts(metrics, "Errors")
-    return [_Span(at, runs.get(at, 0), errors.get(at, 0)) for at in sorted({*runs, *errors})]
+    return [_RunCount(at, runs.get(at, 0), errors.get(at, 0)) for at in sorted({*runs, *errors})]
 
 
-def _failing(arn: str, failing: Sequence[_Span]) -> Finding:
+def _failing(arn: str, failing: Sequence[_RunCount]) -> Finding:
     runs, since = number_of(sum(span.errors for span in failing), "run"), failing[-1].began_at
     reason = f"The latest {runs} of function {arn} failed, since {_text(since)}; none succeeded after."
     return Finding(CHECK, Status.FAIL, arn, reason, _read_log(arn, since))
 
 
-def _sound(arn: str, spans: Sequence[_Span], now: datetime) -> Finding:
+def _sound(arn: str, spans: Sequence[_RunCount], now: datetime) -> Finding:
     recent = [span for span in spans if span.began_at > now - RECENT]
     count = number_of(sum(span.runs for span in recent), "time")
     reason = (
@@ -156,7 +156,7 @@ def _sound(arn: str, spans: Sequence[_Span], now: datetime) -> Finding:
     return Finding(CHECK, Status.PASS, arn, reason)
 
 
-def _notes(arn: str, spans: Sequence[_Span], metrics: Json, now: datetime) -> list[str]:
+def _notes(arn: str, spans: Sequence[_RunCount], metrics: Json, now: datetime) -> list[str]:
     """Errors and throttles of the last day."""
     notes = []
     failed = [span for span in spans if span.errors and span.began_at > now - RECENT]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from chalicelib.alarm_path.snapshot.alarms import Json
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.snapshot.model import AccessError, Snapshot
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.aws.arns import Arn, log_group_name

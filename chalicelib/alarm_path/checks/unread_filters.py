@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from chalicelib.alarm_path.alarms.simulation import simulate
 from chalicelib.alarm_path.checks.alarm_checks import AlarmVerdict, RegionIndex, routes
 from chalicelib.alarm_path.checks.metric_feeds import without_filter
-from chalicelib.alarm_path.snapshot.alarms import MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.verdicts import Finding, Status

@@ -49,7 +49,7 @@ class CharSet:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class CharState:
     """One place of a row: the characters that lead on; it may loop, be skipped, or be an anchor."""
 
     accepts: CharSet
@@ -66,7 +66,7 @@ _ANYTHING = CharSet(frozenset(), negated=True)
 class StateMasks:
     """One alternative: its states as bit masks; bit i stands before state i, the last bit is the end."""
 
-    states: tuple[State, ...]
+    states: tuple[CharState, ...]
     loops: int = 0
     optional: int = 0
     begins: int = 0
@@ -155,7 +155,7 @@ class _Compiler:
         self.doubtful = not source
 
     def run(self) -> CompiledRegex:
-        rows: list[list[State]] = [[]]
+        rows: list[list[CharState]] = [[]]
         while self.position < len(self.source):
             character = self.source[self.position]
             if character == "|":
@@ -163,7 +163,7 @@ class _Compiler:
                 rows.append([])
             elif character in "^$":
                 self.position += 1
-                rows[-1].append(State(_NOTHING, anchor=character))
+                rows[-1].append(CharState(_NOTHING, anchor=character))
             elif character in "?*+{}":
                 # A quantifier of nothing: engines differ between an error and a literal.
                 self.position += 1
@@ -243,7 +243,7 @@ class _Compiler:
             self.doubtful = True
         return escaped.characters
 
-    def _repeated(self, accepts: CharSet) -> list[State]:
+    def _repeated(self, accepts: CharSet) -> list[CharState]:
         character = self.source[self.position : self.position + 1]
         counted = _REPEAT.match(self.source, self.position)
         if counted:
@@ -251,23 +251,23 @@ class _Compiler:
             states = self._counted(accepts, counted)
         elif character and character in "*+?":
             self.position += 1
-            once = [State(accepts)] if character == "+" else []
-            states = [*once, State(accepts, loops=character != "?", optional=True)]
+            once = [CharState(accepts)] if character == "+" else []
+            states = [*once, CharState(accepts, loops=character != "?", optional=True)]
         else:
-            return [State(accepts)]
+            return [CharState(accepts)]
         # A quantifier on a quantifier (lazy, possessive) is not documented.
         self.doubtful = self.doubtful or self.source[self.position : self.position + 1] in tuple("*+?{")
         return states
 
-    def _counted(self, accepts: CharSet, counted: re.Match[str]) -> list[State]:
+    def _counted(self, accepts: CharSet, counted: re.Match[str]) -> list[CharState]:
         least = int(counted.group(1))
         most = least if counted.group(2) is None else int(counted.group(3) or -1)
         if counted.group(2) and not counted.group(3):
-            return [State(accepts)] * min(least, _MAX_STATES + 1) + [State(accepts, loops=True, optional=True)]
+            return [CharState(accepts)] * min(least, _MAX_STATES + 1) + [CharState(accepts, loops=True, optional=True)]
         if most < least:
             raise RegexSyntaxError("a repetition must not end below where it begins", counted.start())
         optional = min(most - least, _MAX_STATES + 1)
-        return [State(accepts)] * min(least, _MAX_STATES + 1) + [State(accepts, optional=True)] * optional
+        return [CharState(accepts)] * min(least, _MAX_STATES + 1) + [CharState(accepts, optional=True)] * optional
 
 
 def example(source: str) -> str | None:

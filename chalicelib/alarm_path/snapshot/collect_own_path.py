@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 from chalicelib.alarm_path.checks.own_deliveries import delivery_metrics_of, delivery_queries
 from chalicelib.alarm_path.checks.own_runs import CALL, metrics_of, queries, queue_age_of, queue_age_query, window
 from chalicelib.alarm_path.snapshot.collect import SnapshotPart
+from chalicelib.alarm_path.snapshot.collect_forwarders import collect_forwarding
 from chalicelib.aws.clients import ClientFactory
 
 _NOT_THERE = {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
@@ -26,12 +27,22 @@ SettingsOf = Callable[[Mapping[str, str]], SnapshotPart]
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What a forwarder of this stage consists of: the pattern of each rule by name, and its dead-letter queue."""
+
+    rules: Mapping[str, Mapping[str, Any]]
+    prefix: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnPath:
     """What a stage consists of, as it was deployed.
 
     ``functions``: name → its rule's pattern, None for a schedule, empty where no rule invokes it; ``queues``: names of
     dead-letter queues. ``delivery_queue``, ``table`` and ``consumer`` (the function that reads the queue) are None
-    without durable delivery, ``alarm_prefix`` where no alarms belong to it.
+    without durable delivery, ``alarm_prefix`` where no alarms belong to it, ``forwarding`` where other regions are not
+    asked.
     """
 
     functions: Mapping[str, Mapping[str, Any] | None]
@@ -41,6 +52,7 @@ class OwnPath:
     consumer: str | None = None
     alarm_prefix: str | None = None
     settings_of: SettingsOf | None = None
+    forwarding: Forwarding | None = None
 
 
 def collect_own(
@@ -62,11 +74,16 @@ def collect_own(
     own |= {"dead_letter_queues": letters, **_durable(ask, expected)}
     if expected.alarm_prefix is not None:
         own |= _alarms(ask, expected.alarm_prefix)
+    if expected.forwarding is not None:
+        wanted = expected.forwarding
+        forwarding, met = collect_forwarding(clients, region, wanted.prefix, wanted.queue)
+        own["forwarding"] = {**forwarding, "expected": {name: dict(each) for name, each in wanted.rules.items()}}
+        errors += met
     _add_metrics(ask, own, expected.delivery_queue, now)
     return own, errors
 
 
-def _durable(ask: _Ask, expected: OwnPath) -> SnapshotPart:
+def _durable(ask: _OptionalCall, expected: OwnPath) -> SnapshotPart:
     """The delivery queue, the mapping that feeds its reader, and the state table; null where it is gone."""
     found: SnapshotPart = {}
     if expected.delivery_queue is not None:
@@ -89,7 +106,7 @@ def _durable(ask: _Ask, expected: OwnPath) -> SnapshotPart:
     return found
 
 
-def _alarms(ask: _Ask, prefix: str) -> SnapshotPart:
+def _alarms(ask: _OptionalCall, prefix: str) -> SnapshotPart:
     """sgwatch's own alarms, and who is subscribed to the topics that they notify."""
     answer = ask("cloudwatch", "describe_alarms", "cloudwatch:DescribeAlarms", prefix, AlarmNamePrefix=prefix)
     if answer is None:
@@ -104,10 +121,10 @@ def _alarms(ask: _Ask, prefix: str) -> SnapshotPart:
     return {"alarms": alarms, "alarm_topics": topics}
 
 
-_Ask = Callable[..., SnapshotPart | None]
+_OptionalCall = Callable[..., SnapshotPart | None]
 
 
-def _asker(clients: Callable[[str, str], Any], region: str, errors: list[SnapshotPart]) -> _Ask:
+def _asker(clients: Callable[[str, str], Any], region: str, errors: list[SnapshotPart]) -> _OptionalCall:
     def ask(service: str, method: str, call: str, resource: str | None, **parameters: Any) -> SnapshotPart | None:
         """The answer; {} where AWS says that there is nothing; None, and an error noted, where it refuses."""
         try:
@@ -129,7 +146,7 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Snapsho
 
 
 def _function(
-    ask: _Ask, name: str, settings_of: SettingsOf | None, *, with_rule: bool, with_events: bool
+    ask: _OptionalCall, name: str, settings_of: SettingsOf | None, *, with_rule: bool, with_events: bool
 ) -> SnapshotPart:
     """The function; its ``Configuration`` is None where there is no such function, and absent where it was not read.
 
@@ -158,7 +175,7 @@ def _function(
     return function
 
 
-def _on_failure(ask: _Ask, name: str) -> SnapshotPart:
+def _on_failure(ask: _OptionalCall, name: str) -> SnapshotPart:
     """Where events go that the function fails on for good, None where they are dropped."""
     call = "lambda:GetFunctionEventInvokeConfig"
     invoke = ask("lambda", "get_function_event_invoke_config", call, name, FunctionName=name)
@@ -168,7 +185,7 @@ def _on_failure(ask: _Ask, name: str) -> SnapshotPart:
     return {"EventInvokeConfig": {"DestinationConfig": destinations} if destinations else None}
 
 
-def _add_metrics(ask: _Ask, own: SnapshotPart, delivery_queue: str | None, now: datetime) -> None:
+def _add_metrics(ask: _OptionalCall, own: SnapshotPart, delivery_queue: str | None, now: datetime) -> None:
     """``Metrics`` of each function, the age of the oldest message and the last deliveries, asked for together."""
     there = [function for function in own["functions"] if function.get("Configuration")]
     if not there:
@@ -199,7 +216,7 @@ def _add_metrics(ask: _Ask, own: SnapshotPart, delivery_queue: str | None, now: 
         own["delivery_queue"]["OldestMessageAge"] = queue_age_of(results)
 
 
-def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> list[SnapshotPart] | None:
+def _rules(ask: _OptionalCall, function_arn: str, pattern: Mapping[str, Any] | None) -> list[SnapshotPart] | None:
     """The rules that have this function as their target; None where they were not all read."""
     answer = ask(
         "events", "list_rule_names_by_target", "events:ListRuleNamesByTarget", function_arn, TargetArn=function_arn
@@ -218,7 +235,7 @@ def _rules(ask: _Ask, function_arn: str, pattern: Mapping[str, Any] | None) -> l
     return rules
 
 
-def _queue(ask: _Ask, name: str) -> SnapshotPart | None:
+def _queue(ask: _OptionalCall, name: str) -> SnapshotPart | None:
     """The queue; empty where it is not there, None where that could not be read."""
     located = ask("sqs", "get_queue_url", "sqs:GetQueueUrl", name, QueueName=name)
     if not located:

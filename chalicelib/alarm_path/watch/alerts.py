@@ -16,7 +16,7 @@ from chalicelib.cloudtrail.tamper_calls import BY_NAME, TamperCall
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
-from chalicelib.undo.commands import Undo
+from chalicelib.undo.aws_cli import Undo
 
 MOST_REASONS = 20
 # The audit sees that a function exists and is invoked, not what it does then.

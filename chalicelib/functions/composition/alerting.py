@@ -64,7 +64,7 @@ def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_c
 def _state_table(settings: Settings, client: ClientFactory) -> RevisionTable | None:
     if settings.durable is None:
         return None
-    from chalicelib.state.table import StateTable  # noqa: PLC0415 - only where there is one
+    from chalicelib.state.state_table import StateTable  # noqa: PLC0415 - only where there is one
 
     return StateTable(lambda: client("dynamodb"), settings.durable.table)
 
@@ -122,7 +122,7 @@ def alert_maker(
     """What makes alerts of records: with look-ups where they are on, and with the state table where there is one."""
     if enrichment is None:
         return alert_of
-    from chalicelib.aws.reader import AwsReader  # noqa: PLC0415 - only where look-ups are on
+    from chalicelib.aws.read_calls import AwsReader  # noqa: PLC0415 - only where look-ups are on
     from chalicelib.enrichment.enrich import Enricher  # noqa: PLC0415
     from chalicelib.enrichment.lookups import Lookups  # noqa: PLC0415
 
@@ -130,7 +130,7 @@ def alert_maker(
         if log is not None:
             log.error("look-ups broke", event_id=record.event_id, exc_info=error)
 
-    reader = AwsReader(role=enrichment.role, timeout=enrichment.timeout)
+    reader = AwsReader(enrichment.role, enrichment.timeout, external_id=enrichment.external_id)
     lookups = Lookups(reader, enrichment.account_names, enrichment.timeout, enrichment.with_config)
     snapshots = group_snapshots(state_table) if state_table else None
     return Enricher(lookups, snapshots, enrichment.owner_tags, on_fault=on_fault).alert_of
@@ -139,7 +139,7 @@ def alert_maker(
 def group_snapshots(state_table: str) -> Snapshots:
     """The snapshots of security groups in the state table of this name."""
     from chalicelib.enrichment.group_snapshot_store import Snapshots  # noqa: PLC0415
-    from chalicelib.state.table import StateTable  # noqa: PLC0415 - only where there is one
+    from chalicelib.state.state_table import StateTable  # noqa: PLC0415 - only where there is one
 
     return Snapshots(StateTable(lambda: aws_client("dynamodb"), state_table))
 

@@ -18,7 +18,7 @@ from chalicelib.observability import metrics as names
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.model import DurableSettings
 from chalicelib.state.errors import StateError
-from chalicelib.state.table import StateTable
+from chalicelib.state.state_table import StateTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.text import visible
-from sgwatch.report.sections import details, group_of, principal_of
+from sgwatch.replay_report.section_html import details, group_of, principal_of
 
 # Alerts in one chunk: small enough to unpack in no time, large enough that what they share is written once.
 CHUNK = 500

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.rendering.lines import utc
-from sgwatch.report.assets import POLICY, SCRIPT, STYLE
-from sgwatch.report.chart import timeline
-from sgwatch.report.evidence import Evidence
-from sgwatch.report.packed import chunks, columns
-from sgwatch.report.sections import details, group_of, principal_of, text
+from sgwatch.replay_report.assets import POLICY, SCRIPT, STYLE
+from sgwatch.replay_report.chart import timeline
+from sgwatch.replay_report.evidence import Evidence
+from sgwatch.replay_report.packed import chunks, columns
+from sgwatch.replay_report.section_html import details, group_of, principal_of, text
 
 # Who prints the page, or runs no script, gets these in full; the rest is in the tables and in the JSON.
 _PRINTED = 40

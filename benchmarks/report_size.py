@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.alert.build import alert_of
-from sgwatch.report.evidence import Evidence
-from sgwatch.report.page import page
+from sgwatch.replay_report.evidence import Evidence
+from sgwatch.replay_report.page import page
 from tests.support.browser import CHROMIUM, Browser, chromium
 
 CHANGES, MOST_BYTES, MOST_SECONDS, ROUNDS = 50_000, 8_000_000, 1.5, 5
