@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import heapq
 import json
 import sys
@@ -25,6 +26,8 @@ from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 
 ROUNDS = 7
+# As app.py sets it.
+gc.set_threshold(50_000)
 
 
 def record(rules: int) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from tests.support.records import authorize, world
 ROOT = Path(__file__).parents[2]
 EXPECTED = json.loads((ROOT / "tests/data/cold_imports.json").read_text())
 
+# NamedTuples of the project itself.
+MOST_RECORDS = 90
+
 # The receiver stands in the same process, so that it sees what is imported when the alert arrives.
 PROGRAM = """
 import dataclasses, enum, json, os, sys, threading
@@ -35,7 +38,7 @@ class Receiver(BaseHTTPRequestHandler):
             "packages": list(outside),
             "enums": [name for name, kind in classes if issubclass(kind, enum.Enum)],
             "dataclasses": [name for name, kind in classes if dataclasses.is_dataclass(kind)],
-            "namedtuples": [name for name, kind in classes if issubclass(kind, tuple)],
+            "records": [name for name, kind in classes if issubclass(kind, tuple)],
         }), flush=True)
         self.send_response(200)
         self.end_headers()
@@ -81,6 +84,10 @@ def test_a_cold_alert_imports_nothing_new(kind: str, imported: dict[str, list[st
     assert not new, f"a cold alert now has these {kind}: import them where they are needed, or list them"
     # requests takes simplejson where an environment has it.
     assert not gone - {"simplejson"}, f"a cold alert no longer has these {kind}: take them out of the list"
+
+
+def test_a_cold_alert_makes_few_records(imported: dict[str, list[str]]) -> None:
+    assert len(imported["records"]) <= MOST_RECORDS, f"0.1 to 0.2 ms each: {sorted(imported['records'])}"
 
 
 def test_a_cold_alert_has_no_dataclass_and_no_boto3(imported: dict[str, list[str]]) -> None:

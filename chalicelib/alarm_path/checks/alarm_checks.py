@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import Any
 
-from chalicelib.alarm_path.alarms.composites import Composites, Parent
+from chalicelib.alarm_path.alarms.composites import Companions, Composites, Parent
 from chalicelib.alarm_path.alarms.evaluation import AlarmState
 from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Simulated, simulate
 from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds
+from chalicelib.alarm_path.patterns.joint_verdicts import may_match_together
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Region, Snapshot
@@ -128,7 +129,7 @@ def judge_alarm(
         tuple(findings),
         {event: all_of([events[event], _fired(runs, event) if differs else Status.PASS]) for event in EVENTS},
         seconds,
-        routes(snapshot, index, alarm, worst_run.rests),
+        routes(snapshot, index, alarm, worst_run.rests, companions(index, alarm, item)),
         tuple(_alarm_notes(alarm, runs.values(), seconds)),
         differs,
     )
@@ -271,12 +272,39 @@ def _reason(status: Status, runs: Mapping[str, Simulated]) -> str:
     return f"{reason} That is so of {', '.join(event for event, run in runs.items() if run.fires is status)}."
 
 
+def companions(index: RegionIndex, alarm: MetricAlarm, item: MetricFilter) -> Companions:
+    """The alarms beside this one in composites above it which records that the filter matches move, or may move."""
+    named = index.composites.named_with(alarm.name, alarm.arn)
+    others = [
+        other for other in index.region.metric_alarms or () if named and (other.name in named or other.arn in named)
+    ]
+    found: dict[str, bool] = {}
+    for other in others:
+        keys = {query.key for query in other.watched}
+        if any(may_match_together(item.pattern, fed.pattern) for key in keys for fed in index.publishers.get(key, ())):
+            same = _evaluated_alike(alarm, other)
+            found |= {other.name: same, other.arn: same}
+    return found
+
+
+def _evaluated_alike(alarm: MetricAlarm, other: MetricAlarm) -> bool:
+    """Whether two alarms differ in name, actions and present state alone: they then move together."""
+    own = replace(
+        other, name=alarm.name, arn=alarm.arn, state=alarm.state, actions=alarm.actions, state_reason=alarm.state_reason
+    )
+    return own == alarm
+
+
 def routes(
-    snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: AlarmState | None
+    snapshot: Snapshot,
+    index: RegionIndex,
+    alarm: MetricAlarm,
+    rests: AlarmState | None,
+    beside: Companions | None = None,
 ) -> tuple[TopicRoute, ...]:
     """The ways from an alarm, itself or through composite alarms above it, to topics."""
     own = _actions(index.region, alarm.name, alarm.arn, alarm.actions)
-    parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None)
+    parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None, beside)
     above = [route for parent in parents for route in _through(index.region, parent)]
     if any(route.topic for route in own):
         return (*own, *(route for route in above if route.topic))

@@ -20,6 +20,8 @@ from chalicelib.aws.arns import Arn, log_group_name
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 _UNSURE_FIELDS = ("$.eventVersion", "$.recipientAccountId", "$.userIdentity.accountId", "$.*", "$.[")
 
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+
 _CRITERION = re.compile(
     r"\s*(?P<field>@aws\.(?:account|region))\s*(?P<operator>!=|=|NOT\s+IN|IN)\s*"
     r"(?P<values>\"[^\"]*\"|\[\s*\"[^\"]*\"(?:\s*,\s*\"[^\"]*\")*\s*\])\s*(?P<glue>AND|OR|$)",
@@ -86,14 +88,19 @@ def coverage_sentence(item: MetricFilter, coverage: PatternCoverage) -> str:
 
 def _value(item: MetricFilter) -> tuple[Finding, float | None]:
     check = "filter-value"
-    try:
-        value = float(item.value)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = published_number(item.value)
+    if value is None:
         return _field_value(item, check), None
     reason = f"Metric filter {item.name} publishes {item.value} to {item.namespace}/{item.metric} for a match."
     return Finding(check, Status.PASS, item.name, reason), value
+
+
+def published_number(text: str) -> float | None:
+    """The number that a filter's metricValue is; None where it names a field, or is no number as JSON writes them."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def publishes_nothing(item: MetricFilter) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
 from chalicelib.alarm_path.checks.subscriptions import Notification, SubscriptionVerdict, deliver
 from chalicelib.alarm_path.checks.trail_checks import unread
-from chalicelib.alarm_path.snapshot.model import AccessError, Snapshot, Subscription, Topic
+from chalicelib.alarm_path.snapshot.model import AccessError, KeyUse, Snapshot, Subscription, Topic
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
 from chalicelib.aws.arns import parse_arn
 
@@ -35,11 +35,19 @@ def judge_topic(snapshot: Snapshot, arn: str, alarm_name: str, alarm_arn: str) -
     topic = _find(snapshot, arn)
     if topic is None:
         return [_unread_topic(snapshot, arn, topic)], []
-    subscriber, notes = _subscribers(snapshot, topic, Notification(alarm_name, alarm_arn, snapshot.account_id, arn))
+    notification = Notification(
+        alarm_name, alarm_arn, snapshot.account_id, arn, _is_composite(snapshot, alarm_name, alarm_arn)
+    )
+    subscriber, notes = _subscribers(snapshot, topic, notification)
     if topic.attributes is None:
         return [_unread_topic(snapshot, arn, topic), subscriber], notes
     exists = Finding("topic-exists", Status.PASS, arn, f"Topic {_name(arn)} exists.")
     return [exists, _policy(snapshot, topic, alarm_arn), _key(snapshot, topic, alarm_arn), subscriber], notes
+
+
+def _is_composite(snapshot: Snapshot, name: str, arn: str) -> bool:
+    found = snapshot.region(_region(arn)).composite_alarms or ()
+    return any((alarm.name, alarm.arn) == (name, arn) for alarm in found)
 
 
 def _name(arn: str) -> str:
@@ -120,12 +128,19 @@ def _key(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
     name = _name(topic.arn)
     if not key:
         return Finding("topic-key", Status.PASS, topic.arn, f"Topic {name} is not encrypted with a KMS key.")
-    if key.endswith("alias/aws/sns"):
+    if key.endswith("alias/aws/sns") or topic.key_use is KeyUse.AWS_MANAGED:
         reason = f"Topic {name} is encrypted with {key}, an AWS-managed key that CloudWatch alarms may not use."
         return Finding("topic-key", Status.FAIL, key, reason, _key_fix(topic))
     if topic.key_state in _UNUSABLE:
         reason = f"Key {key} of topic {name} is {_UNUSABLE[topic.key_state]}, so nothing can be published to the topic."
         return Finding("topic-key", Status.FAIL, key, reason, _usable_key_fix(key, topic))
+    if topic.key_use is KeyUse.NOT_SYMMETRIC:
+        reason = f"Key {key} of topic {name} is not a symmetric encryption key, and SNS takes no other."
+        return Finding("topic-key", Status.FAIL, key, reason, _key_fix(topic))
+    parsed = parse_arn(key)
+    if parsed is not None and parsed.region != _region(topic.arn):
+        reason = f"Key {key} of topic {name} is in {parsed.region}, and SNS uses keys of the topic's own region."
+        return Finding("topic-key", Status.UNKNOWN, key, reason)
     if topic.key_policy is None:
         return _no_key_policy(snapshot, topic, key)
     calls = [ServiceCall(CLOUDWATCH, action, key, snapshot.account_id, alarm_arn) for action in _KEY_ACTIONS]
@@ -155,11 +170,12 @@ def _without_resources(policy: Any) -> Any:
 
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html
     """
-    if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), list):
+    if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), list | dict):
         return policy
+    found = policy["Statement"]
     kept = [
         {name: value for name, value in item.items() if name != "Resource"} if isinstance(item, dict) else item
-        for item in policy["Statement"]
+        for item in (found if isinstance(found, list) else [found])
     ]
     return {**policy, "Statement": kept}
 

@@ -22,6 +22,7 @@ from chalicelib.alarm_path.snapshot.model import (
     AccessError,
     BasicSelector,
     FieldSelector,
+    KeyUse,
     LogGroup,
     MetricFilter,
     Region,
@@ -235,6 +236,7 @@ def _topic(arn: str, item: Json, where: str) -> Topic:
         key_policy=_parsed(item.get("KeyPolicy")),
         key_policy_collected="KeyPolicy" in item,
         key_state=_key_state(item.get("KeyMetadata")),
+        key_use=_key_use(item.get("KeyMetadata")),
     )
 
 
@@ -244,6 +246,18 @@ def _key_state(metadata: object) -> str | None:
         return None
     stated = text_or_none(metadata.get("KeyState"))
     return stated or ("Disabled" if metadata.get("Enabled") is False else None)
+
+
+def _key_use(metadata: object) -> KeyUse:
+    """DescribeKey's KeyManager and KeySpec (in older answers CustomerMasterKeySpec)."""
+    if not isinstance(metadata, Mapping):
+        return KeyUse.UNKNOWN
+    if metadata.get("KeyManager") == "AWS":
+        return KeyUse.AWS_MANAGED
+    spec = metadata.get("KeySpec") or metadata.get("CustomerMasterKeySpec")
+    if not spec:
+        return KeyUse.UNKNOWN
+    return KeyUse.SYMMETRIC if spec == "SYMMETRIC_DEFAULT" else KeyUse.NOT_SYMMETRIC
 
 
 def _subscription(item: Json, where: str) -> Subscription:
