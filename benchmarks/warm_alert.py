@@ -163,7 +163,7 @@ class Target(NamedTuple):
         return self.measured <= self.most
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.measured:,.2f} ms CPU (target {self.most:g}){'' if self.is_met else '  MISSED'}"
+        return f"{self.what}: {self.measured:,.2f} ms CPU (at most {self.most:g}: {'met' if self.is_met else 'MISSED'})"
 
 
 def targets() -> Iterator[Target]:

@@ -175,7 +175,7 @@ def reasons(alert: Alert) -> Iterator[str]:
 
 def utc(moment: datetime) -> str:
     """``2026-11-23 10:00:00 UTC``."""
-    return f"{moment.astimezone(UTC).isoformat(' ', 'seconds')[:19]} UTC"
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def unshowable(undo: Undo, extra: Mapping[str, str]) -> str | None:
