@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from shlex import quote
 from typing import Any
 
 from chalicelib.alarm_path.alarms.composites import Companions, Composites, Parent
@@ -26,12 +25,6 @@ MetricKey = tuple[str, str]
 
 # An alarm slower than this, in seconds, is worth a word.
 SLOW = 900
-
-# The options of an alarm that one matching record moves within a minute.
-GOOD_ALARM = (
-    "--statistic Sum --period 60 --evaluation-periods 1 --threshold 1 "
-    "--comparison-operator GreaterThanOrEqualToThreshold --treat-missing-data notBreaching"
-)
 
 
 @dataclass(slots=True)
@@ -124,7 +117,7 @@ def judge_alarm(
     runs = _runs(index, Feeds(snapshot.account_id, index.publishers, groups), alarm, item, coverage)
     worst_run = _worst(runs.values())
     differs = len({run.fires for run in runs.values()}) > 1
-    findings = [_metric(alarm, item, read, events), _fires(alarm, item, value, runs, index.region.name)]
+    findings = [_metric(alarm, item, read, events), _fires(alarm, item, value, runs)]
     findings += _state_findings(snapshot, alarm, worst_run)
     seconds = max((run.seconds for run in runs.values() if run.seconds is not None), default=None)
     return AlarmVerdict(
@@ -172,8 +165,7 @@ def _state_findings(snapshot: Snapshot, alarm: MetricAlarm, run: Simulated) -> l
     """What is known of the alarm's own state: whether it leaves ALARM, can be evaluated, and acts already."""
     findings = []
     if run.leaves is not Status.PASS:
-        fix = f"Set TreatMissingData of alarm {alarm.name} to notBreaching." if run.leaves is Status.FAIL else None
-        findings.append(Finding("alarm-leaves", run.leaves, alarm.name, run.leaves_reason, fix))
+        findings.append(Finding("alarm-leaves", run.leaves, alarm.name, run.leaves_reason))
     if alarm.evaluation_state in {"EVALUATION_ERROR", "EVALUATION_FAILURE"}:
         reason = f"CloudWatch cannot evaluate alarm {alarm.name} ({alarm.evaluation_state}): {alarm.state_reason}."
         findings.append(Finding("alarm-evaluated", Status.UNKNOWN, alarm.name, reason))
@@ -217,20 +209,19 @@ def _metric(
     if all_of(events.values()) is Status.PASS:
         reason = f"Alarm {alarm.name} reads {metric}, which metric filter {item.name} publishes."
         return Finding(check, Status.PASS, alarm.name, reason)
-    fix = f"Put alarm {alarm.name} again on the metric as the filter publishes it."
     wrong_unit = next((query.unit for query in read if query.unit not in {None, item.unit}), None)
     if wrong_unit:
         reason = (
             f"Alarm {alarm.name} reads {metric} in the unit {wrong_unit}, and the filter publishes it in {item.unit}."
         )
-        return Finding(check, Status.FAIL, alarm.name, reason, fix)
+        return Finding(check, Status.FAIL, alarm.name, reason)
     if all_of(events.values()) is Status.UNKNOWN:
         reason = f"Whether alarm {alarm.name} reads {metric} as metric filter {item.name} publishes it is not known."
         return Finding(check, Status.UNKNOWN, alarm.name, reason)
     published = _listed([*item.dimensions, *item.system_dimensions])
     wanted = _listed(name for query in read for name in _wanted(query))
     reason = f"Alarm {alarm.name} reads {metric} with {wanted}, and the filter publishes it with {published}."
-    return Finding(check, Status.FAIL, alarm.name, reason, fix)
+    return Finding(check, Status.FAIL, alarm.name, reason)
 
 
 def _wanted(query: MetricQuery) -> list[str]:
@@ -244,9 +235,7 @@ def _listed(names: Any) -> str:
     return f"dimensions {', '.join(found)}" if found else "no dimensions"
 
 
-def _fires(
-    alarm: MetricAlarm, item: MetricFilter, value: float | None, runs: Mapping[str, Simulated], region: str
-) -> Finding:
+def _fires(alarm: MetricAlarm, item: MetricFilter, value: float | None, runs: Mapping[str, Simulated]) -> Finding:
     status = all_of(run.fires for run in runs.values())
     reason = _reason(status, runs)
     if value is None and status is Status.FAIL:
@@ -256,14 +245,7 @@ def _fires(
         reason = f"Whether alarm {alarm.name} fires depends on what metric filter {item.name} publishes."
     if status is Status.FAIL and value == 0:
         reason += f" Metric filter {item.name} publishes {item.value} for a match."
-    fix = None
-    if status is not Status.PASS:
-        fix = (
-            f"aws cloudwatch put-metric-alarm --region {region} --alarm-name {quote(alarm.name)} "
-            f"--namespace {quote(item.namespace)} --metric-name {quote(item.metric)} {GOOD_ALARM} "
-            f"--alarm-actions {' '.join(map(quote, alarm.actions.on_alarm)) or 'TOPIC_ARN'}"
-        )
-    return Finding("alarm-fires", status, alarm.name, reason, fix)
+    return Finding("alarm-fires", status, alarm.name, reason)
 
 
 def _reason(status: Status, runs: Mapping[str, Simulated]) -> str:
@@ -319,9 +301,7 @@ def routes(
 
 def _through(region: Region, parent: Parent) -> list[TopicRoute]:
     composite: CompositeAlarm = parent.alarm
-    fix = f"Put composite alarm {composite.name} again so that its ALARM follows the alarm below it alone."
-    fix_or_none = fix if parent.status is Status.FAIL else None
-    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason, fix_or_none)
+    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason)
     notes = [parent.reason] if composite.suppressor and parent.status is Status.PASS else []
     notes += [_in_alarm(composite.name)] if composite.state == "ALARM" else []
     wait = composite.suppressor_wait if composite.suppressor else 0
@@ -347,13 +327,13 @@ def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[Topi
     check = "alarm-actions"
     topics = [action for action in actions.on_alarm if _service(action) == "sns"]
     muted, notes = _mute(region, name)
-    if not actions.enabled:
-        fix = f"aws cloudwatch enable-alarm-actions --alarm-names {quote(name)} --region {region.name}"
-        return _ends(name, arn, Finding(check, Status.FAIL, name, f"The actions of alarm {name} are disabled.", fix))
-    if muted:
-        return _ends(name, arn, Finding(check, Status.FAIL, name, f"Alarm {name} is muted by mute rule {muted}."))
+    silent = f"The actions of alarm {name} are disabled." if not actions.enabled else ""
+    silent = silent or (f"Alarm {name} is muted by mute rule {muted}." if muted else "")
     if not topics:
-        return _ends(name, arn, Finding(check, Status.FAIL, name, _no_topic(name, actions), _topic_fix(name)))
+        return _ends(name, arn, Finding(check, Status.FAIL, name, silent or _no_topic(name, actions)))
+    if silent:
+        finding = Finding(check, Status.FAIL, name, silent)
+        return [TopicRoute(topic, name, arn, (finding,), notes=notes) for topic in dict.fromkeys(topics)]
     return [
         TopicRoute(topic, name, arn, (_action(topic, name, region.name),), notes=notes)
         for topic in dict.fromkeys(topics)
@@ -367,10 +347,6 @@ def _ends(name: str, arn: str, finding: Finding) -> list[TopicRoute]:
 def _service(action: str) -> str:
     parsed = parse_arn(action)
     return parsed.service if parsed else ""
-
-
-def _topic_fix(name: str) -> str:
-    return f"Put alarm {name} again with --alarm-actions TOPIC_ARN."
 
 
 def _no_topic(name: str, actions: Actions) -> str:
@@ -387,7 +363,7 @@ def _action(topic: str, name: str, region: str) -> Finding:
     parsed = parse_arn(topic)
     if parsed is not None and parsed.region != region:
         reason = f"Alarm {name} in {region} names topic {topic}, and an alarm can only notify topics of its own region."
-        return Finding("alarm-actions", Status.FAIL, name, reason, _topic_fix(name))
+        return Finding("alarm-actions", Status.FAIL, name, reason)
     return Finding("alarm-actions", Status.PASS, name, f"Alarm {name} notifies topic {topic} when it goes to ALARM.")
 
 

@@ -128,7 +128,7 @@ def _trail(item: Json, where: str) -> Trail:
         custom_selectors=bool(item.get("HasCustomEventSelectors")),
         log_group_arn=text_or_none(item.get("CloudWatchLogsLogGroupArn")),
         status=None if status is None else _trail_status(_object(status, f"{where}.Status")),
-        selectors=None if selectors is None else _selectors(_object(selectors, f"{where}.EventSelectors")),
+        selectors=None if selectors is None else selectors_of(_object(selectors, f"{where}.EventSelectors")),
     )
 
 
@@ -142,7 +142,8 @@ def _trail_status(item: Json) -> TrailStatus:
     )
 
 
-def _selectors(item: Json) -> Selectors:
+def selectors_of(item: Json) -> Selectors:
+    """What GetEventSelectors answers, read."""
     basic = tuple(
         BasicSelector(
             read_write=str(selector.get("ReadWriteType") or "All"),
