@@ -21,6 +21,7 @@ from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, N
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
+from chalicelib.text import number_of
 from chalicelib.undo.aws_cli import Undo
 from chalicelib.undo.from_lookups import restore
 
@@ -206,8 +207,16 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: st
         principal=principal,
         exposures=tuple(Exposure(found.severity, text) for text in (reason, *listed)),
         undo=found.undo,
-        unknowns=(*_unknowns(record, principal), *_unnamed(call, found)),
+        unknowns=(*_unknowns(record, principal), *_unnamed(call, found), *_refused_targets(record)),
     )
+
+
+def _refused_targets(record: CloudTrailRecord) -> tuple[Unknown, ...]:
+    """RemoveTargets and PutTargets may succeed as calls with some or all of their targets refused."""
+    count = text(record.response_elements.get("failedEntryCount"))
+    if count is None or not count.isdecimal() or int(count[:9]) == 0:
+        return ()
+    return (other(f"how much of it took effect: AWS refused {number_of(int(count[:9]), 'target')}"),)
 
 
 def _unnamed(call: TamperCall, found: Tampering) -> tuple[Unknown, ...]:
