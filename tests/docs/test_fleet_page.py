@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.fleet_model import FleetCost, dollars_per_million_changes, summary
 
 PAGE = Path(__file__).parents[2] / "docs" / "fleet.md"
@@ -16,7 +18,7 @@ def test_the_figures_on_the_page_are_the_models() -> None:
 
 def test_changes_cost_in_proportion_and_idle_cost_grows_with_the_forwarders() -> None:
     one, thousand = FleetCost(1), FleetCost(1000)
-    assert thousand.change_dollars == 1000 * one.change_dollars
-    assert one.change_dollars == one.changes_per_month * dollars_per_million_changes() / 1e6
+    assert thousand.change_dollars == pytest.approx(1000 * one.change_dollars)
+    assert one.change_dollars == pytest.approx(one.changes_per_month * dollars_per_million_changes() / 1e6)
     assert one.forwarders < thousand.forwarders == 1000 * 17 - 1
     assert one.idle_dollars < thousand.idle_dollars < 1000 * one.idle_dollars
