@@ -31,7 +31,7 @@ TAMPERING = [
     for call in TAMPER_CALLS
 ]
 RECORDS = [*r.samples().values(), *TAMPERING]
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(HOSTILE, HOSTILE * 40, "sg-" + "f" * 400, "0.0.0.0/0", "", None, True, -1, 65535, 2**70, 1e300),
         *([], {}, [HOSTILE] * 200, {"items": [{}] * 70}, [[[]]], {HOSTILE: HOSTILE}),
