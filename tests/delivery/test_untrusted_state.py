@@ -214,7 +214,7 @@ def test_a_digest_dated_in_the_future_was_never_sent(durable: World) -> None:
     counts: dict[str, Any] = {"counts": "{", "queued": True, "told_at": IN_2099}
     durable.made.table.put({"pk": pk, "sk": sk, "told_on": "2099-01-01", **counts})
     sent: list[Alert] = []
-    Digest(durable.made.table, durable.made.silences, durable.clock.now).tell(sent.append)
+    Digest(durable.made.table, durable.made.silences, durable.clock.now).send(sent.append)
     assert len(sent) == 1
 
 

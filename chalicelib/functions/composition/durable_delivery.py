@@ -82,7 +82,7 @@ def tell_burst(message: BurstEnd, invocation: InvocationContext, made: Parts, al
     if folded.unreadable:
         alerts.log.error("folded alerts could not be read", ids=folded.unreadable[:20], count=len(folded.unreadable))
     if alerts.faults:
-        raise QueueError("the settings are faulty, and a destination that they do not tell of has to wait for its part")
+        raise QueueError("the settings are faulty, and a message for a destination that is not in them has to wait")
     made.handoffs.window_ended(message)
 
 
