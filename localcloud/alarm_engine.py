@@ -82,8 +82,8 @@ class AlarmEngine:
         """
         wanted, since = (*group[:2], metric["metricNamespace"], metric["metricName"]), time.time() - MINUTE
         recent = (item for item in self.datapoints if item.at > since)
-        told = any((item.account_id, item.region, item.namespace, item.name) == wanted for item in recent)
-        return None if told else metric.get("defaultValue")
+        published = any((item.account_id, item.region, item.namespace, item.name) == wanted for item in recent)
+        return None if published else metric.get("defaultValue")
 
     def _judge_alarms(self, datapoint: Datapoint) -> None:
         for alarm in list(cloudwatch_backends[datapoint.account_id][datapoint.region].alarms.values()):

@@ -1,4 +1,4 @@
-"""Tells who is behind an access key, as CloudTrail's ``userIdentity`` says it.
+"""Finds who is behind an access key, as CloudTrail's ``userIdentity`` says it.
 
 Users and role sessions are moto's own (IAM and STS); what moto does not keep of a session (its source
 identity, when it began) is noted here when the session is made.

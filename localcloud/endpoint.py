@@ -1,7 +1,7 @@
 """The endpoint that AWS clients talk to: moto behind a layer that enforces IAM and writes records.
 
 A call is decoded, judged by its caller's policies, answered (by a stand-in where moto falls short, by
-moto otherwise) and, once answered, told to the listener as a CloudTrail record.
+moto otherwise) and, once answered, passed to the listener as a CloudTrail record.
 """
 
 from __future__ import annotations

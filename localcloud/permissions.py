@@ -1,7 +1,7 @@
 """Decides whether a principal's identity policies allow a call, as IAM would.
 
 moto keeps the policies; it evaluates them against the resource ``*`` only, so that the least
-privilege of a function's role could not be told. Evaluated here: Effect, Action and NotAction,
+privilege of a function's role could not be tested. Evaluated here: Effect, Action and NotAction,
 Resource and NotResource where the call names its resource, and Condition on the keys that are known.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """

@@ -1,4 +1,4 @@
-"""The alert of an event by its id: as it was told, from the state table; else made again of CloudTrail's record."""
+"""The alert of an event by its id: as it was sent, from the state table; else made again from CloudTrail's record."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Finder:
         try:
             events = self.reader(call, None, self.region).get("Events") or []
         except LookupFailed as error:
-            return None, f"CloudTrail in {where} did not tell: {error}"
+            return None, f"CloudTrail in {where} could not be asked: {error}"
         if not events:
             # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
             return None, (

@@ -62,10 +62,10 @@ def replay(
     groups: Iterable[EventGroup],
     tally: Tally,
     min_severity: Severity = Severity.INFO,
-    heard: Callable[[Contents], None] | None = None,
+    on_read: Callable[[Contents], None] | None = None,
     make: Callable[[Mapping[str, Any]], Alert] = alert_of,
 ) -> Iterator[Alert]:
-    """The alerts of the watched records in these files; ``heard`` is told of each file as it was read.
+    """The alerts of the watched records in these files; ``on_read`` is called with each file as it was read.
 
     ``make`` makes the alert of a record.
 
@@ -77,8 +77,8 @@ def replay(
             tally.take(contents)
             for record in contents.records:
                 spool.add(record)
-            if heard:
-                heard(contents)
+            if on_read:
+                on_read(contents)
         yield from _alerts(spool, tally, min_severity, make, spool.supplemented)
 
 

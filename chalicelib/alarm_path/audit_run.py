@@ -85,14 +85,14 @@ class Auditor:
         planned = plan(audited.snapshot, audited.report)
         done: list[RepairCall] = []
         for step in planned.steps:
-            told = RepairCall(f"{step.service}:{step.action}", step.why, step.undo)
+            call = RepairCall(f"{step.service}:{step.action}", step.why, step.undo)
             try:
                 apply([step], planned.region, self.clients)
             except ClientError as error:
-                return [*done, replace(told, failure=str(error.response.get("Error", {}).get("Code")))]
+                return [*done, replace(call, failure=str(error.response.get("Error", {}).get("Code")))]
             except (BotoCoreError, ResponseParserError) as error:
-                return [*done, replace(told, failure=type(error).__name__)]
-            done.append(told)
+                return [*done, replace(call, failure=type(error).__name__)]
+            done.append(call)
         return done
 
 

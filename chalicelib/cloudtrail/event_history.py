@@ -19,7 +19,7 @@ MOST_PAGES = 20
 
 
 class NoHistory(Exception):  # noqa: N818 - it reads as what happened
-    """CloudTrail did not tell; the text says why."""
+    """CloudTrail's event history could not be read; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class EventHistory(AwsCalls):
         """What changed something and names the resource; of very many calls only the latest are read.
 
         Raises:
-            NoHistory: CloudTrail did not tell.
+            NoHistory: it could not be read.
         """
         arguments: dict[str, Any] = {
             "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": resource}],

@@ -18,8 +18,8 @@ def list_event_source_mappings(call: ApiCall, account_id: str) -> Mapping[str, A
     found = backend.list_event_source_mappings(call.params.get("EventSourceArn", ""), "")
     wanted = call.params.get("FunctionName")
     mappings = [item for item in found if wanted is None or _name(item.function_arn) == _name(wanted)]
-    told = [{key: value for key, value in item.get_configuration().items() if value is not None} for item in mappings]
-    return {"EventSourceMappings": told}
+    mapped = [{key: value for key, value in item.get_configuration().items() if value is not None} for item in mappings]
+    return {"EventSourceMappings": mapped}
 
 
 def _name(function: str) -> str:

@@ -35,7 +35,7 @@ def put_metric_filter(call: ApiCall, account_id: str) -> Mapping[str, Any]:
 
 
 def put_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
-    """PutTransformer: kept and told of, though log events stay as they are."""
+    """PutTransformer: kept and returned, though log events stay as they are."""
     _log_group(call, account_id).transformer = call.params["transformerConfig"]
     return {}
 

@@ -43,7 +43,7 @@ def repair(
 
 
 def subscriber_of(email: str | None, https: str | None) -> Subscriber | None:
-    """Who is to be told, as the options name them."""
+    """The subscribers, as the options name them."""
     if email and https:
         raise UsageError("--email and --https: one at a time; run repair again for the other")
     if https and not https.startswith("https://"):

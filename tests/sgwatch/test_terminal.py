@@ -99,7 +99,7 @@ def test_a_port_that_no_server_can_have_is_a_usage_error() -> None:
 def test_an_event_that_cannot_be_looked_for_says_what_to_set() -> None:
     done = sgwatch(["undo", "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10"])
     assert done.returncode == 2
-    assert b"the state table did not tell: no region: set AWS_REGION or AWS_DEFAULT_REGION\n" in done.stderr
+    assert b"the state table could not be asked: no region: set AWS_REGION or AWS_DEFAULT_REGION\n" in done.stderr
 
 
 @pytest.mark.parametrize(("interrupted", "status"), [(True, 130), (False, 1)])

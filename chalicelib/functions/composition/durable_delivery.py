@@ -44,7 +44,7 @@ def assemble_deliver(
         problems.announce(destination, reason, invocation.remaining_ms)
 
     def end_burst(message: BurstEnd, invocation: InvocationContext) -> None:
-        tell_burst(message, invocation, made, alerts)
+        send_burst_end(message, invocation, made, alerts)
 
     return DeliverFunction(
         destinations=destinations,
@@ -62,7 +62,7 @@ def assemble_deliver(
     )
 
 
-def tell_burst(message: BurstEnd, invocation: InvocationContext, made: Parts, alerts: AlertFunction) -> None:
+def send_burst_end(message: BurstEnd, invocation: InvocationContext, made: Parts, alerts: AlertFunction) -> None:
     """Queue what was folded, for each destination what that destination wants of it.
 
     Raises:
