@@ -32,12 +32,14 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 demo: setup ## play the story in the terminal: no AWS account, no network
 	@$(OFFLINE) $(BIN)/python -m sgwatch demo
 
+# A file stays with one worker, which makes what its tests share once; tests/conftest.py has the longest first.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 test: setup ## static checks and tests, as CI runs them
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(OFFLINE) $(BIN)/python -m pytest -n auto -m "not slow"
+	@$(OFFLINE) $(BIN)/python -m pytest $(SPREAD) -m "not slow"
 
 check: test
 
@@ -50,7 +52,7 @@ quick: setup ## format, lint, types and the core's tests: what to run at every s
 	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 -m "not slow" $(CORE)
 
 test-slow: setup ## the long campaigns
-	@$(OFFLINE) $(BIN)/python -m pytest -n auto -m slow
+	@$(OFFLINE) $(BIN)/python -m pytest $(SPREAD) -m slow
 
 chaos: setup ## 10,000 events through failing destinations and killed functions; EVENTS=500 SEED=2 for another
 	@$(BIN)/python -m tests.chaos --events $(or $(EVENTS),10000) --seed $(or $(SEED),1)

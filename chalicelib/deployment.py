@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.cloudtrail.catalog import EventGroup, event_pattern, mending_pattern, own_tamper_pattern, tamper_pattern
 
@@ -30,12 +29,18 @@ HANDLERS = (
 # Lambda gets their events asynchronously and once: what they fail on for good is lost unless it is kept. A schedule's
 # next event does what the last one could not, and a queue keeps its messages itself.
 WITH_EVENTS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, ALERT_ON_OWN_TAMPERING, AUDIT_ON_MENDING)
+# Handler → what the rule is called that forwards its events from another region or account (infra/forwarder.yaml).
+FORWARDED: Mapping[str, str] = {
+    ALERT_ON_CHANGE: "changes",
+    ALERT_ON_TAMPERING: "tampering",
+    ALERT_ON_OWN_TAMPERING: "own-tampering",
+    AUDIT_ON_MENDING: "mending",
+}
 # In place of a pattern: a queue invokes it, and no rule.
 NO_RULE: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """What a stage's functions are called: Chalice names each ``<app>-<stage>-<handler>``."""
 
     prefix: str
@@ -48,6 +53,20 @@ class Stage:
     def function(self, handler: str) -> str:
         """The name of the function with this handler."""
         return f"{self.prefix}{handler}"
+
+    def forwarder_rule(self, handler: str) -> str:
+        """The name of the rule that forwards this handler's events from another region or account."""
+        return f"{self.forwarder_prefix}{FORWARDED[handler]}"
+
+    @property
+    def forwarder_prefix(self) -> str:
+        """How the names of a forwarder's rules begin."""
+        return f"{self.prefix}forward-"
+
+    @property
+    def forwarder_queue(self) -> str:
+        """The name of a forwarder's dead-letter queue."""
+        return f"{self.prefix}forward-failed"
 
 
 def stage_of(function_name: str) -> Stage | None:
@@ -75,6 +94,11 @@ def rules(watch: Iterable[EventGroup]) -> Mapping[str, Mapping[str, Any] | None]
         found[AUDIT_ON_MENDING] = mending_pattern()
     found[AUDIT_ON_SCHEDULE] = None
     return found
+
+
+def forwarder_rules(stage: Stage, watch: Iterable[EventGroup]) -> Mapping[str, Mapping[str, Any]]:
+    """The rules of a forwarder: name → pattern. They match what the stage's own rules match."""
+    return {stage.forwarder_rule(handler): pattern for handler, pattern in rules(watch).items() if pattern}
 
 
 def own_rules(

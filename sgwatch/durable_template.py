@@ -6,6 +6,8 @@ and ``chalice package`` gets the same resources with what Chalice has no setting
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -84,9 +86,14 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 def template() -> dict[str, Any]:
-    """The template, short forms written out."""
-    document: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - it is a SafeLoader
+    """The template, short forms written out; the caller's own copy."""
+    document: dict[str, Any] = json.loads(_template_as_json())
     return document
+
+
+@functools.cache
+def _template_as_json() -> str:
+    return json.dumps(yaml.load(TEMPLATE.read_text(encoding="utf-8"), _Loader))  # noqa: S506 - it is a SafeLoader
 
 
 def resources(place: StagePlace) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -78,7 +78,7 @@ class Finder:
         try:
             events = self.reader(call, None, self.region).get("Events") or []
         except LookupFailed as error:
-            return None, f"CloudTrail in {where} could not be asked: {error}"
+            return None, f"CloudTrail in {where} could not be read: {error}"
         if not events:
             # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
             return None, (

@@ -127,8 +127,10 @@ _AUDIT = (
     "cloudwatch:GetAlarmMuteRule",
     "cloudwatch:GetMetricData",
     "cloudwatch:ListAlarmMuteRules",
+    "ec2:DescribeRegions",
     "events:DescribeRule",
     "events:ListRuleNamesByTarget",
+    "events:ListRules",
     "events:ListTargetsByRule",
     "kms:DescribeKey",
     "kms:GetKeyPolicy",
@@ -335,6 +337,16 @@ STATEMENTS: tuple[PolicyStatement, ...] = (
         (RECONCILE,),
         "who made a change that no event reported; this action knows no resources",
     ),
+)
+
+# What a stage may read in another account: look-ups, reconciliation and the audit. They read settings, never contents.
+READS_IN_MEMBERS = frozenset(
+    (
+        *_AUDIT,
+        *_LOOK_UPS,
+        "cloudtrail:LookupEvents",
+        "config:GetResourceConfigHistory",
+    )
 )
 
 

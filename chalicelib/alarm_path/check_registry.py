@@ -184,7 +184,13 @@ CHECKS = (
     ),
     _own("own-table", "the state table is gone or not active"),
     _own("own-alarms", "an alarm of sgwatch's own notifies nobody", "the topic's subscribers were not read"),
-    _own("own-forwarding", "", "events that AWS delivers in another region alone may not be forwarded"),
+    _own("own-forwarding", "", "no other region forwards its events, or the regions could not be asked"),
+    _own(
+        "own-forwarder",
+        "where some regions forward their events: another has no forwarder, or one that is disabled, matches other "
+        "events, sends elsewhere or holds dead letters",
+        "its rules or its queue were not read",
+    ),
     _own("audit", "", "the audit could not be made"),
 )
 BY_ID = {check.id: check for check in CHECKS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.alert.headline import call_sentence, not_understood_title, summary, title
@@ -22,6 +21,7 @@ from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, N
 from chalicelib.security_groups.parse import named_group, read_change
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
+from chalicelib.text import number_of
 from chalicelib.undo.aws_cli import Undo
 from chalicelib.undo.from_lookups import restore
 
@@ -80,8 +80,7 @@ def not_of_our_rule(raw: Mapping[str, Any]) -> Alert:
         "sgwatch's EventBridge rules deliver watched calls alone: the pattern of one was changed, or its target was "
         "given an input of its own, and what should arrive may not."
     )
-    return replace(
-        _frame(record, None),
+    return _frame(record, None)._replace(
         id=f"not-of-our-rule-{record.account_id or 'no-account'}-{record.region or 'no-region'}-{day}",
         kind=AlertKind.ALARM_PATH,
         severity=Severity.HIGH,
@@ -121,8 +120,7 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
     principal = read_principal(record)
     exposures = judge(resolution.resolved, looked_up, by_root=is_root(principal), account_id=record.account_id)
     unknowns = (item._replace(text=printable(item.text)) for item in (*change.unknowns, *looked_up.unknowns))
-    return replace(
-        _frame(record, looked_up.account_name),
+    return _frame(record, looked_up.account_name)._replace(
         kind=AlertKind.SECURITY_GROUP_CHANGE,
         severity=severity_of(exposures),
         title=title(change, exposures),
@@ -180,8 +178,7 @@ def _not_understood(record: CloudTrailRecord, reason: str, account_name: str | N
     shown = printable(reason, 300)
     group_id, group_name = named_group(record)
     group = SecurityGroup(group_id, group_name, url=console.security_group_url(group_id, record.region))
-    return replace(
-        _frame(record, account_name),
+    return _frame(record, account_name)._replace(
         title=not_understood_title(record, group_id, group_name),
         summary=f"{call_sentence(record, principal)} What it changed is not known: {shown}.",
         principal=principal,
@@ -202,8 +199,7 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: st
     found = read_tampering(record, call, principal, frame.event.outcome or Outcome.SUCCEEDED)
     reason = f"{found.did[:1].upper()}{found.did[1:]}."
     listed = (f"All {call.thing}s that the request names: {found.listed}.",) if found.listed else ()
-    return replace(
-        frame,
+    return frame._replace(
         kind=AlertKind.ALARM_PATH,
         severity=found.severity,
         title=found.title,
@@ -211,8 +207,16 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: st
         principal=principal,
         exposures=tuple(Exposure(found.severity, text) for text in (reason, *listed)),
         undo=found.undo,
-        unknowns=(*_unknowns(record, principal), *_unnamed(call, found)),
+        unknowns=(*_unknowns(record, principal), *_unnamed(call, found), *_refused_targets(record)),
     )
+
+
+def _refused_targets(record: CloudTrailRecord) -> tuple[Unknown, ...]:
+    """RemoveTargets and PutTargets may succeed as calls with some or all of their targets refused."""
+    count = text(record.response_elements.get("failedEntryCount"))
+    if count is None or not count.isdecimal() or int(count[:9]) == 0:
+        return ()
+    return (other(f"how much of it took effect: AWS refused {number_of(int(count[:9]), 'target')}"),)
 
 
 def _unnamed(call: TamperCall, found: Tampering) -> tuple[Unknown, ...]:

@@ -7,8 +7,7 @@ caller hears ``ConditionFailed`` and sends.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.alert.model import (
     EXPOSURE_FIELDS,
@@ -58,12 +57,11 @@ class ConditionFailed(Exception):  # noqa: N818 - it reads as what happened
     """A condition could not be evaluated on this alert."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """A JMESPath expression on the alert's JSON object (schemas/alert.v1.json)."""
 
     text: str
-    search: Callable[[Mapping[str, Any]], object] = field(repr=False, compare=False)
+    search: Callable[[Mapping[str, Any]], object]
 
     def holds(self, alert: Alert) -> bool:
         """Whether it is true of the alert, as JMESPath understands true.
@@ -87,8 +85,7 @@ class Condition:
             raise ConditionFailed(f"{self.text}: {error}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(NamedTuple):
     """What one destination wants; the default wants everything."""
 
     min_severity: Severity = Severity.INFO

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
@@ -61,16 +60,14 @@ class AlertKind(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """The account in which it happened."""
 
     id: str | None
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """The API call behind an alert; ``url`` opens the record in the CloudTrail console."""
 
     name: str | None = None
@@ -83,8 +80,7 @@ class Event:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attached:
+class Attached(NamedTuple):
     """What a group is attached to: ids of interfaces and instances, addresses, and services by name."""
 
     interfaces: tuple[str, ...] = ()
@@ -93,8 +89,7 @@ class Attached:
     services: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SecurityGroup:
+class SecurityGroup(NamedTuple):
     """The group as far as it is known; ``tags`` and ``attached`` are None where nobody looked or could."""
 
     id: str | None = None
@@ -107,8 +102,7 @@ class SecurityGroup:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmPathFinding:
+class AlarmPathFinding(NamedTuple):
     """What is wrong with one link; ``fix`` is a command or a sentence, None where there is none."""
 
     check: str
@@ -117,8 +111,7 @@ class AlarmPathFinding:
     fix: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmPath:
+class AlarmPath(NamedTuple):
     """What the latest audit of the alarm path said; ``was`` is the status of the audit before, None where not known.
 
     ``broken_by_this_call`` is None where the alert is about no call, and where it is not known.
@@ -154,8 +147,7 @@ class ChangedPrefixList(NamedTuple):
     used_by: tuple[PrefixListUse, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(NamedTuple):
     """A change that is reported; ``notes`` are what else its summary says: an earlier change, a late delivery."""
 
     id: str
@@ -166,13 +158,13 @@ class Alert:
     occurred_at: datetime | None
     account: Account
     region: str | None
-    event: Event = field(default_factory=Event)
+    event: Event = Event()
     principal: Principal | None = None
     security_group: SecurityGroup | None = None
-    changes: Changes = field(default_factory=Changes)
+    changes: Changes = Changes()
     attachment: Attachment | None = None
     exposures: tuple[Exposure, ...] = ()
-    undo: Undo = field(default_factory=lambda: Undo(commands=(), reason=None))
+    undo: Undo = Undo(commands=(), reason=None)
     unknowns: tuple[Unknown, ...] = ()
     prefix_list: ChangedPrefixList | None = None
     notes: tuple[str, ...] = ()
@@ -181,7 +173,7 @@ class Alert:
 
 def with_note(alert: Alert, note: str) -> Alert:
     """The alert with a sentence before all others."""
-    return replace(alert, summary=f"{note} {alert.summary}", notes=(note, *alert.notes))
+    return alert._replace(summary=f"{note} {alert.summary}", notes=(note, *alert.notes))
 
 
 def to_json(alert: Alert) -> dict[str, Any]:
@@ -256,9 +248,9 @@ def _encode_fields(value: Any) -> dict[str, Any]:
 
 
 def field_names(kind: Any) -> tuple[str, ...]:
-    """The fields of a NamedTuple or of a dataclass."""
-    names: tuple[str, ...] | None = getattr(kind, "_fields", None)
-    return names if names is not None else tuple(kind.__slots__)
+    """The fields of a record of the alert."""
+    names: tuple[str, ...] = kind._fields
+    return names
 
 
 def _decode_alert(document: Mapping[str, Any]) -> Alert:

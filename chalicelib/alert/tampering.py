@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.aws.arns import resource_name
-from chalicelib.cloudtrail.principals import Principal, is_root
+from chalicelib.cloudtrail.principals import Principal, is_root, issuer_path
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, Scope, TamperCall, effect_of, named_by, subjects_of
+from chalicelib.cloudtrail.tamper_effects import Effect, respelled
 from chalicelib.deployment import HANDLERS
 from chalicelib.security_groups.changes import Outcome
 from chalicelib.security_groups.phrases import printable
@@ -24,6 +25,7 @@ from chalicelib.undo.aws_cli import NOTHING_TO_UNDO, REGION, Undo, command
 # So many names stand in a sentence; the exposure lists all.
 NAMES_SHOWN = 5
 _ATTEMPTS = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
+_BECAME = {Outcome.DENIED: "was denied", Outcome.FAILED: "failed", Outcome.DRY_RUN: "was a dry run"}
 # `sam deploy` names a function <stack>-<LogicalId>-<12 characters>, where its template gives it no name.
 _HANDLER_IN_CAMEL_CASE = re.compile("|".join(f"-{name.title().replace('_', '')}-" for name in HANDLERS))
 
@@ -54,11 +56,11 @@ def read_tampering(record: CloudTrailRecord, call: TamperCall, principal: Princi
     said = did if succeeded else f"{_ATTEMPTS[outcome]}: {attempt}"
     return Tampering(
         title=_title(said, call, principal),
-        did=did if succeeded else f"{attempt} {_ATTEMPTS[outcome].lower()}; nothing changed",
-        severity=_severity(principal, outcome, weakens=effect.weakens, own=any(map(is_own, names))),
+        did=did if succeeded else f"{attempt} {_BECAME[outcome]}; nothing changed",
+        severity=_severity(record, principal, outcome, effect, own=any(map(is_own, names))),
         names=names,
         listed=_listed(subjects) if len(subjects) > NAMES_SHOWN else None,
-        undo=_undo(call, record) if succeeded else NOTHING_TO_UNDO,
+        undo=_undo(call, record) if succeeded and not effect.changes_nothing else NOTHING_TO_UNDO,
     )
 
 
@@ -115,38 +117,47 @@ def _listed(subjects: Sequence[str]) -> str:
     return ", ".join(printable(resource_name(name)) for name in in_order(subjects))
 
 
-def _severity(principal: Principal, outcome: Outcome, *, weakens: bool, own: bool) -> Severity:
+def _severity(
+    record: CloudTrailRecord, principal: Principal, outcome: Outcome, effect: Effect, *, own: bool
+) -> Severity:
     if outcome is Outcome.DENIED:
         return Severity.MEDIUM
     if outcome is not Outcome.SUCCEEDED:
         return Severity.MEDIUM if is_root(principal) and outcome is Outcome.FAILED else Severity.INFO
+    if effect.changes_nothing:
+        return Severity.INFO
     if is_root(principal):
         return Severity.HIGH
-    if is_service(principal) and not own:
+    if _is_service(record, principal) and not own:
         return Severity.INFO
-    return Severity.HIGH if weakens else Severity.MEDIUM
+    return Severity.HIGH if effect.weakens else Severity.MEDIUM
 
 
 # These act with the rights of their caller, and on what that caller asked.
 _ON_BEHALF_OF_OTHERS = ("cloudformation.amazonaws.com", "servicecatalog.amazonaws.com")
 
 
-def is_service(principal: Principal) -> bool:
+def _is_service(record: CloudTrailRecord, principal: Principal) -> bool:
     """Whether an AWS service acted by itself: as AWSService, or with its service-linked role.
 
+    Anybody may give a role the name of one, but not its path. Where the record has no path, the name counts beside
+    the service that made the call.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html
     """
     if principal.type == "AWSService":
         return True
     invoked_by = principal.invoked_by or ""
-    is_linked = (principal.role or "").startswith("AWSServiceRoleFor")
-    return is_linked and invoked_by.endswith(".amazonaws.com") and invoked_by not in _ON_BEHALF_OF_OTHERS
+    if invoked_by in _ON_BEHALF_OF_OTHERS:
+        return False
+    if (path := issuer_path(record)) is not None:
+        return path.startswith("aws-service-role/")
+    return (principal.role or "").startswith("AWSServiceRoleFor") and invoked_by.endswith(".amazonaws.com")
 
 
 def _undo(call: TamperCall, record: CloudTrailRecord) -> Undo:
     if call.inverse is None:
-        return Undo(None, "the settings before are not in the record")
-    calls = call.inverse(record.request_parameters)
+        return Undo(None, call.undo_note or "the settings before are not in the record")
+    calls = call.inverse(respelled(record.request_parameters))
     if calls is None:
         return Undo(None, "the record does not hold what its inverse needs")
     if record.region is None or not REGION.fullmatch(record.region):

@@ -70,12 +70,14 @@ class AwsReader:
     """Reads from AWS; its clients live as long as the container.
 
     ``role`` is the ARN or the name of the role that is assumed in other accounts (``{account}`` in
-    it stands for the account's id), ``timeout`` how long one call may take, in seconds.
+    it stands for the account's id), ``external_id`` what its trust policy asks for, ``timeout`` how long one call may
+    take, in seconds.
     """
 
     role: str | None = None
     timeout: float = 3.0
     now: Callable[[], float] = time.monotonic
+    external_id: str | None = None
     _clients: dict[str | None, tuple[AwsClients, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _own_account: str | None = None
@@ -113,7 +115,9 @@ class AwsReader:
 
     def _assumed(self, account_id: str, region: str | None) -> AwsClients:
         sts = self._own()[0]("sts", region)
-        answer = sts.assume_role(RoleArn=self._role_arn(sts, account_id), RoleSessionName="sgwatch")["Credentials"]
+        asked = {"ExternalId": self.external_id} if self.external_id else {}
+        role_arn = self._role_arn(sts, account_id)
+        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName="sgwatch", **asked)["Credentials"]
 
         def session() -> Any:
             import boto3  # noqa: PLC0415 - 200 ms of a cold start

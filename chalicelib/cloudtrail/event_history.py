@@ -19,7 +19,7 @@ MOST_PAGES = 20
 
 
 class NoHistory(Exception):  # noqa: N818 - it reads as what happened
-    """CloudTrail's event history could not be read; the text says why."""
+    """CloudTrail could not be read; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,13 @@ def is_unnamed(principal: Principal) -> bool:
     return principal.type == UNKNOWN_TYPE and principal.arn is None and principal.name in account_alone
 
 
+def issuer_path(record: CloudTrailRecord) -> str | None:
+    """The path, with the name, of the role whose session acted; None where the record has no ARN of the role."""
+    context = mapping(_field(record.user_identity, "sessionContext"))
+    issued = _resource(parse_arn(_word(mapping(_field(context, "sessionIssuer")), "arn")))
+    return issued.path if issued is not None and issued.type == "role" else None
+
+
 def _read_identity(raw: Mapping[str, Any]) -> _Identity:
     context = mapping(_field(raw, "sessionContext"))
     issuer = mapping(_field(context, "sessionIssuer"))
@@ -278,12 +285,24 @@ def _role_session(identity: _Identity) -> str | None:
     return f"{identity.role}/{identity.session_name}" if identity.session_name else identity.role
 
 
+# How CloudTrail names who is in no account, such as one who follows an unsubscribe link in a mail of SNS.
+_ANONYMOUS = frozenset({"anonymous_principal", "anonymous"})
+
+
+def _is_anonymous(identity: _Identity) -> bool:
+    return (identity.account_id or "").lower() in _ANONYMOUS
+
+
 def _account(identity: _Identity) -> str | None:
+    if _is_anonymous(identity):
+        return "anonymous"
     return f"account {identity.account_id}" if identity.account_id else None
 
 
 def _is_cross_account(identity: _Identity, record: CloudTrailRecord) -> bool:
     # A service acts for the account that the record is about, whatever account it runs in itself.
     if identity.type == "AWSService" or identity.account_id is None or record.account_id is None:
+        return False
+    if _is_anonymous(identity):
         return False
     return identity.account_id != record.account_id

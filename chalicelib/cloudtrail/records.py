@@ -128,13 +128,19 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
     )
 
 
-# What exports write in a column without a value. No error code of AWS's reads so.
-_PLACEHOLDERS = frozenset({"-", "--", "none", "null", "nil", "nan", "n/a", "0", "false"})
+# What exports write in a column without a value, or for a success; case and signs aside. No error code reads so.
+_PLACEHOLDERS = frozenset(
+    (
+        *("", "none", "null", "nil", "nan", "na", "n", "0", "200", "false", "undefined", "empty", "unset", "blank"),
+        *("ok", "success", "succeeded", "successful", "noerror", "noerrors", "notavailable", "notapplicable"),
+    )
+)
+_SIGNS = re.compile(r"[\W_]+", re.ASCII)
 
 
 def _error_code(value: object) -> str | None:
     code = (text(value) or "").strip()
-    return None if code.lower() in _PLACEHOLDERS else code or None
+    return None if code.isascii() and _SIGNS.sub("", code).lower() in _PLACEHOLDERS else code or None
 
 
 def source_of(raw: Mapping[str, Any]) -> str | None:

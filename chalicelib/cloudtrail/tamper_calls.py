@@ -28,7 +28,7 @@ class TamperCall(NamedTuple):
 
     ``thing`` is the kind of what it names, ``doing`` and ``done`` are what it does, as "deleting" and "deleted".
     ``weakens``: it can only weaken; else it may (Put…, Set…, Update…, Create…, Add…). ``whose`` stands before a name
-    that is not the thing's own but its owner's. ``undo_note`` is what else the inverse does.
+    that is not the thing's own but its owner's. ``undo_note`` is what else the inverse does, or why there is none.
     ``is_account_wide``: it acts on what it does not name.
     """
 
@@ -84,12 +84,18 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
     _path("DeleteMetricFilter", _LOGS, "metric filter", _DELETE, "filterName", "logGroupName", weakens=True),
     _path("PutMetricFilter", _LOGS, "metric filter", _PUT, "filterName", "logGroupName", effect=effects.filter_pattern),
     _path("DeleteLogGroup", _LOGS, "log group", _DELETE, "logGroupName", weakens=True),
-    _path("PutTransformer", _LOGS, "log group", "transforming the events of|transformed", "logGroupIdentifier"),
+    _path(
+        "PutTransformer",
+        _LOGS,
+        "log group",
+        "setting the log transformer of|given another log transformer",
+        "logGroupIdentifier",
+    ),
     _path(
         "DeleteTransformer",
         _LOGS,
         "log group",
-        "deleting the transformer of|left without its transformer",
+        "deleting the log transformer of|left without its log transformer",
         "logGroupIdentifier",
         weakens=True,
     ),
@@ -107,7 +113,7 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
         "DisableAlarmActions",
         _MONITORING,
         "alarm",
-        "disabling the actions of|left with its actions disabled",
+        "disabling the actions of|left with actions disabled",
         "alarmNames",
         weakens=True,
         inverse=inverse("cloudwatch", "enable-alarm-actions", AlarmNames="alarmNames"),
@@ -180,7 +186,12 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
     _path("DisableRule", _EVENTS, "rule", "disabling|disabled", "name", weakens=True, inverse=effects.enable_rule),
     _path("DeleteRule", _EVENTS, "rule", _DELETE, "name", weakens=True),
     _path(
-        "RemoveTargets", _EVENTS, "rule", "removing targets of|left without targets that it had", "rule", weakens=True
+        "RemoveTargets",
+        _EVENTS,
+        "rule",
+        "removing targets of|left without some or all of its targets",
+        "rule",
+        weakens=True,
     ),
     _path("PutRule", _EVENTS, "rule", _PUT, "name", effect=effects.rule_state),
     _path(
@@ -212,7 +223,14 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
     ),
     _path("PutKeyPolicy", _KMS, "key", "replacing the policy of|given another policy", *_KEY),
     _own("DeleteFunction20150331", _LAMBDA, "function", _DELETE, *_FUNCTION, weakens=True),
-    _own("UpdateFunctionCode20150331v2", _LAMBDA, "function", "changing the code of|given other code", *_FUNCTION),
+    _own(
+        "UpdateFunctionCode20150331v2",
+        _LAMBDA,
+        "function",
+        "changing the code of|given other code",
+        *_FUNCTION,
+        effect=effects.function_code,
+    ),
     _own(
         "UpdateFunctionConfiguration20150331v2",
         _LAMBDA,
@@ -295,7 +313,15 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
         weakens=True,
     ),
     _own("DeleteQueue", _SQS, "queue", _DELETE, "queueUrl", weakens=True),
-    _own("PurgeQueue", _SQS, "queue", "emptying|emptied", "queueUrl", weakens=True),
+    _own(
+        "PurgeQueue",
+        _SQS,
+        "queue",
+        "emptying|emptied",
+        "queueUrl",
+        weakens=True,
+        undo_note="purged messages cannot be brought back",
+    ),
     _own("SetQueueAttributes", _SQS, "queue", _CHANGE, "queueUrl", effect=effects.queue_attributes),
     _own("DeleteTable", _DYNAMODB, "table", _DELETE, "tableName", weakens=True),
     _own("PutParameter", _SSM, "parameter", _PUT, "name"),
@@ -357,7 +383,7 @@ def subjects_of(call: TamperCall, raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 def effect_of(call: TamperCall, request: Mapping[str, Any]) -> Effect:
     """What the call did, from its parameters where they say it, else from its name."""
-    said = call.effect(request) if call.effect is not None else None
+    said = call.effect(effects.respelled(request)) if call.effect is not None else None
     return said or Effect(f"{{things}} {{was}} {call.done}", call.weakens)
 
 
@@ -367,10 +393,12 @@ def _keys(path: str) -> list[str]:
 
 
 def _at(raw: Mapping[str, Any], path: str) -> Iterator[str]:
-    value: object = raw
-    for key in _keys(path):
+    first, *keys = _keys(path)
+    within = raw.get(first)
+    value: object = effects.respelled(within) if isinstance(within, Mapping) else None
+    for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
-    for item in value if isinstance(value, list) else [value]:
+    for item in effects.listed(value):
         if isinstance(item, str) and item:
             yield item
 

@@ -16,11 +16,13 @@ TamperRequest = Mapping[str, Any]
 class Effect(NamedTuple):
     """``said`` is a clause with ``{things}`` in it: "management events are no longer logged by {things}".
 
-    ``weakens``: the record itself shows that the call can only weaken what it names.
+    ``weakens``: the record itself shows that the call can only weaken what it names; ``changes_nothing``: that it
+    changed nothing.
     """
 
     said: str
     weakens: bool = False
+    changes_nothing: bool = False
 
 
 ReadEffect = Callable[[TamperRequest], Effect | None]
@@ -38,12 +40,47 @@ class CliCall(NamedTuple):
 Inverse = Callable[[TamperRequest], tuple[CliCall, ...] | None]
 
 
+_MAX_DEPTH = 12
+# Under these the keys are names that people or services chose.
+_CHOSEN_KEYS = frozenset({"attributes", "variables", "tags"})
+_LIST_WRAPPERS = frozenset({"items", "item", "member"})
+
+
+def respelled(request: TamperRequest) -> TamperRequest:
+    """The request with keys as CloudTrail spells them: exports and tables also have the API's capitals."""
+    found = _respelled(request, 0)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _respelled(value: object, depth: int) -> object:
+    if depth > _MAX_DEPTH:
+        return value
+    if isinstance(value, list):
+        return [_respelled(item, depth + 1) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    if value and value.keys() <= _LIST_WRAPPERS:
+        return [_respelled(item, depth + 1) for inner in value.values() for item in listed(inner)]
+    pairs = ((str(key)[:1].lower() + str(key)[1:], inner) for key, inner in value.items())
+    return {key: inner if key in _CHOSEN_KEYS else _respelled(inner, depth + 1) for key, inner in pairs}
+
+
+def listed(value: object) -> list[Any]:
+    """A list; a single value in the place of one is a list of it."""
+    if isinstance(value, list):
+        return value
+    return [] if value is None else [value]
+
+
 def _mapping(value: object) -> TamperRequest:
-    return value if isinstance(value, Mapping) else {}
+    decoded = _decoded(value)
+    return decoded if isinstance(decoded, Mapping) else {}
 
 
 def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+    """A list, also as JSON text, and where an export has a list of one as the one alone."""
+    decoded = _respelled(_decoded(value), 0)
+    return [] if decoded == "" else listed(decoded)
 
 
 def _text(value: object) -> str:
@@ -138,14 +175,16 @@ def _fits(condition: TamperRequest, value: str) -> bool:
 
 def trail_update(request: TamperRequest) -> Effect | None:
     """UpdateTrail, by what it names of the trail's reach and log group."""
-    if _is(request.get("isMultiRegionTrail"), False):
-        return Effect("{things} no longer logs other regions than its own", weakens=True)
-    if request.get("cloudWatchLogsLogGroupArn") == "":
-        return Effect("{things} no longer delivers to CloudWatch Logs", weakens=True)
-    if group := _text(request.get("cloudWatchLogsLogGroupArn")):
+    group = request.get("cloudWatchLogsLogGroupArn")
+    losses = {
+        "no longer logs other regions than its own": _is(request.get("isMultiRegionTrail"), False),
+        "no longer delivers to CloudWatch Logs": group == "",
+        "no longer logs events of global services": _is(request.get("includeGlobalServiceEvents"), False),
+    }
+    if lost := [loss for loss, applies in losses.items() if applies]:
+        return Effect(f"{{things}} {' and '.join(lost)}", weakens=True)
+    if _text(group):
         return Effect(f"{{things}} now delivers to log group {group}")
-    if _is(request.get("includeGlobalServiceEvents"), False):
-        return Effect("{things} no longer logs events of global services", weakens=True)
     changed = _names(request, "name")
     return Effect(f"{changed} of {{things}} changed") if changed else None
 
@@ -246,6 +285,13 @@ def concurrency(request: TamperRequest) -> Effect | None:
     if reserved in (0, "0"):
         return Effect("{things} can no longer run (reserved concurrency of 0)", weakens=True)
     return Effect(f"the concurrency of {{things}} is now limited to {reserved}") if reserved is not None else None
+
+
+def function_code(request: TamperRequest) -> Effect | None:
+    """UpdateFunctionCode; a dry run checks the code and leaves the function as it is."""
+    if _is(request.get("dryRun"), True):
+        return Effect("new code for {things} was checked in a dry run; nothing changed", changes_nothing=True)
+    return None
 
 
 def function_settings(request: TamperRequest) -> Effect | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from chalicelib.alert.model import Alert, ChangedPrefixList, Changes, Principal, SecurityGroup, Undo, to_json
@@ -52,7 +51,7 @@ def _with_fewer_rules(alert: Alert, most: int, place: str) -> Alert:
     said = [f"{number_of(count, noun)}: left out to fit into {place}" for noun, count in left.items() if count > 0]
     worst = sorted(alert.exposures, key=lambda item: -item.severity.rank)[:most]
     unknowns = (*alert.unknowns, *map(other, said))
-    return replace(alert, changes=changes, prefix_list=entries, exposures=tuple(worst), unknowns=unknowns)
+    return alert._replace(changes=changes, prefix_list=entries, exposures=tuple(worst), unknowns=unknowns)
 
 
 def _fewer_rules(alert: Alert, most: int) -> Changes:
@@ -94,7 +93,7 @@ def _range_count(entries: ChangedPrefixList | None) -> int:
 def _without_undo(alert: Alert, place: str) -> Alert:
     if not alert.undo.commands:
         return alert
-    return replace(alert, undo=Undo(None, f"the commands are too long for {place}"))
+    return alert._replace(undo=Undo(None, f"the commands are too long for {place}"))
 
 
 def _with_short_texts(alert: Alert, place: str) -> Alert:
@@ -108,10 +107,9 @@ def _with_short_texts(alert: Alert, place: str) -> Alert:
         title=value(alert.title, 500),
         summary=value(alert.summary, 500),
         occurred_at=alert.occurred_at,
-        account=replace(alert.account, id=alert.account.id and value(alert.account.id), name=None),
+        account=alert.account._replace(id=alert.account.id and value(alert.account.id), name=None),
         region=alert.region and value(alert.region),
-        event=replace(
-            alert.event,
+        event=alert.event._replace(
             name=alert.event.name and value(alert.event.name),
             source=None,
             id=alert.event.id and value(alert.event.id),

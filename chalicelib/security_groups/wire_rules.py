@@ -6,8 +6,6 @@ What cannot be read is a problem in words, never a guess.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from typing import Any, NamedTuple
 
 from chalicelib.cloudtrail.records import mapping, text
@@ -60,14 +58,14 @@ class _UnreadableError(ValueError):
     """A part of the record that makes no rule; the text says why."""
 
 
-@dataclass(slots=True)
 class _Gathered:
     """A reading in the making: adding up thousands of tuples would take quadratic time."""
 
-    rules: list[SecurityGroupRule] = dataclass_field(default_factory=list)
-    problems: list[str] = dataclass_field(default_factory=list)
-    gaps: list[str] = dataclass_field(default_factory=list)
-    unknown_keys: dict[str, None] = dataclass_field(default_factory=dict)
+    def __init__(self) -> None:
+        self.rules: list[SecurityGroupRule] = []
+        self.problems: list[str] = []
+        self.gaps: list[str] = []
+        self.unknown_keys: dict[str, None] = {}
 
     def known(self, source: object, names: KeyNames) -> Mapping[str, Any]:
         """The object under the names that code reads; its unknown keys are noted."""

@@ -294,6 +294,14 @@ def read_role(text: str) -> str:
     return text
 
 
+def read_external_id(text: str) -> str:
+    """An external id, which is no secret."""
+    # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    if not re.fullmatch(r"[\w+=,.@:/-]{2,1224}", text, re.ASCII):
+        raise ValueError(f'"{text}" is not an external id: 2 to 1,224 letters, digits and characters of +=,.@:/-_')
+    return text
+
+
 def read_account_names(text: str) -> dict[str, str]:
     """Account ids and their names, from ``id=name`` with commas between."""
     names = {}

@@ -61,6 +61,7 @@ class EnrichmentSettings(NamedTuple):
     with_config: bool = default_of("ENRICH_CONFIG")
     account_names: Mapping[str, str] = _NOTHING
     owner_tags: tuple[str, ...] = default_of("OWNER_TAGS")
+    external_id: str | None = None
 
 
 class HttpSettings(NamedTuple):

@@ -70,7 +70,9 @@ class SettingsReader:
     def read_enrichment(self) -> EnrichmentSettings:
         """How look-ups are made, whether or not they are on."""
         return _enrichment(
-            self._globals("ENRICH_TIMEOUT", "ENRICH_ROLE", "ENRICH_CONFIG", "ACCOUNT_NAMES", "OWNER_TAGS")
+            self._globals(
+                "ENRICH_TIMEOUT", "ENRICH_ROLE", "ENRICH_EXTERNAL_ID", "ENRICH_CONFIG", "ACCOUNT_NAMES", "OWNER_TAGS"
+            )
         )
 
     def _globals(self, *names: str) -> Mapping[str, Any]:
@@ -228,6 +230,7 @@ def _enrichment(values: Mapping[str, Any]) -> EnrichmentSettings:
     return EnrichmentSettings(
         timeout=values["ENRICH_TIMEOUT"],
         role=values["ENRICH_ROLE"],
+        external_id=values["ENRICH_EXTERNAL_ID"],
         with_config=values["ENRICH_CONFIG"],
         account_names=values["ACCOUNT_NAMES"] or {},
         owner_tags=values["OWNER_TAGS"],

@@ -16,6 +16,7 @@ from chalicelib.settings.fields import (
     queue_name,
     read_account_names,
     read_certificates,
+    read_external_id,
     read_proxy_url,
     read_regions,
     read_role,
@@ -123,6 +124,11 @@ GLOBALS: tuple[Field, ...] = (
         "ENRICH_ROLE",
         "The role that is assumed to look into other accounts: its name, or its ARN with `{account}` for the id.",
         read_role,
+    ),
+    Field(
+        "ENRICH_EXTERNAL_ID",
+        "The external id that the trust policy of the role of `ENRICH_ROLE` asks for (docs/fleet.md).",
+        read_external_id,
     ),
     Field(
         "ENRICH_CONFIG",

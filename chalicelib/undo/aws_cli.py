@@ -11,15 +11,13 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")
 REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(NamedTuple):
     """AWS CLI commands that take the change back; ``commands`` is None where they cannot be known, for ``reason``."""
 
     commands: tuple[str, ...] | None

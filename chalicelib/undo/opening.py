@@ -6,7 +6,6 @@ A person who looks for the undo of a change that opened something may be reading
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from chalicelib.security_groups.changes import Attachment, Change, Changes, PrefixListChange
 from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS
@@ -22,7 +21,7 @@ def with_warning(undo: Undo, change: Change) -> Undo:
     warning = _warning(change) if undo.commands else None
     if warning is None:
         return undo
-    return replace(undo, reason=f"{warning} {undo.reason}" if undo.reason else warning)
+    return undo._replace(reason=f"{warning} {undo.reason}" if undo.reason else warning)
 
 
 def rules_warning(changes: Changes) -> str | None:

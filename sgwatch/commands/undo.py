@@ -112,7 +112,7 @@ def _reader() -> Reader:
     except SettingsError as error:
         refuse(*error.faults)
     # Somebody is waiting, and nothing else depends on it: slower than an alert's look-ups may be.
-    return AwsReader(role=settings.role, timeout=max(settings.timeout, 20.0))
+    return AwsReader(settings.role, max(settings.timeout, 20.0), external_id=settings.external_id)
 
 
 def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -89,8 +88,8 @@ def test_a_condition_that_fails_on_an_alert_says_so() -> None:
 def test_severities_below_the_minimum_are_refused() -> None:
     wanted = Filter(min_severity=Severity.HIGH)
     assert wanted.refusal(ALERT) is None
-    assert wanted.refusal(replace(ALERT, severity=Severity.CRITICAL)) is None
-    assert wanted.refusal(replace(ALERT, severity=Severity.MEDIUM)) == "MIN_SEVERITY"
+    assert wanted.refusal(ALERT._replace(severity=Severity.CRITICAL)) is None
+    assert wanted.refusal(ALERT._replace(severity=Severity.MEDIUM)) == "MIN_SEVERITY"
 
 
 def test_what_a_condition_is_not_true_of_is_refused() -> None:

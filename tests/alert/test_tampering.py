@@ -172,3 +172,83 @@ def test_text_of_the_callers_does_not_fill_places_in_a_sentence() -> None:
     alert = tampering("PutAlarmMuteRule", {"name": name, "muteTargets": {"alarmNames": [name]}})
     assert alert.summary.count("{was}") == 2
     assert "\u202e" not in alert.summary
+
+
+NO_MANAGEMENT = [{"readWriteType": "All", "includeManagementEvents": False}]
+
+
+@pytest.mark.parametrize(
+    "request_parameters",
+    [
+        {"trailName": "main", "eventSelectors": NO_MANAGEMENT},
+        {"trailName": "main", "eventSelectors": NO_MANAGEMENT[0]},
+        {"trailName": "main", "eventSelectors": {"items": NO_MANAGEMENT}},
+        {"trailName": "main", "eventSelectors": {"member": NO_MANAGEMENT[0]}},
+        {"trailName": "main", "eventSelectors": json.dumps(NO_MANAGEMENT)},
+        {"TrailName": "main", "EventSelectors": [{"ReadWriteType": "All", "IncludeManagementEvents": "false"}]},
+        {
+            "trailName": "main",
+            "advancedEventSelectors": [{"FieldSelectors": [{"Field": "readOnly", "Equals": "true"}]}],
+        },
+    ],
+)
+def test_no_spelling_of_a_request_hides_what_a_trail_loses(request_parameters: Any) -> None:
+    alert = tampering("PutEventSelectors", request_parameters)
+    assert alert.severity == "high"
+    assert alert.title.startswith("Management events are no longer logged by trail main")
+
+
+@pytest.mark.parametrize(
+    ("name", "request_parameters", "clause"),
+    [
+        ("PutTargets", {"rule": "r", "targets": {"id": "1", "inputPath": "$.x"}}, "something else than the event"),
+        ("PutTargets", {"Rule": "r", "Targets": [{"Id": "1", "Input": "{}"}]}, "something else than the event"),
+        ("PutMetricAlarm", {"AlarmName": "a", "ActionsEnabled": "false"}, "alarm a was created or changed with its"),
+        ("PutRule", {"Name": "r", "State": "DISABLED"}, "rule r is now disabled"),
+        ("UpdateTrail", {"Name": "main", "IsMultiRegionTrail": False}, "trail main no longer logs other regions"),
+    ],
+)
+def test_what_a_request_weakens_is_read_in_every_spelling(name: str, request_parameters: Any, clause: str) -> None:
+    alert = tampering(name, request_parameters)
+    assert alert.severity == "high"
+    assert clause in f"{alert.title[:1].lower()}{alert.title[1:]}"
+
+
+def test_everything_that_a_trail_loses_is_said() -> None:
+    request = {"name": "main", "isMultiRegionTrail": False, "cloudWatchLogsLogGroupArn": ""}
+    said = tampering("UpdateTrail", request).summary
+    assert "no longer logs other regions than its own and no longer delivers to CloudWatch Logs" in said
+
+
+def test_names_are_found_in_every_spelling() -> None:
+    for names in ({"AlarmNames": ["a", "b"]}, {"alarmNames": {"member": ["a", "b"]}}):
+        assert tampering("DeleteAlarms", names).title.startswith("2 alarms (a, b) were deleted")
+
+
+def test_a_dry_run_of_new_code_changes_nothing() -> None:
+    alert = tampering("UpdateFunctionCode", {"functionName": "sgwatch-prod-deliver", "dryRun": True})
+    assert (alert.severity, alert.undo.commands) == ("info", ())
+    assert "nothing changed" in alert.title
+
+
+def test_targets_that_aws_refused_are_said() -> None:
+    answer = {"failedEntryCount": 1, "failedEntries": [{"targetId": "1"}]}
+    alert = tampering("RemoveTargets", {"rule": "r", "ids": ["1"]}, responseElements=answer)
+    assert [item.text for item in alert.unknowns] == ["how much of it took effect: AWS refused 1 target"]
+
+
+def linked_role(path: str, **more: str) -> dict[str, Any]:
+    arn = f"arn:aws:iam::123456789012:role/{path}AWSServiceRoleForScaling"
+    session = "arn:aws:sts::123456789012:assumed-role/AWSServiceRoleForScaling/AutoScaling"
+    issuer = {"type": "Role", "arn": arn, "userName": "AWSServiceRoleForScaling"}
+    context = {"sessionIssuer": issuer}
+    return {"type": "AssumedRole", "arn": session, "accountId": "123456789012", "sessionContext": context, **more}
+
+
+@pytest.mark.parametrize("invoked_by", [{}, {"invokedBy": "ssm.amazonaws.com"}, {"invokedBy": "AWS Internal"}])
+def test_a_service_linked_role_is_known_by_its_path_alone(invoked_by: dict[str, str]) -> None:
+    names = {"alarmNames": ["TargetTracking-table/orders"]}
+    real = linked_role("aws-service-role/dynamodb.application-autoscaling.amazonaws.com/", **invoked_by)
+    assert tampering("DeleteAlarms", names, userIdentity=real).severity == "info"
+    for path in ("", "team/", "x/aws-service-role/"):
+        assert tampering("DeleteAlarms", names, userIdentity=linked_role(path, **invoked_by)).severity == "high"

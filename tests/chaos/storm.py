@@ -10,7 +10,7 @@ import random
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -160,7 +160,7 @@ class Storm:
         return BEGAN + timedelta(seconds=self.time.clock())
 
     def arrive(self, alert: Alert, places: Sequence[Place]) -> None:
-        alert = replace(alert, occurred_at=self.now())
+        alert = alert._replace(occurred_at=self.now())
         for each in places:
             self.queue.put(Delivery(each.name, alert, self.now()))
             self.queued[each.name].append(alert)

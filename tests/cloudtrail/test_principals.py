@@ -335,3 +335,10 @@ def test_root_is_known_by_its_type_or_its_arn(identity: Any) -> None:
     found = principal(identity)
     assert is_root(found)
     assert not is_unnamed(found)
+
+
+@pytest.mark.parametrize("account", ["ANONYMOUS_PRINCIPAL", "anonymous"])
+def test_who_is_in_no_account_is_anonymous_and_of_no_other_account(account: str) -> None:
+    identity = {"type": "AWSAccount", "principalId": "", "accountId": account}
+    principal = read_principal(read_record({"userIdentity": identity, "recipientAccountId": "123456789012"}))
+    assert (principal.name, principal.cross_account) == ("anonymous", False)

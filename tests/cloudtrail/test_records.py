@@ -195,9 +195,34 @@ def test_any_document_gives_records_or_the_one_error(document: object) -> None:
     assert all(record.event_id for record in records)
 
 
-@pytest.mark.parametrize("code", ["-", "", " ", "None", "null", "NULL", "n/a", "NaN", None, False, 0])
+PLACEHOLDERS = ["-", "", " ", "None", "null", "NULL", "n/a", "NaN", None, False, 0, "0", "OK", "Success", "NoError"]
+ODD_PLACEHOLDERS = [
+    "no error",
+    "200",
+    200,
+    "undefined",
+    "\\N",
+    "(null)",
+    "<null>",
+    "[]",
+    "{}",
+    '""',
+    "None.",
+    "--",
+    "N.A.",
+]
+
+
+@pytest.mark.parametrize("code", [*PLACEHOLDERS, *ODD_PLACEHOLDERS])
 def test_a_placeholder_is_no_error_code(code: object) -> None:
     assert read_record({"errorCode": code}).error_code is None
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "Client.DryRunOperation", "NotFound", "503", "Null.Pointer", "\u0430"]
+)
+def test_an_error_code_is_no_placeholder(code: str) -> None:
+    assert read_record({"errorCode": code}).error_code == code
 
 
 def test_a_record_of_network_activity_is_known_by_its_category() -> None:

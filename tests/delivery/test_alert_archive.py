@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.alert_archive import AlertArchive
@@ -45,7 +43,7 @@ def test_an_alert_that_can_be_undone_is_kept_by_its_events_id(durable: World) ->
 
 
 def test_so_is_one_that_no_destination_wants(durable: World) -> None:
-    alert = replace(numbered(1), severity=Severity.LOW)
+    alert = numbered(1)._replace(severity=Severity.LOW)
     function(durable).announce(alert, INVOCATION)
     assert durable.receive() == []
     assert kept(durable, alert) == (alert,)
@@ -54,7 +52,7 @@ def test_so_is_one_that_no_destination_wants(durable: World) -> None:
 def test_an_event_that_comes_again_leaves_what_was_kept(durable: World) -> None:
     alert = numbered(1)
     function(durable).announce(alert, INVOCATION)
-    function(durable).announce(replace(alert, summary="less is known now"), INVOCATION)
+    function(durable).announce(alert._replace(summary="less is known now"), INVOCATION)
     assert kept(durable, alert) == (alert,)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.alert.filters import Filter
@@ -34,7 +33,7 @@ def alert_function(durable: World, *routes: Route) -> AlertFunction:
 
 
 def change(number: int, like: Alert | None = None, **fields: Any) -> Alert:
-    return replace(numbered(number, f"sg-{number:05d}", like or revoke()), **fields)
+    return numbered(number, f"sg-{number:05d}", like or revoke())._replace(**fields)
 
 
 def test_a_burst_of_two_hundred_is_one_alert_and_then_one_more_with_every_group_once(durable: World) -> None:

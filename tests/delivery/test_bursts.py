@@ -21,7 +21,7 @@ from tests.support.durable import World, numbered
 
 def change(number: int, group: str | None = None, like: Alert | None = None, **fields: Any) -> Alert:
     """A change by Alice, of low severity if not like another."""
-    return replace(numbered(number, group or f"sg-{number:05d}", like or revoke()), **fields)
+    return numbered(number, group or f"sg-{number:05d}", like or revoke())._replace(**fields)
 
 
 def ends(durable: World) -> list[BurstEnd]:
@@ -110,10 +110,10 @@ def test_critical_alerts_are_never_folded(durable: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "alert", [trial(), replace(revoke(), kind=AlertKind.ALARM_PATH), replace(revoke(), principal=None)]
+    "alert", [trial(), revoke()._replace(kind=AlertKind.ALARM_PATH), revoke()._replace(principal=None)]
 )
 def test_what_is_no_change_of_a_known_principal_is_never_folded(durable: World, alert: Alert) -> None:
-    assert all(durable.made.bursts.admit(replace(alert, id=str(number))) for number in range(3))
+    assert all(durable.made.bursts.admit(alert._replace(id=str(number))) for number in range(3))
 
 
 def test_each_principal_has_a_burst_of_their_own(durable: World) -> None:
@@ -183,7 +183,7 @@ def test_a_follow_up_names_the_account_whether_or_not_its_name_was_always_known(
 
 
 def test_a_follow_up_undoes_no_rule_of_two_changes_in_one_second() -> None:
-    opened = replace(critical_open_ssh(), severity=Severity.HIGH)
+    opened = critical_open_ssh()._replace(severity=Severity.HIGH)
     closed = change(1, GROUPS[0], changes=revoke().changes._replace(removed=opened.changes.added))
     first = change(2, GROUPS[0], opened, occurred_at=closed.occurred_at)
     (told,) = follow_ups([first, closed], "w")
@@ -197,7 +197,7 @@ def test_a_follow_up_undoes_no_rule_of_two_changes_in_one_second() -> None:
 
 def test_a_follow_up_of_a_group_that_was_changed_and_deleted_has_no_way_back() -> None:
     closed = change(1, GROUPS[0])
-    deleted = change(2, GROUPS[0], event=replace(closed.event, name="DeleteSecurityGroup"), changes=Changes())
+    deleted = change(2, GROUPS[0], event=closed.event._replace(name="DeleteSecurityGroup"), changes=Changes())
     (told,) = follow_ups([closed, deleted], "w")
     assert told.undo.commands is None
 

@@ -7,7 +7,7 @@ two minutes later. Time is simulated.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,7 +67,7 @@ class Campaign:
             self.criticals |= {number} if critical else set()
             at = (number + self.random.random()) / self.rate
             alert = numbered(number, f"sg-{number:05d}", critical_open_ssh() if critical else self.like)
-            alert = replace(alert, occurred_at=BEGAN + timedelta(seconds=at - 3))
+            alert = alert._replace(occurred_at=BEGAN + timedelta(seconds=at - 3))
             self.time.at(at, lambda alert=alert, number=number, at=at: self.event(alert, number, at))  # type: ignore[misc]
         self.time.run()
         return self

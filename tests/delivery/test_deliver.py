@@ -273,7 +273,7 @@ def test_a_defect_in_a_destination_is_a_dead_letter_and_holds_nobody_up(durable:
 
 def four_thousand_rules() -> Alert:
     rules = tuple(rule(description="x" * 200, rule_id=f"sgr-{i:017x}") for i in range(4000))
-    return replace(thousand_rules(), changes=thousand_rules().changes._replace(added=rules))
+    return thousand_rules()._replace(changes=thousand_rules().changes._replace(added=rules))
 
 
 def test_an_alert_over_the_queues_limit_is_cut_at_its_rules_and_sent_whole_from_the_table(durable: World) -> None:
@@ -303,7 +303,7 @@ def test_a_kept_alert_of_two_pieces_is_sent_as_it_was_cut(durable: World) -> Non
 def test_a_dead_letter_with_its_reason_is_no_larger_than_sqs_takes(durable: World) -> None:
     slack, alert = Recorder("slack", [lasting("ü" * 2_000)]), critical_open_ssh()
     room = MAX_BYTES - 1_000 - len(encode(Delivery("", alert, durable.clock.now())))
-    durable.queue_for(replace(alert, summary=alert.summary + "x" * room), slack)
+    durable.queue_for(alert._replace(summary=alert.summary + "x" * room), slack)
     durable.run(durable.function(slack))
     (letter,) = durable.receive(DEAD)
     attributes = letter["MessageAttributes"].items()

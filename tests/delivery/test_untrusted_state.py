@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -43,7 +42,7 @@ def log() -> Log:
 
 
 def change(number: int, **fields: Any) -> Alert:
-    return replace(numbered(number, f"sg-{number:05d}", revoke()), **fields)
+    return numbered(number, f"sg-{number:05d}", revoke())._replace(**fields)
 
 
 def gate(durable: World) -> Gate:
@@ -159,7 +158,7 @@ def test_one_folded_item_that_cannot_be_read_loses_no_other_and_is_named(durable
 def test_a_follow_up_carries_every_distinct_reason_above_low() -> None:
     def with_reason(number: int, severity: Severity, reason: str) -> Alert:
         exposures = (Exposure(severity, reason), Exposure(Severity.LOW, f"mild {number}"))
-        return replace(numbered(number, "sg-1", revoke()), severity=severity, exposures=exposures)
+        return numbered(number, "sg-1", revoke())._replace(severity=severity, exposures=exposures)
 
     reasons = ["tcp/9999 is open", "every port is open", "udp/53 is open"]
     alerts = [with_reason(number, Severity.HIGH, reason) for number, reason in enumerate(reasons)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -65,8 +64,7 @@ CHATS = ("teams", "google_chat", "discord", "sns_chatbot")
 
 def recovered() -> Alert:
     """The audit's word that the path works again."""
-    return replace(
-        SAMPLES["trial"](),
+    return SAMPLES["trial"]()._replace(
         kind=AlertKind.ALARM_PATH,
         title="the alarm path works again",
         event=Event(),
@@ -75,7 +73,7 @@ def recovered() -> Alert:
 
 
 def broken() -> Alert:
-    return replace(recovered(), title="the alarm path is broken", alarm_path=AlarmPath("fail", NOW))
+    return recovered()._replace(title="the alarm path is broken", alarm_path=AlarmPath("fail", NOW))
 
 
 @pytest.mark.parametrize("sample", ["critical_open_ssh", "modify_before_known", "revoke", "not_understood", "hostile"])
@@ -222,7 +220,7 @@ def test_no_text_at_all_breaks_the_limits_or_becomes_markup(name: str, text: str
 @pytest.mark.parametrize("count", [1, 8, 60, 61, 400])
 def test_the_most_rules_that_fit_are_shown_and_the_rest_is_counted(name: str, count: int) -> None:
     rules = tuple(rule(f"10.{i // 250}.{i % 250}.0/24", description=f"branch {i}") for i in range(count))
-    alert = replace(critical_open_ssh(), changes=Changes(added=rules))
+    alert = critical_open_ssh()._replace(changes=Changes(added=rules))
     check(name, alert)
     text = json.dumps(PAYLOADS[name](alert), ensure_ascii=False)
     shown = text.count("+ ingress tcp 22 from 10.")
@@ -235,7 +233,7 @@ def test_the_most_rules_that_fit_are_shown_and_the_rest_is_counted(name: str, co
 @pytest.mark.parametrize("length", [300, 1_400, 2_900, 12_000])
 def test_an_undo_command_is_whole_or_not_there(name: str, length: int) -> None:
     command = "aws ec2 begin " + "x" * length + " end-of-it"
-    text = json.dumps(PAYLOADS[name](replace(critical_open_ssh(), undo=Undo((command,)))), ensure_ascii=False)
+    text = json.dumps(PAYLOADS[name](critical_open_ssh()._replace(undo=Undo((command,)))), ensure_ascii=False)
     assert ("aws ec2 begin" in text) == ("end-of-it" in text)
     assert ("end-of-it" in text) != ("Not shown" in text)
 
@@ -256,7 +254,7 @@ def test_the_order_is_what_why_the_way_back_and_who(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHATS)
 def test_the_runbook_and_the_console_are_linked_and_nothing_else(name: str) -> None:
-    alert = replace(critical_open_ssh(), event=replace(critical_open_ssh().event, url="https://evil.example.com/"))
+    alert = critical_open_ssh()._replace(event=critical_open_ssh().event._replace(url="https://evil.example.com/"))
     text = json.dumps(PAYLOADS[name](alert))
     assert RUNBOOK in text
     assert "console.aws.amazon.com" in text
@@ -276,18 +274,18 @@ def test_a_recovered_alarm_path_closes_what_its_break_opened() -> None:
 
 
 def test_a_call_that_left_the_path_working_resolves_nothing() -> None:
-    call = replace(recovered(), event=replace(critical_open_ssh().event, name="PutMetricAlarm"))
+    call = recovered()._replace(event=critical_open_ssh().event._replace(name="PutMetricAlarm"))
     assert pagerduty.payload(call)["event_action"] == "trigger"
     assert security_hub.payload(call, HOME, NOW)["RecordState"] == "ACTIVE"
 
 
 def test_every_alert_on_a_change_is_an_incident_of_its_own() -> None:
-    first, second = critical_open_ssh(), replace(critical_open_ssh(), id="another")
+    first, second = critical_open_ssh(), critical_open_ssh()._replace(id="another")
     assert pagerduty.payload(first)["dedup_key"] != pagerduty.payload(second)["dedup_key"]
 
 
 def test_alerts_on_one_group_share_a_thread() -> None:
-    other = replace(critical_open_ssh(), id="another")
+    other = critical_open_ssh()._replace(id="another")
     assert google_chat.payload(other)["thread"] == google_chat.payload(critical_open_ssh())["thread"]
     threads = {sns.custom_notification(alert)["metadata"]["threadId"] for alert in (other, critical_open_ssh())}
     assert threads == {"sg-0a1b2c3d4e5f60718"}

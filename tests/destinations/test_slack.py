@@ -4,7 +4,6 @@ import json
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ def test_who_did_it_is_said_once_where_a_phone_shows_one_line() -> None:
     alert = critical_open_ssh()
     assert alert.principal is not None
     assert payload(alert)["text"].count(alert.principal.name) == 1
-    told = replace(alert, title=f"Alarm path at risk: StopLogging by {alert.principal.name}")
+    told = alert._replace(title=f"Alarm path at risk: StopLogging by {alert.principal.name}")
     assert payload(told)["text"].count(alert.principal.name) == 1
 
 
@@ -152,33 +151,33 @@ def test_the_worst_of_a_thousand_rules_is_shown_and_the_rest_is_counted() -> Non
 
 
 def test_a_list_that_fits_has_nothing_to_say_of_more() -> None:
-    alert = replace(critical_open_ssh(), changes=Changes(added=(rule(),) * 20))
+    alert = critical_open_ssh()._replace(changes=Changes(added=(rule(),) * 20))
     assert "more rule" not in json.dumps(payload(alert))
 
 
 @pytest.mark.parametrize("length", range(2_000, 3_200, 60))
 def test_an_undo_command_is_shown_whole_or_not_at_all(length: int) -> None:
     command = "aws ec2 " + "x" * length + " END"
-    told = json.dumps(payload(replace(critical_open_ssh(), undo=Undo(("aws first", command)))))
+    told = json.dumps(payload(critical_open_ssh()._replace(undo=Undo(("aws first", command)))))
     assert ("xxx" in told) == ("END" in told) == ("aws first" in told)
     assert ("END" in told) != ("Not shown (2 commands): too long for Slack" in told)
 
 
 def test_a_short_undo_is_shown_and_a_long_one_is_not() -> None:
-    assert "Not shown" not in json.dumps(payload(replace(critical_open_ssh(), undo=Undo(("x" * 2_000,)))))
-    assert "Not shown" in json.dumps(payload(replace(critical_open_ssh(), undo=Undo(("x" * 3_000,)))))
+    assert "Not shown" not in json.dumps(payload(critical_open_ssh()._replace(undo=Undo(("x" * 2_000,)))))
+    assert "Not shown" in json.dumps(payload(critical_open_ssh()._replace(undo=Undo(("x" * 3_000,)))))
 
 
 @pytest.mark.parametrize("hidden", ["```", "\u202e", "\x1b[31m", "\u200b", "a\nb"])
 def test_an_undo_command_that_cannot_be_shown_exactly_is_not_shown(hidden: str) -> None:
-    told = json.dumps(payload(replace(critical_open_ssh(), undo=Undo((f"aws ec2 '{hidden}' xyzzy",)))))
+    told = json.dumps(payload(critical_open_ssh()._replace(undo=Undo((f"aws ec2 '{hidden}' xyzzy",)))))
     assert "Not shown (1 command): it holds" in told
     assert "xyzzy" not in told
 
 
 def test_an_undo_command_is_shown_exactly() -> None:
     command = 'aws ec2 x --y \'{"a": "<b> & `c` @d"}\''
-    message = payload(replace(critical_open_ssh(), undo=Undo((command,))))
+    message = payload(critical_open_ssh()._replace(undo=Undo((command,))))
     (block,) = (text["text"] for text in texts(message) if text["text"].startswith("*Undo*"))
     body = block.removeprefix("*Undo*\n```\n").removesuffix("\n```")
     assert body.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == command
@@ -196,7 +195,7 @@ def test_the_first_line_tells_what_matters() -> None:
 
 
 def test_every_severity_has_a_sign_of_its_own() -> None:
-    signs = {payload(replace(critical_open_ssh(), severity=severity))["text"][0] for severity in Severity}
+    signs = {payload(critical_open_ssh()._replace(severity=severity))["text"][0] for severity in Severity}
     assert len(signs) == len(Severity)
 
 
@@ -207,7 +206,7 @@ def test_a_removal_is_good_news() -> None:
 
 
 def test_a_removal_that_is_bad_news_for_another_reason_is_not_green() -> None:
-    assert payload(replace(revoke(), severity=Severity.HIGH))["text"].startswith("🟠 HIGH")
+    assert payload(revoke()._replace(severity=Severity.HIGH))["text"].startswith("🟠 HIGH")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +234,7 @@ def test_a_removal_that_is_bad_news_for_another_reason_is_not_green() -> None:
 )
 def test_buttons_lead_only_to_the_console(url: str | None, allowed: bool) -> None:
     assert is_console_url(url) is allowed
-    alert = replace(critical_open_ssh(), event=replace(critical_open_ssh().event, url=url))
+    alert = critical_open_ssh()._replace(event=critical_open_ssh().event._replace(url=url))
     assert ("Open the CloudTrail event" in json.dumps(payload(alert))) is allowed
 
 
@@ -346,7 +345,7 @@ def test_a_mention_stands_in_the_text_and_in_the_message_where_the_severity_asks
     assert mentions.of(revoke()) == ""
     group = critical_open_ssh().security_group
     assert group is not None
-    owned = replace(critical_open_ssh(), security_group=replace(group, owner="team-web"))
+    owned = critical_open_ssh()._replace(security_group=group._replace(owner="team-web"))
     assert mentions.of(owned) == "<!here> <!subteam^S0123>"
     message = payload(owned, Presentation(None, mentions.of(owned)))
     assert message["text"].startswith("<!here> <!subteam^S0123> ")

@@ -7,7 +7,6 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,8 +108,7 @@ WEB_PORT = rule(port=443, description="web")
 def opened(alert_id: str, minutes: float = 0, *rules: Any, severity: Severity = Severity.CRITICAL) -> Alert:
     added = rules or (SSH,)
     exposures = tuple(Exposure(severity, "ingress from 0.0.0.0/0", ("EC2.13",), item) for item in added)
-    return replace(
-        critical_open_ssh(),
+    return critical_open_ssh()._replace(
         id=alert_id,
         severity=severity,
         occurred_at=START + timedelta(minutes=minutes),
@@ -122,8 +120,7 @@ def opened(alert_id: str, minutes: float = 0, *rules: Any, severity: Severity = 
 def closed(alert_id: str, minutes: float, *rules: Any, who: str = "dora") -> Alert:
     principal = critical_open_ssh().principal
     assert principal is not None
-    return replace(
-        revoke(),
+    return revoke()._replace(
         id=alert_id,
         occurred_at=START + timedelta(minutes=minutes),
         principal=principal._replace(name=who),
@@ -195,8 +192,8 @@ def test_groups_and_accounts_have_messages_of_their_own() -> None:
     stage = Stage()
     first = opened("a")
     stage.send(first)
-    stage.send(replace(opened("b"), security_group=SecurityGroup(id="sg-other")))
-    stage.send(replace(opened("c"), account=replace(first.account, id="111122223333")))
+    stage.send(opened("b")._replace(security_group=SecurityGroup(id="sg-other")))
+    stage.send(opened("c")._replace(account=first.account._replace(id="111122223333")))
     stage.send(not_understood())
     assert len(stage.roots()) == 4
 
@@ -321,7 +318,7 @@ def test_a_state_that_cannot_be_read_begins_a_new_message(text: str) -> None:
 def test_an_attempt_that_was_denied_changes_no_state() -> None:
     stage = Stage()
     stage.send(opened("a"))
-    denied = replace(closed("b", 1), event=event("RevokeSecurityGroupIngress", Outcome.DENIED))
+    denied = closed("b", 1)._replace(event=event("RevokeSecurityGroupIngress", Outcome.DENIED))
     stage.send(denied)
     assert stage.shown() == ["🔴 Open now: 1 rule, the worst critical · 1 further change"]
 
@@ -351,7 +348,7 @@ def test_under_limits_kills_and_repeats_each_group_has_one_message_and_nothing_i
     chance = random.Random(seed)
     stage = Stage()
     alerts = [
-        replace(item, id=f"{item.id}-{group}", security_group=SecurityGroup(id=f"sg-{group}"))
+        item._replace(id=f"{item.id}-{group}", security_group=SecurityGroup(id=f"sg-{group}"))
         for group in range(3)
         for item in STORY
     ]

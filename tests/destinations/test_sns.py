@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,7 @@ def test_what_is_not_known_has_no_attribute() -> None:
 
 
 def test_the_subject_is_ascii_and_under_100_characters() -> None:
-    alert = replace(critical_open_ssh(), title="tcp/22 → “the world” – é\r\nBcc: x@example.com " + "x" * 200)
+    alert = critical_open_ssh()._replace(title="tcp/22 → “the world” – é\r\nBcc: x@example.com " + "x" * 200)
     found = subject(alert)
     assert found.startswith('[CRITICAL] tcp/22 -> "the world" - ?\\r\\nBcc: x@example.com xxx')
     assert found.endswith("...")
@@ -82,7 +81,7 @@ def test_the_json_is_the_alert(sample: str) -> None:
 
 def huge(count: int, description: str = "x" * 200) -> Alert:
     rules = tuple(rule(f"10.{i // 250}.{i % 250}.0/24", description=description) for i in range(count))
-    return replace(critical_open_ssh(), changes=Changes(added=rules), undo=Undo(("aws " + "y" * 300_000,)))
+    return critical_open_ssh()._replace(changes=Changes(added=rules), undo=Undo(("aws " + "y" * 300_000,)))
 
 
 def test_a_mail_that_is_too_long_says_how_many_rules_are_left_out() -> None:
@@ -106,15 +105,15 @@ def test_json_that_is_too_long_says_in_its_unknowns_what_was_left_out() -> None:
 
 
 def test_the_attributes_count_towards_the_limit() -> None:
-    alert = replace(huge(400), undo=Undo(()), summary="")
+    alert = huge(400)._replace(undo=Undo(()), summary="")
     alone = len(payload(alert, "json")["Message"])
-    request = payload(replace(alert, summary="s" * (MAX_BYTES - 20 - alone)), "json")
+    request = payload(alert._replace(summary="s" * (MAX_BYTES - 20 - alone)), "json")
     assert len(from_json(json.loads(request["Message"])).changes.added) == 300
     check_limits(request)
 
 
 def test_as_many_rules_stay_as_fit() -> None:
-    alert = replace(huge(1_200), undo=Undo(()))
+    alert = huge(1_200)._replace(undo=Undo(()))
     kept = from_json(json.loads(payload(alert, "json")["Message"]))
     assert len(kept.changes.added) == 300
     assert kept.exposures == alert.exposures

@@ -230,10 +230,12 @@ def test_a_referenced_group_is_named(world: World, enricher: Enricher) -> None:
 def test_the_role_is_assumed_in_another_account(world: World, lookups: Lookups) -> None:
     record = authorize(world, world.new_group((), {}), WORLD_SSH)
     foreign = {**record, "recipientAccountId": "444455556666"}
-    enricher = Enricher(Lookups(AwsReader(role="sgwatch-read", timeout=10), {"444455556666": "audit"}, timeout=10))
+    reader = AwsReader(role="sgwatch-read", timeout=10, external_id="stage:prod")
+    enricher = Enricher(Lookups(reader, {"444455556666": "audit"}, timeout=10))
     alert = enricher.alert_of(foreign)
     assumed = [item for item in world.cloud.records if item["eventName"] == "AssumeRole"]
     assert assumed[-1]["requestParameters"]["roleArn"] == "arn:aws:iam::444455556666:role/sgwatch-read"
+    assert assumed[-1]["requestParameters"]["externalId"] == "stage:prod"
     assert alert.account.name == "audit"
     assert "the live group: it is not in this account and region, perhaps deleted since" in sentences(alert.unknowns)
 

@@ -18,7 +18,8 @@ from localcloud import LocalCloud
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
-from tests.support.local import ROOT, Alert, alert_in, sgwatch
+from tests.support.command_line import ROOT
+from tests.support.local import Alert, alert_in, sgwatch
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 

@@ -14,7 +14,8 @@ from localcloud.callers import Credentials
 from localcloud.deploy import deploy
 from localcloud.session import variables_of
 from sgwatch.policies import policy
-from tests.support.local import ROOT, Alert, alert_in, sgwatch
+from tests.support.command_line import ROOT
+from tests.support.local import Alert, alert_in, sgwatch
 
 FILTER = "sgwatch-security-group-changes"
 ONCALL = "oncall@example.com"

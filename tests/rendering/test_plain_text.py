@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,8 +90,8 @@ def test_the_groups_of_a_resource_are_told_as_far_as_they_are_known(record: Json
 
 def test_no_name_can_begin_a_line_as_a_heading_does() -> None:
     name = "web" + " x" * 100 + " Undo"
-    alert = replace(
-        denied_attempt(), title=name, summary=name + ".", event=replace(denied_attempt().event, error_message=name)
+    alert = denied_attempt()._replace(
+        title=name, summary=name + ".", event=denied_attempt().event._replace(error_message=name)
     )
     lines = plain_text(alert).splitlines()
     opening = lines[: lines.index("What was attempted")]
@@ -101,7 +100,7 @@ def test_no_name_can_begin_a_line_as_a_heading_does() -> None:
 
 def test_signs_tell_what_became_of_a_rule() -> None:
     added, removed, tried = rule("10.0.0.1/32"), rule("10.0.0.2/32"), rule("10.0.0.3/32")
-    alert = replace(critical_open_ssh(), changes=Changes((added,), (removed,), (), (tried,)), exposures=())
+    alert = critical_open_ssh()._replace(changes=Changes((added,), (removed,), (), (tried,)), exposures=())
     assert list(diff_entries(alert)) == [
         "+ ingress tcp 22 from 10.0.0.1/32",
         "- ingress tcp 22 from 10.0.0.2/32",
@@ -123,7 +122,7 @@ def test_a_description_is_told_from_what_to_what() -> None:
     (entry,) = diff_entries(description_update())
     assert entry == '~ ingress tcp 22 from 10.0.0.0/8\n  description: "office" → "office VPN"'
     before = rule(description="x")
-    gone = replace(description_update(), changes=Changes(modified=(ModifiedRule(before, rule()),)))
+    gone = description_update()._replace(changes=Changes(modified=(ModifiedRule(before, rule()),)))
     assert next(diff_entries(gone)).endswith('description: "x" → none')
 
 
@@ -146,7 +145,7 @@ def test_every_reason_names_its_controls() -> None:
 
 def test_a_reason_that_several_rules_share_is_said_once() -> None:
     alert = critical_open_ssh()
-    assert len(list(reasons(replace(alert, exposures=alert.exposures * 3)))) == 1
+    assert len(list(reasons(alert._replace(exposures=alert.exposures * 3)))) == 1
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -170,14 +169,14 @@ def test_only_commands_links_and_rules_are_wider_than_80_columns(sample: str) ->
 
 
 def test_the_alarm_path_is_told_where_it_was_looked_at() -> None:
-    alert = replace(revoke(), alarm_path=AlarmPath("fail", None))
+    alert = revoke()._replace(alarm_path=AlarmPath("fail", None))
     assert "\nAlarm path   fail\n" in plain_text(alert)
 
 
 def test_undo_commands_are_told_exactly_or_not_at_all() -> None:
     command = "aws ec2 x --y '" + "z" * 500 + '\'  "two  blanks"'
-    assert f"\n  {command}\n" in plain_text(replace(revoke(), undo=Undo((command,))))
-    told = plain_text(replace(revoke(), undo=Undo(("aws 'a\u200bb'",))))
+    assert f"\n  {command}\n" in plain_text(revoke()._replace(undo=Undo((command,))))
+    told = plain_text(revoke()._replace(undo=Undo(("aws 'a\u200bb'",))))
     assert "Not shown (1 command): it holds characters that would not be seen here" in " ".join(told.split())
     assert "aws 'a" not in told
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from chalicelib.alert.build import alert_of
@@ -44,5 +42,5 @@ def test_a_note_is_shown_before_the_diff() -> None:
 
 
 def test_the_summary_of_an_alert_without_a_record_is_shown() -> None:
-    alert = replace(SAMPLES["trial"](), summary="Nothing changed.")
+    alert = SAMPLES["trial"]()._replace(summary="Nothing changed.")
     assert Paragraph("Nothing changed.") in list(sections(alert))

@@ -19,25 +19,17 @@ import jsonschema
 import pytest
 
 from sgwatch.__main__ import COMMANDS, share_region
+from tests.support import command_line
+from tests.support.command_line import BASE, ROOT
 from tests.support.receiver import Answer, receiver
 from tests.support.records import authorize, world
 
-ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "events" / "records.jsonl"
 SCHEMA = json.loads((ROOT / "schemas" / "alert.v1.json").read_text())
-BASE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
 
 
 def sgwatch(*words: str, stdin: bytes = b"", **environ: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "sgwatch", *words],
-        input=stdin,
-        capture_output=True,
-        cwd=ROOT,
-        env={**BASE, **environ},
-        timeout=60,
-        check=False,
-    )
+    done = command_line.sgwatch(*words, stdin=stdin, environ=BASE | environ)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -313,6 +305,13 @@ def test_every_command_has_help(command: Any) -> None:
     done = sgwatch(command.name, "--help")
     assert done.returncode == 0
     assert f"Usage: sgwatch {command.name}" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["replay", "setup"])
+def test_a_command_starts_with_what_it_imports_alone(name: str) -> None:
+    words = [sys.executable, "-m", "sgwatch", name, "--help"]
+    done = subprocess.run(words, capture_output=True, cwd=ROOT, env=BASE, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

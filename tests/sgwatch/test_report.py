@@ -9,7 +9,6 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -60,11 +59,10 @@ def packed(text: str, name: str) -> Any:
 def hostile(alert: Alert, text: str) -> Alert:
     assert alert.principal
     assert alert.security_group
-    return replace(
-        alert,
+    return alert._replace(
         title=text,
         principal=alert.principal._replace(name=text, session_name=text, role=text, permission_set=None),
-        security_group=replace(alert.security_group, id=text, name=text, description=text),
+        security_group=alert.security_group._replace(id=text, name=text, description=text),
         unknowns=(other(text),),
         exposures=tuple(item._replace(reason=text) for item in alert.exposures),
     )
@@ -86,7 +84,7 @@ def test_nothing_is_fetched_and_only_the_own_script_may_run() -> None:
 
 
 def test_every_alert_is_in_the_page_with_what_the_filters_read() -> None:
-    alerts = [one_rule(), replace(one_rule(), severity=Severity.LOW)]
+    alerts = [one_rule(), one_rule()._replace(severity=Severity.LOW)]
     columns = packed(made(alerts), "columns")
     assert [list(Severity)[rank] for rank in columns["severity"]] == [alert.severity for alert in alerts]
     assert columns["title"] == [alert.title for alert in alerts]
@@ -102,7 +100,7 @@ def test_undo_commands_stand_in_the_details_as_they_are() -> None:
 
 
 def test_paper_gets_what_is_critical_or_high_and_not_all() -> None:
-    text = made([one_rule()] * 60 + [replace(one_rule(), severity=Severity.LOW)])
+    text = made([one_rule()] * 60 + [one_rule()._replace(severity=Severity.LOW)])
     assert "What is critical or high: 40 of 60" in text
     assert text.count("<article") == 40
 
@@ -110,7 +108,7 @@ def test_paper_gets_what_is_critical_or_high_and_not_all() -> None:
 def test_the_chart_counts_every_alert_once_whatever_the_span() -> None:
     start = datetime(2026, 11, 23, 10, tzinfo=UTC)
     for span in (timedelta(0), timedelta(seconds=90), timedelta(hours=30), timedelta(days=90), timedelta(days=4000)):
-        alerts = [replace(one_rule(), occurred_at=start + span * step / 4) for step in range(5)]
+        alerts = [one_rule()._replace(occurred_at=start + span * step / 4) for step in range(5)]
         chart = timeline(alerts)
         labels = re.findall(r'aria-label="\d[^"]*"', chart)
         counted = sum(int(number) for label in labels for number in re.findall(r"(\d+) (?:critical|high)", label))
@@ -120,7 +118,7 @@ def test_the_chart_counts_every_alert_once_whatever_the_span() -> None:
 
 def test_a_page_without_alerts_or_without_times_is_made() -> None:
     assert "0 alerts" in made([])
-    assert "no times in the records" in made([replace(one_rule(), occurred_at=None)])
+    assert "no times in the records" in made([one_rule()._replace(occurred_at=None)])
 
 
 def test_a_day_without_a_file_of_a_region_is_a_gap(tmp_path: Path) -> None:
@@ -162,8 +160,7 @@ def browser() -> Iterator[Browser]:
 def many(count: int) -> list[Alert]:
     start, severities = datetime(2026, 1, 1, tzinfo=UTC), list(Severity)
     return [
-        replace(
-            one_rule(),
+        one_rule()._replace(
             id=f"id-{number}",
             occurred_at=start + timedelta(minutes=7 * number),
             severity=severities[number % 5],

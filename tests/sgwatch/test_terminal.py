@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support import command_line
+from tests.support.command_line import BASE, ROOT
+
 RECORD = str(ROOT / "docs" / "example-record.json")
-BASE = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
 SOUND = {"WEBHOOK_URL": "https://example.com/hook"}
 COMMANDS: list[tuple[list[str], dict[str, str], int]] = [
     (["replay", RECORD], {}, 0),
@@ -29,11 +30,8 @@ COMMANDS: list[tuple[list[str], dict[str, str], int]] = [
 ]
 
 
-def sgwatch(words: list[str], stdout: int = subprocess.PIPE, **environ: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "sgwatch", *words]
-    return subprocess.run(
-        command, stdout=stdout, stderr=subprocess.PIPE, env=BASE | environ, cwd=ROOT, timeout=60, check=False
-    )
+def sgwatch(words: list[str], stdout: int | None = None, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    return command_line.sgwatch(*words, stdout=stdout, environ=BASE | environ)
 
 
 @pytest.mark.parametrize(("words", "environ", "status"), COMMANDS)
@@ -51,7 +49,7 @@ def test_a_reader_that_is_gone_changes_no_exit_status(words: list[str], environ:
 
 @pytest.mark.parametrize(("words", "environ", "status"), COMMANDS)
 def test_a_terminal_that_lacks_characters_gets_the_rest(words: list[str], environ: dict[str, str], status: int) -> None:
-    done = sgwatch(words, subprocess.PIPE, **environ, PYTHONIOENCODING="ascii")
+    done = sgwatch(words, None, **environ, PYTHONIOENCODING="ascii")
     assert done.returncode == status, done.stderr
     assert done.stdout.isascii()
     assert b"Traceback" not in done.stderr
@@ -66,10 +64,12 @@ def test_a_command_without_standard_output_ends_as_it_would_with_it() -> None:
 
 @pytest.mark.parametrize("command", ["local", "demo", "setup"])
 def test_what_needs_the_app_says_where_to_run_it(command: str, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "sgwatch", command]
-    done = subprocess.run(words, capture_output=True, env=BASE, cwd=tmp_path, timeout=60, check=False)
+    done = command_line.sgwatch(command, folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"sgwatch: .chalice/config.json cannot be read: run this where app.py is\n"
+    assert (
+        done.stderr
+        == b"sgwatch: .chalice/config.json cannot be read: run this where app.py is, or make one with sgwatch init\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["local", "demo", "setup"])
@@ -99,7 +99,7 @@ def test_a_port_that_no_server_can_have_is_a_usage_error() -> None:
 def test_an_event_that_cannot_be_looked_for_says_what_to_set() -> None:
     done = sgwatch(["undo", "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f9d10"])
     assert done.returncode == 2
-    assert b"the state table could not be asked: no region: set AWS_REGION or AWS_DEFAULT_REGION\n" in done.stderr
+    assert b"the state table could not be read: no region: set AWS_REGION or AWS_DEFAULT_REGION\n" in done.stderr
 
 
 @pytest.mark.parametrize(("interrupted", "status"), [(True, 130), (False, 1)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from chalicelib.alert.model import (
@@ -126,8 +125,7 @@ def critical_open_ssh() -> Alert:
 
 def denied_attempt() -> Alert:
     """The same, refused by IAM."""
-    return replace(
-        critical_open_ssh(),
+    return critical_open_ssh()._replace(
         severity=Severity.MEDIUM,
         title=f"denied attempt to open tcp/22 to the internet on web ({GROUP_ID})",
         summary="alice@example.com tried to let the whole IPv4 internet reach tcp/22 (SSH) on web and was denied.",
@@ -145,8 +143,7 @@ def denied_attempt() -> Alert:
 
 def dry_run() -> Alert:
     """A call with DryRun set."""
-    return replace(
-        denied_attempt(),
+    return denied_attempt()._replace(
         severity=Severity.INFO,
         title=f"dry run of opening tcp/22 to the internet on web ({GROUP_ID})",
         summary="alice@example.com checked whether the call would be allowed.",
@@ -157,8 +154,7 @@ def dry_run() -> Alert:
 
 def revoke() -> Alert:
     """Good news: a way in is gone."""
-    return replace(
-        critical_open_ssh(),
+    return critical_open_ssh()._replace(
         severity=Severity.LOW,
         title=f"tcp/22 closed to the internet on web ({GROUP_ID})",
         summary="alice@example.com took away a rule that let the whole IPv4 internet reach tcp/22 (SSH) on web.",
@@ -180,8 +176,7 @@ def revoke() -> Alert:
 def modify_before_unknown() -> Alert:
     """ModifySecurityGroupRules seen through the record alone."""
     after = rule(direction=None, description="ssh")
-    return replace(
-        critical_open_ssh(),
+    return critical_open_ssh()._replace(
         title=f"rule changed to tcp/22 from the internet on {GROUP_ID}",
         event=event("ModifySecurityGroupRules"),
         security_group=SecurityGroup(id=GROUP_ID, url=WEB.url),
@@ -199,9 +194,8 @@ def modify_before_known() -> Alert:
     """ModifySecurityGroupRules with the former rule looked up, on a group with a public address."""
     before, after = rule("10.0.0.0/8", description="office"), rule(description="everybody")
     attached = Attached(("eni-0aaa1111bbbb2222c",), ("i-0123456789abcdef0",), ("203.0.113.80",))
-    return replace(
-        modify_before_unknown(),
-        security_group=replace(WEB, owner="team-web", attached=attached),
+    return modify_before_unknown()._replace(
+        security_group=WEB._replace(owner="team-web", attached=attached),
         changes=Changes(modified=(ModifiedRule(before, after),), rules_after=4),
         exposures=(critical_open_ssh().exposures[0]._replace(rule=after),),
         undo=Undo((f"aws ec2 modify-security-group-rules --region eu-west-1 --group-id {GROUP_ID} …",)),
@@ -213,8 +207,7 @@ def modify_before_known() -> Alert:
 def description_update() -> Alert:
     """UpdateSecurityGroupRuleDescriptionsIngress."""
     before, after = rule("10.0.0.0/8", description="office"), rule("10.0.0.0/8", description="office VPN")
-    return replace(
-        revoke(),
+    return revoke()._replace(
         severity=Severity.INFO,
         title=f"a rule's description changed on web ({GROUP_ID})",
         summary="alice@example.com changed what a rule says, not what it lets through.",
@@ -226,8 +219,7 @@ def description_update() -> Alert:
 
 def group_created() -> Alert:
     """CreateSecurityGroup."""
-    return replace(
-        revoke(),
+    return revoke()._replace(
         title=f"security group web ({GROUP_ID}) created",
         summary="alice@example.com created the security group web.",
         event=event("CreateSecurityGroup"),
@@ -239,8 +231,7 @@ def group_created() -> Alert:
 
 def group_deleted() -> Alert:
     """DeleteSecurityGroup, by root."""
-    return replace(
-        group_created(),
+    return group_created()._replace(
         severity=Severity.HIGH,
         title=f"security group {GROUP_ID} deleted by root",
         summary="The root user deleted a security group.",
@@ -253,8 +244,7 @@ def group_deleted() -> Alert:
 
 def groups_attached() -> Alert:
     """ModifyNetworkInterfaceAttribute from another account."""
-    return replace(
-        group_created(),
+    return group_created()._replace(
         title="groups of eni-0aaa1111bbbb2222c changed",
         summary="A role of another account changed the groups of a network interface.",
         event=event("ModifyNetworkInterfaceAttribute"),
@@ -305,8 +295,7 @@ def thousand_rules() -> Alert:
     undo = "aws ec2 revoke-security-group-ingress --security-group-rule-ids " + " ".join(
         str(item.id) for item in [*rules, bad]
     )
-    return replace(
-        critical_open_ssh(),
+    return critical_open_ssh()._replace(
         title=f"tcp/22 opened to the internet on web ({GROUP_ID})",
         summary="alice@example.com added 1,000 rules to web; one of them lets the whole IPv6 internet reach tcp/22.",
         changes=Changes(added=(*rules, bad)),

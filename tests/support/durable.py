@@ -37,9 +37,9 @@ def numbered(number: int, group: str = "sg-0a1b2c3d4e5f60718", like: Alert | Non
     """An alert of its own event, about a group."""
     alert = like or critical_open_ssh()
     assert alert.security_group is not None
-    security_group = replace(alert.security_group, id=group, name=f"name-of-{group}")
+    security_group = alert.security_group._replace(id=group, name=f"name-of-{group}")
     event_id = str(uuid.UUID(int=number))
-    return replace(alert, id=event_id, event=replace(alert.event, id=event_id), security_group=security_group)
+    return alert._replace(id=event_id, event=alert.event._replace(id=event_id), security_group=security_group)
 
 
 @dataclass

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from localcloud import LocalCloud
+from tests.support import command_line
+from tests.support.command_line import BASE, ROOT
 
-ROOT = Path(__file__).parents[2]
 Alert = dict[str, Any]
 
 
 def sgwatch(cloud: LocalCloud, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """The real command line against the local cloud, in the folder of a project."""
-    here = {"PATH": os.defpath, "HOME": "/nonexistent", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "sgwatch", *arguments],
-        env={**here, **cloud.environment()},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """The command line against the local cloud, in the folder of a project."""
+    done = command_line.sgwatch(*arguments, folder=folder, environ=BASE | cloud.environment())
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def alert_in(payload: Any) -> Alert:

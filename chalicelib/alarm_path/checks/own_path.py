@@ -8,17 +8,18 @@
  "delivery_queue": null where it is gone, {"QueueArn", "Attributes", "OldestMessageAge": {"Timestamp", "Seconds"}},
  "event_source_mappings": [ListEventSourceMappings items], "table": {"TableName", "TableStatus"} | null,
  "alarms": [DescribeAlarms items], "alarm_topics": {arn: [SubscriptionArn]},
- "deliveries": {destination: {"AlertsSent" | "DeliveryFailures": time of the latest | null}}}
+ "deliveries": {destination: {"AlertsSent" | "DeliveryFailures": time of the latest | null}},
+ "forwarding": {"expected": {rule name: pattern}, "regions": {region: as checks/forwarders.py says} | null}}
 and in each function "Settings": {"destinations": [name], "faults": how many}, never a value of its environment.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from chalicelib.alarm_path.checks.forwarders import read_object, without_order
 from chalicelib.alarm_path.checks.own_deliveries import judge_deliveries
+from chalicelib.alarm_path.checks.own_forwarding import judge_forwarding
 from chalicelib.alarm_path.checks.own_resources import judge_resources
 from chalicelib.alarm_path.checks.own_runs import CALL, judge_runs
 from chalicelib.alarm_path.checks.resource_policies import ServiceCall, allows
@@ -51,6 +52,7 @@ def judge_own_path(snapshot: Snapshot) -> tuple[list[Finding], list[str]]:
         notes += found
     findings += [_queue(queue) for queue in own.get("dead_letter_queues") or ()]
     findings += judge_resources(own, functions)
+    findings += judge_forwarding(own, snapshot.account_id, snapshot.partition)
     findings += judge_deliveries(own, snapshot.collected_at)
     if not own.get("rules") and not any(finding.status is Status.UNKNOWN for finding in findings):
         reason = "sgwatch has no EventBridge rule in this account and region, so no change reaches it."
@@ -121,29 +123,11 @@ def _pattern(rule: Json, name: str, arn: str) -> Finding:
         return Finding(
             "own-pattern", Status.UNKNOWN, arn, f"What EventBridge rule {name} should match was not collected."
         )
-    same = _normal(_object(rule.get("EventPattern"))) == _normal(_object(rule["Expected"]))
+    same = without_order(read_object(rule.get("EventPattern"))) == without_order(read_object(rule["Expected"]))
     words = "matches what the catalog says" if same else "does not match what the catalog says"
     return Finding(
         "own-pattern", status_of(same), arn, f"EventBridge rule {name} {words}.", None if same else "chalice deploy"
     )
-
-
-def _object(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-def _normal(pattern: Any) -> Any:
-    """A pattern without the order of its lists, which means nothing."""
-    if isinstance(pattern, Mapping):
-        return {key: _normal(value) for key, value in pattern.items()}
-    if isinstance(pattern, list):
-        return sorted(json.dumps(_normal(item), sort_keys=True) for item in pattern)
-    return pattern
 
 
 def _permission(snapshot: Snapshot, name: str, rule_arn: str, target: str, function: Json) -> Finding:
@@ -151,7 +135,7 @@ def _permission(snapshot: Snapshot, name: str, rule_arn: str, target: str, funct
     if "Policy" not in function:
         reason = f"Whether EventBridge may invoke {target} was not collected."
         return Finding("own-permission", Status.UNKNOWN, target, reason)
-    answer = allows(_object(function["Policy"]) or {"Statement": []}, call)
+    answer = allows(read_object(function["Policy"]) or {"Statement": []}, call)
     reason = f"EventBridge rule {name} and function {target}: {answer.why}."
     fix = None if answer.status is Status.PASS else "chalice deploy"
     return Finding("own-permission", answer.status, target, reason, fix)

@@ -11,8 +11,6 @@ from chalicelib.text import number_of
 # Alerts wait this long where a destination asks for it (Retry-After); the stack's own alarm is set to ten minutes, too.
 MOST_SECONDS = 600
 SETUP = "sgwatch setup"
-# Where IAM's events are delivered. https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html
-GLOBAL_REGIONS = ("us-east-1", "us-gov-west-1", "cn-north-1")
 
 
 def judge_resources(own: Json, functions: Mapping[str, Json]) -> Iterable[Finding]:
@@ -28,10 +26,6 @@ def judge_resources(own: Json, functions: Mapping[str, Json]) -> Iterable[Findin
         yield _table(own["table"])
     if "alarms" in own:
         yield from _alarms(own["alarms"], own.get("alarm_topics") or {})
-    region = own.get("region")
-    if region and region not in GLOBAL_REGIONS:
-        reason = f"EventBridge delivers IAM's events in us-east-1; whether they are forwarded to {region} is not known."
-        yield Finding("own-forwarding", Status.UNKNOWN, str(region), reason, "sgwatch fleet deploy")
 
 
 def _settings(arn: str, settings: Json) -> Finding:

@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 from chalicelib.alarm_path.checks.own_deliveries import delivery_metrics_of, delivery_queries
 from chalicelib.alarm_path.checks.own_runs import CALL, metrics_of, queries, queue_age_of, queue_age_query, window
 from chalicelib.alarm_path.snapshot.collect import SnapshotPart
+from chalicelib.alarm_path.snapshot.collect_forwarders import collect_forwarding
 from chalicelib.aws.clients import ClientFactory
 
 _NOT_THERE = {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
@@ -26,12 +27,22 @@ SettingsOf = Callable[[Mapping[str, str]], SnapshotPart]
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What a forwarder of this stage consists of: the pattern of each rule by name, and its dead-letter queue."""
+
+    rules: Mapping[str, Mapping[str, Any]]
+    prefix: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class OwnPath:
     """What a stage consists of, as it was deployed.
 
     ``functions``: name → its rule's pattern, None for a schedule, empty where no rule invokes it; ``queues``: names of
     dead-letter queues. ``delivery_queue``, ``table`` and ``consumer`` (the function that reads the queue) are None
-    without durable delivery, ``alarm_prefix`` where no alarms belong to it.
+    without durable delivery, ``alarm_prefix`` where no alarms belong to it, ``forwarding`` where other regions are not
+    asked.
     """
 
     functions: Mapping[str, Mapping[str, Any] | None]
@@ -41,6 +52,7 @@ class OwnPath:
     consumer: str | None = None
     alarm_prefix: str | None = None
     settings_of: SettingsOf | None = None
+    forwarding: Forwarding | None = None
 
 
 def collect_own(
@@ -62,6 +74,11 @@ def collect_own(
     own |= {"dead_letter_queues": letters, **_durable(ask, expected)}
     if expected.alarm_prefix is not None:
         own |= _alarms(ask, expected.alarm_prefix)
+    if expected.forwarding is not None:
+        wanted = expected.forwarding
+        forwarding, met = collect_forwarding(clients, region, wanted.prefix, wanted.queue)
+        own["forwarding"] = {**forwarding, "expected": {name: dict(each) for name, each in wanted.rules.items()}}
+        errors += met
     _add_metrics(ask, own, expected.delivery_queue, now)
     return own, errors
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from chalicelib.alarm_path.verdicts import Finding, Status
@@ -95,7 +95,7 @@ def repaired(standing: Standing, done: Sequence[RepairCall], alert_id: str, regi
     summary = f"AUTO_REPAIR made {number_of(len(made), 'call')}{f' ({calls})' if calls else ''}. {after}"
     alert = _alert(standing, alert_id, region, title, summary, severity)
     repairs = tuple(Exposure(severity, printable(text, 1_000)) for text in sentences)
-    return replace(alert, exposures=(*repairs, *alert.exposures))
+    return alert._replace(exposures=(*repairs, *alert.exposures))
 
 
 def tampering(
@@ -113,8 +113,7 @@ def tampering(
     found = consequence(call, standing, was, touched=touched, succeeded=succeeded)
     by_itself = alert.severity if is_root or not succeeded else severity_after(found, alert.severity, call)
     state = f"{standing.subject} {_CONSEQUENCES[found]}{_lasted(found, previous, standing)}"
-    return replace(
-        alert,
+    return alert._replace(
         severity=by_itself,
         title=_title(alert, f"{_capital(state)}", succeeded=succeeded),
         summary=f"{alert.summary} {_CONCERNS[touched]}; {state}. {problem_sentence(standing)}".rstrip(),
@@ -180,12 +179,11 @@ def follow_up(alerts: Sequence[Alert], alert_id: str, unreadable: int = 0) -> Al
         (other(f"what {number_of(unreadable, 'more call')} did: it could not be read again"),) if unreadable else ()
     )
     if len(alerts) == 1:
-        return replace(worst, unknowns=(*worst.unknowns, *unread))
+        return worst._replace(unknowns=(*worst.unknowns, *unread))
     rest = sorted((alert for alert in alerts if alert is not worst), key=lambda alert: -alert.severity.rank)
     did = dict.fromkeys(alert.exposures[0]._replace(severity=alert.severity) for alert in rest if alert.exposures)
     more = f" {number_of(len(rest), 'more call')} by the same caller within a minute or so: each is named below."
-    return replace(
-        worst,
+    return worst._replace(
         id=alert_id,
         summary=f"{worst.summary}{more}",
         exposures=(*worst.exposures, *did),
@@ -196,7 +194,7 @@ def follow_up(alerts: Sequence[Alert], alert_id: str, unreadable: int = 0) -> Al
 
 def without_audit(alert: Alert, reason: str) -> Alert:
     """The same where no audit was made in time: as severe as it may be."""
-    return replace(alert, unknowns=(*alert.unknowns, other(f"what it did to the alarm path: {printable(reason, 300)}")))
+    return alert._replace(unknowns=(*alert.unknowns, other(f"what it did to the alarm path: {printable(reason, 300)}")))
 
 
 def problem_sentence(standing: Standing) -> str:

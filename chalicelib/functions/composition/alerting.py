@@ -130,7 +130,7 @@ def alert_maker(
         if log is not None:
             log.error("look-ups broke", event_id=record.event_id, exc_info=error)
 
-    reader = AwsReader(role=enrichment.role, timeout=enrichment.timeout)
+    reader = AwsReader(enrichment.role, enrichment.timeout, external_id=enrichment.external_id)
     lookups = Lookups(reader, enrichment.account_names, enrichment.timeout, enrichment.with_config)
     snapshots = group_snapshots(state_table) if state_table else None
     return Enricher(lookups, snapshots, enrichment.owner_tags, on_fault=on_fault).alert_of

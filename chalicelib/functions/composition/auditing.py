@@ -8,13 +8,13 @@ from functools import cache
 from typing import Any
 
 from chalicelib.alarm_path.audit_run import Auditor
-from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath
+from chalicelib.alarm_path.snapshot.collect_own_path import Forwarding, OwnPath
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.watch.status_store import ParameterMemory, StatusMemory, TableMemory
 from chalicelib.aws.clients import ClientFactory, aws_client, default_region, patient_clients
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.delivery.heartbeat import Heartbeat
-from chalicelib.deployment import DELIVER, Stage, dead_letter_queues, own_rules, stage_of
+from chalicelib.deployment import DELIVER, Stage, dead_letter_queues, forwarder_rules, own_rules, stage_of
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.functions.call_windows import CallWindows, TableWindows
 from chalicelib.functions.composition.alerting import assemble
@@ -58,8 +58,9 @@ def assemble_guard(
 def own_path(stage: Stage, watch: Iterable[EventGroup], durable: DurableSettings | None) -> OwnPath:
     """What a stage consists of, as it was deployed."""
     functions = own_rules(stage, watch, durable=durable is not None)
+    forwarding = Forwarding(forwarder_rules(stage, watch), stage.forwarder_prefix, stage.forwarder_queue)
     if durable is None:
-        return OwnPath(functions, settings_of=settings_summary)
+        return OwnPath(functions, settings_of=settings_summary, forwarding=forwarding)
     return OwnPath(
         functions,
         queues=dead_letter_queues(stage),
@@ -68,6 +69,7 @@ def own_path(stage: Stage, watch: Iterable[EventGroup], durable: DurableSettings
         consumer=stage.function(DELIVER),
         alarm_prefix=stage.prefix,
         settings_of=settings_summary,
+        forwarding=forwarding,
     )
 
 
