@@ -51,8 +51,8 @@ quick: setup ## format, lint, types and the core's tests: what to run at every s
 	@$(BIN)/mypy
 	@HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest -q -n 2 -m "not slow" $(CORE)
 
-test-slow: setup ## the long campaigns
-	@$(OFFLINE) $(BIN)/python -m pytest $(SPREAD) -m slow
+test-slow: setup ## the long campaigns, and every property on all its examples
+	@$(OFFLINE) HYPOTHESIS_PROFILE=full $(BIN)/python -m pytest $(SPREAD) -m "slow or hypothesis"
 
 chaos: setup ## 10,000 events through failing destinations and killed functions; EVENTS=500 SEED=2 for another
 	@$(BIN)/python -m tests.chaos --events $(or $(EVENTS),10000) --seed $(or $(SEED),1)

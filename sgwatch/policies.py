@@ -250,7 +250,7 @@ STATEMENTS: tuple[PolicyStatement, ...] = (
     ),
     PolicyStatement(
         "AutoRepairAlarms",
-        ("cloudwatch:PutMetricAlarm",),
+        ("cloudwatch:PutMetricAlarm", "cloudwatch:EnableAlarmActions"),
         ("arn:*:cloudwatch:*:*:alarm:sgwatch-*",),
         AUDITING,
         "`AUTO_REPAIR=true`",

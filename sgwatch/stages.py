@@ -48,7 +48,7 @@ def deployed_stage(name: str, project: Path) -> DeployedStage:
     stage = Stage(f"{config.get('app_name')}-{name}-")
     queue = delivery_queue(variables)
     durable = DurableSettings(queue, variables["STATE_TABLE"]) if queue is not None else None
-    region = _region(project / ".chalice" / "deployed" / f"{name}.json")
+    region = deployed_region(name, project)
     return DeployedStage(stage, tuple(watch), durable, region, variables)
 
 
@@ -81,8 +81,18 @@ def wire(path: Path, stage: str, variables: Mapping[str, str | None]) -> tuple[s
     return changed
 
 
-def _region(path: Path) -> str | None:
-    """Where ``chalice deploy`` put the functions, as it wrote down."""
+def deployed_file(stage: str, project: Path) -> Path:
+    """What ``chalice deploy`` wrote down of a stage; only the machine that deployed has it."""
+    return project / CONFIG.parent / "deployed" / f"{stage}.json"
+
+
+def deployed_region(stage: str, project: Path) -> str | None:
+    """Where ``chalice deploy`` put the functions, as it wrote down; None where nothing was deployed from here.
+
+    Raises:
+        StageError: what it wrote down cannot be read.
+    """
+    path = deployed_file(stage, project)
     if not path.exists():
         return None
     for resource in read_json(path).get("resources") or ():

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The default draws the same examples every time, so that a commit that passed passes again;
-# HYPOTHESIS_PROFILE=thorough looks for new ones, and quick (`make quick`) draws a few.
-settings.register_profile("default", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# All but thorough draw the same examples every time, so that a commit that passed passes again: the default few,
+# full (`make test-slow`) as many as each property names, quick (`make quick`) fewer still.
+# HYPOTHESIS_PROFILE=thorough looks for new ones.
+settings.register_profile(
+    "default", deadline=None, derandomize=True, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("full", parent=settings.get_profile("default"), max_examples=200)
 settings.register_profile("thorough", parent=settings.get_profile("default"), derandomize=False, max_examples=2000)
 settings.register_profile("quick", parent=settings.get_profile("default"), max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chalicelib.alarm_path.checks.chains import Builder, Chain, about_groups, good
 from chalicelib.alarm_path.checks.filter_checks import coverage_sentence
 from chalicelib.alarm_path.checks.own_path import judge_own_path
 from chalicelib.alarm_path.checks.trail_checks import NEW_TRAIL, unread
-from chalicelib.alarm_path.fixes import FixContext, with_commands
+from chalicelib.alarm_path.fix_context import FixContext
+from chalicelib.alarm_path.fix_simulation import would_fire
+from chalicelib.alarm_path.fixes import calls_beside, calls_for, with_calls
 from chalicelib.alarm_path.patterns.pattern_coverage import CoverageOf
 from chalicelib.alarm_path.report import EventAnswer, PathReport, Report
 from chalicelib.alarm_path.snapshot.model import Snapshot
-from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard, pattern_for
+from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS, WHY_TWO_FILTERS, Standard
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of, status_of, worst
+
+# Of the paths, so many have fixes that were simulated.
+MOST_SIMULATED = 20
 
 DELAY_NOTE = (
     "Seconds count from the moment a record is in the log group; "
@@ -24,18 +29,23 @@ DELAY_NOTE = (
 
 
 def audit(
-    snapshot: Snapshot, coverage_of: CoverageOf, *, checked_at: datetime, standard: Standard = Standard.CIS_5
+    snapshot: Snapshot,
+    coverage_of: CoverageOf,
+    *,
+    checked_at: datetime,
+    standard: Standard = Standard.CIS_5,
+    profile: str | None = None,
 ) -> Report:
-    """Judge a snapshot. ``checked_at`` is the time that the report is about."""
+    """Judge a snapshot. ``checked_at`` is the time that the report is about; ``profile`` goes into its fixes."""
     builder = Builder(snapshot, coverage_of)
     chains = builder.chains()
-    missing = _missing_trails(snapshot)
+    missing = _missing_trails(snapshot, profile)
     gaps = [finding.status for finding in missing]
     coverage = {event: _event(chains, gaps, event) for event in EVENTS}
     coverage = _with_unions(builder, chains, coverage)
     standards = _standards(chains, gaps, coverage)
     own, own_notes = judge_own_path(snapshot)
-    paths = _paths(snapshot, chains, standard, met=standards[standard] is Status.PASS)
+    paths = _paths(builder, chains, standard, met=standards[standard] is Status.PASS, profile=profile)
     notes = [*_notes(snapshot, chains, paths, standards), *own_notes]
     return Report(
         status=standards[standard],
@@ -64,7 +74,7 @@ def _in_alarm(snapshot: Snapshot, chains: Sequence[Chain], standard: Standard) -
     return tuple(found)
 
 
-def _missing_trails(snapshot: Snapshot) -> list[Finding]:
+def _missing_trails(snapshot: Snapshot, profile: str | None) -> list[Finding]:
     """What belongs to no path: no trail at all, or trails that could not be listed."""
     errors = snapshot.errors_of("cloudtrail:DescribeTrails") + snapshot.errors_of("cloudtrail:ListTrails")
     if snapshot.trails is None or any(not error.not_found for error in errors):
@@ -73,7 +83,8 @@ def _missing_trails(snapshot: Snapshot) -> list[Finding]:
     if snapshot.trails:
         return []
     reason = f"Account {snapshot.account_id} has no CloudTrail trail, so nothing can raise an alarm."
-    return [Finding("trail-exists", Status.FAIL, snapshot.account_id, reason, NEW_TRAIL)]
+    missing = Finding("trail-exists", Status.FAIL, snapshot.account_id, reason, NEW_TRAIL)
+    return list(with_calls((missing,), FixContext(snapshot, next(iter(snapshot.regions), ""), profile=profile)))
 
 
 def _event(chains: Sequence[Chain], gaps: Sequence[Status], event: str) -> EventAnswer:
@@ -114,13 +125,16 @@ def _standards(
     }
 
 
-def _paths(snapshot: Snapshot, chains: Sequence[Chain], standard: Standard, *, met: bool) -> tuple[PathReport, ...]:
+def _paths(
+    builder: Builder, chains: Sequence[Chain], standard: Standard, *, met: bool, profile: str | None
+) -> tuple[PathReport, ...]:
     """The chains as paths: those about security groups, and any other only where it carries something."""
     shown = [chain for chain in chains if about_groups(chain) or _carries(chain, standard.events)]
     shown = shown or list(chains)
     matching = {} if met else _matching(chains)
-    paths = (_path(chain, standard, matching, met=met) for chain in shown)
-    return tuple(_with_fixes(snapshot, chain, path) for chain, path in zip(shown, paths, strict=True))
+    contexts = _Contexts(builder, chains, standard, profile)
+    paths = [_path(chain, standard, matching, contexts, met=met) for chain in shown]
+    return tuple(_with_fixes(path, contexts.of(chain)) for path, chain in zip(paths, shown, strict=True))
 
 
 def _carries(chain: Chain, events: Sequence[str]) -> bool:
@@ -137,12 +151,14 @@ def _matching(chains: Sequence[Chain]) -> dict[str, Chain]:
     return found
 
 
-def _path(chain: Chain, standard: Standard, matching: Mapping[str, Chain], *, met: bool) -> PathReport:
+def _path(
+    chain: Chain, standard: Standard, matching: Mapping[str, Chain], contexts: _Contexts, *, met: bool
+) -> PathReport:
     contributes = met and any(_in_part(chain, event) for event in standard.events)
     findings = tuple(_for_standard(finding, chain, standard, contributes=contributes) for finding in chain.findings)
     if standard is Standard.SECURITY_HUB and not met:
         findings = tuple(_exactly(finding, chain) for finding in findings)
-    findings = _shared(findings, chain, matching, standard.events)
+    findings = _shared(findings, chain, matching, standard.events, contexts)
     return PathReport(
         trail=chain.trail,
         log_group=chain.log_group,
@@ -154,9 +170,60 @@ def _path(chain: Chain, standard: Standard, matching: Mapping[str, Chain], *, me
     )
 
 
-def _with_fixes(snapshot: Snapshot, chain: Chain, path: PathReport) -> PathReport:
-    context = FixContext(snapshot, chain.metric_filter, chain.region, chain.alarm_arn, chain.topic)
-    return replace(path, findings=tuple(with_commands(finding, context) for finding in path.findings))
+@dataclass(slots=True)
+class _Contexts:
+    """Where each chain's fixes stand; so many are simulated, since an account may have thousands of broken paths."""
+
+    builder: Builder
+    chains: Sequence[Chain]
+    standard: Standard
+    profile: str | None
+    made: dict[int, FixContext] = field(default_factory=dict)
+
+    def of(self, chain: Chain) -> FixContext:
+        """The context of a chain, made once."""
+        if id(chain) not in self.made:
+            self.made[id(chain)] = self._make(chain)
+        return self.made[id(chain)]
+
+    def _make(self, chain: Chain) -> FixContext:
+        snapshot = self.builder.snapshot
+        context = FixContext(
+            snapshot,
+            chain.region or _home_region(snapshot, chain.trail_arn),
+            chain.trail_arn,
+            chain.log_group,
+            chain.metric_filter,
+            chain.alarm,
+            chain.alarm_arn,
+            chain.topic,
+            _uncovered(chain, self.standard, self._carried()),
+            profile=self.profile,
+        )
+        simulated = len(self.made) < MOST_SIMULATED
+        return replace(context, would_fire=would_fire(self.builder, chain)) if simulated else context
+
+    def _carried(self) -> set[str]:
+        return {event for event in EVENTS if any(chain.passes(event) is Status.PASS for chain in self.chains)}
+
+
+def _home_region(snapshot: Snapshot, trail_arn: str) -> str:
+    return next((trail.home_region for trail in snapshot.trails or () if trail.arn == trail_arn), "")
+
+
+def _uncovered(chain: Chain, standard: Standard, carried: set[str]) -> tuple[str, ...]:
+    """The events that the chain's filter does not always match; none where one filter has to hold exactly some."""
+    if chain.coverage is None or standard is Standard.SECURITY_HUB:
+        return ()
+    missing = [event for event in standard.events if chain.coverage.covers(event) is not Status.PASS]
+    return tuple(event for event in missing if event not in carried)
+
+
+def _with_fixes(path: PathReport, context: FixContext) -> PathReport:
+    if path.status is Status.PASS:
+        return path
+    findings = with_calls(path.findings, context)
+    return replace(path, findings=findings, beside=calls_beside(findings, context))
 
 
 def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contributes: bool) -> Finding:
@@ -183,7 +250,11 @@ def _for_standard(finding: Finding, chain: Chain, standard: Standard, *, contrib
 
 
 def _shared(
-    findings: tuple[Finding, ...], chain: Chain, matching: Mapping[str, Chain], events: Sequence[str]
+    findings: tuple[Finding, ...],
+    chain: Chain,
+    matching: Mapping[str, Chain],
+    events: Sequence[str],
+    contexts: _Contexts,
 ) -> tuple[Finding, ...]:
     """Where other filters match what this one does not, what is broken is the way behind one of them."""
     missing = [event for event in events if chain.coverage and chain.coverage.covers(event) is not Status.PASS]
@@ -197,8 +268,9 @@ def _shared(
     if broken is None or other.links is Status.PASS or other.metric_filter is None:
         return findings
     why = f"Metric filter {other.metric_filter.name} matches {missing[0]}, but its path is not sound: {broken.reason}"
+    calls = calls_for(broken, contexts.of(other))
     return tuple(
-        replace(finding, status=broken.status, reason=f"{finding.reason} {why}", fix=broken.fix)
+        replace(finding, status=broken.status, reason=f"{finding.reason} {why}", fix=broken.fix, calls=calls)
         if finding.check == "filter-coverage"
         else finding
         for finding in findings
@@ -218,8 +290,7 @@ def _exactly(finding: Finding, chain: Chain) -> Finding:
         return finding
     holds = "holds more than" if exact is Status.FAIL else "may hold more than"
     reason = f"{finding.reason} Security Hub CloudWatch.10 wants exactly those, and this filter {holds} them."
-    fix = f"Make another filter, with an alarm of its own, whose pattern is {pattern_for(CLASSIC_EVENTS)}"
-    return replace(finding, status=exact, reason=reason, fix=fix)
+    return replace(finding, status=exact, reason=reason, fix=None)
 
 
 def _notes(

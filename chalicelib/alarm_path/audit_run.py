@@ -23,6 +23,17 @@ from chalicelib.alarm_path.watch.alerts import RepairCall
 from chalicelib.alarm_path.watch.health import Standing, standing
 from chalicelib.aws.clients import ClientFactory
 
+# What is repaired without a person; nobody is subscribed or let through by it.
+UNATTENDED = frozenset(
+    {
+        "logs:PutMetricFilter",
+        "cloudwatch:PutMetricAlarm",
+        "cloudwatch:EnableAlarmActions",
+        "sns:CreateTopic",
+        "sns:SetTopicAttributes",
+    }
+)
+
 
 class NotAudited(Exception):  # noqa: N818 - it reads as what happened
     """No audit could be made; the text says why."""
@@ -82,12 +93,15 @@ class Auditor:
         """Make what is missing of a path that sgwatch made; nothing where it made none."""
         if not _is_ours((audited.standing.parts or frozenset()) | (parts_before or frozenset())):
             return []
-        planned = plan(audited.snapshot, audited.report)
+        planned = plan(audited.snapshot, audited.report, standard=self.standard)
         done: list[RepairCall] = []
         for step in planned.steps:
-            call = RepairCall(f"{step.service}:{step.action}", step.why, step.undo)
+            if f"{step.service}:{step.action}" not in UNATTENDED:
+                continue
+            undo = step.undo.command() if step.undo else ""
+            call = RepairCall(f"{step.service}:{step.action}", step.why, undo)
             try:
-                apply([step], planned.region, self.clients)
+                apply([step], self.clients)
             except ClientError as error:
                 return [*done, replace(call, failure=str(error.response.get("Error", {}).get("Code")))]
             except (BotoCoreError, ResponseParserError) as error:

@@ -1,187 +1,151 @@
-"""The fix of a finding as whole shell commands: the least change that mends the link, with every other field kept.
+"""The fix of a finding: the least calls that mend its link, with every other field kept.
 
-A command is a list of arguments and quoted for a shell at the end, so that whatever a snapshot holds stays text. A
-finding without a row here keeps the sentence of its check.
+Each check has a row here or keeps the sentence of its check. ``repair`` plans from the same calls.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from shlex import join
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
-from chalicelib.alarm_path.checks.subscriptions import SNS
-from chalicelib.alarm_path.checks.topic_checks import publish_statement
-from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot, Topic
+from chalicelib.alarm_path.api_calls import ApiCall, script
+from chalicelib.alarm_path.check_registry import PathLink
+from chalicelib.alarm_path.fix_alarms import (
+    alarm_actions,
+    alarm_exists,
+    alarm_fires,
+    alarm_metric,
+    beside,
+    filter_beside,
+    filter_coverage,
+    filter_exists,
+    filter_scope,
+    filter_value,
+    named_topic,
+    pair,
+)
+from chalicelib.alarm_path.fix_context import CHANGES, FixContext
+from chalicelib.alarm_path.fix_topics import subscriber, topic_calls, topic_exists, topic_key, topic_policy
+from chalicelib.alarm_path.fix_trails import (
+    create_group,
+    delivery,
+    log_group_arn,
+    multi_region,
+    new_trail,
+    start_logging,
+    to_log_group,
+    trail_events,
+)
+from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.verdicts import Finding, Status
-from chalicelib.aws.arns import parse_arn
+from chalicelib.aws.arns import log_group_name
+
+SEE_ABOVE = "The fix above mends this as well."
+WRONG_TYPE = (AttributeError, TypeError, ValueError, LookupError)
+Fix = Callable[[FixContext], tuple[ApiCall, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One call of the AWS CLI."""
-
-    arguments: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return join(self.arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class FixContext:
-    """Where a finding stands: the filter, the alarm's ARN and the topic of its path."""
-
-    snapshot: Snapshot
-    metric_filter: MetricFilter | None
-    log_group_region: str
-    alarm_arn: str
-    topic: str | None
-
-
-def with_commands(finding: Finding, context: FixContext) -> Finding:
-    """The finding with the commands that mend it, in their order, where there are any."""
-    commands = commands_for(finding, context)
-    return replace(finding, fix=" && ".join(map(str, commands))) if commands else finding
-
-
-def commands_for(finding: Finding, context: FixContext) -> tuple[Command, ...]:
-    """The commands that mend a failed finding; none where no command is known to."""
-    make = _FIXES.get(finding.check)
-    if make is None or finding.status is not Status.FAIL:
+def _log_group(context: FixContext) -> tuple[ApiCall, ...]:
+    """The log group made again with the filter that was deleted with it."""
+    if context.log_group is None or _is_there(context):
         return ()
-    return tuple(make(finding, context))
+    return (create_group(context.region, context.log_group), *filter_exists(context))
 
 
-def _aws(service: str, verb: str, region: str, **options: str) -> Command:
-    pairs = (part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value))
-    return Command(("aws", service, verb, "--region", region, *pairs))
+def _is_there(context: FixContext) -> bool:
+    return any(item.get("logGroupName") == context.log_group for item in context.items("log_groups"))
 
 
-def _topic(context: FixContext) -> tuple[Topic, str] | None:
-    arn = parse_arn(context.topic)
-    topic = (context.snapshot.region(arn.region).topics or {}).get(str(arn)) if arn else None
-    return (topic, arn.region) if topic is not None and arn is not None else None
+def _trail_log_group(context: FixContext) -> tuple[ApiCall, ...]:
+    """A log group for the trail, with what follows it."""
+    calls, group = to_log_group(context), log_group_arn(context)
+    behind = replace(context, region=group.region, log_group=log_group_name(group), metric_filter=None)
+    return (*calls, *filter_exists(behind)) if calls else ()
 
 
-def _extended(policy: object, statement: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A policy with a statement more; None where it is no policy document."""
-    if not policy:
-        return {"Version": "2012-10-17", "Statement": [statement]}
-    document = _parsed(policy)
-    found = document.get("Statement", []) if isinstance(document, Mapping) else None
-    statements = [found] if isinstance(found, Mapping) else found
-    if not isinstance(statements, list) or not all(isinstance(item, Mapping) for item in statements):
-        return None
-    kept = [item for item in statements if item.get("Sid") != statement["Sid"]]
-    return {**document, "Statement": [*kept, statement]}
+def trail_exists(context: FixContext) -> tuple[ApiCall, ...]:
+    """A trail with its log group, and what follows it."""
+    group = log_group_arn(context)
+    behind = replace(context, region=group.region, log_group=log_group_name(group))
+    return (*new_trail(context), *filter_exists(behind))
 
 
-def _parsed(policy: object) -> Any:
-    try:
-        return json.loads(policy) if isinstance(policy, str) else policy
-    except ValueError:
-        return None
-
-
-def _topic_policy(_finding: Finding, context: FixContext) -> Iterator[Command]:
-    found = _topic(context)
-    if found is None:
-        return
-    topic, region = found
-    account = context.snapshot.account_id
-    policy = _extended((topic.attributes or {}).get("Policy"), publish_statement(account, topic.arn))
-    call = ServiceCall(CLOUDWATCH, "sns:Publish", topic.arn, account, context.alarm_arn)
-    # A statement that denies stays in force, whatever is allowed beside it.
-    if policy is not None and allows(policy, call).status is Status.PASS:
-        options = {"attribute_name": "Policy", "attribute_value": json.dumps(policy)}
-        yield _aws("sns", "set-topic-attributes", region, topic_arn=topic.arn, **options)
-
-
-def _topic_key(finding: Finding, context: FixContext) -> Iterator[Command]:
-    found = _topic(context)
-    if found is None or finding.subject.endswith("alias/aws/sns"):
-        return
-    topic, region = found
-    if topic.key_state in {"Disabled", "PendingDeletion"}:
-        if topic.key_state == "PendingDeletion":
-            yield _aws("kms", "cancel-key-deletion", region, key_id=finding.subject)
-        yield _aws("kms", "enable-key", region, key_id=finding.subject)
-    elif topic.key_policy is not None and topic.key_state in {None, "Enabled"} and "alias/" not in finding.subject:
-        yield from _key_policy(finding.subject, topic, region, context)
-
-
-def _key_policy(key: str, topic: Topic, region: str, context: FixContext) -> Iterator[Command]:
-    actions = ["kms:Decrypt", "kms:GenerateDataKey*"]
-    principal = {"Service": CLOUDWATCH}
-    statement = {"Sid": "sgwatch-alarms", "Effect": "Allow", "Principal": principal, "Action": actions, "Resource": "*"}
-    policy = _extended(topic.key_policy, statement)
-    calls = [
-        ServiceCall(CLOUDWATCH, action, key, context.snapshot.account_id, context.alarm_arn)
-        for action in ("kms:Decrypt", "kms:GenerateDataKey")
-    ]
-    if policy is not None and all(allows(_of_the_key(policy), call).status is Status.PASS for call in calls):
-        yield _aws("kms", "put-key-policy", region, key_id=key, policy_name="default", policy=json.dumps(policy))
-
-
-def _of_the_key(policy: Mapping[str, Any]) -> dict[str, Any]:
-    """A key policy's Resource always means the key itself."""
-    statements = [{name: value for name, value in item.items() if name != "Resource"} for item in policy["Statement"]]
-    return {**policy, "Statement": statements}
-
-
-def _subscriber(_finding: Finding, context: FixContext) -> Iterator[Command]:
-    """A confirmed subscription is let through; whom else to notify is nothing that a command can know."""
-    found = _topic(context)
-    for item in (found[0].subscriptions or ()) if found else ():
-        if not item.arn.startswith("arn:"):
-            continue
-        endpoint = parse_arn(item.endpoint)
-        if found and (item.attributes or {}).get("FilterPolicy"):
-            options = {"attribute_name": "FilterPolicy", "attribute_value": "{}"}
-            yield _aws("sns", "set-subscription-attributes", found[1], subscription_arn=item.arn, **options)
-            return
-        if found and item.protocol == "lambda" and endpoint and item.policy_collected:
-            options = {"action": "lambda:InvokeFunction", "principal": SNS, "source_arn": found[0].arn}
-            named = {"function_name": item.endpoint, "statement_id": "sgwatch-alarms"}
-            yield _aws("lambda", "add-permission", endpoint.region, **named, **options)
-            return
-
-
-def _filter(
-    change: Callable[[dict[str, Any]], Mapping[str, Any]],
-) -> Callable[[Finding, FixContext], Sequence[Command]]:
-    """The filter put again as it is, but for one change."""
-
-    def put(_finding: Finding, context: FixContext) -> Sequence[Command]:
-        item, region = context.metric_filter, context.log_group_region
-        listed = ((context.snapshot.document.get("regions") or {}).get(region) or {}).get("metric_filters") or ()
-        for raw in listed:
-            if item and (raw.get("filterName"), raw.get("logGroupName")) == (item.name, item.log_group):
-                kept = {name: value for name, value in raw.items() if name != "creationTime"}
-                return (_aws("logs", "put-metric-filter", region, cli_input_json=json.dumps(change(kept))),)
-        return ()
-
-    return put
-
-
-def _counts_one(item: dict[str, Any]) -> Mapping[str, Any]:
-    changed = [{**found, "metricValue": "1"} for found in item.get("metricTransformations") or ()]
-    return {**item, "metricTransformations": changed}
-
-
-def _reads_all(item: dict[str, Any]) -> Mapping[str, Any]:
-    return {
-        name: value for name, value in item.items() if name not in {"fieldSelectionCriteria", "applyOnTransformedLogs"}
-    }
-
-
-_FIXES: Mapping[str, Callable[[Finding, FixContext], Iterator[Command] | Sequence[Command]]] = {
-    "filter-value": _filter(_counts_one),
-    "filter-scope": _filter(_reads_all),
-    "topic-policy": _topic_policy,
-    "topic-key": _topic_key,
-    "subscriber": _subscriber,
+FIXES: Mapping[str, Fix] = {
+    "trail-exists": trail_exists,
+    "trail-logging": start_logging,
+    "trail-multi-region": multi_region,
+    "trail-events": trail_events,
+    "trail-log-group": _trail_log_group,
+    "trail-delivery": delivery,
+    "log-group": _log_group,
+    "filter-exists": filter_exists,
+    "filter-coverage": filter_coverage,
+    "filter-value": filter_value,
+    "filter-scope": filter_scope,
+    "alarm-exists": alarm_exists,
+    "alarm-metric": alarm_metric,
+    "alarm-fires": alarm_fires,
+    "alarm-leaves": alarm_fires,
+    "alarm-actions": alarm_actions,
+    "composite-alarm": named_topic,
+    "topic-exists": topic_exists,
+    "topic-policy": topic_policy,
+    "subscriber": subscriber,
 }
+
+
+def calls_for(finding: Finding, context: FixContext) -> tuple[ApiCall, ...]:
+    """The calls that mend a finding that did not pass; none where no call is known to.
+
+    A snapshot that somebody wrote may hold anything in AWS's items; there is no call for what AWS would not say.
+    """
+    try:
+        return _calls_for(finding, context)
+    except WRONG_TYPE:
+        return ()
+
+
+def _calls_for(finding: Finding, context: FixContext) -> tuple[ApiCall, ...]:
+    if finding.status is Status.PASS or (finding.status is Status.UNKNOWN and finding.check != "filter-scope"):
+        return ()
+    if finding.check == "topic-key":
+        return topic_key(context, finding)
+    make = FIXES.get(finding.check)
+    return make(context) if make else ()
+
+
+def calls_beside(findings: tuple[Finding, ...], context: FixContext) -> tuple[ApiCall, ...]:
+    """The calls that mend a path without a change of what others made; none where there is no such way."""
+    try:
+        return _beside(findings, context)
+    except WRONG_TYPE:
+        return ()
+
+
+def _beside(findings: tuple[Finding, ...], context: FixContext) -> tuple[ApiCall, ...]:
+    bad = [finding for finding in findings if finding.status is not Status.PASS]
+    direct = tuple(call for finding in bad for call in finding.calls)
+    if direct and all(call.own for call in direct):
+        return direct
+    links = {finding.link for finding in bad}
+    if links & {PathLink.TRAIL, PathLink.LOG_GROUP}:
+        return ()
+    if PathLink.METRIC_FILTER not in links:
+        return beside(context)
+    if links == {PathLink.METRIC_FILTER}:
+        return filter_beside(context, context.uncovered or EVENTS)
+    calls, topic = topic_calls(context)
+    return (*calls, *pair(context, topic, CHANGES))
+
+
+def with_calls(findings: tuple[Finding, ...], context: FixContext) -> tuple[Finding, ...]:
+    """The findings of a path with the calls that mend them, each call with the first finding that needs it."""
+    made: set[str] = set()
+    done = []
+    for finding in findings:
+        needed = finding.calls or calls_for(finding, context)
+        calls = tuple(call for call in needed if call.command() not in made)
+        made |= {call.command() for call in calls}
+        fix = SEE_ABOVE if needed and not calls else script(calls, context.profile) or finding.fix
+        done.append(replace(finding, calls=calls, fix=fix))
+    return tuple(done)

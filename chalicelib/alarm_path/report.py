@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from chalicelib.alarm_path.api_calls import ApiCall
 from chalicelib.alarm_path.verdicts import Finding, Status
 
 
@@ -20,7 +21,10 @@ class EventAnswer:
 
 @dataclass(frozen=True, slots=True)
 class PathReport:
-    """One path with the names of its links (None from where it ends) and the findings along it."""
+    """One path with the names of its links (None from where it ends) and the findings along it.
+
+    ``beside`` are the calls that mend it without a change of what others made; empty where there are none.
+    """
 
     trail: str | None
     log_group: str | None
@@ -29,6 +33,7 @@ class PathReport:
     topic: str | None
     status: Status
     findings: tuple[Finding, ...]
+    beside: tuple[ApiCall, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

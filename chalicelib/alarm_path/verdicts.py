@@ -7,9 +7,10 @@ what it would do. It never outweighs a link that is known to be broken.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chalicelib.alarm_path.api_calls import ApiCall
 from chalicelib.alarm_path.check_registry import PathLink, registered
 
 
@@ -54,7 +55,7 @@ class Finding:
     """The audit's answer on one link: which registered check, of what, with what answer, why, and the fix.
 
     ``subject`` names the thing judged (an ARN where AWS gives one); ``reason`` is a full sentence;
-    ``fix`` is a command to paste, or a sentence where no command can do it, or None.
+    ``fix`` is commands to paste, or a sentence where no command can do it, or None; ``calls`` are the commands' calls.
     """
 
     check: str
@@ -62,6 +63,7 @@ class Finding:
     subject: str
     reason: str
     fix: str | None = None
+    calls: tuple[ApiCall, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         registered(self.check)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chalicelib.cloudtrail.catalog import EventGroup, Verb
 from chalicelib.exposure.already_open import already_open
-from chalicelib.exposure.attached_groups import judge_attachment
+from chalicelib.exposure.attached_groups import groups_phrase, judge_attachment
 from chalicelib.exposure.compare import openings
 from chalicelib.exposure.explain import Surroundings, explain, ranges_in, removed
 from chalicelib.exposure.list_entries import entries_phrase, judge_prefix_list
@@ -93,7 +93,7 @@ def _attempt(change: Change, *, by_root: bool) -> Exposure:
     rules = change.changes.attempted
     rule = rules[0] if len(rules) == 1 else None
     asked = f" ({rule_phrase(rule) if rule else number_of(len(rules), 'rule')})" if rules else ""
-    what = change.event.name + (asked or entries_phrase(change.prefix_list))
+    what = change.event.name + (asked or groups_phrase(change) or entries_phrase(change.prefix_list))
     severity, became = {
         Outcome.DENIED: (Severity.MEDIUM, "was denied"),
         Outcome.DRY_RUN: (Severity.INFO, "was a dry run"),

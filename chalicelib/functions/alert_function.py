@@ -115,7 +115,9 @@ class AlertFunction(NamedTuple):
                     alert = self.alert_of(raw)
                 except NotWatched as error:
                     log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
-                    if not is_watched(raw):
+                    if is_watched(raw):
+                        self.metrics.emit(names.RECORDS_NOT_ALERTED)
+                    else:
                         yield not_of_our_rule(raw)
                 else:
                     yield alert

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CONCURRENCY = 8
+# Of one function, whose events otherwise keep those of all others waiting while each starts a process of its own.
+MAX_FUNCTION_CONCURRENCY = 2
 KEPT_INVOCATIONS = 1000
 KEPT_LINES = 20_000
 
@@ -88,6 +90,7 @@ class FunctionPool:
     _workers: dict[int, FunctionProcess] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(MAX_CONCURRENCY))
+    _turns: dict[str, threading.BoundedSemaphore] = field(default_factory=dict)
     _stopped: bool = False
 
     def find(self, arn: str) -> Any | None:
@@ -99,7 +102,7 @@ class FunctionPool:
 
     def invoke(self, function: Any, event: bytes) -> FunctionRun:
         """Run a function on an event and wait for its end."""
-        with self._slots:
+        with self._turn(function), self._slots:
             request_id = str(uuid.uuid4())
             started_at, began = datetime.now(UTC), time.monotonic()
             key = _version_key(function)
@@ -131,6 +134,11 @@ class FunctionPool:
             self.invocations.append(invocation)
             self._count(function, invocation)
             return invocation
+
+    def _turn(self, function: Any) -> threading.BoundedSemaphore:
+        with self._guard:
+            arn = str(function.function_arn)
+            return self._turns.setdefault(arn, threading.BoundedSemaphore(MAX_FUNCTION_CONCURRENCY))
 
     def _count(self, function: Any, invocation: FunctionRun) -> None:
         account_id = function.function_arn.split(":")[4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -71,7 +72,7 @@ def audit(
     except (UsageError, SnapshotError, StageError) as error:
         typer.echo(f"sgwatch: {error}", err=True)
         raise typer.Exit(2) from None
-    report = judge_snapshot(snapshot, standard)
+    report = judge_snapshot(snapshot, standard, None if source else profile())
     with read_in_part():
         if as_json:
             typer.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
@@ -82,10 +83,15 @@ def audit(
     raise typer.Exit(EXIT_STATUS[report.status])
 
 
-def judge_snapshot(snapshot: Snapshot, standard: Standard = Standard.CIS_5) -> Report:
-    """The report about a snapshot, dated when it was collected."""
+def judge_snapshot(snapshot: Snapshot, standard: Standard = Standard.CIS_5, profile_name: str | None = None) -> Report:
+    """The report about a snapshot, dated when it was collected; the profile goes into the fixes."""
     checked_at = snapshot.collected_at or datetime.now(UTC)
-    return judge(snapshot, coverage_of, checked_at=checked_at, standard=standard)
+    return judge(snapshot, coverage_of, checked_at=checked_at, standard=standard, profile=profile_name)
+
+
+def profile() -> str | None:
+    """The AWS profile that the command was given, by its option or the shell."""
+    return os.environ.get("AWS_PROFILE") or None
 
 
 def obtain(source: Path | None, target: Path | None, gather: Collect | None = None) -> Mapping[str, Any]:

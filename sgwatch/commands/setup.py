@@ -26,14 +26,15 @@ ROUNDS = 3
 QUEUE_NAME_SECONDS = 61.0
 
 
+AlarmTopic = Annotated[
+    str | None,
+    typer.Option("--alarm-topic", metavar="ARN", help='An SNS topic for the alarms, or "" for none; else as before.'),
+]
+
+
 def setup(
     stage: DurableStageOption = "prod",
-    alarm_topic: Annotated[
-        str | None,
-        typer.Option(
-            "--alarm-topic", metavar="ARN", help='An SNS topic for the alarms, or "" for none; else as before.'
-        ),
-    ] = None,
+    alarm_topic: AlarmTopic = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before changing anything.")] = False,
 ) -> None:
     """Make or update a stage's durable resources, showing first what would change; then wire, mend and verify.
@@ -41,19 +42,20 @@ def setup(
     Run it before chalice deploy, and once more after it. Exit status: 0 everything is as it should be, 1 something
     remains to be done (it says what), 2 AWS refused or the stage is not there.
     """
-    topic = parse_arn(alarm_topic or "")
-    if alarm_topic and (topic is None or topic.service != "sns"):
-        refuse(f'--alarm-topic: "{alarm_topic}" is not the ARN of an SNS topic')
     try:
         check(CONFIG, stage)
     except StageError as error:
         refuse(str(error))
     with refusals(stage):
-        status = run(_place(stage, alarm_topic), durable_access.client, CONFIG, yes=yes)
+        status = run(place_with_topic(stage, alarm_topic), durable_access.client, CONFIG, yes=yes)
     raise typer.Exit(status)
 
 
-def _place(stage: str, alarm_topic: str | None) -> StagePlace:
+def place_with_topic(stage: str, alarm_topic: str | None) -> StagePlace:
+    """Where the stage is, with the topic for its alarms: the given one, or else the one that the stack has."""
+    topic = parse_arn(alarm_topic or "")
+    if alarm_topic and (topic is None or topic.service != "sns"):
+        refuse(f'--alarm-topic: "{alarm_topic}" is not the ARN of an SNS topic')
     place = place_of(stage)
     kept = Stack(durable_access.client("cloudformation"), place).topic() if alarm_topic is None else alarm_topic
     return replace(place, topic=kept)

@@ -48,13 +48,13 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
             f"{place.function('deliver')} is still there. Next: wait until the queue is empty, then "
             f"chalice deploy --stage {place.stage}, then sgwatch teardown --stage {place.stage} once more."
         )
-        _show(place, client("sqs"))
+        show_queues(place, client("sqs"))
         return 1
     stack = Stack(client("cloudformation"), place)
     if stack.status() is None:
         typer.echo(f"Stack {place.stack} is not there: nothing to remove.")
         return 0
-    waiting = _show(place, client("sqs"))
+    waiting = show_queues(place, client("sqs"))
     question = f"Lose {number_of(waiting, 'message')} and the state table for good?" if waiting else "Remove all of it?"
     if not (yes or agreed(question)):
         note("Nothing was removed.")
@@ -72,7 +72,7 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
     return 0
 
 
-def _show(place: StagePlace, sqs: Any) -> int:
+def show_queues(place: StagePlace, sqs: Any) -> int:
     """Print what is in each queue; gives how many messages there are."""
     total = 0
     for name in (place.queue, place.dead_letters, place.failed_events):

@@ -13,6 +13,7 @@ from chalicelib.alarm_path.repair import Subscriber, plan
 from chalicelib.alarm_path.snapshot.snapshot_reader import SnapshotError, read_snapshot
 from sgwatch.audit_html import page
 from tests.support.alarm_paths import KEY, NOW, Account, alarm, composite, error, named_coverage
+from tests.support.examples import examples
 
 JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, "", "x", 0, -1, 1.5, float("nan"), True, [], {}, ["x"], {"x": 1}, [{}], [None], "(" * 3000]
@@ -54,7 +55,7 @@ FULL = _full()
 PLACES = _places(FULL)[1:]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), JUNK), min_size=1, max_size=3))
 def test_junk_anywhere_is_answered_or_refused_in_a_sentence(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     document = copy.deepcopy(FULL)

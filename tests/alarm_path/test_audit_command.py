@@ -22,7 +22,7 @@ from sgwatch.audit_html import page
 from sgwatch.audit_text import show
 from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain
 from sgwatch.commands.repair import exit_status, show_plan, subscriber_of
-from tests.support.alarm_paths import TOPIC, Account, alarm, metric_filter, subscription, topic
+from tests.support.alarm_paths import TOPIC, Account, alarm, metric_filter, policy, statement, subscription, topic
 
 APP = typer.Typer()
 APP.command()(audit)
@@ -93,9 +93,12 @@ def test_no_name_is_cut_in_a_narrow_terminal() -> None:
     ],
 )
 def test_who_has_not_confirmed_is_told_apart_from_nobody(subscriptions: list[dict[str, Any]], said: str) -> None:
-    document = Account().document()
     ours = TOPIC.replace("security", "sgwatch-alarms")
-    document["regions"]["us-east-1"]["topics"][ours] = topic(Subscriptions=subscriptions)
+    account = Account()
+    account.alarms = [alarm(AlarmActions=[ours])]
+    document = account.document()
+    attributes = {"Policy": policy(statement(Resource=ours))}
+    document["regions"]["us-east-1"]["topics"] = {ours: topic(Attributes=attributes, Subscriptions=subscriptions)}
     snapshot = read_snapshot(document)
     (human,) = plan(snapshot, judge_snapshot(snapshot)).human
     assert said in human
@@ -138,7 +141,7 @@ def test_the_chain_is_drawn_with_a_mark_at_each_link(width: int) -> None:
     text = console.export_text()
     assert text.count("✔") >= 4
     assert "The actions of alarm sg-changes are disabled." in text
-    assert "aws cloudwatch enable-alarm-actions --alarm-names sg-changes" in text
+    assert "aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names sg-changes" in text
 
 
 def test_a_name_longer_than_the_terminal_is_told_in_full() -> None:
@@ -201,11 +204,11 @@ def test_a_snapshot_comes_from_standard_input_too(snapshot_file: Path) -> None:
 def test_repair_exits_1_while_the_audit_passes_and_another_text_still_lacks_something() -> None:
     report = judge_snapshot(read_snapshot(Account().document()))
     assert report.status == "pass"
-    assert exit_status(report, Plan("", ())) == 0
-    assert exit_status(report, Plan("", (), human=("Confirm the subscription.",))) == 1
+    assert exit_status(report, Plan(())) == 0
+    assert exit_status(report, Plan((), human=("Confirm the subscription.",))) == 1
     unread = Account().document()
     del unread["trails"]
-    assert exit_status(judge_snapshot(read_snapshot(unread)), Plan("", ())) == 2
+    assert exit_status(judge_snapshot(read_snapshot(unread)), Plan(())) == 2
 
 
 def shown_plan(account: Account, *, do_apply: bool) -> str:
@@ -217,12 +220,14 @@ def shown_plan(account: Account, *, do_apply: bool) -> str:
 
 def test_a_plan_that_is_only_shown_says_that_nothing_was_done() -> None:
     said = "Nothing was done: --apply makes these calls.\n"
-    assert shown_plan(Account(), do_apply=False).endswith(said)
-    assert said not in shown_plan(Account(), do_apply=True)
+    broken = Account()
+    broken.alarms = []
+    assert shown_plan(broken, do_apply=False).endswith(said)
+    assert said not in shown_plan(broken, do_apply=True)
 
 
 def test_a_plan_costs_what_it_makes() -> None:
-    bare = Account()
-    bare.filters = []
-    assert "\nCost: 1 custom metric and 1 standard alarm: about 0.40 USD" in shown_plan(Account(), do_apply=True)
+    bare, silent = Account(), Account()
+    bare.filters, bare.alarms, silent.alarms = [], [], []
+    assert "\nCost: 1 standard alarm: about 0.10 USD" in shown_plan(silent, do_apply=True)
     assert "\nCost: 2 custom metrics and 2 standard alarms: about 0.80 USD" in shown_plan(bare, do_apply=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import shlex
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -101,8 +99,8 @@ def test_an_empty_account_is_refused_with_exact_next_steps(aws: Aws) -> None:
     assert report.status == "fail"
     planned = plan(snapshot, report, MAIL)
     assert planned.steps == ()
-    assert "no trail" in planned.refusals[0]
-    assert planned.next_steps[0].startswith("aws cloudtrail create-trail")
+    assert "no CloudTrail trail" in planned.refusals[0]
+    assert f" && aws cloudtrail create-trail --region {REGION} --name sgwatch-trail " in planned.next_steps[0]
 
 
 def test_repair_makes_every_missing_link_and_a_second_run_finds_nothing(aws: Aws) -> None:
@@ -114,31 +112,31 @@ def test_repair_makes_every_missing_link_and_a_second_run_finds_nothing(aws: Aws
         "CreateTopic",
         "SetTopicAttributes",
         "PutMetricFilter",
-        "PutMetricFilter",
         "PutMetricAlarm",
+        "PutMetricFilter",
         "PutMetricAlarm",
         "Subscribe",
     ]
     assert "Confirm the subscription" in planned.human[0]
-    apply(planned.steps, planned.region, aws)
+    apply(planned.steps, aws)
     snapshot, report = aws.judged()
     assert {name: status.value for name, status in report.standards.items()} == dict.fromkeys(
         ("cis_1_to_4", "cis_5", "security_hub"), "pass"
     )
-    assert plan(snapshot, report, MAIL) == Plan("", ())
+    assert plan(snapshot, report, MAIL) == Plan(())
 
 
 def repaired(aws: Aws) -> None:
     aws.with_trail()
     snapshot, report = aws.judged()
     planned = plan(snapshot, report, MAIL)
-    apply(planned.steps, planned.region, aws)
+    apply(planned.steps, aws)
 
 
 def test_what_repair_makes_is_taken_back_in_its_own_region(aws: Aws) -> None:
     aws.with_trail()
-    commands = [step.undo for step in plan(*aws.judged(), MAIL).steps if step.undo.startswith("aws ")]
-    assert len(commands) == 6
+    commands = [step.undo.command() for step in plan(*aws.judged(), MAIL).steps if step.undo]
+    assert len(commands) == 5
     assert all(f" --region {REGION} " in command for command in commands)
 
 
@@ -157,12 +155,12 @@ def test_what_repair_changes_is_taken_back_as_it_was(aws: Aws) -> None:
     aws("cloudwatch", REGION).disable_alarm_actions(AlarmNames=[name])
     before = aws.collected()["regions"][REGION]
     planned = plan(*aws.judged())
-    assert [step.action for step in planned.steps] == ["SetTopicAttributes", "PutMetricFilter", "PutMetricAlarm"]
-    apply(planned.steps, planned.region, aws)
+    assert [step.action for step in planned.steps] == ["PutMetricFilter", "EnableAlarmActions", "SetTopicAttributes"]
+    apply(planned.steps, aws)
     aws("logs", REGION).delete_metric_filter(logGroupName=kept["logGroupName"], filterName=name)
     for step in planned.steps:
-        *_, verb, _, _, _, parameters = shlex.split(step.undo)
-        getattr(aws(step.service, REGION), verb.replace("-", "_"))(**json.loads(parameters))
+        assert step.undo is not None
+    apply([step.undo for step in planned.steps if step.undo], aws)
     after = aws.collected()["regions"][REGION]
     assert after["topics"] == before["topics"]
     for kind, key in (("metric_filters", "filterName"), ("metric_alarms", "AlarmName")):
@@ -175,16 +173,16 @@ def unstamped(item: Document) -> Document:
     return {key: value for key, value in item.items() if "Timestamp" not in key and key != "creationTime"}
 
 
-def test_what_stands_in_the_way_of_its_own_links_is_told_and_is_not_nothing(aws: Aws) -> None:
+def test_a_filter_policy_on_its_own_topic_is_opened(aws: Aws) -> None:
     repaired(aws)
     subscription = aws("sns", REGION).list_subscriptions()["Subscriptions"][0]["SubscriptionArn"]
     aws("sns", REGION).set_subscription_attributes(
         SubscriptionArn=subscription, AttributeName="FilterPolicy", AttributeValue='{"severity": ["high"]}'
     )
     planned = plan(*aws.judged())
-    assert (planned.steps, planned.refusals) == ((), ())
-    assert len(planned.human) == 1
-    assert "the filter policy of email:security@example.com drops" in planned.human[0]
+    assert [(step.action, step.parameters["AttributeValue"]) for step in planned.steps] == [
+        ("SetSubscriptionAttributes", "{}")
+    ]
 
 
 def test_who_has_been_asked_is_to_confirm_and_not_to_be_asked_again(aws: Aws) -> None:
@@ -206,10 +204,10 @@ def test_a_single_missing_link_is_made_alone(aws: Aws) -> None:
     snapshot, report = aws.judged()
     assert report.status == "fail"
     again = plan(snapshot, report, MAIL)
-    assert [(step.action, step.parameters["AlarmName"]) for step in again.steps] == [
-        ("PutMetricAlarm", "sgwatch-security-group-changes")
+    assert [(step.action, step.parameters["AlarmNames"]) for step in again.steps] == [
+        ("EnableAlarmActions", ["sgwatch-security-group-changes"])
     ]
-    apply(again.steps, again.region, aws)
+    apply(again.steps, aws)
     assert aws.judged()[1].status == "pass"
 
 
@@ -234,7 +232,9 @@ def test_everything_that_repair_makes_or_changes_bears_its_own_name() -> None:
 
 def test_where_somebody_elses_path_meets_one_text_only_the_other_is_made() -> None:
     snapshot = read_snapshot(Account().document())
-    planned = plan(snapshot, audit(snapshot, coverage_of, checked_at=datetime.now(UTC)), MAIL)
+    hub = Standard.SECURITY_HUB
+    report = audit(snapshot, coverage_of, checked_at=datetime.now(UTC), standard=hub)
+    planned = plan(snapshot, report, MAIL, standard=hub)
     made = [step.parameters["filterName"] for step in planned.steps if step.action == "PutMetricFilter"]
     assert made == ["sgwatch-security-group-changes-cis-1-to-4"]
 
@@ -316,7 +316,7 @@ def test_a_refused_call_is_recorded_and_makes_the_answer_unknown(aws: Aws, actio
     aws.with_trail()
     snapshot, report = aws.judged()
     planned = plan(snapshot, report, MAIL)
-    apply(planned.steps, planned.region, aws)
+    apply(planned.steps, aws)
     refused = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, action)
     document = collect(Refusing(aws, action, refused), home_region=REGION, now=datetime.now(UTC))
     assert document["errors"][0] | {"resource": None, "message": ""} == {
@@ -404,7 +404,7 @@ def test_a_topic_that_is_gone_is_left_out_and_the_error_says_so(aws: Aws) -> Non
     aws.with_trail()
     snapshot, report = aws.judged()
     planned = plan(snapshot, report, MAIL)
-    apply(planned.steps, planned.region, aws)
+    apply(planned.steps, aws)
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:sgwatch-alarms"
     aws("sns", REGION).delete_topic(TopicArn=topic)
     assert aws.collected()["regions"][REGION]["topics"] == {}
@@ -427,7 +427,7 @@ def test_the_function_repairs_what_sgwatch_made_and_nothing_of_others(aws: Aws) 
     assert before.standing.status == "fail"
     assert auditor(aws).repair(before, None) == []
     snapshot, report = aws.judged()
-    apply(plan(snapshot, report, MAIL).steps, REGION, aws)
+    apply(plan(snapshot, report, MAIL).steps, aws)
     aws("logs", REGION).delete_metric_filter(logGroupName="trail-logs", filterName="sgwatch-security-group-changes")
     done = auditor(aws).repair(auditor(aws).audit(), None)
     assert [(step.call, step.failure) for step in done] == [("logs:PutMetricFilter", None)]

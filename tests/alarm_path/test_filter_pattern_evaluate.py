@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
 from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.regex import compile_regex, example
+from tests.support.examples import examples
 
 YES, NO, UNKNOWN = Verdict.MATCH, Verdict.NO_MATCH, Verdict.UNKNOWN
 RECORD: dict[str, Any] = {
@@ -171,7 +172,7 @@ leaf = st.tuples(st.sampled_from(["a", "b", "a.b"]), st.sampled_from(["=", "!="]
     st.lists(st.lists(leaf, min_size=1, max_size=3), min_size=1, max_size=3),
     st.fixed_dictionaries({}, optional={"a": st.sampled_from(VALUES), "b": st.sampled_from(VALUES)}),
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 def test_the_evaluator_agrees_with_a_brute_force_reference(
     groups: list[list[tuple[str, str, str]]], record: dict[str, Any]
 ) -> None:
@@ -191,7 +192,7 @@ anchored = st.tuples(st.sampled_from(["", "^"]), rows, st.sampled_from(["", "$"]
 
 
 @given(st.lists(anchored, min_size=1, max_size=2).map("|".join), st.text(alphabet="abc1.", max_size=8))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 def test_a_regular_expression_finds_what_pythons_does(source: str, text: str) -> None:
     compiled = compile_regex(source)
     assert not compiled.doubtful

@@ -28,6 +28,7 @@ from chalicelib.alarm_path.patterns.syntax import (
 )
 from chalicelib.alarm_path.patterns.syntax import conditions as conditions_of
 from chalicelib.alarm_path.patterns.to_text import render
+from tests.support.examples import examples
 
 REFUSED = {
     "{ $.eventName == a }": ("== is not an operator", 15),
@@ -126,7 +127,7 @@ def test_five_hundred_nested_parentheses_are_read() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from(list("{}[]()$.=!<>&|%*\"'\\ \nabIS NOT0159+-e?,:/@^“…é")), max_size=60))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 def test_no_text_raises_anything_but_a_filter_pattern_error(text: str) -> None:
     carets: list[str] = []
     for candidate in (text, "{" + text + "}", "{ $.a = " + text + " }", "[" + text + "]", "%" + text + "%"):
@@ -168,7 +169,7 @@ expressions: st.SearchStrategy[Expression] = st.recursive(
 
 
 @given(expressions.map(JsonPattern))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 def test_a_printed_pattern_parses_to_the_same_tree(pattern: JsonPattern) -> None:
     text = render(pattern)
     found = conditions_of(pattern.expression)

@@ -15,6 +15,7 @@ from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication, Traffic
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from chalicelib.alarm_path.verdicts import Status
 from tests.support.alarm_reference import Filter, Kind, Minute, World, raised, text_of
+from tests.support.examples import examples
 
 _METRICS = ("m1", "m2", "m3")
 _VALUES = st.sampled_from([1.0, 2.0, 0.5, -1.0, 0.0])
@@ -109,7 +110,7 @@ def _readings(world: World) -> list[World]:
     ]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(data=st.data(), world=worlds())
 def test_an_alarm_that_passes_fires_in_every_traffic(data: st.DataObject, world: World) -> None:
     record, usual = data.draw(_kinds(world)), (False,) * len(world.filters)
@@ -126,7 +127,7 @@ def test_an_alarm_that_passes_fires_in_every_traffic(data: st.DataObject, world:
         assert raised(reading, minutes, size), (reading, text_of(world.expression))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(data=st.data(), world=worlds())
 def test_an_alarm_that_fails_stays_silent_in_the_scene_that_it_names(data: st.DataObject, world: World) -> None:
     record, usual = data.draw(_kinds(world)), (False,) * len(world.filters)

@@ -522,4 +522,4 @@ def test_the_fix_of_an_alarm_keeps_its_region_and_actions() -> None:
     report = judged(put(alarm, Threshold=100))
     (fix,) = (item["fix"] for item in report["paths"][0]["findings"] if item["check"] == "alarm-fires")
     assert f"--region {REGION}" in fix
-    assert f"--alarm-actions {TOPIC}" in fix
+    assert f'"AlarmActions": ["{TOPIC}"]' in fix

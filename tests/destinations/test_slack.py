@@ -28,6 +28,7 @@ from tests.support.alerts import (
     rule,
     thousand_rules,
 )
+from tests.support.examples import examples
 from tests.support.goldens import check_golden
 from tests.support.receiver import Answer, Receiver
 
@@ -128,7 +129,7 @@ nasty = st.text(
 
 
 @given(nasty)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_no_text_at_all_breaks_the_limits_or_becomes_markup(text: str) -> None:
     message = payload(hostile(text))
     check_limits(message)
@@ -239,7 +240,7 @@ def test_buttons_lead_only_to_the_console(url: str | None, allowed: bool) -> Non
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_weight_is_never_less_than_what_slack_counts(text: str) -> None:
     assert weight(text) >= len(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 

@@ -18,6 +18,7 @@ from chalicelib.destinations.aws_errors import error_from
 from chalicelib.destinations.contract import DeliveryError
 from chalicelib.destinations.sns import MAX_BYTES, Sns, SnsFormat, payload, subject
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile, not_understood, rule, thousand_rules
+from tests.support.examples import examples
 from tests.support.goldens import check_golden
 from tests.support.unknowns import sentences
 
@@ -126,7 +127,7 @@ def test_absurd_texts_stay_within_the_limits(form: SnsFormat, text: str) -> None
 
 
 @given(st.text())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_no_text_at_all_is_refused_by_sns(text: str) -> None:
     for form in ("text", "json"):
         request = payload(hostile(text), form)

@@ -14,6 +14,7 @@ from chalicelib.exposure.compare import Opening, is_within, openings, openings_t
 from chalicelib.exposure.traffic import TrafficLine
 from chalicelib.security_groups.address_ranges import Breadth
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from tests.support.examples import examples
 
 # The rules below begin and end at these ports and at the edges of these slices only.
 PORTS = [(0, 21), (22, 22), (23, 79), (80, 80), (81, 65535)]
@@ -164,7 +165,7 @@ def check(items: Sequence[ModifiedRule], kept: list[SecurityGroupRule], gone: li
     assert all(item.rule in [new.after for new in items] for item in found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(ITEMS, SOME, SOME)
 def test_what_rules_open_is_as_broad_as_counting_it_piece_by_piece(
     items: list[ModifiedRule], kept: list[SecurityGroupRule], gone: list[SecurityGroupRule]
@@ -173,7 +174,7 @@ def test_what_rules_open_is_as_broad_as_counting_it_piece_by_piece(
 
 
 @pytest.mark.slow
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=examples(5000), deadline=None)
 @given(ITEMS, SOME, SOME)
 def test_what_many_rules_open_is_as_broad_as_counting_it_piece_by_piece(
     items: list[ModifiedRule], kept: list[SecurityGroupRule], gone: list[SecurityGroupRule]
@@ -181,7 +182,7 @@ def test_what_many_rules_open_is_as_broad_as_counting_it_piece_by_piece(
     check(items, kept, gone)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(RULES, min_size=1, max_size=3), st.lists(RULES, max_size=8))
 def test_a_rule_opens_nothing_new_where_the_others_let_in_all_of_it(
     new: list[SecurityGroupRule], before: list[SecurityGroupRule]
@@ -192,7 +193,7 @@ def test_a_rule_opens_nothing_new_where_the_others_let_in_all_of_it(
         assert (place in found) == allowed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(RULES, min_size=1, max_size=3), st.lists(RULES, max_size=8))
 def test_a_wider_rule_is_one_that_lets_in_all_of_it_and_more(
     new: list[SecurityGroupRule], before: list[SecurityGroupRule]

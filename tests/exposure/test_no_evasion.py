@@ -18,6 +18,7 @@ from chalicelib.security_groups.lookup_result import LookupResult, PrefixList, R
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.severity import Exposure
 from tests.support import records as r
+from tests.support.examples import examples
 
 CIDRS = [
     *("0.0.0.0/0", "0.0.0.0/1", "0.0.0.0/2", "0.0.0.0/3", "32.0.0.0/3", "8.0.0.0/8", "8.0.0.0/9", "10.0.0.0/7"),
@@ -79,28 +80,28 @@ def split(item: SecurityGroupRule, times: int) -> list[SecurityGroupRule]:
     return [item.__class__(item.direction, item.protocol, item.from_port, item.to_port, peer(str(p))) for p in pieces]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SOME, st.randoms(use_true_random=False))
 def test_no_order_changes_a_severity(rules: list[SecurityGroupRule], random: object) -> None:
     shuffled = sorted(rules, key=lambda _: random.random())  # type: ignore[attr-defined]
     assert rank(added(shuffled)) == rank(added(rules))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SOME, SOME)
 def test_no_rule_beside_others_lowers_a_severity(rules: list[SecurityGroupRule], more: list[SecurityGroupRule]) -> None:
     assert rank(added([*rules, *rules])) == rank(added(rules))
     assert rank(added([*more, *rules])) >= rank(added(rules))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SOME, st.integers(1, 6))
 def test_no_splitting_of_a_range_lowers_a_severity(rules: list[SecurityGroupRule], times: int) -> None:
     assert rank(added([piece for item in rules for piece in split(item, times)])) >= rank(added(rules))
 
 
 @pytest.mark.slow
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=examples(3000), deadline=None)
 @given(SOME, SOME, st.integers(1, 8))
 def test_no_padding_and_splitting_lowers_a_severity(
     rules: list[SecurityGroupRule], more: list[SecurityGroupRule], times: int
@@ -109,14 +110,14 @@ def test_no_padding_and_splitting_lowers_a_severity(
     assert rank(added([*more, *pieces])) >= rank(added(rules))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.builds(rule, PROTOCOLS, PORTS, st.sampled_from([*CIDRS, *LISTS])), min_size=1, max_size=4))
 def test_what_is_not_known_is_judged_no_milder_than_what_is_known_and_narrow(rules: list[SecurityGroupRule]) -> None:
     assert rank(added(rules)) >= rank(added(rules), LISTS)
     assert rank(added(rules)) >= rank(added(rules), LISTS, rules)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(RULES, RULES)
 def test_a_rule_of_unknown_past_is_judged_no_milder_than_one_whose_past_is_known(
     before: SecurityGroupRule, after: SecurityGroupRule
@@ -127,7 +128,7 @@ def test_a_rule_of_unknown_past_is_judged_no_milder_than_one_whose_past_is_known
     assert rank(unknown) >= rank(known)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(SOME)
 def test_every_rule_that_opens_something_above_low_has_its_reason(rules: list[SecurityGroupRule]) -> None:
     found = exposures(added(rules))

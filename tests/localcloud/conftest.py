@@ -16,6 +16,8 @@ from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
 
+# All but calls on the alarm path and on sgwatch itself.
+CHANGES = "rules,groups,attachments,prefix_lists"
 SMALL_APP = Path(__file__).with_name("small_app")
 
 
@@ -36,9 +38,9 @@ def small(cloud: LocalCloud) -> LocalCloud:
 
 @pytest.fixture(scope="module")
 def deployed(cloud: LocalCloud) -> LocalCloud:
-    """The local cloud with sgwatch itself deployed in it."""
+    """The local cloud with sgwatch itself deployed in it, which does not watch what deploying it changes."""
     with tempfile.TemporaryDirectory() as folder:
-        variables = {"WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET}
+        variables = {"WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET, "WATCH": CHANGES}
         deploy(Path.cwd(), Path(folder), cloud.environment(), variables=variables)
     return cloud
 

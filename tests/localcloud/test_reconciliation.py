@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -92,12 +93,14 @@ def earlier(snapshot: GroupSnapshot) -> GroupSnapshot:
 def unheard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unheard]:
     wired = tmp_path_factory.mktemp("wired")
     shutil.copytree(ROOT / ".chalice", wired / ".chalice", ignore=shutil.ignore_patterns("deployed", "deployments"))
+    # It imports what CloudFormation can make, which takes longer than the command line waits for an answer.
+    importlib.import_module("moto.cloudformation.models")
     with LocalCloud() as cloud:
         assert sgwatch(cloud, "setup", *STAGE, "--yes", folder=wired).returncode == 1, "deploying remains to be done"
         config = json.loads((wired / ".chalice" / "config.json").read_text())
         variables = config["stages"]["dev"]["environment_variables"]
         variables |= {"WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET, "ENRICH": "true"}
-        variables["BURST_WINDOW"] = "0"
+        variables |= {"BURST_WINDOW": "0", "WATCH": "rules,groups,attachments,prefix_lists"}
         folder = deploy(ROOT, tmp_path_factory.mktemp("deploy"), cloud.environment(), variables=variables).folder
         done = sgwatch(cloud, "setup", *STAGE, "--yes", folder=folder)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -26,6 +26,7 @@ from tests.support.alerts import (
     rule,
     thousand_rules,
 )
+from tests.support.examples import examples
 from tests.support.records import Json, items
 from tests.support.unknowns import sentences
 
@@ -182,7 +183,7 @@ def test_undo_commands_are_told_exactly_or_not_at_all() -> None:
 
 
 @given(st.text(), st.integers(16_384, 40_000))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_the_text_keeps_to_its_limit_and_hides_nothing(text: str, limit: int) -> None:
     told = plain_text(hostile(text), limit)
     assert len(told.encode()) <= limit

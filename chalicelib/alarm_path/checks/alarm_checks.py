@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from shlex import quote
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from chalicelib.alarm_path.alarms.composites import Composites, Parent
+from chalicelib.alarm_path.alarms.composites import Companions, Composites, Parent
 from chalicelib.alarm_path.alarms.evaluation import AlarmState
 from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Simulated, simulate
 from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds
+from chalicelib.alarm_path.patterns.joint_verdicts import may_match_together
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Region, Snapshot
@@ -25,12 +25,6 @@ MetricKey = tuple[str, str]
 
 # An alarm slower than this, in seconds, is worth a word.
 SLOW = 900
-
-# The options of an alarm that one matching record moves within a minute.
-GOOD_ALARM = (
-    "--statistic Sum --period 60 --evaluation-periods 1 --threshold 1 "
-    "--comparison-operator GreaterThanOrEqualToThreshold --treat-missing-data notBreaching"
-)
 
 
 @dataclass(slots=True)
@@ -121,14 +115,14 @@ def judge_alarm(
     runs = _runs(index, Feeds(snapshot.account_id, index.publishers, groups), alarm, item, coverage)
     worst_run = _worst(runs.values())
     differs = len({run.fires for run in runs.values()}) > 1
-    findings = [_metric(alarm, item, read, events), _fires(alarm, item, value, runs, index.region.name)]
+    findings = [_metric(alarm, item, read, events), _fires(alarm, item, value, runs)]
     findings += _state_findings(snapshot, alarm, worst_run)
     seconds = max((run.seconds for run in runs.values() if run.seconds is not None), default=None)
     return AlarmVerdict(
         tuple(findings),
         {event: all_of([events[event], _fired(runs, event) if differs else Status.PASS]) for event in EVENTS},
         seconds,
-        routes(snapshot, index, alarm, worst_run.rests),
+        routes(snapshot, index, alarm, worst_run.rests, companions(index, alarm, item)),
         tuple(_alarm_notes(alarm, runs.values(), seconds)),
         differs,
     )
@@ -169,8 +163,7 @@ def _state_findings(snapshot: Snapshot, alarm: MetricAlarm, run: Simulated) -> l
     """What is known of the alarm's own state: whether it leaves ALARM, can be evaluated, and acts already."""
     findings = []
     if run.leaves is not Status.PASS:
-        fix = f"Set TreatMissingData of alarm {alarm.name} to notBreaching." if run.leaves is Status.FAIL else None
-        findings.append(Finding("alarm-leaves", run.leaves, alarm.name, run.leaves_reason, fix))
+        findings.append(Finding("alarm-leaves", run.leaves, alarm.name, run.leaves_reason))
     if alarm.evaluation_state in {"EVALUATION_ERROR", "EVALUATION_FAILURE"}:
         reason = f"CloudWatch cannot evaluate alarm {alarm.name} ({alarm.evaluation_state}): {alarm.state_reason}."
         findings.append(Finding("alarm-evaluated", Status.UNKNOWN, alarm.name, reason))
@@ -214,20 +207,19 @@ def _metric(
     if all_of(events.values()) is Status.PASS:
         reason = f"Alarm {alarm.name} reads {metric}, which metric filter {item.name} publishes."
         return Finding(check, Status.PASS, alarm.name, reason)
-    fix = f"Put alarm {alarm.name} again on the metric as the filter publishes it."
     wrong_unit = next((query.unit for query in read if query.unit not in {None, item.unit}), None)
     if wrong_unit:
         reason = (
             f"Alarm {alarm.name} reads {metric} in the unit {wrong_unit}, and the filter publishes it in {item.unit}."
         )
-        return Finding(check, Status.FAIL, alarm.name, reason, fix)
+        return Finding(check, Status.FAIL, alarm.name, reason)
     if all_of(events.values()) is Status.UNKNOWN:
         reason = f"Whether alarm {alarm.name} reads {metric} as metric filter {item.name} publishes it is not known."
         return Finding(check, Status.UNKNOWN, alarm.name, reason)
     published = _listed([*item.dimensions, *item.system_dimensions])
     wanted = _listed(name for query in read for name in _wanted(query))
     reason = f"Alarm {alarm.name} reads {metric} with {wanted}, and the filter publishes it with {published}."
-    return Finding(check, Status.FAIL, alarm.name, reason, fix)
+    return Finding(check, Status.FAIL, alarm.name, reason)
 
 
 def _wanted(query: MetricQuery) -> list[str]:
@@ -241,9 +233,7 @@ def _listed(names: Any) -> str:
     return f"dimensions {', '.join(found)}" if found else "no dimensions"
 
 
-def _fires(
-    alarm: MetricAlarm, item: MetricFilter, value: float | None, runs: Mapping[str, Simulated], region: str
-) -> Finding:
+def _fires(alarm: MetricAlarm, item: MetricFilter, value: float | None, runs: Mapping[str, Simulated]) -> Finding:
     status = all_of(run.fires for run in runs.values())
     reason = _reason(status, runs)
     if value is None and status is Status.FAIL:
@@ -253,14 +243,7 @@ def _fires(
         reason = f"Whether alarm {alarm.name} fires depends on what metric filter {item.name} publishes."
     if status is Status.FAIL and value == 0:
         reason += f" Metric filter {item.name} publishes {item.value} for a match."
-    fix = None
-    if status is not Status.PASS:
-        fix = (
-            f"aws cloudwatch put-metric-alarm --region {region} --alarm-name {quote(alarm.name)} "
-            f"--namespace {quote(item.namespace)} --metric-name {quote(item.metric)} {GOOD_ALARM} "
-            f"--alarm-actions {' '.join(map(quote, alarm.actions.on_alarm)) or 'TOPIC_ARN'}"
-        )
-    return Finding("alarm-fires", status, alarm.name, reason, fix)
+    return Finding("alarm-fires", status, alarm.name, reason)
 
 
 def _reason(status: Status, runs: Mapping[str, Simulated]) -> str:
@@ -271,12 +254,39 @@ def _reason(status: Status, runs: Mapping[str, Simulated]) -> str:
     return f"{reason} That is so of {', '.join(event for event, run in runs.items() if run.fires is status)}."
 
 
+def companions(index: RegionIndex, alarm: MetricAlarm, item: MetricFilter) -> Companions:
+    """The alarms beside this one in composites above it which records that the filter matches move, or may move."""
+    named = index.composites.named_with(alarm.name, alarm.arn)
+    others = [
+        other for other in index.region.metric_alarms or () if named and (other.name in named or other.arn in named)
+    ]
+    found: dict[str, bool] = {}
+    for other in others:
+        keys = {query.key for query in other.watched}
+        if any(may_match_together(item.pattern, fed.pattern) for key in keys for fed in index.publishers.get(key, ())):
+            same = _evaluated_alike(alarm, other)
+            found |= {other.name: same, other.arn: same}
+    return found
+
+
+def _evaluated_alike(alarm: MetricAlarm, other: MetricAlarm) -> bool:
+    """Whether two alarms differ in name, actions and present state alone: they then move together."""
+    own = replace(
+        other, name=alarm.name, arn=alarm.arn, state=alarm.state, actions=alarm.actions, state_reason=alarm.state_reason
+    )
+    return own == alarm
+
+
 def routes(
-    snapshot: Snapshot, index: RegionIndex, alarm: MetricAlarm, rests: AlarmState | None
+    snapshot: Snapshot,
+    index: RegionIndex,
+    alarm: MetricAlarm,
+    rests: AlarmState | None,
+    beside: Companions | None = None,
 ) -> tuple[TopicRoute, ...]:
     """The ways from an alarm, itself or through composite alarms above it, to topics."""
     own = _actions(index.region, alarm.name, alarm.arn, alarm.actions)
-    parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None)
+    parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None, beside)
     above = [route for parent in parents for route in _through(index.region, parent)]
     if any(route.topic for route in own):
         return (*own, *(route for route in above if route.topic))
@@ -289,9 +299,7 @@ def routes(
 
 def _through(region: Region, parent: Parent) -> list[TopicRoute]:
     composite: CompositeAlarm = parent.alarm
-    fix = f"Put composite alarm {composite.name} again so that its ALARM follows the alarm below it alone."
-    fix_or_none = fix if parent.status is Status.FAIL else None
-    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason, fix_or_none)
+    finding = Finding("composite-alarm", parent.status, composite.name, parent.reason)
     notes = [parent.reason] if composite.suppressor and parent.status is Status.PASS else []
     notes += [_in_alarm(composite.name)] if composite.state == "ALARM" else []
     wait = composite.suppressor_wait if composite.suppressor else 0
@@ -317,13 +325,13 @@ def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[Topi
     check = "alarm-actions"
     topics = [action for action in actions.on_alarm if _service(action) == "sns"]
     muted, notes = _mute(region, name)
-    if not actions.enabled:
-        fix = f"aws cloudwatch enable-alarm-actions --alarm-names {quote(name)} --region {region.name}"
-        return _ends(name, arn, Finding(check, Status.FAIL, name, f"The actions of alarm {name} are disabled.", fix))
-    if muted:
-        return _ends(name, arn, Finding(check, Status.FAIL, name, f"Alarm {name} is muted by mute rule {muted}."))
+    silent = f"The actions of alarm {name} are disabled." if not actions.enabled else ""
+    silent = silent or (f"Alarm {name} is muted by mute rule {muted}." if muted else "")
     if not topics:
-        return _ends(name, arn, Finding(check, Status.FAIL, name, _no_topic(name, actions), _topic_fix(name)))
+        return _ends(name, arn, Finding(check, Status.FAIL, name, silent or _no_topic(name, actions)))
+    if silent:
+        finding = Finding(check, Status.FAIL, name, silent)
+        return [TopicRoute(topic, name, arn, (finding,), notes=notes) for topic in dict.fromkeys(topics)]
     return [
         TopicRoute(topic, name, arn, (_action(topic, name, region.name),), notes=notes)
         for topic in dict.fromkeys(topics)
@@ -337,10 +345,6 @@ def _ends(name: str, arn: str, finding: Finding) -> list[TopicRoute]:
 def _service(action: str) -> str:
     parsed = parse_arn(action)
     return parsed.service if parsed else ""
-
-
-def _topic_fix(name: str) -> str:
-    return f"Put alarm {name} again with --alarm-actions TOPIC_ARN."
 
 
 def _no_topic(name: str, actions: Actions) -> str:
@@ -357,7 +361,7 @@ def _action(topic: str, name: str, region: str) -> Finding:
     parsed = parse_arn(topic)
     if parsed is not None and parsed.region != region:
         reason = f"Alarm {name} in {region} names topic {topic}, and an alarm can only notify topics of its own region."
-        return Finding("alarm-actions", Status.FAIL, name, reason, _topic_fix(name))
+        return Finding("alarm-actions", Status.FAIL, name, reason)
     return Finding("alarm-actions", Status.PASS, name, f"Alarm {name} notifies topic {topic} when it goes to ALARM.")
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from shlex import quote
 
 from chalicelib.alarm_path.check_registry import CHECKS
-from chalicelib.alarm_path.checks.alarm_checks import GOOD_ALARM, AlarmVerdict, RegionIndex, TopicRoute, judge_alarm
-from chalicelib.alarm_path.checks.filter_checks import FilterVerdict, judge_filter, put_filter_command
+from chalicelib.alarm_path.checks.alarm_checks import AlarmVerdict, RegionIndex, TopicRoute, judge_alarm
+from chalicelib.alarm_path.checks.filter_checks import FilterVerdict, judge_filter
 from chalicelib.alarm_path.checks.topic_checks import judge_topic
 from chalicelib.alarm_path.checks.trail_checks import judge_trail, unread
 from chalicelib.alarm_path.checks.unread_filters import alarms_for_any_filter
@@ -41,6 +40,7 @@ class Chain:
 
     trail: str
     findings: tuple[Finding, ...]
+    trail_arn: str = ""
     log_group: str | None = None
     metric_filter: MetricFilter | None = None
     region: str = ""
@@ -98,7 +98,7 @@ class Builder:
             self._regions[region] = RegionIndex.of(found, self.snapshot.account_id, complete=complete)
         return self._regions[region]
 
-    def _groups(self, region: str) -> frozenset[str]:
+    def groups(self, region: str) -> frozenset[str]:
         """The log groups of a region that receive the same records: those of trails without a broken link."""
         if self._fed is None:
             judged = [judge_trail(self.snapshot, trail) for trail in _distinct(self.snapshot.trails or ())]
@@ -111,7 +111,7 @@ class Builder:
 
     def _of_trail(self, trail: Trail) -> Iterator[Chain]:
         verdict = judge_trail(self.snapshot, trail)
-        start = Chain(trail.name, verdict.findings, reach=dict(verdict.events), notes=verdict.notes)
+        start = Chain(trail.name, verdict.findings, trail.arn, reach=dict(verdict.events), notes=verdict.notes)
         group = verdict.log_group
         if group is None:
             yield start
@@ -168,8 +168,7 @@ class Builder:
     def _no_filter(self, group: Arn) -> Finding:
         name = log_group_name(group)
         reason = f"No metric filter on log group {name} matches security group changes.{self._nearest_filter(group)}"
-        fix = put_filter_command(group, "sgwatch-security-group-changes", EVENTS)
-        return Finding("filter-exists", Status.FAIL, str(group), reason, fix)
+        return Finding("filter-exists", Status.FAIL, str(group), reason)
 
     def _nearest_filter(self, group: Arn) -> str:
         """A filter that does match them, on a log group to which this trail does not deliver."""
@@ -187,7 +186,7 @@ class Builder:
         index = self.index(group.region)
         alarms = index.readers.get((item.namespace, item.metric), [])
         for alarm in alarms:
-            groups = self._groups(group.region)
+            groups = self.groups(group.region)
             verdict = judge_alarm(self.snapshot, index, alarm, item, found.coverage, found.value, groups)
             for route in verdict.routes:
                 yield self._of_route(start, alarm.name, verdict, route)
@@ -203,12 +202,7 @@ class Builder:
         metric, here = f"{item.namespace}/{item.metric}", index.region.name
         near = index.nearest(item) or self._elsewhere(item, here)
         reason = f"No alarm in {here} reads {metric}, which metric filter {item.name} publishes.{near}"
-        fix = (
-            f"aws cloudwatch put-metric-alarm --region {here} --alarm-name sgwatch-security-group-changes "
-            f"--namespace {quote(item.namespace)} --metric-name {quote(item.metric)} {GOOD_ALARM} "
-            "--alarm-actions TOPIC_ARN"
-        )
-        return Finding("alarm-exists", Status.FAIL, metric, reason, fix)
+        return Finding("alarm-exists", Status.FAIL, metric, reason)
 
     def _elsewhere(self, item: MetricFilter, here: str) -> str:
         for region in self.snapshot.regions:

@@ -34,10 +34,10 @@ def published_dimensions(item: MetricFilter, event: str | None, account: str) ->
     return {**fields, **{name: system.get(name) for name in item.system_dimensions}}
 
 
-def reads_published(query: MetricQuery, published: Mapping[str, str | bool | None]) -> Status:
-    """Whether a query reads a metric published under these dimensions."""
+def reads_published(query: MetricQuery, published: Mapping[str, str | bool | None], account: str) -> Status:
+    """Whether a query reads a metric published under these dimensions in an account."""
     if query.insights is not None:
-        return _selected(query.insights, published)
+        return _selected(query.insights, published, account)
     if set(published) != set(query.dimensions):
         return Status.FAIL
     return all_of(_agrees(published[name], wanted) for name, wanted in query.dimensions.items())
@@ -49,14 +49,16 @@ def _agrees(value: str | bool | None, wanted: str) -> Status:
     return status_of(value == wanted)
 
 
-def _selected(insights: InsightsQuery, published: Mapping[str, str | bool | None]) -> Status:
+def _selected(insights: InsightsQuery, published: Mapping[str, str | bool | None], account: str) -> Status:
     if insights.schema is not None and insights.schema != set(published):
         return Status.FAIL
     if insights.where is None:
         return Status.UNKNOWN
-    return all_of(_agrees(published.get(name), wanted) for name, wanted in insights.where.items())
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-metrics-insights-querylanguage.html
+    known = {**published, "AWS.AccountId": account}
+    return all_of(_agrees(known.get(name), wanted) for name, wanted in insights.where.items())
 
 
 def dimension_answers(item: MetricFilter, query: MetricQuery, account: str) -> dict[str, Status]:
     """Per event: whether every match is published under exactly the dimensions that a query reads."""
-    return {event: reads_published(query, published_dimensions(item, event, account)) for event in EVENTS}
+    return {event: reads_published(query, published_dimensions(item, event, account), account) for event in EVENTS}

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from shlex import quote
 
 from chalicelib.alarm_path.checks.transformers import untransformed
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot
-from chalicelib.alarm_path.standards import EVENTS, pattern_for
+from chalicelib.alarm_path.standards import EVENTS
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of
-from chalicelib.aws.arns import Arn, log_group_name
+from chalicelib.aws.arns import Arn
 
 # No field of CloudTrail's is a number in every record of these calls, nor anything that their requests and responses
 # hold: DeleteSecurityGroup's hold an id. Of numbers written as text it is not documented whether they are published.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 _UNSURE_FIELDS = ("$.eventVersion", "$.recipientAccountId", "$.userIdentity.accountId", "$.*", "$.[")
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 _CRITERION = re.compile(
     r"\s*(?P<field>@aws\.(?:account|region))\s*(?P<operator>!=|=|NOT\s+IN|IN)\s*"
@@ -40,27 +40,16 @@ class FilterVerdict:
 def judge_filter(item: MetricFilter, coverage: PatternCoverage, group: Arn, snapshot: Snapshot) -> FilterVerdict:
     """Every check of the filter itself."""
     published, value = _value(item)
-    findings = (_coverage(item, coverage, group), published, _scope(item, group, snapshot))
+    findings = (_coverage(item, coverage), published, _scope(item, group, snapshot))
     notes = []
     if coverage.over_matches:
         notes.append(f"Metric filter {item.name} matches other calls too, so its alarm also fires for those.")
     return FilterVerdict(findings, coverage, value, tuple(notes))
 
 
-def put_filter_command(group: Arn, name: str, events: Sequence[str]) -> str:
-    """The command that makes a filter for exactly these events."""
-    metric = "metricName=" + name + ",metricNamespace=sgwatch,metricValue=1,defaultValue=0"
-    return (
-        f"aws logs put-metric-filter --region {group.region} --log-group-name {quote(log_group_name(group))} "
-        f"--filter-name {quote(name)} --filter-pattern {quote(pattern_for(events))} "
-        f"--metric-transformations {quote(metric)}"
-    )
-
-
-def _coverage(item: MetricFilter, coverage: PatternCoverage, group: Arn) -> Finding:
+def _coverage(item: MetricFilter, coverage: PatternCoverage) -> Finding:
     status = all_of(coverage.covers(event) for event in EVENTS)
-    fix = None if status is Status.PASS else put_filter_command(group, "sgwatch-security-group-changes", EVENTS)
-    return Finding("filter-coverage", status, item.name, coverage_sentence(item, coverage), fix)
+    return Finding("filter-coverage", status, item.name, coverage_sentence(item, coverage))
 
 
 def coverage_sentence(item: MetricFilter, coverage: PatternCoverage) -> str:
@@ -86,14 +75,19 @@ def coverage_sentence(item: MetricFilter, coverage: PatternCoverage) -> str:
 
 def _value(item: MetricFilter) -> tuple[Finding, float | None]:
     check = "filter-value"
-    try:
-        value = float(item.value)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = published_number(item.value)
+    if value is None:
         return _field_value(item, check), None
     reason = f"Metric filter {item.name} publishes {item.value} to {item.namespace}/{item.metric} for a match."
     return Finding(check, Status.PASS, item.name, reason), value
+
+
+def published_number(text: str) -> float | None:
+    """The number that a filter's metricValue is; None where it names a field, or is no number as JSON writes them."""
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 def publishes_nothing(item: MetricFilter) -> bool:
@@ -110,8 +104,7 @@ def _field_value(item: MetricFilter, check: str) -> Finding:
     some = item.value.startswith(("$.requestParameters", "$.responseElements"))
     which = "not all of these records" if some else "these records do not"
     reason = f"{what}, which {which} hold as a number: a match without one publishes no datapoint."
-    fix = 'Put the filter again with metricValue "1".'
-    return Finding(check, Status.FAIL, item.name, reason, fix)
+    return Finding(check, Status.FAIL, item.name, reason)
 
 
 def _scope(item: MetricFilter, group: Arn, snapshot: Snapshot) -> Finding:
@@ -133,11 +126,11 @@ def _criteria(item: MetricFilter, group: Arn, check: str) -> Finding:
     what = f"Metric filter {item.name} reads only log events with {item.criteria}"
     if here is False:
         reason = f"{what}, which leaves out those of {group.account} in {group.region}."
-        return Finding(check, Status.FAIL, item.name, reason, "Put the filter again without fieldSelectionCriteria.")
+        return Finding(check, Status.FAIL, item.name, reason)
     if here and elsewhere:
         return Finding(check, Status.PASS, item.name, f"{what}, which leaves out nothing.")
     reason = f"{what}; whether that leaves out records of other regions is not documented."
-    return Finding(check, Status.UNKNOWN, item.name, reason, "Put the filter again without fieldSelectionCriteria.")
+    return Finding(check, Status.UNKNOWN, item.name, reason)
 
 
 def selected(criteria: str, account: str, region: str) -> bool | None:

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxF
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -17,7 +16,7 @@ from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Records
 from chalicelib.alarm_path.alarms.timeline import FILTER_INTERVAL, LogEvent, Publication, period_of
 from chalicelib.alarm_path.checks.dimensions import published_dimensions, reads_published
-from chalicelib.alarm_path.checks.filter_checks import publishes_nothing
+from chalicelib.alarm_path.checks.filter_checks import published_number, publishes_nothing
 from chalicelib.alarm_path.patterns.evaluate import Verdict
 from chalicelib.alarm_path.patterns.joint_verdicts import (
     is_refused,
@@ -65,7 +64,7 @@ class Feeds:
         counts there what it counts here.
         """
         published = self.publishers.get(query.key, ())
-        values = [_number(found.value) for found in published] + [found.default or 0.0 for found in published]
+        values = [published_number(found.value) for found in published] + [found.default or 0.0 for found in published]
         alike = bool(published) and all(value is not None and value >= 0 for value in values)
         return query.namespace.startswith("AWS/") or query.statistic == "SampleCount" or alike
 
@@ -125,7 +124,7 @@ class AlarmFeed:
     @property
     def seen_from(self) -> str:
         """What of the filter the background depends on: its log group, and its name where its value is assumed."""
-        assumed = self.item.name if _number(self.item.value) is None else ""
+        assumed = self.item.name if published_number(self.item.value) is None else ""
         return f"{self.item.log_group}\0{assumed}"
 
     @property
@@ -216,17 +215,17 @@ class AlarmFeed:
                 yield Publication(query.id, self._publisher(place), self._default(query, found), matched=False)
 
     def _reads(self, query: MetricQuery, found: MetricFilter, event: str | None) -> bool:
-        return reads_published(query, published_dimensions(found, event, self.account)) is not Status.FAIL
+        return reads_published(query, published_dimensions(found, event, self.account), self.account) is not Status.FAIL
 
     def _match(self, query: MetricQuery, place: int, event: str | None) -> Iterator[Publication]:
         found = self.filters[place]
-        reads = reads_published(query, published_dimensions(found, event, self.account))
+        reads = reads_published(query, published_dimensions(found, event, self.account), self.account)
         value = self._value(found) if reads is Status.PASS and not self._mixed_units(query) else None
         if reads is not Status.FAIL:
             yield Publication(query.id, self._publisher(place), value, matched=True)
 
     def _value(self, found: MetricFilter) -> float | None:
-        number = _number(found.value)
+        number = published_number(found.value)
         # Beside a filter that publishes nothing, the alarm's own faults show on the usual 1.
         assumed = number is None and found == self.item and publishes_nothing(found)
         return 1.0 if assumed else number
@@ -249,14 +248,6 @@ class AlarmFeed:
 def _ordered(items: Iterable[Publication]) -> LogEvent:
     """Log events for which the same is published are the same, whichever filters publish it."""
     return tuple(sorted(items, key=lambda item: (item.query, item.publisher, item.matched, str(item.value))))
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _sure(verdicts: Verdicts) -> Verdicts:

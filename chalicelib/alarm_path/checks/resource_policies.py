@@ -182,6 +182,10 @@ _OPERATORS: dict[str, tuple[_ValueTest, bool]] = {
     "bool": (lambda pattern, text: pattern.lower() == text.lower(), True),
 }
 
+# Policy variables stand for values of the request, and only in policies of the newer version.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+_VARIABLE = "${"
+
 # What a set operator says of a key that the request does not carry; of one that it does, which here has one value,
 # both say what the plain operator says.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
@@ -197,7 +201,7 @@ def _test(operator: str, key: str, values: list[str], call: ServiceCall) -> Stat
         return status_of((found is None) == (values == ["true"]))
     if_exists = name.endswith("ifexists")
     compare, wanted = _OPERATORS.get(name.removesuffix("ifexists"), (None, True))
-    if compare is None:
+    if compare is None or (isinstance(found, str) and any(_VARIABLE in value for value in values)):
         return Status.UNKNOWN
     if not isinstance(found, str):
         # A key that the request does not carry: only the negated operators and …IfExists are true.

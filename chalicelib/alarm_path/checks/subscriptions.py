@@ -19,6 +19,11 @@ from chalicelib.alarm_path.verdicts import Status, all_of, any_of, opposite, sta
 SNS = "sns.amazonaws.com"
 _POLICY_ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}
 UNKNOWN_VALUE = object()
+# Fields whose values are not known beforehand; only the first are in the notifications of both kinds of alarm.
+_FIELDS = ("AlarmDescription", "OldStateValue", "Region", "StateChangeTime", "NewStateReason")
+_ACTION_FIELDS = ("AlarmConfigurationUpdatedTimestamp", "OKActions", "AlarmActions", "InsufficientDataActions")
+_METRIC_ALARM_FIELDS = ("Trigger", *_ACTION_FIELDS)
+_COMPOSITE_FIELDS = ("AlarmRule", "TriggeringChildren", "Trigger", *_ACTION_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Notification:
     alarm_arn: str
     account_id: str
     topic_arn: str
+    of_composite: bool = False
 
     def body(self) -> Mapping[str, Any]:
         """The message's fields: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"""
@@ -38,8 +44,8 @@ class Notification:
             "AWSAccountId": self.account_id,
             "NewStateValue": "ALARM",
         }
-        unsure = ("AlarmDescription", "OldStateValue", "Region", "StateChangeTime", "NewStateReason", "Trigger")
-        return {**dict.fromkeys(unsure, UNKNOWN_VALUE), **known}
+        unsure = _COMPOSITE_FIELDS if self.of_composite else _METRIC_ALARM_FIELDS
+        return {**dict.fromkeys((*_FIELDS, *unsure), UNKNOWN_VALUE), **known}
 
 
 @dataclass(frozen=True, slots=True)

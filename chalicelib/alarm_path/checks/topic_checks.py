@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from shlex import quote
 from typing import Any
 
 from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
 from chalicelib.alarm_path.checks.subscriptions import Notification, SubscriptionVerdict, deliver
 from chalicelib.alarm_path.checks.trail_checks import unread
-from chalicelib.alarm_path.snapshot.model import AccessError, Snapshot, Subscription, Topic
+from chalicelib.alarm_path.snapshot.model import AccessError, KeyUse, Snapshot, Subscription, Topic
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
 from chalicelib.aws.arns import parse_arn
 
@@ -25,6 +24,12 @@ _UNUSABLE = {
     "Unavailable": "unavailable",
 }
 _KEY_CALLS = ("kms:GetKeyPolicy", "kms:DescribeKey")
+# Where no command is known: the policy cannot be read, or the key cannot be used by CloudWatch at all.
+_POLICY_FIX = "Let cloudwatch.amazonaws.com publish to the topic by its policy."
+_KEY_FIX = (
+    "Encrypt the topic with a customer-managed key whose policy allows kms:Decrypt and kms:GenerateDataKey* to "
+    "cloudwatch.amazonaws.com."
+)
 _KEY_ACTIONS = ("kms:Decrypt", "kms:GenerateDataKey")
 _ENDPOINT_CALLS = {"lambda": "lambda:GetPolicy", "sqs": "sqs:GetQueueAttributes"}
 _SUBSCRIPTION_CALLS = ("sns:ListSubscriptionsByTopic",)
@@ -35,11 +40,19 @@ def judge_topic(snapshot: Snapshot, arn: str, alarm_name: str, alarm_arn: str) -
     topic = _find(snapshot, arn)
     if topic is None:
         return [_unread_topic(snapshot, arn, topic)], []
-    subscriber, notes = _subscribers(snapshot, topic, Notification(alarm_name, alarm_arn, snapshot.account_id, arn))
+    notification = Notification(
+        alarm_name, alarm_arn, snapshot.account_id, arn, _is_composite(snapshot, alarm_name, alarm_arn)
+    )
+    subscriber, notes = _subscribers(snapshot, topic, notification)
     if topic.attributes is None:
         return [_unread_topic(snapshot, arn, topic), subscriber], notes
     exists = Finding("topic-exists", Status.PASS, arn, f"Topic {_name(arn)} exists.")
     return [exists, _policy(snapshot, topic, alarm_arn), _key(snapshot, topic, alarm_arn), subscriber], notes
+
+
+def _is_composite(snapshot: Snapshot, name: str, arn: str) -> bool:
+    found = snapshot.region(_region(arn)).composite_alarms or ()
+    return any((alarm.name, alarm.arn) == (name, arn) for alarm in found)
 
 
 def _name(arn: str) -> str:
@@ -64,8 +77,7 @@ def _unread_topic(snapshot: Snapshot, arn: str, topic: Topic | None) -> Finding:
     parsed = parse_arn(arn)
     if status is Status.UNKNOWN and parsed is not None and parsed.account != snapshot.account_id:
         reason += f" It belongs to account {parsed.account}: look there."
-    fix = f"aws sns create-topic --name {quote(_name(arn))} --region {_region(arn)}" if status is Status.FAIL else None
-    return Finding("topic-exists", status, arn, reason, fix)
+    return Finding("topic-exists", status, arn, reason)
 
 
 def _policy(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
@@ -73,13 +85,13 @@ def _policy(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
     text = (topic.attributes or {}).get("Policy")
     if not text:
         reason = f"Topic {_name(topic.arn)} has no policy, so CloudWatch may not publish to it."
-        return Finding("topic-policy", Status.FAIL, topic.arn, reason, _policy_fix(snapshot, topic))
+        return Finding("topic-policy", Status.FAIL, topic.arn, reason, _POLICY_FIX)
     answer = allows(_document(text), call)
     if answer.status is Status.PASS:
         return Finding("topic-policy", Status.PASS, topic.arn, f"Topic {_name(topic.arn)} lets CloudWatch publish.")
     verb = "does not let" if answer.status is Status.FAIL else "may not let"
     reason = f"Topic {_name(topic.arn)} {verb} CloudWatch publish: {answer.why}."
-    return Finding("topic-policy", answer.status, topic.arn, reason, _policy_fix(snapshot, topic))
+    return Finding("topic-policy", answer.status, topic.arn, reason, _POLICY_FIX)
 
 
 def _document(text: object) -> Any:
@@ -106,26 +118,24 @@ def publish_statement(account_id: str, topic_arn: str) -> dict[str, Any]:
     }
 
 
-def _policy_fix(snapshot: Snapshot, topic: Topic) -> str:
-    policy = {"Version": "2012-10-17", "Statement": [publish_statement(snapshot.account_id, topic.arn)]}
-    return (
-        f"aws sns set-topic-attributes --topic-arn {quote(topic.arn)} --region {_region(topic.arn)} "
-        f"--attribute-name Policy --attribute-value {quote(json.dumps(policy))} "
-        "(this replaces the policy: keep the statements that others need)"
-    )
-
-
 def _key(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
     key = str((topic.attributes or {}).get("KmsMasterKeyId") or "")
     name = _name(topic.arn)
     if not key:
         return Finding("topic-key", Status.PASS, topic.arn, f"Topic {name} is not encrypted with a KMS key.")
-    if key.endswith("alias/aws/sns"):
+    if key.endswith("alias/aws/sns") or topic.key_use is KeyUse.AWS_MANAGED:
         reason = f"Topic {name} is encrypted with {key}, an AWS-managed key that CloudWatch alarms may not use."
-        return Finding("topic-key", Status.FAIL, key, reason, _key_fix(topic))
+        return Finding("topic-key", Status.FAIL, key, reason, _KEY_FIX)
     if topic.key_state in _UNUSABLE:
         reason = f"Key {key} of topic {name} is {_UNUSABLE[topic.key_state]}, so nothing can be published to the topic."
-        return Finding("topic-key", Status.FAIL, key, reason, _usable_key_fix(key, topic))
+        return Finding("topic-key", Status.FAIL, key, reason, _KEY_FIX)
+    if topic.key_use is KeyUse.NOT_SYMMETRIC:
+        reason = f"Key {key} of topic {name} is not a symmetric encryption key, and SNS takes no other."
+        return Finding("topic-key", Status.FAIL, key, reason, _KEY_FIX)
+    parsed = parse_arn(key)
+    if parsed is not None and parsed.region != _region(topic.arn):
+        reason = f"Key {key} of topic {name} is in {parsed.region}, and SNS uses keys of the topic's own region."
+        return Finding("topic-key", Status.UNKNOWN, key, reason)
     if topic.key_policy is None:
         return _no_key_policy(snapshot, topic, key)
     calls = [ServiceCall(CLOUDWATCH, action, key, snapshot.account_id, alarm_arn) for action in _KEY_ACTIONS]
@@ -135,19 +145,7 @@ def _key(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
         return Finding("topic-key", status, key, f"Key {key} of topic {name} lets CloudWatch use it.")
     why = next(answer.why for answer in answers if answer.status is status)
     verb = "does not let" if status is Status.FAIL else "may not let"
-    return Finding(
-        "topic-key", status, key, f"Key {key} of topic {name} {verb} CloudWatch use it: {why}.", _key_fix(topic)
-    )
-
-
-def _usable_key_fix(key: str, topic: Topic) -> str:
-    region = quote(_region(topic.arn))
-    enable = f"aws kms enable-key --region {region} --key-id {quote(key)}"
-    if topic.key_state == "Disabled":
-        return enable
-    if topic.key_state == "PendingDeletion":
-        return f"aws kms cancel-key-deletion --region {region} --key-id {quote(key)} && {enable}"
-    return _key_fix(topic)
+    return Finding("topic-key", status, key, f"Key {key} of topic {name} {verb} CloudWatch use it: {why}.", _KEY_FIX)
 
 
 def _without_resources(policy: Any) -> Any:
@@ -155,20 +153,14 @@ def _without_resources(policy: Any) -> Any:
 
     https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html
     """
-    if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), list):
+    if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), list | dict):
         return policy
+    found = policy["Statement"]
     kept = [
         {name: value for name, value in item.items() if name != "Resource"} if isinstance(item, dict) else item
-        for item in policy["Statement"]
+        for item in (found if isinstance(found, list) else [found])
     ]
     return {**policy, "Statement": kept}
-
-
-def _key_fix(topic: Topic) -> str:
-    return (
-        f"Encrypt topic {_name(topic.arn)} with a customer-managed key whose policy allows kms:Decrypt and "
-        f"kms:GenerateDataKey* to {CLOUDWATCH}."
-    )
 
 
 def _no_key_policy(snapshot: Snapshot, topic: Topic, key: str) -> Finding:
@@ -177,11 +169,11 @@ def _no_key_policy(snapshot: Snapshot, topic: Topic, key: str) -> Finding:
     ]
     if errors or not topic.key_policy_collected:
         status, reason = unread(errors, f"The policy of key {key} of topic {_name(topic.arn)}")
-        return Finding("topic-key", status, key, reason, _key_fix(topic) if status is Status.FAIL else None)
+        return Finding("topic-key", status, key, reason, _KEY_FIX if status is Status.FAIL else None)
     reason = (
         f"Topic {_name(topic.arn)} is encrypted with the AWS-managed key {key}, which CloudWatch alarms may not use."
     )
-    return Finding("topic-key", Status.FAIL, key, reason, _key_fix(topic))
+    return Finding("topic-key", Status.FAIL, key, reason, _KEY_FIX)
 
 
 def _about(error: AccessError, topic: Topic, key: str) -> bool:
@@ -214,11 +206,7 @@ def _subscribers(snapshot: Snapshot, topic: Topic, notification: Notification) -
     if status is Status.UNKNOWN and incomplete:
         why = f"its subscriptions could not all be read ({incomplete[0]})"
     verb = "reaches nobody" if status is Status.FAIL else "may reach nobody"
-    fix = (
-        f"aws sns subscribe --topic-arn {quote(topic.arn)} --region {_region(topic.arn)} "
-        "--protocol email --notification-endpoint ADDRESS, then confirm it from the mail that arrives"
-    )
-    return Finding(check, status, topic.arn, f"Topic {name} {verb}: {why}.", fix), []
+    return Finding(check, status, topic.arn, f"Topic {name} {verb}: {why}."), []
 
 
 def _delivery(snapshot: Snapshot, subscription: Subscription, notification: Notification) -> SubscriptionVerdict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from shlex import quote
 
 from chalicelib.alarm_path.checks.selectors import Selection, select
 from chalicelib.alarm_path.snapshot.model import AccessError, LogGroup, Snapshot, Trail, TrailStatus
@@ -74,16 +73,14 @@ def _logging(snapshot: Snapshot, trail: Trail) -> Finding:
         return Finding("trail-logging", status, trail.arn, reason, NEW_TRAIL if status is Status.FAIL else None)
     if trail.status.is_logging:
         return Finding("trail-logging", Status.PASS, trail.arn, f"Trail {trail.name} is logging.")
-    fix = f"aws cloudtrail start-logging --name {quote(trail.arn)} --region {trail.home_region}"
-    return Finding("trail-logging", Status.FAIL, trail.arn, f"Trail {trail.name} is not logging.", fix)
+    return Finding("trail-logging", Status.FAIL, trail.arn, f"Trail {trail.name} is not logging.")
 
 
 def _multi_region(trail: Trail) -> Finding:
     if trail.multi_region:
         return Finding("trail-multi-region", Status.PASS, trail.arn, f"Trail {trail.name} logs every region.")
     reason = f"Trail {trail.name} logs only {trail.home_region}: changes in other regions are not seen."
-    fix = f"aws cloudtrail update-trail --name {quote(trail.arn)} --is-multi-region-trail --region {trail.home_region}"
-    return Finding("trail-multi-region", Status.FAIL, trail.arn, reason, fix)
+    return Finding("trail-multi-region", Status.FAIL, trail.arn, reason)
 
 
 def _selection(snapshot: Snapshot, trail: Trail) -> tuple[Selection | None, Finding]:
@@ -100,42 +97,30 @@ def _selection(snapshot: Snapshot, trail: Trail) -> tuple[Selection | None, Find
     missing = ", ".join(event for event, answer in selected.events.items() if answer is not Status.PASS)
     verb = "does not log" if status is Status.FAIL else "may not log"
     reason = f"Trail {trail.name} {verb} every call of {missing}: {selected.why}."
-    selector = '[{"ReadWriteType":"All","IncludeManagementEvents":true}]'
-    fix = (
-        f"aws cloudtrail put-event-selectors --trail-name {quote(trail.arn)} --region {trail.home_region} "
-        f"--event-selectors {quote(selector)}"
-    )
-    return selected, Finding("trail-events", status, trail.arn, reason, fix)
+    return selected, Finding("trail-events", status, trail.arn, reason)
 
 
 def _log_group(snapshot: Snapshot, trail: Trail, group: Arn | None) -> Finding:
     check = "trail-log-group"
     if group is None:
         reason = f"Trail {trail.name} does not deliver to a CloudWatch Logs log group."
-        return Finding(check, Status.FAIL, trail.arn, reason, _deliver_fix(trail))
+        return Finding(check, Status.FAIL, trail.arn, reason)
     if group.region != trail.home_region:
         reason = (
             f"Trail {trail.name} names log group {log_group_name(group)} in {group.region}, and CloudTrail delivers "
             f"only to a group of the trail's home region, {trail.home_region}."
         )
-        return Finding(check, Status.FAIL, str(group), reason, _deliver_fix(trail))
+        return Finding(check, Status.FAIL, str(group), reason)
     if group.account != snapshot.account_id:
         kind = "Organization trail" if trail.organization else "Trail"
         reason = (
             f"{kind} {trail.name} delivers to log group {log_group_name(group)} of account {group.account}, which "
             f"cannot be seen from account {snapshot.account_id}: audit account {group.account}."
         )
-        fix = f"sgwatch audit, with credentials of account {group.account}"
+        fix = "Run sgwatch audit with credentials of the account that the log group belongs to."
         return Finding(check, Status.UNKNOWN, str(group), reason, fix)
     reason = f"Trail {trail.name} delivers to log group {log_group_name(group)} in {group.region}."
     return Finding(check, Status.PASS, str(group), reason)
-
-
-def _deliver_fix(trail: Trail) -> str:
-    return (
-        f"aws cloudtrail update-trail --name {quote(trail.arn)} --region {trail.home_region} "
-        "--cloud-watch-logs-log-group-arn LOG_GROUP_ARN --cloud-watch-logs-role-arn ROLE_ARN"
-    )
 
 
 def _delivery(snapshot: Snapshot, trail: Trail) -> Finding:
@@ -199,5 +184,4 @@ def _no_log_group(group: Arn, name: str, errors: list[AccessError], *, collected
         status, reason = unread(errors, f"Log group {name} in {group.region}")
         return Finding("log-group", status, str(group), reason)
     reason = f"Log group {name}, to which the trail delivers, does not exist in {group.region}."
-    fix = f"aws logs create-log-group --log-group-name {quote(name)} --region {group.region}"
-    return Finding("log-group", Status.FAIL, str(group), reason, fix)
+    return Finding("log-group", Status.FAIL, str(group), reason)

@@ -19,6 +19,7 @@ from chalicelib.alarm_path.patterns.sample_callers import UNRELATED_NAMES, unrel
 from chalicelib.alarm_path.patterns.sample_lines import LinePattern, verdicts_by_pattern
 from chalicelib.alarm_path.patterns.syntax import FieldCondition, JsonPattern, Pattern
 from chalicelib.alarm_path.patterns.trial import Verdicts, try_each
+from chalicelib.alarm_path.standards import EVENTS
 
 
 @lru_cache(maxsize=2048)
@@ -36,6 +37,13 @@ def joint_verdicts(texts: tuple[str, ...], event: str) -> frozenset[Verdicts]:
     return frozenset(
         _placed(len(texts), on_json, first, on_text, second) for first, second in product(of_json, of_text)
     )
+
+
+@lru_cache(maxsize=4096)
+def may_match_together(text: str, other: str) -> bool:
+    """Whether some watched change may match both patterns."""
+    pairs = (pair for event in EVENTS for pair in joint_verdicts((text, other), event))
+    return any(Verdict.NO_MATCH not in pair for pair in pairs)
 
 
 def unrelated_verdicts(texts: tuple[str, ...]) -> frozenset[Verdicts]:

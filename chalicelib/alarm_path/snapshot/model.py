@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, Json, MetricAlarm
@@ -135,9 +136,18 @@ class Subscription:
         return f"{self.protocol}:{self.endpoint}" if self.endpoint else f"{self.protocol} {self.arn}"
 
 
+class KeyUse(Enum):
+    """What a KMS key is, as far as a topic minds."""
+
+    UNKNOWN = "not collected"
+    AWS_MANAGED = "managed by AWS"
+    SYMMETRIC = "symmetric encryption"
+    NOT_SYMMETRIC = "signing, message authentication or asymmetric encryption"
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic's attributes, subscriptions, key policy and key state, each None where not collected."""
+    """A topic's attributes, subscriptions, key policy, state and use, each None or unknown where not collected."""
 
     arn: str
     attributes: Mapping[str, str] | None
@@ -145,6 +155,7 @@ class Topic:
     key_policy: Any
     key_policy_collected: bool
     key_state: str | None = None
+    key_use: KeyUse = KeyUse.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

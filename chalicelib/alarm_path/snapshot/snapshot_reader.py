@@ -22,6 +22,7 @@ from chalicelib.alarm_path.snapshot.model import (
     AccessError,
     BasicSelector,
     FieldSelector,
+    KeyUse,
     LogGroup,
     MetricFilter,
     Region,
@@ -127,7 +128,7 @@ def _trail(item: Json, where: str) -> Trail:
         custom_selectors=bool(item.get("HasCustomEventSelectors")),
         log_group_arn=text_or_none(item.get("CloudWatchLogsLogGroupArn")),
         status=None if status is None else _trail_status(_object(status, f"{where}.Status")),
-        selectors=None if selectors is None else _selectors(_object(selectors, f"{where}.EventSelectors")),
+        selectors=None if selectors is None else selectors_of(_object(selectors, f"{where}.EventSelectors")),
     )
 
 
@@ -141,7 +142,8 @@ def _trail_status(item: Json) -> TrailStatus:
     )
 
 
-def _selectors(item: Json) -> Selectors:
+def selectors_of(item: Json) -> Selectors:
+    """What GetEventSelectors answers, read."""
     basic = tuple(
         BasicSelector(
             read_write=str(selector.get("ReadWriteType") or "All"),
@@ -235,6 +237,7 @@ def _topic(arn: str, item: Json, where: str) -> Topic:
         key_policy=_parsed(item.get("KeyPolicy")),
         key_policy_collected="KeyPolicy" in item,
         key_state=_key_state(item.get("KeyMetadata")),
+        key_use=_key_use(item.get("KeyMetadata")),
     )
 
 
@@ -244,6 +247,18 @@ def _key_state(metadata: object) -> str | None:
         return None
     stated = text_or_none(metadata.get("KeyState"))
     return stated or ("Disabled" if metadata.get("Enabled") is False else None)
+
+
+def _key_use(metadata: object) -> KeyUse:
+    """DescribeKey's KeyManager and KeySpec (in older answers CustomerMasterKeySpec)."""
+    if not isinstance(metadata, Mapping):
+        return KeyUse.UNKNOWN
+    if metadata.get("KeyManager") == "AWS":
+        return KeyUse.AWS_MANAGED
+    spec = metadata.get("KeySpec") or metadata.get("CustomerMasterKeySpec")
+    if not spec:
+        return KeyUse.UNKNOWN
+    return KeyUse.SYMMETRIC if spec == "SYMMETRIC_DEFAULT" else KeyUse.NOT_SYMMETRIC
 
 
 def _subscription(item: Json, where: str) -> Subscription:

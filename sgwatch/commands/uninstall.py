@@ -1,0 +1,106 @@
+"""``sgwatch uninstall``: takes away everything that deploy, setup and repair made, after showing it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from botocore.exceptions import ClientError
+
+from chalicelib.aws.clients import ClientFactory
+from chalicelib.text import number_of
+from sgwatch import durable_access
+from sgwatch.aws_refusals import sentence
+from sgwatch.commands.teardown import show_queues
+from sgwatch.durable_access import DurableStageOption, place_of, refusals
+from sgwatch.durable_template import StagePlace
+from sgwatch.policies import write_policies
+from sgwatch.project_files import CONFIG, StageError
+from sgwatch.removal import MadeResource, made_resources
+from sgwatch.stages import deployed_file, wire
+from sgwatch.terminal import agreed, note
+
+# A function that was still running writes its log group again.
+ROUNDS = 3
+
+
+def uninstall(
+    stage: DurableStageOption = "prod",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a stage from AWS, with its durable delivery, parameters, repairs and logs, after showing them.
+
+    Exit status: 0 nothing is left, 1 something is (it says what and why), 2 AWS refused.
+    """
+    with refusals(stage):
+        status = run(place_of(stage), durable_access.client, Path(), yes=yes)
+    raise typer.Exit(status)
+
+
+def run(place: StagePlace, client: ClientFactory, project: Path, *, yes: bool) -> int:
+    """Show, ask, remove, look again."""
+    found = list(made_resources(place, client))
+    if not found:
+        typer.echo(f"Nothing of stage {place.stage} is in account {place.account}, region {place.region}.")
+        _forget(place, project)
+        return 0
+    typer.echo(f"Stage {place.stage} in account {place.account}, region {place.region}:")
+    _show(found)
+    if any(each.kind.startswith("stack") for each in found):
+        typer.echo("Still in its queues, and lost with them:")
+        show_queues(place, client("sqs"))
+    if not (yes or agreed("Remove all of it?")):
+        note("Nothing was removed.")
+        return 1
+    failures = _remove_all(place, client, found)
+    left = list(made_resources(place, client))
+    _forget(place, project)
+    if not left:
+        typer.echo(f"Nothing of stage {place.stage} is left.")
+        return 0
+    typer.echo("Left:")
+    for each in left:
+        why = each.kept or failures.get(each.name, "AWS still shows it; run this again")
+        typer.echo(f"  {each.kind} {each.name}: {why}")
+    return 1
+
+
+def _show(found: Sequence[MadeResource]) -> None:
+    for each in found:
+        typer.echo(f"  {each.kind} {each.name}{' (stays: ' + each.kept + ')' if each.kept else ''}")
+    counts = Counter(each.kind for each in found if not each.kept)
+    typer.echo(f"To remove: {', '.join(number_of(count, kind) for kind, count in counts.items())}.")
+
+
+def _remove_all(place: StagePlace, client: ClientFactory, found: Sequence[MadeResource]) -> dict[str, str]:
+    """Remove in this order, and again what has come back meanwhile; gives why something could not be, by name."""
+    failures: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        for each in found:
+            if each.kept:
+                continue
+            try:
+                each.remove()
+                typer.echo(f"Removed {each.kind} {each.name}.")
+                failures.pop(each.name, None)
+            except ClientError as error:
+                failures[each.name] = sentence(error)
+        found = [each for each in made_resources(place, client) if not each.kept]
+        if not found:
+            break
+    return failures
+
+
+def _forget(place: StagePlace, project: Path) -> None:
+    """Let the project's own files know that nothing is deployed."""
+    deployed_file(place.stage, project).unlink(missing_ok=True)
+    if not (project / CONFIG).exists():
+        return
+    try:
+        wire(project / CONFIG, place.stage, {"DELIVERY_QUEUE": None, "STATE_TABLE": None})
+        write_policies(project / CONFIG, place.stage)
+    except StageError as error:
+        note(f"sgwatch: {error}")
