@@ -57,7 +57,7 @@ from localcloud.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 REGION = "eu-west-1"
 KEPT_RECORDS = 10_000
@@ -271,10 +271,10 @@ class LocalCloud:
         with self._endpoint.lock:
             return chain()
 
-    def _look_up_events(self, call: ApiCall, _account_id: str) -> Mapping[str, Any]:
+    def _look_up_events(self, call: ApiRequest, _account_id: str) -> Mapping[str, Any]:
         return trails.look_up(self.traits.looked_up(list(self.records)), call.params)
 
-    def _on_call(self, call: ApiCall, record: Mapping[str, Any] | None) -> None:
+    def _on_call(self, call: ApiRequest, record: Mapping[str, Any] | None) -> None:
         if call.operation in ("CreateEventSourceMapping", "UpdateEventSourceMapping"):
             self.queues.detach_moto()
         if record is None:

@@ -19,7 +19,7 @@ from localcloud.callers import PARTITION, CallerIdentity
 from localcloud.resources import resource_of
 
 if TYPE_CHECKING:
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 # Allowed to everybody: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity"})
@@ -37,13 +37,13 @@ IAM_ACTIONS = {
 }
 
 
-def action_of(call: ApiCall) -> str:
+def action_of(call: ApiRequest) -> str:
     """The IAM action that a call needs, such as ``ec2:DescribeSecurityGroupRules``."""
     named = f"{call.service}:{call.operation}"
     return IAM_ACTIONS.get(named, named)
 
 
-def is_allowed(call: ApiCall, caller: CallerIdentity) -> bool:
+def is_allowed(call: ApiRequest, caller: CallerIdentity) -> bool:
     """Whether the caller's policies allow the call. Root, and a principal that IAM does not know, may do anything."""
     action = action_of(call)
     policies = policies_of(caller)
