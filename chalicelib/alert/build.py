@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.alert.headline import call_sentence, not_understood_title, summary, title
 from chalicelib.alert.model import Account, Alert, AlertKind, Event, SecurityGroup
 from chalicelib.alert.parts import changed_prefix_list, security_group
 from chalicelib.alert.resolution import ChangeResolver, RecordAlone, Resolution
-from chalicelib.alert.tampering import Tampering, concerns_others, read_tampering
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
 from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
@@ -24,6 +23,9 @@ from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
 from chalicelib.undo.aws_cli import Undo
 from chalicelib.undo.from_lookups import restore
+
+if TYPE_CHECKING:
+    from chalicelib.alert.tampering import Tampering
 
 RECORD_ALONE = RecordAlone()
 
@@ -191,6 +193,8 @@ def _not_understood(record: CloudTrailRecord, reason: str, account_name: str | N
 
 
 def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: str | None) -> Alert:
+    from chalicelib.alert.tampering import concerns_others, read_tampering  # noqa: PLC0415 - alerting on changes does without
+
     call = TAMPER_CALLS[watched.name]
     if concerns_others(record, call):
         raise NotWatched(f"{call.api_name} of something that is not sgwatch's")

@@ -209,9 +209,12 @@ class HttpDoor:
         return bytes(body)
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
 def encode_json(document: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Compact JSON in ASCII: a lone surrogate in it stays an escape that any reader takes."""
-    return json.dumps(document, separators=(",", ":")).encode("ascii")
+    return _COMPACT.encode(document).encode("ascii")
 
 
 _AnswerT = TypeVar("_AnswerT")

@@ -6,10 +6,10 @@ mrkdwn: Slack has no way to escape ``*``, ``_`` and ``~``. https://docs.slack.de
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from json.encoder import encode_basestring_ascii
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +38,7 @@ def escape(text: str) -> str:
 
 def weight(text: str) -> int:
     """How much of a limit a text uses: its length when escaped and encoded as JSON, never less than its own."""
-    return len(json.dumps(escape(text))) - 2
+    return len(encode_basestring_ascii(escape(text))) - 2
 
 
 def shortened(text: str, limit: int) -> str:
