@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.ec2_answers import ec2_answers
-from sgwatch.bundle import prepare
+from sgwatch.bundle import make_reproducible, prepare
 
 GROUP_ID = "sg-0a1b2c3d4e5f60718"
 ROUNDS = 15
@@ -174,6 +174,8 @@ def build(project: Path, into: Path, *, prepared: bool) -> Path:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    if prepared:
+        make_reproducible(into / "out" / "deployment.zip")
     with zipfile.ZipFile(into / "out" / "deployment.zip") as bundle:
         bundle.extractall(into / "package")
     return into / "package"
