@@ -31,9 +31,8 @@ from sgwatch.terminal import refuse
 
 DEPLOY = """\
 To deploy sgwatch into an AWS account (docs/deploy.md):
-  1. set SLACK_WEBHOOK_URL, SNS_TOPIC_ARN or WEBHOOK_URL in .chalice/config.json
-  2. .venv/bin/chalice deploy --stage prod
-  3. .venv/bin/sgwatch send-test"""
+  1. .venv/bin/sgwatch init --stage prod
+  2. .venv/bin/sgwatch deploy --stage prod"""
 
 
 def demo(
