@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse import read_change
@@ -546,3 +547,9 @@ def test_an_entry_of_a_prefix_list_with_an_unknown_key_is_said() -> None:
     request = {"ModifyManagedPrefixListRequest": {"PrefixListId": r.LIST_ID, "AddEntry": [entry]}}
     change = read_change(read_record(r.record("ModifyManagedPrefixList", request)))
     assert change.unread == ("the key DomainName of an entry, which sgwatch does not know",)
+
+
+def test_a_list_of_which_an_entry_cannot_be_read_is_not_said_to_add_nothing() -> None:
+    request = {"ModifyManagedPrefixListRequest": {"PrefixListId": r.LIST_ID, "AddEntry": "0.0.0.0/0"}}
+    alert = alert_of(r.record("ModifyManagedPrefixList", request))
+    assert not any("adds no public range" in exposure.reason for exposure in alert.exposures)
