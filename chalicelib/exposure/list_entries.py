@@ -111,9 +111,9 @@ def _was(list_id: str) -> str:
 def _opened_on(group: GroupInfo, list_id: str, around: Surroundings) -> list[Exposure]:
     """What the entries open through the rules of one group."""
     named = [rule for rule in group.rules if rule.peer.value == list_id]
-    former = [_of_list(rule, _was(list_id)) for rule in named]
-    modified = [ModifiedRule(before, rule) for before, rule in zip(former, named, strict=True)]
-    others = OtherRules(tuple(rule for rule in group.rules if rule.peer.value != list_id), tuple(former))
+    previous = [_of_list(rule, _was(list_id)) for rule in named]
+    modified = [ModifiedRule(before, rule) for before, rule in zip(previous, named, strict=True)]
+    others = OtherRules(tuple(rule for rule in group.rules if rule.peer.value != list_id), tuple(previous))
     where = group_phrase(group.name, group.id)
     return [
         item._replace(reason=f"On {where}: {item.reason}")
