@@ -91,7 +91,7 @@ def diagnoses(stage: str, project: Path, client: ClientFactory) -> Iterator[Diag
         try:
             yield check()
         except (BotoCoreError, ClientError) as error:
-            yield Diagnosis(what, DoctorVerdict.UNKNOWN, sentence(error), "let whoever runs this read it")
+            yield Diagnosis(what, DoctorVerdict.UNKNOWN, sentence(error), "give this caller the permission to read it")
 
 
 def _python() -> Diagnosis:
