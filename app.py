@@ -115,7 +115,7 @@ if QUEUE := delivery_queue():
 
     @app.schedule(Rate(1, unit=Rate.HOURS))  # type: ignore[untyped-decorator]
     def reconcile(event: CloudWatchEvent) -> None:
-        """Compare the live rules with what was told, and tell what was not; once a day, what silences held back."""
+        """Compare the live rules with the snapshots and alert on drift; once a day, report what silences held back."""
         from chalicelib.functions.composition import reconciling  # noqa: PLC0415 - for this function alone
 
         reconciling.reconcile(invocation_of(event))

@@ -42,7 +42,7 @@ def snapshot() -> dict[str, Any]:
 
 
 def expression(metrics: int) -> dict[str, Any]:
-    """One alarm on the sum of many metrics, each of a filter with a condition of its own."""
+    """One alarm on the sum of many metrics, each of a filter with a condition of its own, beside one without any."""
     document = snapshot()
     region = document["regions"][REGION]
     region["metric_filters"] = [
@@ -50,8 +50,9 @@ def expression(metrics: int) -> dict[str, Any]:
             **_filter(number),
             "filterPattern": f'{{ ($.eventName = {event}) && ($.userIdentity.userName = "user-{number}") }}',
         }
-        for number, event in zip(range(metrics), EVENTS * metrics, strict=False)
+        for number, event in zip(range(1, metrics), EVENTS * metrics, strict=False)
     ]
+    region["metric_filters"].append(_filter(0))
     entries = [
         {
             "Id": f"m{number}",

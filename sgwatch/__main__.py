@@ -57,7 +57,7 @@ COMMANDS = (
         "pattern",
         "pattern",
         "pattern",
-        "Tell which security group calls a metric filter pattern counts.",
+        "Show which security group calls a metric filter pattern counts.",
         asks_aws=False,
     ),
     Subcommand("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),

@@ -64,7 +64,7 @@ def _number(count: int, noun: str) -> str:
 Made = TypeVar("Made")
 
 
-class _Known(NamedTuple):
+class _SeenRecords(NamedTuple):
     """The records that were seen before, by content, and those that an addendum supplements."""
 
     seen: set[str]
@@ -74,7 +74,7 @@ class _Known(NamedTuple):
         return content in self.seen or who in self.supplemented
 
 
-_NOTHING = _Known(set(), frozenset())
+_NOTHING = _SeenRecords(set(), frozenset())
 
 
 class Judged(NamedTuple, Generic[Made]):
@@ -97,10 +97,10 @@ def replay(
     tally: Tally,
     finish: Callable[[Alert], Made],
     min_severity: Severity = Severity.INFO,
-    heard: Callable[[Contents], None] | None = None,
+    on_read: Callable[[Contents], None] | None = None,
     make: Callable[[Mapping[str, Any]], Alert] = alert_of,
 ) -> Iterator[Made]:
-    """The alerts of the watched records in these files; ``heard`` is called with each file's contents.
+    """The alerts of the watched records in these files; ``on_read`` is called with each file's contents.
 
     ``finish`` gives each alert the form that is wanted; it runs where the alert is made, which is in other processes
     where there are many and ``make`` is the one that needs nothing but the record.
@@ -113,14 +113,14 @@ def replay(
             tally.take(contents)
             for record in contents.records:
                 spool.add(record)
-            if heard:
-                heard(contents)
+            if on_read:
+                on_read(contents)
         many = make is alert_of and len(spool) >= _WORTH_PROCESSES and cores() > 1
         seen: set[str] = set()
         # Where each alert may cost look-ups, none is made to be thrown away.
-        known = _NOTHING if many else _Known(seen, spool.supplemented)
+        known = _NOTHING if many else _SeenRecords(seen, spool.supplemented)
         judge = partial(_judge_batch, make=make, finish=finish, least=min_severity, known=known)
-        yield from _taken(_judged(spool, judge, cores() if many else 1), tally, _Known(seen, spool.supplemented))
+        yield from _taken(_judged(spool, judge, cores() if many else 1), tally, _SeenRecords(seen, spool.supplemented))
 
 
 # Below this many records, starting processes takes longer than they save.
@@ -148,7 +148,7 @@ def _judge_batch(
     make: Callable[[Mapping[str, Any]], Alert],
     finish: Callable[[Alert], Made],
     least: Severity,
-    known: _Known,
+    known: _SeenRecords,
 ) -> list[Judged[Made]]:
     return [_judge(json.loads(record), make, finish, least, known) for record in records]
 
@@ -158,7 +158,7 @@ def _judge(
     make: Callable[[Mapping[str, Any]], Alert],
     finish: Callable[[Alert], Made],
     least: Severity,
-    known: _Known,
+    known: _SeenRecords,
 ) -> Judged[Made]:
     bare: Judged[Made] = Judged(canonical_digest(raw), identity(raw))
     if known.has(bare.content, bare.identity):
@@ -171,7 +171,7 @@ def _judge(
     return bare._replace(severity=alert.severity, made=finish(alert) if wanted else None)
 
 
-def _taken(judged: Iterable[Judged[Made]], tally: Tally, known: _Known) -> Iterator[Made]:
+def _taken(judged: Iterable[Judged[Made]], tally: Tally, known: _SeenRecords) -> Iterator[Made]:
     for item in judged:
         repeated, replaced = item.content in known.seen, item.identity in known.supplemented
         known.seen.add(item.content)

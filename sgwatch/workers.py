@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 Task = TypeVar("Task")
-Result = TypeVar("Result")
+WorkerResult = TypeVar("WorkerResult")
 
 
 def cores() -> int:
@@ -39,7 +39,9 @@ def _start() -> None:
     gc.set_threshold(50_000)  # records and alerts hold no cycles
 
 
-def begin(processes: ProcessPoolExecutor, work: Callable[[Task], Result], task: Task) -> Callable[[], Result]:
+def begin(
+    processes: ProcessPoolExecutor, work: Callable[[Task], WorkerResult], task: Task
+) -> Callable[[], WorkerResult]:
     """Start the work in a process; what is returned waits for its result.
 
     Where a process cannot be had, or ended under the work for want of memory, this one does the work itself.
@@ -49,7 +51,7 @@ def begin(processes: ProcessPoolExecutor, work: Callable[[Task], Result], task: 
     except (BrokenProcessPool, OSError):
         return lambda: work(task)
 
-    def result() -> Result:
+    def result() -> WorkerResult:
         try:
             return future.result()
         except BrokenProcessPool:
@@ -58,9 +60,11 @@ def begin(processes: ProcessPoolExecutor, work: Callable[[Task], Result], task: 
     return result
 
 
-def in_order(tasks: Iterable[Task], begin_task: Callable[[Task], Callable[[], Result]], most: int) -> Iterator[Result]:
+def in_order(
+    tasks: Iterable[Task], begin_task: Callable[[Task], Callable[[], WorkerResult]], most: int
+) -> Iterator[WorkerResult]:
     """The results in order, with no more than ``most`` tasks begun and not yet taken."""
-    waiting: deque[Callable[[], Result]] = deque()
+    waiting: deque[Callable[[], WorkerResult]] = deque()
     for task in tasks:
         waiting.append(begin_task(task))
         if len(waiting) >= most:

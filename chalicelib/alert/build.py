@@ -11,7 +11,7 @@ from chalicelib.alert.parts import changed_prefix_list, security_group
 from chalicelib.alert.resolution import ChangeResolver, RecordAlone, Resolution
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
-from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
+from chalicelib.cloudtrail.principals import UNKNOWN_NAME, Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import TamperCall
@@ -166,6 +166,8 @@ def _frame(record: CloudTrailRecord, account_name: str | None) -> Alert:
 def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, ...]:
     missing = {
         "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
+        "who made the call: the record has only the kind of caller": principal.name == UNKNOWN_NAME
+        and not is_unnamed(principal),
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
         "event source: the record names none, only the event's name says what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,

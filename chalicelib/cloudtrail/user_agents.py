@@ -15,7 +15,7 @@ from chalicelib.cloudtrail.records import CloudTrailRecord, text
 
 
 class Client(StrEnum):
-    """The programs that are told apart; docs/principals.md says what each is recognized by."""
+    """The programs that are recognized; docs/principals.md says what each is recognized by."""
 
     CONSOLE = "console"
     CLOUDSHELL = "cloudshell"

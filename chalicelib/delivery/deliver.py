@@ -119,8 +119,8 @@ class NotAllDelivered(Exception):  # noqa: N818 - it reads as what happened
 class DeliverFunction:
     """The deliver function; one instance lives as long as its container.
 
-    ``announce`` is told of a destination that refused for good, with the reason; ``end_burst`` tells
-    a burst. Both may raise StateError or QueueError. ``reports_failures`` says whether
+    ``announce`` reports a destination that refused for good, with the reason; ``end_burst`` sends
+    a burst's follow-up. Both may raise StateError or QueueError. ``reports_failures`` says whether
     Lambda will read which messages failed; without that, answering would lose them.
     """
 
@@ -175,7 +175,7 @@ class DeliverFunction:
         except (StateError, QueueError) as error:
             log.warning("message deferred: state table or queue unavailable", reason=str(error))
             return Retry(self.retry_policy.wait(received.receives, self.jitter()))
-        except Exception as error:  # noqa: BLE001 - raised, it would hold up its group for 500 receives and tell nobody why
+        except Exception as error:  # noqa: BLE001 - raised, it would block its group for 500 receives without a reason in the log
             log.error("message broke the function, trying again", reason=f"{type(error).__name__}{place(error)}")  # noqa: TRY400 - the exception's own text may hold a secret
             self.metrics.emit(names.DELIVERY_FAILURES)
             return Retry(self.retry_policy.wait(received.receives, self.jitter()))
@@ -308,7 +308,7 @@ class _Attempt:
         try:
             self.function.ledger.delivered(self.message.id, self.message.destination, reference)
         except StateError as error:
-            # The message is taken from the queue; only the same event queued anew would be sent twice.
+            # The message is taken from the queue; only the same event queued again would be sent twice.
             self.log.warning("delivery could not be written down", reason=str(error))
         metrics, name = self.function.metrics, self.message.destination
         metrics.emit(names.ALERTS_SENT, destination=name)

@@ -1,6 +1,6 @@
 """The ledger: what has become of each alert at each destination.
 
-Whoever is about to send claims the delivery first, and writes down how it went afterwards. Between a
+A sender claims the delivery first, and records its outcome afterwards. Between a
 destination's acceptance and that write lies the one moment in which a process that dies makes an
 alert arrive twice; nobody but the destination could know better.
 """

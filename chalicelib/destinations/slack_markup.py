@@ -63,7 +63,7 @@ def code(text: str, limit: int) -> str:
 
 
 def code_block(lines: Iterable[str]) -> str:
-    """Lines between fences; whoever calls has seen to it that they hold no fence (``in_code``)."""
+    """Lines between fences; the caller makes sure that they hold no fence (``in_code``)."""
     return "```\n" + escape("\n".join(lines)) + "\n```"
 
 

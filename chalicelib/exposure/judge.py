@@ -35,7 +35,7 @@ from chalicelib.security_groups.severity import (
 )
 from chalicelib.text import number_of
 
-# Whoever judges changes finds what it takes and gives here.
+# Callers import what judging takes and gives from here.
 __all__ = ["Exposure", "Facts", "Opens", "PrefixList", "Severity", "judge", "most_telling_rule", "severity_of"]
 
 NO_LOOK_UPS = LookupResult()
@@ -127,9 +127,9 @@ def _judge_rules(case: _Case) -> Iterator[Exposure]:
 def _other_rules(case: _Case) -> OtherRules:
     """What the group had beside the new rules, as far as it is known."""
     known, changes = case.known, case.change.changes
-    former = [item.before for item in changes.modified if item.before is not None]
-    before = known.before if known.before is not None else former
-    replaced = {rule.identity for rule in (*changes.removed, *former)}
+    previous = [item.before for item in changes.modified if item.before is not None]
+    before = known.before if known.before is not None else previous
+    replaced = {rule.identity for rule in (*changes.removed, *previous)}
     kept = tuple(rule for rule in before if rule.identity not in replaced)
     gone = tuple(rule for rule in before if rule.identity in replaced)
     return OtherRules(kept, gone, known.before if known.is_whole else None, known.is_guessed)

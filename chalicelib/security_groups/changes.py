@@ -79,7 +79,7 @@ class PrefixListEntry(NamedTuple):
 
 
 class PrefixListChange(NamedTuple):
-    """Entries that a change added to a prefix list and removed from it; and whether it named it anew.
+    """Entries that a change added to a prefix list and removed from it; and whether it renamed it.
 
     ``prefix_list_id`` is None where the call names only an IPAM resolver or a target of one (``resolver``, in
     words). Of a resolver the entries are the static ranges in its rules. ``version`` was in force before the call,

@@ -1,4 +1,4 @@
-"""AWS CLI commands that take back what the record alone cannot: former values, deleted groups, attachments.
+"""AWS CLI commands that take back what the record alone cannot: previous values, deleted groups, attachments.
 
 The text that others chose reaches the shell in single-quoted JSON only. A deleted group comes back
 under a new id, which the commands carry in a shell variable.
@@ -104,13 +104,13 @@ def _described(change: Change, region: str) -> Undo:
 
 
 def _descriptions(portion: Sequence[ModifiedRule]) -> dict[str, Any]:
-    former = [item.before for item in portion if item.before is not None]
+    previous = [item.before for item in portion if item.before is not None]
     if not all(item.after.id for item in portion):
-        return {"IpPermissions": to_ip_permissions(former)}
+        return {"IpPermissions": to_ip_permissions(previous)}
     # Without a description the call takes the present one away.
     described = [
         {"SecurityGroupRuleId": item.after.id, **({"Description": rule.description} if rule.description else {})}
-        for item, rule in zip(portion, former, strict=True)
+        for item, rule in zip(portion, previous, strict=True)
     ]
     return {"SecurityGroupRuleDescriptions": described}
 

@@ -46,7 +46,7 @@ def replay(
         bool, typer.Option("--send", help="Also deliver each alert to the configured destinations.")
     ] = False,
     enrich: Annotated[
-        bool, typer.Option("--enrich", help="Look up in AWS what the records do not tell, as it is now.")
+        bool, typer.Option("--enrich", help="Look up in AWS what the records do not hold, as it is now.")
     ] = False,
 ) -> None:
     """Print the alerts that the records in files would have made, oldest first.
@@ -85,19 +85,19 @@ def _files(paths: list[str]) -> Found:
         note(f"{found.passed_over:,} {are} not named like records (.json, .gz, .log …): not read")
     if not found.files:
         note("there is no file to read in " + ", ".join(paths))
-    _tell(found.unreadable)
+    _note_faults(found.unreadable)
     return found
 
 
 def _hearer(advance: Callable[[], None]) -> Callable[[Contents], None]:
-    def heard(contents: Contents) -> None:
+    def on_read(contents: Contents) -> None:
         advance()
-        _tell(contents.faults)
+        _note_faults(contents.faults)
 
-    return heard
+    return on_read
 
 
-def _tell(faults: Iterable[Fault]) -> None:
+def _note_faults(faults: Iterable[Fault]) -> None:
     for fault in faults:
         note(f"unreadable: {fault}")
 

@@ -17,7 +17,8 @@ from localcloud.baseline import make_alarm_path
 from localcloud.receivers.webhook import SECRET
 from tests.support.deployment import ROOT
 
-pytestmark = pytest.mark.slow
+# moto names the kinds of resource that it does not make.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 TIMEOUT_SECONDS = 400
 
 

@@ -1,7 +1,7 @@
 """CloudWatch alarms as DescribeAlarms gives them, read into types.
 
 An alarm on one metric and an alarm on metric math differ only in ``queries``: the single metric is
-read as one query, so that whoever judges has one shape.
+read as one query, so that checks read one shape.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def assemble_guard(
     clients: ClientFactory | None = None,
     region: str | None = None,
 ) -> Guard:
-    """The guard of these settings; its own path is audited where the function's name tells the stage."""
+    """The guard of these settings; its own path is audited where the function's name holds the stage."""
     region = region or default_region() or ""  # Lambda sets it
     made = clients or patient_clients()
     stage, durable = stage_of(function), settings.durable
