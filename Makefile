@@ -10,13 +10,13 @@ STAMP := $(VENV)/.installed
 DOCS_VENV := $(VENV)-docs
 DOCS_STAMP := $(DOCS_VENV)/.installed
 # Wheels of what is bundled, so that `chalice package` needs no network once `make setup` has run.
-WHEELS := $(VENV)/wheels
+WHEELS := $(abspath $(BIN)/../wheels)
 STAGE ?= prod
 # Chalice wants to know a region, and makes the same package for all of them.
 PACKAGING := PYTHONDONTWRITEBYTECODE=1 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),$(AWS_REGION),us-east-1)
 # What makes app.py register the functions of durable delivery.
 WIRED = DELIVERY_QUEUE=sgwatch-$(STAGE)-deliveries.fifo STATE_TABLE=sgwatch-$(STAGE)-state
-OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(abspath $(WHEELS))
+OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(WHEELS)
 
 .PHONY: setup demo test quick test-slow chaos check fix package bench docs clean help
 

@@ -39,8 +39,8 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-def measure(url: str, destinations: int) -> float:
-    """Median seconds for one alert to so many destinations, all of which take it."""
+def measure(url: str, destinations: int) -> list[float]:
+    """The seconds of each round for one alert to so many destinations, all of which take it."""
     alert = alert_of(record(1))
     door = HttpDoor()
     wanted = [Slack(f"slack.{number}", url, door) for number in range(destinations)]
@@ -51,7 +51,7 @@ def measure(url: str, destinations: int) -> float:
         taken.append(time.perf_counter() - begun)
         if not all(isinstance(outcome, Delivered) for outcome in outcomes):
             raise RuntimeError(json.dumps([str(outcome) for outcome in outcomes]))
-    return statistics.median(taken)
+    return taken
 
 
 def main() -> int:
@@ -61,13 +61,14 @@ def main() -> int:
     try:
         url = f"http://127.0.0.1:{server.server_port}/services/T0/B0/x"
         measure(url, 1)  # imports requests
-        ratio = measure(url, DESTINATIONS) / LATENCY
+        ratios = [seconds / LATENCY for seconds in measure(url, DESTINATIONS)]
     finally:
         server.shutdown()
         server.server_close()
+    ratio = statistics.median(ratios)
     print(
-        f"fan-out to {DESTINATIONS} destinations that answer after {LATENCY * 1000:.0f} ms: {ratio:.2f} × "
-        f"(target: at most {TARGET})"
+        f"fan-out to {DESTINATIONS} destinations that answer after {LATENCY * 1000:.0f} ms: {ratio:.2f} × of that "
+        f"({min(ratios):.2f} to {max(ratios):.2f}; at most {TARGET}: {'met' if ratio <= TARGET else 'MISSED'})"
     )
     return 0 if ratio <= TARGET else 1
 

@@ -17,6 +17,8 @@ from benchmarks.samples import write_log_files
 ROUNDS = 3
 # Files, records in each, and the most that replay may take as a multiple of the reference.
 SHAPES = ((100, 3_000, 1.0), (20_000, 8, 1.5))
+# Files, records in each, one watched in so many, and the most milliseconds on the clock that an alert may take.
+WATCHED_OFTEN = (10, 3_000, 5, 0.25)
 
 
 def in_turns(commands: dict[str, list[str]]) -> dict[str, list[float]]:
@@ -62,10 +64,28 @@ def _measure(folder: Path, files: int, records: int, target: float) -> bool:
     return met
 
 
+def _measure_alerts(folder: Path, files: int, records: int, every: int, target: float) -> bool:
+    """The time beyond that for the same files without a watched record, for each alert."""
+    for name in ("watched", "unwatched"):
+        (folder / name).mkdir(parents=True)
+    alerts = write_log_files(folder / "watched", files, records, every)
+    write_log_files(folder / "unwatched", files, records, every=files * records + 1)
+    taken = in_turns({name: _replay(folder / name) for name in ("watched", "unwatched")})
+    each = [1000 * (ours - theirs) / alerts for ours, theirs in zip(taken["watched"], taken["unwatched"], strict=True)]
+    figure, met = statistics.median(each), statistics.median(each) <= target
+    print(
+        f"replay, 1 record in {every} watched: {statistics.median(taken['watched']):.2f} s, the same files with none "
+        f"{statistics.median(taken['unwatched']):.2f} s: {figure:.2f} ms an alert "
+        f"({min(each):.2f} to {max(each):.2f}; at most {target}: {'met' if met else 'MISSED'})"
+    )
+    return met
+
+
 def main() -> int:
     """Measure, print, and say by the exit status whether the targets are met."""
     with tempfile.TemporaryDirectory() as made:
         met = [_measure(Path(made, str(number)), *shape) for number, shape in enumerate(SHAPES)]
+        met.append(_measure_alerts(Path(made, "often"), *WATCHED_OFTEN))
     return 0 if all(met) else 1
 
 

@@ -1,6 +1,6 @@
 """Text that somebody else chose, made safe to look at, and text made to fit.
 
-Names, descriptions and session names come from whoever made the call. Nothing in them may be
+Names, descriptions and session names come from the caller. Nothing in them may be
 invisible, reorder what stands beside it or start a new line; what is cut is always said to be cut.
 """
 

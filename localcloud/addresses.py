@@ -20,13 +20,13 @@ CLI_FUNCTION = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
 Application = Callable[[dict[str, Any], "StartResponse"], Iterable[bytes]]
 
 
-def with_environment(inner: Application, tell: Callable[[], Mapping[str, Mapping[str, str]]]) -> Application:
-    """An application that also answers what ``tell`` says, to whoever asks."""
+def with_environment(inner: Application, environment: Callable[[], Mapping[str, Mapping[str, str]]]) -> Application:
+    """An application that also answers what ``environment`` returns, to any caller."""
 
     def serve(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != ENVIRONMENT_PATH:
             return inner(environ, start_response)
-        body = json.dumps(tell()).encode()
+        body = json.dumps(environment()).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
 

@@ -28,7 +28,7 @@ from localcloud.topics import PENDING
 if TYPE_CHECKING:
     import threading
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 PatternMatches = Callable[[str, Mapping[str, Any]], bool]
 
@@ -82,8 +82,8 @@ class AlarmEngine:
         """
         wanted, since = (*group[:2], metric["metricNamespace"], metric["metricName"]), time.time() - MINUTE
         recent = (item for item in self.datapoints if item.at > since)
-        told = any((item.account_id, item.region, item.namespace, item.name) == wanted for item in recent)
-        return None if told else metric.get("defaultValue")
+        published = any((item.account_id, item.region, item.namespace, item.name) == wanted for item in recent)
+        return None if published else metric.get("defaultValue")
 
     def _judge_alarms(self, datapoint: Datapoint) -> None:
         for alarm in list(cloudwatch_backends[datapoint.account_id][datapoint.region].alarms.values()):
@@ -108,7 +108,7 @@ class AlarmEngine:
         if state is not None and state != alarm.state_value:
             self._change(alarm, account_id, state, f"Threshold Crossed: {state} against {alarm.threshold}")
 
-    def state_set(self, call: ApiCall, account_id: str, ask: Callable[[], Any]) -> Any:
+    def state_set(self, call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
         """SetAlarmState, which acts as any change of state does; the next evaluation sets the alarm's own state."""
         alarms = cloudwatch_backends[account_id][call.region].alarms
         alarm = alarms.get(str(call.params["AlarmName"]))

@@ -26,7 +26,7 @@ def make_alarm_path(cloud: LocalCloud) -> None:
 
 
 def make_alarm_path_to(topic: str, cloud: LocalCloud) -> None:
-    """Trail, log group, metric filter and alarm, which tells this topic."""
+    """Trail, log group, metric filter and alarm, which notifies this topic."""
     _trail(cloud)
     cloud.client("logs").put_metric_filter(
         logGroupName="cloudtrail",

@@ -1,4 +1,4 @@
-"""Tells who is behind an access key, as CloudTrail's ``userIdentity`` says it.
+"""Finds who is behind an access key, as CloudTrail's ``userIdentity`` says it.
 
 Users and role sessions are moto's own (IAM and STS); what moto does not keep of a session (its source
 identity, when it began) is noted here when the session is made.
@@ -18,7 +18,7 @@ from moto.sts.models import sts_backends
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 ACCOUNT_ID: str = DEFAULT_ACCOUNT_ID
 PARTITION = "aws"
@@ -136,7 +136,7 @@ class Callers:
         with self._lock:
             self._sessions[access_key_id] = session
 
-    def note_session(self, call: ApiCall, result: Mapping[str, Any]) -> None:
+    def note_session(self, call: ApiRequest, result: Mapping[str, Any]) -> None:
         """Keep what an AssumeRole call said about the session that it made."""
         if call.service != "sts" or call.operation not in SESSION_CALLS:
             return

@@ -30,7 +30,7 @@ SERVICE_OF_SIGNING_NAME = {"monitoring": "cloudwatch", "elasticloadbalancing": "
 
 
 @dataclass(frozen=True, slots=True)
-class ApiCall:
+class ApiRequest:
     """One call of an AWS API: what was asked, by which access key, from where.
 
     ``params`` has the member names of botocore's model, at every depth.
@@ -66,7 +66,7 @@ def read_body(environ: dict[str, Any]) -> bytes:
     return bytes(body)
 
 
-def decode(environ: dict[str, Any]) -> ApiCall | None:
+def decode(environ: dict[str, Any]) -> ApiRequest | None:
     """The API call in a WSGI request; None where it is not a signed call of a known service."""
     credential = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if credential is None:
@@ -86,7 +86,7 @@ def decode(environ: dict[str, Any]) -> ApiCall | None:
         return None
     finally:
         environ["wsgi.input"] = io.BytesIO(body)
-    return ApiCall(
+    return ApiRequest(
         service=service,
         operation=operation.name,
         region=region,

@@ -57,7 +57,7 @@ from localcloud.topics import Topics
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 REGION = "eu-west-1"
 KEPT_RECORDS = 10_000
@@ -66,7 +66,7 @@ KEPT_RECORDS = 10_000
 class LocalCloud:
     """An AWS on loopback, with CloudTrail and EventBridge wired up, running functions and receivers.
 
-    ``pattern_matches`` says whether a metric filter's pattern matches a record; ``on_record`` is told
+    ``pattern_matches`` says whether a metric filter's pattern matches a record; ``on_record`` is called
     every CloudTrail record. With ``enforce_iam`` every user and role that IAM holds is limited to its
     policies; functions always are. ``aws_managed_policies`` has AWS's own policies in IAM, such as
     AdministratorAccess, which takes a second. ``awkwardness`` is what AWS does and moto does not; :attr:`traits`
@@ -99,7 +99,7 @@ class LocalCloud:
         self._servers: list[HttpServer] = []
         self._callers = Callers()
         self.traits = Traits(awkwardness)
-        self._endpoint = Endpoint(self._callers, self._heard, enforce_iam=enforce_iam, traits=self.traits)
+        self._endpoint = Endpoint(self._callers, self._on_call, enforce_iam=enforce_iam, traits=self.traits)
         self._alarms = AlarmEngine(self._endpoint.lock, pattern_matches)
         self.identities = Identities(self._callers, self._endpoint.lock)
 
@@ -220,7 +220,7 @@ class LocalCloud:
         user_agent: str | None = None,
         source_ip: str | None = None,
     ) -> Any:
-        """A boto3 client of the endpoint, as whoever the credentials say."""
+        """A boto3 client of the endpoint, as the caller of the credentials."""
         signed_by = credentials or self.credentials
         with self._making_client:  # a session keeps the service models that it read, and is not thread-safe
             client: Any = self._session.client(
@@ -271,10 +271,10 @@ class LocalCloud:
         with self._endpoint.lock:
             return chain()
 
-    def _look_up_events(self, call: ApiCall, _account_id: str) -> Mapping[str, Any]:
+    def _look_up_events(self, call: ApiRequest, _account_id: str) -> Mapping[str, Any]:
         return trails.look_up(self.traits.looked_up(list(self.records)), call.params)
 
-    def _heard(self, call: ApiCall, record: Mapping[str, Any] | None) -> None:
+    def _on_call(self, call: ApiRequest, record: Mapping[str, Any] | None) -> None:
         if call.operation in ("CreateEventSourceMapping", "UpdateEventSourceMapping"):
             self.queues.detach_moto()
         if record is None:

@@ -94,7 +94,7 @@ def _environment(copy: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """This process's environment without its own AWS settings; pip finds wheels instead of a network."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     wheels = Path(sys.prefix) / "wheels"
-    if wheels.is_dir():  # beside whatever else pip is told to look into: the places are separated by spaces
+    if wheels.is_dir():  # beside what else pip looks into: the places are separated by spaces
         kept |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{wheels} {kept.get('PIP_FIND_LINKS', '')}".strip()}
     return kept | {"HOME": str(copy), "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"} | dict(environment)
 

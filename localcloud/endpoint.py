@@ -1,7 +1,7 @@
 """The endpoint that AWS clients talk to: moto behind a layer that enforces IAM and writes records.
 
 A call is decoded, judged by its caller's policies, answered (by a stand-in where moto falls short, by
-moto otherwise) and, once answered, told to the listener as a CloudTrail record.
+moto otherwise) and, once answered, passed to the listener as a CloudTrail record.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from localcloud.awkward.awkwardness import NONE
 from localcloud.awkward.traits import Traits
 from localcloud.aws_error import AwsError
-from localcloud.calls import ApiCall, decode
+from localcloud.calls import ApiRequest, decode
 from localcloud.gaps import StandIn, amendments, answers, wrappers
 from localcloud.permissions import action_of, is_allowed
 from localcloud.record_writer import CallResult, is_recorded, record_of
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from localcloud.servers import StartResponse
 
 
-Amendment = Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]
+Amendment = Callable[[ApiRequest, str, Mapping[str, Any]], Mapping[str, Any]]
 # Given the call, its account and a way to have moto answer it.
-Wrapper = Callable[[ApiCall, str, Callable[[], "Answered"]], "Answered"]
-Listener = Callable[[ApiCall, Mapping[str, Any] | None], None]
+Wrapper = Callable[[ApiRequest, str, Callable[[], "Answered"]], "Answered"]
+Listener = Callable[[ApiRequest, Mapping[str, Any] | None], None]
 
 LOG = logging.getLogger(__name__)
 REQUEST_ID = re.compile(rb"(<(requestId|RequestId|RequestID)>)[^<]*(</)")
@@ -78,7 +78,7 @@ class Endpoint:
     answers: dict[tuple[str, str], StandIn] = field(default_factory=answers)
     wrappers: dict[tuple[str, str], Wrapper] = field(default_factory=wrappers)
     amendments: dict[tuple[str, str], Amendment] = field(default_factory=amendments)
-    unlocked: dict[tuple[str, str], Callable[[ApiCall, str], Answered]] = field(default_factory=dict)
+    unlocked: dict[tuple[str, str], Callable[[ApiRequest, str], Answered]] = field(default_factory=dict)
     traits: Traits = field(default_factory=lambda: Traits(NONE))
     lock: threading.RLock = field(default_factory=threading.RLock)
     _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
@@ -102,7 +102,7 @@ class Endpoint:
         self.listener(call, record)
         return _send(answered, start_response)
 
-    def _refuse(self, call: ApiCall, caller: CallerIdentity) -> Answered | None:
+    def _refuse(self, call: ApiRequest, caller: CallerIdentity) -> Answered | None:
         enforced = self.enforce_iam or self.callers.is_function(call.access_key_id)
         if enforced and not is_allowed(call, caller):
             return error(call, refusal(call, caller))
@@ -110,7 +110,7 @@ class Endpoint:
             return error(call, DRY_RUN)
         return None
 
-    def _answer_as_aws(self, call: ApiCall, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
+    def _answer_as_aws(self, call: ApiRequest, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
         """The answer, as slow and as unwilling as AWS may be."""
         unwilling = self.traits.refusal(call, caller.account_id)
         if unwilling is not None:
@@ -123,7 +123,7 @@ class Endpoint:
         self.traits.note(call, caller.account_id, result)
         return serialized(call, shown) if (shown := self.traits.shown(call, result)) is not result else answered
 
-    def _answer(self, call: ApiCall, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
+    def _answer(self, call: ApiRequest, caller: CallerIdentity, environ: dict[str, Any]) -> Answered:
         named = (call.service, call.operation)
         stand_in, wrapper = self.answers.get(named), self.wrappers.get(named)
         try:
@@ -135,7 +135,7 @@ class Endpoint:
         except AwsError as exception:
             return error(call, exception)
 
-    def _ask_moto(self, call: ApiCall, environ: dict[str, Any]) -> Answered:
+    def _ask_moto(self, call: ApiRequest, environ: dict[str, Any]) -> Answered:
         caught: list[Any] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
@@ -165,13 +165,13 @@ def _send(answered: Answered, start_response: StartResponse) -> list[bytes]:
     return [answered.body]
 
 
-def whole(call: ApiCall, status: int, headers: list[tuple[str, str]], body: bytes) -> Answered:
+def whole(call: ApiRequest, status: int, headers: list[tuple[str, str]], body: bytes) -> Answered:
     """A response with its length and request id."""
     extra = [("Content-Length", str(len(body))), ("x-amzn-RequestId", call.request_id)]
     return Answered(status, [*headers, *extra], body)
 
 
-def serialized(call: ApiCall, result: Mapping[str, Any] | Exception) -> Answered:
+def serialized(call: ApiRequest, result: Mapping[str, Any] | Exception) -> Answered:
     """An output or an error as the call's protocol writes it."""
     serializer = get_serializer_class(call.service, call.protocol)(
         operation_model=call.model, context=SerializationContext(call.request_id)
@@ -182,7 +182,7 @@ def serialized(call: ApiCall, result: Mapping[str, Any] | Exception) -> Answered
     return whole(call, response["status_code"], list(response["headers"].items()), raw)
 
 
-def error(call: ApiCall, exception: AwsError) -> Answered:
+def error(call: ApiRequest, exception: AwsError) -> Answered:
     """An AWS error as the call's protocol writes it."""
     with warnings.catch_warnings():
         # moto warns of codes that a service's model does not list, as it lists hardly any that all services share.
@@ -191,7 +191,7 @@ def error(call: ApiCall, exception: AwsError) -> Answered:
     return Answered(STATUS.get(exception.code, answered.status), answered.headers, answered.body)
 
 
-def refusal(call: ApiCall, caller: CallerIdentity) -> AwsError:
+def refusal(call: ApiRequest, caller: CallerIdentity) -> AwsError:
     """The error with which a service refuses a caller whose policies do not allow the call."""
     what = f"User: {caller.arn} is not authorized to perform: {action_of(call)}"
     reason = f"{what} because no identity-based policy allows the {action_of(call)} action"
@@ -202,7 +202,7 @@ def refusal(call: ApiCall, caller: CallerIdentity) -> AwsError:
     return AwsError("AccessDenied" if call.service in QUERY_SERVICES else "AccessDeniedException", reason)
 
 
-def outcome_of(call: ApiCall, answered: Answered) -> CallResult:
+def outcome_of(call: ApiRequest, answered: Answered) -> CallResult:
     """How a call ended, read from its response as a client reads it."""
     parser = PARSERS.create_parser(call.protocol)
     response = {

@@ -25,7 +25,7 @@ from localcloud.aws_error import AwsError
 if TYPE_CHECKING:
     import threading
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
     from localcloud.functions.deliveries import Deliveries
 
 CLOUDTRAIL_DETAIL_TYPE = "AWS API Call via CloudTrail"
@@ -140,14 +140,14 @@ class EventBus:
                 group = name.removeprefix("log-group:").removesuffix(":*")
                 trails.write_log(account_id, region, group, str(uuid.uuid4()), payload)
 
-    def put_events(self, call: ApiCall, account_id: str) -> Mapping[str, Any]:
+    def put_events(self, call: ApiRequest, account_id: str) -> Mapping[str, Any]:
         """The PutEvents call."""
         return {
             "FailedEntryCount": 0,
             "Entries": [self._put(call, account_id, item) for item in call.params["Entries"]],
         }
 
-    def _put(self, call: ApiCall, account_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    def _put(self, call: ApiRequest, account_id: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         source = str(entry.get("Source", ""))
         if source.startswith("aws."):  # only AWS may send events in its own name
             return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
@@ -160,7 +160,7 @@ class EventBus:
         self.publish(event | {"resources": entry.get("Resources", [])}, bus_name)
         return {"EventId": event["id"]}
 
-    def try_pattern(self, call: ApiCall, _account_id: str) -> Mapping[str, Any]:
+    def try_pattern(self, call: ApiRequest, _account_id: str) -> Mapping[str, Any]:
         """The TestEventPattern call, which moto answers with nothing."""
         try:
             pattern, event = json.loads(call.params["EventPattern"]), json.loads(call.params["Event"])

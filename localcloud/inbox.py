@@ -19,7 +19,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 class InboxMessage:
     """One delivery. ``service`` is slack, webhook, sns, email or lambda; ``payload`` is what was sent, whole.
 
-    ``severity`` is None where the payload does not tell it. ``accepted`` is False for what the service
+    ``severity`` is None where the payload does not hold it. ``accepted`` is False for what the service
     refused, and ``note`` says why.
     """
 
@@ -39,7 +39,7 @@ class InboxMessage:
 
 @dataclass(slots=True)
 class Inbox:
-    """Keeps messages and tells listeners of each new one."""
+    """Keeps messages and calls listeners with each new one."""
 
     _messages: list[InboxMessage] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)

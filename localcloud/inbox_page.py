@@ -27,7 +27,7 @@ def page_application(
     chain: Callable[[], list[dict[str, str]]],
     receivers: Callable[[Mapping[str, Any], StartResponse], Iterable[bytes]],
 ) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
-    """The WSGI application of the page. ``confirm`` is given a subscription's token, ``chain`` tells the alarm path."""
+    """The WSGI application of the page. ``confirm`` takes a subscription's token, ``chain`` draws the alarm path."""
 
     def serve(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]

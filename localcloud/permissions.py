@@ -1,7 +1,7 @@
 """Decides whether a principal's identity policies allow a call, as IAM would.
 
 moto keeps the policies; it evaluates them against the resource ``*`` only, so that the least
-privilege of a function's role could not be told. Evaluated here: Effect, Action and NotAction,
+privilege of a function's role could not be tested. Evaluated here: Effect, Action and NotAction,
 Resource and NotResource where the call names its resource, and Condition on the keys that are known.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -19,7 +19,7 @@ from localcloud.callers import PARTITION, CallerIdentity
 from localcloud.resources import resource_of
 
 if TYPE_CHECKING:
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 # Allowed to everybody: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 ALWAYS_ALLOWED = frozenset({"sts:GetCallerIdentity"})
@@ -37,13 +37,13 @@ IAM_ACTIONS = {
 }
 
 
-def action_of(call: ApiCall) -> str:
+def action_of(call: ApiRequest) -> str:
     """The IAM action that a call needs, such as ``ec2:DescribeSecurityGroupRules``."""
     named = f"{call.service}:{call.operation}"
     return IAM_ACTIONS.get(named, named)
 
 
-def is_allowed(call: ApiCall, caller: CallerIdentity) -> bool:
+def is_allowed(call: ApiRequest, caller: CallerIdentity) -> bool:
     """Whether the caller's policies allow the call. Root, and a principal that IAM does not know, may do anything."""
     action = action_of(call)
     policies = policies_of(caller)

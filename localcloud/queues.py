@@ -31,7 +31,7 @@ class QueuePoller:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Poll until told to stop."""
+        """Poll until stopped."""
         self._thread = threading.Thread(target=self._run, daemon=True, name="localcloud-queues")
         self._thread.start()
 

@@ -17,7 +17,7 @@ from localcloud import ec2_wire
 
 if TYPE_CHECKING:
     from localcloud.callers import CallerIdentity
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 RECORDED_SERVICES = frozenset(
     {
@@ -138,17 +138,17 @@ class CallResult:
     error_message: str | None = None
 
 
-def is_recorded(call: ApiCall) -> bool:
+def is_recorded(call: ApiRequest) -> bool:
     """Whether CloudTrail would write the call down as a management event."""
     return call.service in RECORDED_SERVICES and call.operation not in NOT_RECORDED.get(call.service, ())
 
 
-def is_read_only(call: ApiCall) -> bool:
+def is_read_only(call: ApiRequest) -> bool:
     """Whether the call is one that CloudTrail marks ``readOnly``."""
     return call.operation.startswith(READ_ONLY_PREFIXES) or (call.service, call.operation) in READ_ONLY_CALLS
 
 
-def record_of(call: ApiCall, caller: CallerIdentity, outcome: CallResult) -> dict[str, Any]:
+def record_of(call: ApiRequest, caller: CallerIdentity, outcome: CallResult) -> dict[str, Any]:
     """The CloudTrail record of one call."""
     read_only = is_read_only(call)
     record: dict[str, Any] = {
@@ -194,25 +194,25 @@ def _key_arn(outcome: CallResult) -> str | None:
     return named if isinstance(named, str) and named.startswith("arn:") else None
 
 
-def _error_code(call: ApiCall, outcome: CallResult) -> str:
+def _error_code(call: ApiRequest, outcome: CallResult) -> str:
     if call.service != "ec2":
         return str(outcome.error_code)
     return f"{'Client' if outcome.status < 500 else 'Server'}.{outcome.error_code}"
 
 
-def _request_parameters(call: ApiCall) -> dict[str, Any] | None:
+def _request_parameters(call: ApiRequest) -> dict[str, Any] | None:
     if call.service == "ec2":
         return ec2_wire.request_parameters(call.model, call.params)
     return _written(call, call.model.input_shape, call.params) or None
 
 
-def _response_elements(call: ApiCall, outcome: CallResult) -> dict[str, Any] | None:
+def _response_elements(call: ApiRequest, outcome: CallResult) -> dict[str, Any] | None:
     if call.service == "ec2":
         return ec2_wire.response_elements(call.model, outcome.result, call.request_id)
     return _written(call, call.model.output_shape, outcome.result) or None
 
 
-def _written(call: ApiCall, shape: Any, value: Any) -> Any:
+def _written(call: ApiRequest, shape: Any, value: Any) -> Any:
     """A value as CloudTrail writes it: members begin small (``uUID``, ``kMSKeyArn``), keys of maps stay as they are."""
     kind = shape.type_name if shape is not None else None
     if kind == "structure" and isinstance(value, Mapping):
@@ -232,7 +232,7 @@ def _written(call: ApiCall, shape: Any, value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def _member(call: ApiCall, name: str, shape: Any, value: Any) -> Any:
+def _member(call: ApiRequest, name: str, shape: Any, value: Any) -> Any:
     return HIDDEN if (call.operation, name) in HIDDEN_MEMBERS else _written(call, shape, value)
 
 

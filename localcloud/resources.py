@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 # Parameters that are ARNs already.
 ARN_PARAMETERS = ("TopicArn", "TargetArn", "SecretId", "EventBusName", "ResourceARN", "ResourceArn", "RoleArn")
@@ -27,7 +27,7 @@ NAMED = {
 }
 
 
-def resource_of(call: ApiCall, account_id: str) -> str | None:
+def resource_of(call: ApiRequest, account_id: str) -> str | None:
     """The resource's ARN; None where the call names none, or one of a kind not known here."""
     for parameter in ARN_PARAMETERS:
         value = call.params.get(parameter)

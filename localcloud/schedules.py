@@ -1,4 +1,4 @@
-"""EventBridge schedules: ``rate(…)`` and ``cron(…)`` rules, in real time or when told to tick.
+"""EventBridge schedules: ``rate(…)`` and ``cron(…)`` rules, in real time or at each tick.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
 """

@@ -1,4 +1,4 @@
-"""Loopback HTTP servers that leave nothing open when they are told to stop."""
+"""Loopback HTTP servers that leave nothing open when they are stopped."""
 
 from __future__ import annotations
 

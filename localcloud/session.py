@@ -36,18 +36,18 @@ class Interrupted(BaseException):
 def stand_apart(environ: MutableMapping[str, str]) -> tuple[str, ...]:
     """Take the caller's AWS settings out of this environment, and loopback out of their proxy's hands.
 
-    Returns what a shell has to be told for the same, so that its AWS clients reach the local cloud.
+    Returns the lines that do the same in a shell, so that its AWS clients reach the local cloud.
     """
     strays = [name for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CA_BUNDLE") if name in environ]
     for name in [name for name in environ if name.startswith("AWS_")]:
         del environ[name]
-    told = [f"unset {' '.join(strays)}"] if strays else []
+    lines = [f"unset {' '.join(strays)}"] if strays else []
     if any(name.lower() in ("http_proxy", "https_proxy", "all_proxy") for name in environ):
         # Of the two spellings the small one counts. https://docs.python.org/3/library/urllib.request.html
         there = environ.get("no_proxy") or environ.get("NO_PROXY")
         environ["no_proxy"] = ",".join(filter(None, (there, "127.0.0.1", "localhost")))
-        told.append(f"export no_proxy={quote(environ['no_proxy'])}")
-    return tuple(told)
+        lines.append(f"export no_proxy={quote(environ['no_proxy'])}")
+    return tuple(lines)
 
 
 def variables_of(cloud: LocalCloud) -> dict[str, str]:
@@ -115,7 +115,7 @@ def running(
     variables: Callable[[LocalCloud], Mapping[str, str]] = variables_of,
     on_started: Callable[[LocalCloud], None] = lambda _: None,
 ) -> Iterator[tuple[LocalCloud, LocalDeployment]]:
-    """A local cloud with the project's app deployed in it. ``on_started`` is told before the deployment."""
+    """A local cloud with the project's app deployed in it. ``on_started`` is called before the deployment."""
     cloud = LocalCloud(port=port, inbox_port=inbox_port, on_record=on_record, aws_managed_policies=aws_managed_policies)
     with ExitStack() as stack:
         stack.enter_context(moto_unheard())
@@ -124,7 +124,7 @@ def running(
             stack.enter_context(cloud)
         on_started(cloud)
         settings = variables(cloud)
-        # Whoever deploys by hand afterwards keeps what there is to read the alerts in.
+        # A deployment by hand afterwards keeps the destinations of this one.
         cloud.functions.destinations = {name: settings[name] for name in DESTINATIONS if name in settings}
         deployed = deploy(project, Path(folder), cloud.environment(), stage=stage, variables=settings)
         yield cloud, deployed

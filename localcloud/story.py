@@ -43,7 +43,7 @@ class StoryStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepResult:
     """What came of a step: its alert (None where none came), seconds from call to receipt, where it did not arrive."""
 
     step: StoryStep
@@ -178,11 +178,11 @@ STEPS = (
 )
 
 
-def play(cloud: LocalCloud) -> Iterator[Callable[[], Told]]:
+def play(cloud: LocalCloud) -> Iterator[Callable[[], StepResult]]:
     """The steps, each to be called when its turn has come."""
     scene = StoryScene(cloud)
     for step in STEPS:
-        yield lambda step=step: _tell(scene, step)  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        yield lambda step=step: _run_step(scene, step)  # type: ignore[misc]  # mypy cannot infer a lambda's default
 
 
 def _arrival(cloud: LocalCloud, service: str, event_id: str) -> InboxMessage | None:
@@ -191,7 +191,7 @@ def _arrival(cloud: LocalCloud, service: str, event_id: str) -> InboxMessage | N
     )
 
 
-def _tell(scene: StoryScene, step: StoryStep) -> Told:
+def _run_step(scene: StoryScene, step: StoryStep) -> StepResult:
     seen = len(scene.cloud.records)
     step.act(scene)
     record = next((item for item in list(scene.cloud.records)[seen:] if item["eventName"] == step.event_name), None)
@@ -202,10 +202,10 @@ def _tell(scene: StoryScene, step: StoryStep) -> Told:
     missing = tuple(service for service, message in arrived.items() if message is None)
     message = arrived["webhook"]
     if message is None:
-        told = Told(step, None, WAIT_SECONDS, missing)
+        result = StepResult(step, None, WAIT_SECONDS, missing)
     else:
-        told = Told(step, message.payload, scene.cloud.seconds_to(message, event_id), missing)
-    if told.alert is not None:
-        scene.alerts.append(told.alert)
+        result = StepResult(step, message.payload, scene.cloud.seconds_to(message, event_id), missing)
+    if result.alert is not None:
+        scene.alerts.append(result.alert)
     time.sleep(PACE_SECONDS)
-    return told
+    return result

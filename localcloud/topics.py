@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
     from localcloud.functions.deliveries import Deliveries
     from localcloud.inbox import Inbox
 
@@ -62,7 +62,7 @@ class Topics:
         if self._original is not None:
             Subscription.publish = self._original
 
-    def subscribed(self, call: ApiCall, account_id: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def subscribed(self, call: ApiRequest, account_id: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """After Subscribe: a subscription that a person must confirm is pending and a link is sent."""
         arn, protocol = result["SubscriptionArn"], call.params.get("Protocol", "")
         backend = sns_backends[account_id][call.region]
@@ -78,12 +78,12 @@ class Topics:
         self._ask(subscription, token)
         return result if call.params.get("ReturnSubscriptionArn") else {"SubscriptionArn": "pending confirmation"}
 
-    def recount(self, call: ApiCall, account_id: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def recount(self, call: ApiRequest, account_id: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """After Unsubscribe."""
         self._count(sns_backends[account_id][call.region])
         return result
 
-    def confirm_call(self, call: ApiCall, _: str) -> Mapping[str, Any]:
+    def confirm_call(self, call: ApiRequest, _: str) -> Mapping[str, Any]:
         """The ConfirmSubscription call."""
         arn = self.confirm(str(call.params.get("Token")))
         if arn is None:

@@ -57,7 +57,7 @@ COMMANDS = (
         "pattern",
         "pattern",
         "pattern",
-        "Tell which security group calls a metric filter pattern counts.",
+        "Show which security group calls a metric filter pattern counts.",
         asks_aws=False,
     ),
     Subcommand("repair", "repair", "repair", "Plan and make the missing links of the alarm path."),
@@ -73,6 +73,9 @@ COMMANDS = (
     Subcommand("teardown", "teardown", "teardown", "Take the resources of durable delivery away."),
     Subcommand("redrive", "redrive", "redrive", "Show what could not be delivered and why, and send it again."),
     Subcommand("silence", "silence", "app", "Hold back alerts for a time, with a reason: add, list, remove."),
+    Subcommand(
+        "fleet", "fleet", "app", "Bring a stage the events of other regions and accounts: deploy, template, status."
+    ),
     Subcommand("local", "local", "app", "Run the local cloud until Ctrl-C.", asks_aws=False),
     Subcommand("demo", "demo", "demo", "Play the story in a local cloud: no AWS account, no network.", asks_aws=False),
 )

@@ -52,7 +52,7 @@ def headline(report: Report) -> tuple[Status, str]:
 
 
 def printable(text: str) -> str:
-    """Text without what a terminal would obey; names come from whoever may make things in the account."""
+    """Text without what a terminal would obey; names come from anybody who may create resources in the account."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 

@@ -24,6 +24,7 @@ from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, mermaid
 from sgwatch.commands.preview import EXAMPLE
+from sgwatch.deployability import DEPLOYER_ACTIONS
 from sgwatch.policies import STATEMENTS
 from sgwatch.previews import previews
 
@@ -94,11 +95,18 @@ def with_tables(text: str) -> str:
     )
     head = ["| statement | actions | on | functions | for |", "|---|---|---|---|---|"]
     text = _with_table(text, "policies", [*head, *_policies()])
+    text = _with_table(text, "deployer", _deployer())
     text = _with_table(text, "packages", mermaid())
     text = _with_table(text, "exceptions", exceptions())
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
     return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _deployer() -> list[str]:
+    statement = {"Effect": "Allow", "Action": list(DEPLOYER_ACTIONS), "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2)
+    return ["```json", *document.splitlines(), "```"]
 
 
 def _policies() -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.aws.clients import default_region
 from chalicelib.state.errors import StateError
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT, sentence
@@ -33,9 +34,11 @@ def client(service: str, region: str | None = None, /) -> Any:
 
 def place_of(stage: str) -> StagePlace:
     """Where the stage's resources are: in the account and region of the credentials."""
-    sts = client("sts")
-    arn = sts.get_caller_identity()["Arn"].split(":")
-    return StagePlace(stage, arn[1], sts.meta.region_name, arn[4])
+    region = default_region()
+    if region is None:  # STS answers without one
+        refuse(WAYS_OUT["NoRegionError"])
+    arn = client("sts").get_caller_identity()["Arn"].split(":")
+    return StagePlace(stage, arn[1], region, arn[4])
 
 
 def caller() -> str:

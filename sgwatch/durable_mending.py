@@ -203,7 +203,7 @@ def _alarm(cloudwatch: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
         return
     wrong = [key for key in _ALARM_FIELDS if (found[0].get(key) or []) != (wanted.get(key) or [])]
     if wrong or not found[0].get("ActionsEnabled", True):
-        yield Difference(f"the alarm {name} has another {', '.join(wrong) or 'state: it tells nobody'}", mend)
+        yield Difference(f"the alarm {name} has another {', '.join(wrong) or 'state: it notifies nobody'}", mend)
 
 
 def _attribute(value: object) -> str:

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,10 @@ import yaml
 from chalicelib.deployment import DELIVER, HANDLERS, RECONCILE, WITH_EVENTS
 from chalicelib.destinations.http_door import encode_json
 from sgwatch.project_files import StageError
+from sgwatch.project_source import source
 from sgwatch.stages import deployed_stage
 
-TEMPLATE = Path(__file__).parents[1] / "infra" / "durable.yaml"
+TEMPLATE = source() / "infra" / "durable.yaml"
 # Chalice's names of the functions' resources in its SAM template.
 DELIVER_RESOURCE, DELIVER_SOURCE = "Deliver", "DeliverSqsEventSource"
 
@@ -105,7 +106,7 @@ def resources(place: StagePlace) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def package_template(stage: str = "prod", handlers: Iterable[str] = HANDLERS) -> bytes:
+def package_template(stage: str = "prod", handlers: Sequence[str] = HANDLERS) -> bytes:
     """What ``chalice package --merge-template`` is given: the same resources, and the functions' wiring to them.
 
     ``handlers`` are those of the stage: one that is not in the package has no place here.
@@ -114,6 +115,10 @@ def package_template(stage: str = "prod", handlers: Iterable[str] = HANDLERS) ->
     document["Parameters"]["Stage"]["Default"] = stage
     for handler in handlers:
         document["Resources"][_resource_of(handler)] = {"Properties": _wiring(stage, handler)}
+    if DELIVER in handlers:
+        # Chalice names the queue by its ARN, in which CloudFormation sees no dependency: the event source mapping,
+        # which is made after its function, would be made before its queue.
+        document["Resources"][DELIVER_RESOURCE]["DependsOn"] = ["Deliveries"]
     return encode_json(document)
 
 

@@ -1,4 +1,4 @@
-"""The alert of an event by its id: as it was told, from the state table; else made again of CloudTrail's record."""
+"""The alert of an event by its id: as it was sent, from the state table; else made again from CloudTrail's record."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Wanted:
         source, name = source_of(record), record.get("eventName")
         if not isinstance(name, str) or name not in self.names:
             return False
-        # A record that names no source is not silent for that: its name tells what it is.
+        # A record without a source is still read: its name says what it is.
         return source is None or (source, name) in self.events
 
 
@@ -198,7 +198,7 @@ def _decode_at(text: str, position: int) -> tuple[object, int]:
 
 
 def _decode_line(text: str, position: int) -> tuple[object, int]:
-    """The same, trying the line by itself: its faults are then told by column, and found without the whole text."""
+    """The same, trying the line by itself: its faults are then named by column, and found without the whole text."""
     after = text.find("\n", position)
     line = text[position : len(text) if after < 0 else after].rstrip()
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from itertools import islice
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, Severity
@@ -16,6 +19,7 @@ from chalicelib.security_groups.changes import NotWatched
 from sgwatch.reading import Contents, Fault, Wanted
 from sgwatch.same_record import RecordIdentity, identity
 from sgwatch.sources import Spool, read_files
+from sgwatch.workers import begin, cores, in_order, pool
 
 
 @dataclass(slots=True)
@@ -57,17 +61,49 @@ def _number(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+Made = TypeVar("Made")
+
+
+class _SeenRecords(NamedTuple):
+    """The records that were seen before, by content, and those that an addendum supplements."""
+
+    seen: set[str]
+    supplemented: AbstractSet[RecordIdentity]
+
+    def has(self, content: str, who: RecordIdentity) -> bool:
+        return content in self.seen or who in self.supplemented
+
+
+_NOTHING = _SeenRecords(set(), frozenset())
+
+
+class Judged(NamedTuple, Generic[Made]):
+    """What one record came to: ``made`` is the alert in the form that was asked for, None where there is no alert."""
+
+    content: str
+    identity: RecordIdentity
+    severity: Severity | None = None
+    made: Made | None = None
+
+
+def itself(alert: Alert) -> Alert:
+    """The alert as it is."""
+    return alert
+
+
 def replay(
     files: Iterable[str],
     groups: Iterable[EventGroup],
     tally: Tally,
+    finish: Callable[[Alert], Made],
     min_severity: Severity = Severity.INFO,
-    heard: Callable[[Contents], None] | None = None,
+    on_read: Callable[[Contents], None] | None = None,
     make: Callable[[Mapping[str, Any]], Alert] = alert_of,
-) -> Iterator[Alert]:
-    """The alerts of the watched records in these files; ``heard`` is told of each file as it was read.
+) -> Iterator[Made]:
+    """The alerts of the watched records in these files; ``on_read`` is called with each file's contents.
 
-    ``make`` makes the alert of a record.
+    ``finish`` gives each alert the form that is wanted; it runs where the alert is made, which is in other processes
+    where there are many and ``make`` is the one that needs nothing but the record.
 
     The same record seen again, as where two trails write one log, is alerted once; so is one that an addendum
     supplements, from the later record, which has more.
@@ -77,38 +113,78 @@ def replay(
             tally.take(contents)
             for record in contents.records:
                 spool.add(record)
-            if heard:
-                heard(contents)
-        yield from _alerts(spool, tally, min_severity, make, spool.supplemented)
+            if on_read:
+                on_read(contents)
+        many = make is alert_of and len(spool) >= _WORTH_PROCESSES and cores() > 1
+        seen: set[str] = set()
+        # Where each alert may cost look-ups, none is made to be thrown away.
+        known = _NOTHING if many else _SeenRecords(seen, spool.supplemented)
+        judge = partial(_judge_batch, make=make, finish=finish, least=min_severity, known=known)
+        yield from _taken(_judged(spool, judge, cores() if many else 1), tally, _SeenRecords(seen, spool.supplemented))
 
 
-def _alerts(
-    records: Iterable[Mapping[str, Any]],
-    tally: Tally,
-    min_severity: Severity,
+# Below this many records, starting processes takes longer than they save.
+_WORTH_PROCESSES = 1_000
+_BATCH = 100
+
+
+def _judged(
+    records: Iterable[bytes], judge: Callable[[tuple[bytes, ...]], list[Judged[Made]]], processes: int
+) -> Iterator[Judged[Made]]:
+    """What each record came to, in order."""
+    source = iter(records)
+    batches = iter(lambda: tuple(islice(source, _BATCH if processes > 1 else 1)), ())
+    if processes < 2:
+        for batch in batches:
+            yield from judge(batch)
+        return
+    with pool(processes) as judges:
+        for judged in in_order(batches, lambda batch: begin(judges, judge, batch), 2 * processes):
+            yield from judged
+
+
+def _judge_batch(
+    records: tuple[bytes, ...],
     make: Callable[[Mapping[str, Any]], Alert],
-    supplemented: AbstractSet[RecordIdentity],
-) -> Iterator[Alert]:
-    seen: set[str] = set()
-    for raw in records:
-        content = canonical_digest(raw)
-        if content in seen:
+    finish: Callable[[Alert], Made],
+    least: Severity,
+    known: _SeenRecords,
+) -> list[Judged[Made]]:
+    return [_judge(json.loads(record), make, finish, least, known) for record in records]
+
+
+def _judge(
+    raw: Mapping[str, Any],
+    make: Callable[[Mapping[str, Any]], Alert],
+    finish: Callable[[Alert], Made],
+    least: Severity,
+    known: _SeenRecords,
+) -> Judged[Made]:
+    bare: Judged[Made] = Judged(canonical_digest(raw), identity(raw))
+    if known.has(bare.content, bare.identity):
+        return bare
+    try:
+        alert = make(raw)
+    except NotWatched:  # the event can also be about other things, and here it is
+        return bare
+    wanted = alert.severity.rank >= least.rank
+    return bare._replace(severity=alert.severity, made=finish(alert) if wanted else None)
+
+
+def _taken(judged: Iterable[Judged[Made]], tally: Tally, known: _SeenRecords) -> Iterator[Made]:
+    for item in judged:
+        repeated, replaced = item.content in known.seen, item.identity in known.supplemented
+        known.seen.add(item.content)
+        if repeated or replaced:
             tally.watched += 1
-            tally.repeated += 1
-            continue
-        seen.add(content)
-        if identity(raw) in supplemented:
-            tally.watched += 1
-            tally.supplemented += 1
-            continue
-        try:
-            alert = make(raw)
-        except NotWatched:  # the event can also be about other things, and here it is
+            tally.repeated += repeated
+            tally.supplemented += not repeated
+        elif item.severity is None:
             tally.no_alert += 1
-            continue
-        tally.watched += 1
-        if alert.severity.rank < min_severity.rank:
-            tally.below += 1
         else:
-            tally.alerts[alert.severity] += 1
-            yield alert
+            tally.watched += 1
+            if item.made is None:
+                tally.below += 1
+            else:
+                tally.alerts[item.severity] += 1
+                yield item.made

@@ -78,7 +78,7 @@ def sender_to(routes: tuple[Route, ...], ignore_when: Condition | None) -> Calla
 def deliver(
     direct: Direct, alert: Alert, destinations: Iterable[Destination], patience: float = _PATIENCE_SECONDS
 ) -> tuple[DeliveryResult, ...]:
-    """Send one alert to these destinations at once, for ``patience`` seconds; retries are told on standard error."""
+    """Send one alert to these destinations at once, for ``patience`` seconds; retries are noted on standard error."""
 
     def on_retry(name: str, error: DeliveryError, wait: float) -> None:
         note(f"{name}: {error.reason}; trying again in {wait:.0f} s")

@@ -1,32 +1,30 @@
 """Files of CloudTrail records, found and read on all processors with a bounded number in flight.
 
-Reading runs in processes, since most of its time Python would hold its lock. However many files there
+However many files there
 are, only the watched records are kept, and those on disk once they are more than a little.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import signal
 import stat
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from chalicelib.cloudtrail.records import parse_time
 from sgwatch.pipe_reading import read_to_end
 from sgwatch.reading import Contents, Fault, Wanted, read_bytes
 from sgwatch.same_record import RecordIdentity, supplemented_by
+from sgwatch.workers import begin, cores, in_order, pool
 
 STANDARD_INPUT = "-"
 _ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ""})
@@ -104,12 +102,13 @@ def _may_hold_records(path: str) -> bool:
 def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = None) -> Iterator[Contents]:
     """The contents of each file in order; ``processes`` is how many may read at once (None: one for each core)."""
     sized = [(path, _size(path)) for path in files]
-    processes = _cores() if processes is None else processes
+    processes = cores() if processes is None else processes
     if processes < 2 or len(sized) < 2 or sum(size for _, size in sized) < _WORTH_PROCESSES:
         yield from (read_file(path, wanted) for path, _ in sized)
         return
-    with _pool(processes) as pool:
-        yield from _in_flight(batches(sized), lambda paths: _begin(pool, paths, wanted), 2 * processes)
+    with pool(processes) as readers:
+        for read in in_order(batches(sized), lambda paths: _begin(readers, paths, wanted), 2 * processes):
+            yield from read
 
 
 def batches(sized: Iterable[tuple[str, int]]) -> Iterator[tuple[str, ...]]:
@@ -159,26 +158,10 @@ def _read_standard_input() -> bytes:
     return read_to_end(descriptor)
 
 
-def _cores() -> int:
-    with suppress(AttributeError):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _size(path: str) -> int:
     with suppress(OSError):
         return Path(path).stat().st_size
     return 0
-
-
-def _pool(processes: int) -> ProcessPoolExecutor:
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if "fork" in methods else None)
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_interrupts_alone)
-
-
-def _leave_interrupts_alone() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def read_batch(paths: Iterable[str], wanted: Wanted | None) -> list[Contents]:
@@ -186,39 +169,11 @@ def read_batch(paths: Iterable[str], wanted: Wanted | None) -> list[Contents]:
     return [read_file(path, wanted) for path in paths]
 
 
-def _begin(pool: ProcessPoolExecutor, paths: tuple[str, ...], wanted: Wanted) -> Callable[[], list[Contents]]:
-    """Start reading files in a process; what is returned waits for their contents.
-
-    Where a process cannot be had, or ended under the work for want of memory, this one reads the files itself.
-    Standard input and pipes are this process's own.
-    """
+def _begin(processes: ProcessPoolExecutor, paths: tuple[str, ...], wanted: Wanted) -> Callable[[], list[Contents]]:
+    """Start reading files in a process; standard input and pipes are this process's own."""
     if paths[0] == STANDARD_INPUT or _is_stream(paths[0]):
         return lambda: read_batch(paths, wanted)
-    try:
-        future = pool.submit(read_batch, paths, wanted)
-    except (BrokenProcessPool, OSError):
-        return lambda: read_batch(paths, wanted)
-
-    def contents() -> list[Contents]:
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            return read_batch(paths, wanted)
-
-    return contents
-
-
-def _in_flight(
-    tasks: Iterable[tuple[str, ...]], begin: Callable[[tuple[str, ...]], Callable[[], list[Contents]]], most: int
-) -> Iterator[Contents]:
-    """The contents in order, with no more than ``most`` tasks begun and not yet taken."""
-    waiting: deque[Callable[[], list[Contents]]] = deque()
-    for paths in tasks:
-        waiting.append(begin(paths))
-        if len(waiting) >= most:
-            yield from waiting.popleft()()
-    while waiting:
-        yield from waiting.popleft()()
+    return begin(processes, partial(read_batch, wanted=wanted), paths)
 
 
 class Spool:
@@ -248,10 +203,9 @@ class Spool:
         self._index.append((event_time, self._end, len(record)))
         self._end += self._file.write(record)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[bytes]:
         dated = [item for item in self._index if item[0] is not None]
         undated = [item for item in self._index if item[0] is None]
         for _, position, length in [*sorted(dated), *undated]:
             self._file.seek(position)
-            record: dict[str, Any] = json.loads(self._file.read(length))
-            yield record
+            yield self._file.read(length)

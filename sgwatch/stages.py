@@ -53,7 +53,7 @@ def deployed_stage(name: str, project: Path) -> DeployedStage:
 
 
 def check(path: Path, stage: str) -> None:
-    """Make sure that the file tells of the stage, before anything is made for it.
+    """Make sure that the file has the stage, before anything is made for it.
 
     Raises:
         StageError: it does not, or cannot be read.

@@ -50,7 +50,7 @@ def write_what_can_be_written() -> None:
 
 @contextmanager
 def read_in_part() -> Iterator[None]:
-    """Whoever reads standard output may stop early (``sgwatch … | head``): the rest goes nowhere, and nothing fails."""
+    """A reader of standard output may stop early (``sgwatch … | head``): the rest goes nowhere, and nothing fails."""
     try:
         try:
             yield

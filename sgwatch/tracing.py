@@ -1,6 +1,6 @@
 """Where each field of an alert came from, found by trying: change one value of the record and see what changes.
 
-So it cannot drift from the code that reads records, and tells of a value that nothing came of, too.
+So it cannot drift from the code that reads records, and names a value that was not used, too.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def trace(raw: Mapping[str, Any]) -> Trace:
         fields = _touched(raw, path, value, original, before)
         if fields is None:
             decisive.append(path)
-            # What is copied into the alert is told apart from what only decides.
+            # What is copied into the alert is kept apart from what only decides.
             fields = [field for field, held in before.items() if held == value]
         elif not fields:
             unused.append(path)

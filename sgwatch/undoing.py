@@ -60,7 +60,7 @@ def check_unchanged(alert: Alert, read: Reader) -> None:
 
     Raises:
         CannotUndo: it does not, something changed again since.
-        LookupFailed: AWS did not tell.
+        LookupFailed: AWS gave no answer.
     """
 
     def ask(call: Call) -> Mapping[str, Any]:
@@ -84,7 +84,7 @@ def check_unchanged(alert: Alert, read: Reader) -> None:
     elif group_id is not None:
         _check_rules(Change(event, Outcome.SUCCEEDED, group_id, changes=alert.changes), ask)
     elif event.group is not EventGroup.PREFIX_LISTS:  # of a list AWS itself compares the version
-        raise CannotUndo("the alert does not tell the group's id, so whether it changed again cannot be seen")
+        raise CannotUndo("the alert does not name the group's id, so whether it changed again cannot be checked")
 
 
 ReadAws = Callable[[Call], Mapping[str, Any]]
@@ -119,7 +119,7 @@ def _back(changes: Changes, live: Rules) -> list[SecurityGroupRule]:
 
 
 def _against_live(changes: Changes, live: Rules) -> list[str]:
-    """How the live rules differ from those that the alert left, as far as it told of them."""
+    """How the live rules differ from those that the alert left, as far as it names them."""
     lines = []
     for rule in (*changes.added, *(item.after for item in changes.modified)):
         place = find(live, rule, None)
@@ -163,7 +163,7 @@ def _associated_vpc(alert: Alert) -> str:
     """The VPC of an association, which only the alert's command holds."""
     words = [word for command in alert.undo.commands or () for word in shlex.split(command)]
     if "--vpc-id" not in words[:-1]:
-        raise CannotUndo("the alert does not tell which VPC it is about")
+        raise CannotUndo("the alert does not name its VPC")
     return words[words.index("--vpc-id") + 1]
 
 

@@ -17,6 +17,7 @@ MEANT = {
     "model": "the types of its package",
     "functions": "the Lambda functions, and the part of the local cloud that runs them",
     "audit": _COMMAND,
+    "deploy": "the command, and how the local cloud deploys the same app",
     "explain": _COMMAND,
     "repair": _COMMAND,
     "undo": _COMMAND,

@@ -179,6 +179,10 @@ class _Contexts:
     standard: Standard
     profile: str | None
     made: dict[int, FixContext] = field(default_factory=dict)
+    carried: set[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.carried = {event for event in EVENTS if any(chain.passes(event) is Status.PASS for chain in self.chains)}
 
     def of(self, chain: Chain) -> FixContext:
         """The context of a chain, made once."""
@@ -197,14 +201,11 @@ class _Contexts:
             chain.alarm,
             chain.alarm_arn,
             chain.topic,
-            _uncovered(chain, self.standard, self._carried()),
+            _uncovered(chain, self.standard, self.carried),
             profile=self.profile,
         )
         simulated = len(self.made) < MOST_SIMULATED
         return replace(context, would_fire=would_fire(self.builder, chain)) if simulated else context
-
-    def _carried(self) -> set[str]:
-        return {event for event in EVENTS if any(chain.passes(event) is Status.PASS for chain in self.chains)}
 
 
 def _home_region(snapshot: Snapshot, trail_arn: str) -> str:

@@ -99,14 +99,14 @@ class Auditor:
             if f"{step.service}:{step.action}" not in UNATTENDED:
                 continue
             undo = step.undo.command() if step.undo else ""
-            told = RepairCall(f"{step.service}:{step.action}", step.why, undo)
+            call = RepairCall(f"{step.service}:{step.action}", step.why, undo)
             try:
                 apply([step], self.clients)
             except ClientError as error:
-                return [*done, replace(told, failure=str(error.response.get("Error", {}).get("Code")))]
+                return [*done, replace(call, failure=str(error.response.get("Error", {}).get("Code")))]
             except (BotoCoreError, ResponseParserError) as error:
-                return [*done, replace(told, failure=type(error).__name__)]
-            done.append(told)
+                return [*done, replace(call, failure=type(error).__name__)]
+            done.append(call)
         return done
 
 

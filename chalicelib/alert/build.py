@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.alert.headline import call_sentence, not_understood_title, summary, title
 from chalicelib.alert.model import Account, Alert, AlertKind, Event, SecurityGroup
 from chalicelib.alert.parts import changed_prefix_list, security_group
 from chalicelib.alert.resolution import ChangeResolver, RecordAlone, Resolution
-from chalicelib.alert.tampering import Tampering, concerns_others, read_tampering
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
-from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
+from chalicelib.cloudtrail.principals import UNKNOWN_NAME, Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import TamperCall
@@ -24,6 +23,9 @@ from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
 from chalicelib.undo.aws_cli import Undo
 from chalicelib.undo.from_lookups import restore
+
+if TYPE_CHECKING:
+    from chalicelib.alert.tampering import Tampering
 
 RECORD_ALONE = RecordAlone()
 
@@ -164,6 +166,8 @@ def _frame(record: CloudTrailRecord, account_name: str | None) -> Alert:
 def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, ...]:
     missing = {
         "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
+        "who made the call: the record has only the kind of caller": principal.name == UNKNOWN_NAME
+        and not is_unnamed(principal),
         "event id: the record has none, a digest of it stands in": not record.has_event_id,
         "event source: the record names none, only the event's name says what it is": record.event_source is None,
         "when it happened: the record has no time that can be read": record.event_time is None,
@@ -191,6 +195,8 @@ def _not_understood(record: CloudTrailRecord, reason: str, account_name: str | N
 
 
 def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: str | None) -> Alert:
+    from chalicelib.alert.tampering import concerns_others, read_tampering  # noqa: PLC0415 - alerting on changes does without
+
     call = TAMPER_CALLS[watched.name]
     if concerns_others(record, call):
         raise NotWatched(f"{call.api_name} of something that is not sgwatch's")

@@ -114,8 +114,6 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
         return f"{_resource(attachment)} modified, its security groups untouched"
     if attachment:
         return f"security groups of {_resource(attachment)} changed"
-    if prefix_list and prefix_list.contents is ListContents.IPAM:
-        return f"contents of {_list(prefix_list)} now decided by IPAM"
     if prefix_list:
         return _list_title(prefix_list)
     return {
@@ -127,6 +125,10 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
 
 
 def _list_title(prefix_list: PrefixListChange) -> str:
+    if prefix_list.contents is ListContents.IPAM:
+        return f"contents of {_list(prefix_list)} now decided by IPAM"
+    if prefix_list.prefix_list_id is None:
+        return f"{printable(prefix_list.resolver or 'IPAM resolver', 80)} modified, its rules untouched"
     counted = (("added to", prefix_list.added), ("removed from", prefix_list.removed))
     said = [f"{_ranges(cidrs)} {verb}" for verb, cidrs in counted if cidrs]
     return f"{' and '.join(said)} {_list(prefix_list)}" if said else f"{_list(prefix_list)} changed"
@@ -285,7 +287,8 @@ def _attempt(change: Change, group: str) -> str:
 
 def _attempt_without_rules(change: Change, group: str) -> str:
     if change.attachment:
-        return f"changing the security groups of {_resource(change.attachment)}"
+        doing = "modifying" if change.keeps_groups else "changing the security groups of"
+        return f"{doing} {_resource(change.attachment)}"
     if change.prefix_list:
         return f"changing {_list(change.prefix_list)}"
     named = named_group_phrase(change.group_name, change.group_id)

@@ -18,7 +18,7 @@ from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, Peer
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.undo.aws_cli import Undo
 
-# The alert is built of the core's own types; whoever handles alerts finds them here.
+# The alert is built of the core's own types; code that handles alerts imports them from here.
 __all__ = [
     "Account",
     "AlarmPath",
@@ -219,7 +219,7 @@ def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
     }
 
 
-# Not their word to whoever writes the title.
+# Not published: for the title alone.
 EXPOSURE_FIELDS = ("severity", "reason", "controls", "rule")
 
 

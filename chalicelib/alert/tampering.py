@@ -133,7 +133,7 @@ def _severity(
     return Severity.HIGH if effect.weakens else Severity.MEDIUM
 
 
-# These act with the rights of whoever asked them, and on whatever that person asked.
+# These act with the rights of their caller, and on what that caller asked.
 _ON_BEHALF_OF_OTHERS = ("cloudformation.amazonaws.com", "servicecatalog.amazonaws.com")
 
 

@@ -34,7 +34,7 @@ DEFAULT_WATCH = tuple(EventGroup)
 
 
 class Verb(StrEnum):
-    """What a call does to what it names; ``other`` for calls that no code tells apart."""
+    """What a call does to what it names; ``other`` for calls that no code distinguishes."""
 
     AUTHORIZE = "authorize"
     REVOKE = "revoke"
@@ -116,7 +116,7 @@ def events_of(groups: Iterable[EventGroup]) -> tuple[WatchedEvent, ...]:
 def lookup(source: str | None, name: str | None) -> WatchedEvent | None:
     """The watched event of this source and name, or None where the catalog has none.
 
-    Without a source the name alone tells: no two watched events share one, and a record must not be silent
+    Without a source the name alone decides: no two watched events share one, and a record must not be silent
     for want of it.
     """
     event = BY_NAME.get(name) if isinstance(name, str) else None

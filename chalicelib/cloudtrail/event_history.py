@@ -41,7 +41,7 @@ class EventHistory(AwsCalls):
         """What changed something and names the resource; of very many calls only the latest are read.
 
         Raises:
-            NoHistory: CloudTrail did not tell.
+            NoHistory: it could not be read.
         """
         arguments: dict[str, Any] = {
             "LookupAttributes": [{"AttributeKey": "ResourceName", "AttributeValue": resource}],

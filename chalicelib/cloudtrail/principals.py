@@ -171,7 +171,10 @@ def _field(document: Mapping[str, Any], key: str) -> object:
         return document[key]
     # Glue and Athena fold keys to lower case, and records pass through them.
     folded = key.lower()
-    return next((value for name, value in document.items() if str(name).lower() == folded), None)
+    for name, value in document.items():
+        if str(name).lower() == folded:
+            return value
+    return None
 
 
 def _word(document: Mapping[str, Any], key: str) -> str | None:

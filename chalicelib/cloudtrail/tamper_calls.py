@@ -19,7 +19,7 @@ from chalicelib.cloudtrail.tamper_effects import Effect, Inverse, ReadEffect, in
 class Scope(StrEnum):
     """What a tamper call is watched on."""
 
-    PATH = "path"  # whatever it names; the audit tells what of that belongs to the alarm path
+    PATH = "path"  # whatever it names; the audit finds what of that belongs to the alarm path
     OWN = "own"  # sgwatch's own resources alone
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from chalicelib.cloudtrail.records import CloudTrailRecord, text
 
 
 class Client(StrEnum):
-    """The programs that are told apart; docs/principals.md says what each is recognized by."""
+    """The programs that are recognized; docs/principals.md says what each is recognized by."""
 
     CONSOLE = "console"
     CLOUDSHELL = "cloudshell"
@@ -83,7 +84,7 @@ def read_client(record: CloudTrailRecord) -> Client:
     used by other programs.
     """
     agent = (record.user_agent or "").strip(" []").lower()
-    named = _tool(agent) or _console_page(agent) or service_client(agent)
+    named = _named(agent)
     if named is Client.AWS_SERVICE and not is_service(agent):
         # "AWS Internal" and the like: for whom it called, the record says elsewhere.
         return Client.CONSOLE if record.from_console else _without_agent(record) or named
@@ -95,6 +96,11 @@ def read_client(record: CloudTrailRecord) -> Client:
     if _products(agent)[:1] == ["mozilla"]:
         return Client.BROWSER
     return _without_agent(record) or (Client.OTHER if agent else Client.UNKNOWN)
+
+
+@lru_cache(maxsize=256)  # the same few programs make most calls
+def _named(agent: str) -> Client | None:
+    return _tool(agent) or _console_page(agent) or service_client(agent)
 
 
 def is_service(name: str | None) -> bool:

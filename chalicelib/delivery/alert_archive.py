@@ -61,7 +61,7 @@ class AlertArchive:
 
 
 def _joined(parts: Iterable[StateItem]) -> Alert | None:
-    """The alert of its parts; a function that was ended while it kept the alert anew leaves parts of two."""
+    """The alert of its parts; a function that ended while it wrote the alert again leaves parts of two."""
     contents = [part.get("content") for part in parts if is_readable(part)]
     try:
         return unpack(b"".join(content for content in contents if isinstance(content, bytes)))

@@ -57,7 +57,7 @@ class Bursts:
     handoffs: Handoffs
 
     def admit(self, alert: Alert) -> bool:
-        """Whether the alert is to be sent by itself; if not, it is folded and will be told at its window's end.
+        """Whether the alert is to be sent by itself; if not, it is folded into the follow-up at its window's end.
 
         Raises:
             StateError: that could not be decided.
@@ -98,7 +98,7 @@ class Bursts:
         return self.table.get(_note_key(alert), "decision") is not None
 
     def is_to_be_sent(self, alert: Alert) -> bool:
-        """Whether it was decided that this alert is told, by itself or at its window's end.
+        """Whether it was decided that this alert is sent, by itself or in the follow-up.
 
         Raises:
             StateError: that could not be read.

@@ -38,8 +38,9 @@ RECEIVES_WITHOUT_STATE = 3
 class RetryPolicy:
     """How long to wait and for how long to try, in seconds.
 
-    ``max_crashes`` is how many deaths in a row are enough; ``seconds_needed`` is what one attempt takes at
-    most: one exchange with a destination, and then some.
+    ``max_crashes`` is how many deaths in a row are enough. A destination that does not answer may have taken the
+    alert: ``max_unanswered`` posts of it are enough, the second and third ``unanswered_delay`` apart, each later pair
+    four times that. ``seconds_needed`` is what one attempt takes at most: one exchange with a destination, and some.
     """
 
     base_delay: float = 2.0
@@ -47,6 +48,8 @@ class RetryPolicy:
     max_retry_after_spread: float = 60.0
     give_up_after: float = 86_400.0
     max_crashes: int = 5
+    max_unanswered: int = 6
+    unanswered_delay: float = 60.0
     seconds_needed: float = 17.0
 
     def wait(self, attempts: int, jitter: float, retry_after: float | None = None) -> float:
@@ -61,6 +64,10 @@ class RetryPolicy:
         asked = max(retry_after + self.base_delay * jitter, min(self.max_retry_after_spread, attempts / 2) * spread)
         # What is beyond SQS cannot be obeyed: then it is asked again every hour or so.
         return asked if asked <= MAX_VISIBILITY_SECONDS else 4 * self.max_delay
+
+    def wait_for_answer(self, unanswered: int) -> float:
+        """Seconds at least until the next post after so many to which no answer came; the second is not delayed."""
+        return min(self.max_delay, self.unanswered_delay * 4.0 ** min(unanswered - 2, 10)) if unanswered > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +119,8 @@ class NotAllDelivered(Exception):  # noqa: N818 - it reads as what happened
 class DeliverFunction:
     """The deliver function; one instance lives as long as its container.
 
-    ``announce`` is told of a destination that refused for good, with the reason; ``end_burst`` tells
-    a burst. Both may raise StateError or QueueError. ``reports_failures`` says whether
+    ``announce`` reports a destination that refused for good, with the reason; ``end_burst`` sends
+    a burst's follow-up. Both may raise StateError or QueueError. ``reports_failures`` says whether
     Lambda will read which messages failed; without that, answering would lose them.
     """
 
@@ -168,7 +175,7 @@ class DeliverFunction:
         except (StateError, QueueError) as error:
             log.warning("message deferred: state table or queue unavailable", reason=str(error))
             return Retry(self.retry_policy.wait(received.receives, self.jitter()))
-        except Exception as error:  # noqa: BLE001 - raised, it would hold up its group for 500 receives and tell nobody why
+        except Exception as error:  # noqa: BLE001 - raised, it would block its group for 500 receives without a reason in the log
             log.error("message broke the function, trying again", reason=f"{type(error).__name__}{place(error)}")  # noqa: TRY400 - the exception's own text may hold a secret
             self.metrics.emit(names.DELIVERY_FAILURES)
             return Retry(self.retry_policy.wait(received.receives, self.jitter()))
@@ -301,7 +308,7 @@ class _Attempt:
         try:
             self.function.ledger.delivered(self.message.id, self.message.destination, reference)
         except StateError as error:
-            # The message is taken from the queue; only the same event queued anew would be sent twice.
+            # The message is taken from the queue; only the same event queued again would be sent twice.
             self.log.warning("delivery could not be written down", reason=str(error))
         metrics, name = self.function.metrics, self.message.destination
         metrics.emit(names.ALERTS_SENT, destination=name)
@@ -313,7 +320,12 @@ class _Attempt:
         if error.permanent:
             return self._give_up(error.reason, claim)
         retry_policy = self.function.retry_policy
+        unanswered = claim.unanswered + error.maybe_taken
+        if unanswered >= retry_policy.max_unanswered:
+            return self._give_up(f"{error.reason}, {unanswered} times: the destination may have it", claim)
         wait = retry_policy.wait(claim.attempts, self.function.jitter(), error.retry_after)
+        if error.maybe_taken:
+            wait = max(wait, retry_policy.wait_for_answer(unanswered))
         if turn_at is not None:
             wait = max(wait, self._seconds_until(turn_at))
         age = (self.function.now() - self.received.sent_at).total_seconds()
@@ -322,7 +334,9 @@ class _Attempt:
         self.log.warning("delivery failed, trying again", reason=error.reason, seconds=round(wait, 1))
         try:
             if turn_at is None:
-                self.function.ledger.failed(self.message.id, self.message.destination, error.reason)
+                self.function.ledger.failed(
+                    self.message.id, self.message.destination, error.reason, unanswered=unanswered
+                )
             else:
                 at = self.function.now().timestamp() + wait
                 self.function.ledger.waiting(self.message.id, self.message.destination, at, error.reason)

@@ -34,16 +34,16 @@ class Digest:
     now: Callable[[], datetime]
     stage: str | None = None
 
-    def tell(self, tell: Callable[[Alert], None]) -> None:
+    def send(self, deliver: Callable[[Alert], None]) -> None:
         """Hand over the digest that is due, at most one for each day in UTC; none where nothing is silenced.
 
         Raises:
             StateError: it is not known whether one is due, or it will be handed over again.
-            Exception: whatever ``tell`` raises; the same digest will be handed over again.
+            Exception: whatever ``deliver`` raises; the same digest will be handed over again.
         """
         alert = self._due()
         if alert is not None:
-            tell(alert)
+            deliver(alert)
             self.table.update(*KEY, "SET queued = :yes", yes=True)
 
     def _due(self) -> Alert | None:
@@ -84,12 +84,12 @@ class Digest:
 def digest_alert(
     silences: Iterable[Silence], counts: Mapping[str, int] | None, now: datetime, stage: str | None
 ) -> Alert:
-    """The digest, its id the same for the same day; ``counts`` are what the one before told, None where none was."""
-    told = counts or {}
-    known = sorted(silences, key=lambda each: (each.count - told.get(each.id, 0), each.created_at), reverse=True)
-    held_back = sum(each.count - told.get(each.id, 0) for each in known)
+    """The digest, its id the same for the same day; ``counts`` are those of the previous one, None where none was."""
+    reported = counts or {}
+    known = sorted(silences, key=lambda each: (each.count - reported.get(each.id, 0), each.created_at), reverse=True)
+    held_back = sum(each.count - reported.get(each.id, 0) for each in known)
     active = sum(each.until > now for each in known)
-    lines = [_line(each, told.get(each.id), now) for each in known[:MOST_LINES]]
+    lines = [_line(each, reported.get(each.id), now) for each in known[:MOST_LINES]]
     since = "" if counts is None else " since the last digest"
     if len(known) > MOST_LINES:
         lines.append(f"{number_of(len(known) - MOST_LINES, 'more silence')}: {_command('list --all', stage)}")
@@ -108,9 +108,9 @@ def digest_alert(
     )
 
 
-def _line(silence: Silence, told: int | None, now: datetime) -> str:
+def _line(silence: Silence, reported: int | None, now: datetime) -> str:
     """One silence in less than the 500 characters that messages show of a sentence."""
-    fresh = "" if told is None else f" ({silence.count - told:,} since the last digest)"
+    fresh = "" if reported is None else f" ({silence.count - reported:,} since the last digest)"
     critical = ", critical ones too" if silence.critical_too else ""
     return (
         f"{silence.id}, by {printable(silence.author, 120)}: {printable(silence.reason, 120)}; "
@@ -124,11 +124,11 @@ def _command(arguments: str, stage: str | None) -> str:
 
 
 def _since(latest: StateItem | None, now: datetime) -> datetime:
-    """When the digest before was made, a day ago where that is not known; never later than now."""
-    told_at = number_in(latest, "told_at") if latest is not None else None
-    if told_at is None or not 0 < told_at <= now.timestamp():
+    """When the previous digest was made, a day ago where that is not known; never later than now."""
+    sent_at = number_in(latest, "told_at") if latest is not None else None
+    if sent_at is None or not 0 < sent_at <= now.timestamp():
         return now - timedelta(days=1)
-    return datetime.fromtimestamp(told_at, now.tzinfo)
+    return datetime.fromtimestamp(sent_at, now.tzinfo)
 
 
 def _counts(latest: StateItem | None) -> dict[str, int] | None:

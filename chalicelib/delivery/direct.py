@@ -221,7 +221,7 @@ class Direct:
                     return Undelivered(name, attempt, error.reason, permanent=False)
                 on_retry(name, error, wait)
                 self._sleep(wait)
-            except Exception as error:  # noqa: BLE001 - a thread that ends in an exception tells nobody, and the others would wait for it until the deadline
+            except Exception as error:  # noqa: BLE001 - a thread that ends in an exception is not noticed, and the others would wait for it until the deadline
                 return Undelivered(name, attempt, f"{type(error).__name__} in its code{place(error)}", permanent=True)
             else:
                 self._memory.remember(alert.id, name, receipt)
@@ -257,7 +257,7 @@ class Direct:
     def _giving_way(self, deadline: float, error: DeliveryError) -> float:
         """Seconds until the next request, or until giving up: anywhere in the time that is left.
 
-        Also whoever gives up waits: Lambda invokes again after a fixed time, and those that failed together
+        Giving up waits, too: Lambda invokes again after a fixed time, and those that failed together
         would meet again.
         """
         return self._spread(deadline, max(error.retry_after or 0.0, FIRST_WAIT_SECONDS))

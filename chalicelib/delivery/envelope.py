@@ -1,4 +1,4 @@
-"""What is in a message of the delivery queue: one alert for one destination, or a burst to be told.
+"""What is in a message of the delivery queue: one alert for one destination, or a burst whose follow-up is due.
 
 The body is JSON; ``read`` refuses what is not, so that it goes to the dead-letter queue and not round and round.
 """
@@ -58,7 +58,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class BurstEnd:
-    """A burst's window is over when it is due: what was folded in it is to be told."""
+    """A burst's window is over when it is due: what was folded in it is to be sent."""
 
     burst: str
     window: str

@@ -25,7 +25,7 @@ class EventSource:
         self._reports = False
 
     def reports_failures(self) -> bool:
-        """Whether the names of failed messages in an answer are read; False where that cannot be told."""
+        """Whether the names of failed messages in an answer are read; False where that is not known."""
         if not self._reports:
             self._reports = self._ask()
         return self._reports

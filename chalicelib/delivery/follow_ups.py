@@ -75,9 +75,9 @@ def _follow_up(groups: GroupedAlerts, window: str) -> Alert:
     who = last.principal.name if last.principal else "somebody"
     count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
     # Destinations with other filters get other changes, and so another alert.
-    told = hashlib.sha256("\n".join([window, *sorted(map(delivery_id, folded))]).encode()).hexdigest()[:32]
+    content = hashlib.sha256("\n".join([window, *sorted(map(delivery_id, folded))]).encode()).hexdigest()[:32]
     return Alert(
-        id=f"burst-{told}",
+        id=f"burst-{content}",
         kind=AlertKind.SECURITY_GROUP_CHANGE,
         severity=exposures[0].severity,
         title=f"{count} by {who}",
@@ -128,10 +128,10 @@ def _of_group(name: str, alerts: Sequence[Alert]) -> list[Exposure]:
     for each in found:
         reasons.setdefault(each.reason, each)
     first, *others = reasons.values() or [Exposure(worst.severity, str(worst.event.name or "changed"))]
-    telling = [each for each in others if each.severity.rank > Severity.LOW.rank]
-    mild = dict.fromkeys(control for each in found if each not in telling for control in each.controls)
+    notable = [each for each in others if each.severity.rank > Severity.LOW.rank]
+    mild = dict.fromkeys(control for each in found if each not in notable for control in each.controls)
     head = Exposure(worst.severity, f"{name}: {number_of(len(alerts), 'change')}; {first.reason}", tuple(mild))
-    return [head, *(Exposure(each.severity, f"{name}: {each.reason}", each.controls) for each in telling)]
+    return [head, *(Exposure(each.severity, f"{name}: {each.reason}", each.controls) for each in notable)]
 
 
 def _worst_first(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:

@@ -10,7 +10,7 @@ from chalicelib.settings.secrets import SecretError
 
 
 class Lazy:
-    """Builds the destination on its first ``send``, and anew after a permanent failure: its secret may be stale."""
+    """Builds the destination on its first ``send``, and again after a permanent failure: its secret may be stale."""
 
     def __init__(self, name: str, build: Callable[[], Destination], forget: Callable[[], None]) -> None:
         self.name = name

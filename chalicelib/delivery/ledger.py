@@ -1,6 +1,6 @@
 """The ledger: what has become of each alert at each destination.
 
-Whoever is about to send claims the delivery first, and writes down how it went afterwards. Between a
+A sender claims the delivery first, and records its outcome afterwards. Between a
 destination's acceptance and that write lies the one moment in which a process that dies makes an
 alert arrive twice; nobody but the destination could know better.
 """
@@ -23,15 +23,17 @@ MAX_LEASE_SECONDS = 960.0
 class Claimed:
     """The delivery is the caller's until the lease ends.
 
-    ``attempts`` counts this one; ``unfinished`` is how many attempts before it, without a break, ended
-    in neither a delivery nor an error: the function was killed. ``turn_at`` is the turn reserved for it at a
-    busy destination (turns.py), in seconds since the epoch.
+    ``attempts`` counts this one, ``unanswered`` those that the destination may have taken without answering.
+    ``unfinished`` is how many attempts before it, without a break, ended in neither a delivery nor an error: the
+    function was killed. ``turn_at`` is the turn reserved for it at a busy destination (turns.py), in seconds since
+    the epoch.
     """
 
     attempts: int
     unfinished: int
     reason: str | None
     turn_at: float | None = None
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Ledger:
         )
         if item is not None:
             attempts, unfinished = (int(number_in(item, name) or 1) for name in ("attempts", "unfinished"))
-            return Claimed(attempts, unfinished - 1, _text(item, "reason"), number_in(item, "turn_at"))
+            unanswered = int(number_in(item, "unanswered") or 0)
+            return Claimed(attempts, unfinished - 1, _text(item, "reason"), number_in(item, "turn_at"), unanswered)
         return self._taken(self.table.get(_pk(delivery), destination) or {}, now)
 
     def _taken(self, item: StateItem, now: float) -> Claim:
@@ -99,9 +102,9 @@ class Ledger:
         """The destination has taken it."""
         self._finish(delivery, destination, "delivered", receipt=reference or "")
 
-    def failed(self, delivery: str, destination: str, reason: str) -> None:
-        """It was not taken and will be tried again."""
-        self._finish(delivery, destination, "failed", reason=reason)
+    def failed(self, delivery: str, destination: str, reason: str, *, unanswered: int = 0) -> None:
+        """It was not taken, or ``unanswered`` times may have been, and will be tried again."""
+        self._finish(delivery, destination, "failed", unanswered, reason=reason)
 
     def waiting(self, delivery: str, destination: str, turn_at: float, reason: str | None = None) -> None:
         """It waits for its turn; without a ``reason`` nothing was attempted, and the claim does not count."""
@@ -125,7 +128,7 @@ class Ledger:
         """It was given up and is in the dead-letter queue."""
         self._finish(delivery, destination, "dead", reason=reason)
 
-    def _finish(self, delivery: str, destination: str, state: str, **said: str) -> None:
+    def _finish(self, delivery: str, destination: str, state: str, unanswered: int = 0, **said: str) -> None:
         ((name, text),) = said.items()
         # A late writer must not undo what another has done.
         condition = "" if state == "delivered" else "#state <> :delivered"
@@ -133,13 +136,15 @@ class Ledger:
         self.table.update(
             _pk(delivery),
             destination,
-            f"SET #state = :state, finished_at = :now, unfinished = :none, expires_at = :expires, {name} = :text",
+            f"SET #state = :state, finished_at = :now, unfinished = :none, expires_at = :expires, "
+            f"unanswered = :unanswered, {name} = :text",
             condition,
             names=("state",),
             state=state,
             now=self.now().timestamp(),
             none=0,
             expires=self._expires_at(),
+            unanswered=unanswered,
             text=text,
             **unless,
         )

@@ -29,11 +29,11 @@ class Problems:
     now: Callable[[], datetime]
 
     def announce(self, destination: str, reason: str, remaining_ms: Callable[[], float]) -> None:
-        """Tell the other destinations, unless they were told within the hour.
+        """Alert the other destinations, unless they were alerted within the hour.
 
         Raises:
-            StateError: it is not known whether they were told.
-            QueueError: they could not be told; the same alert will be tried again.
+            StateError: it is not known whether they were alerted.
+            QueueError: they could not be alerted; the same alert will be tried again.
         """
         began_at = self._to_announce(destination)
         if began_at is None:

@@ -124,7 +124,7 @@ class Queue(AwsCalls):
         """The queue's ARN.
 
         Raises:
-            QueueError: SQS did not tell.
+            QueueError: SQS did not answer.
         """
         answer = self._call("get_queue_attributes", QueueUrl=self._url, AttributeNames=["QueueArn"])
         return str(answer["Attributes"]["QueueArn"])

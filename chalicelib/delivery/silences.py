@@ -23,7 +23,7 @@ KEPT = timedelta(days=30)
 # No silence is longer than this from when it was made, whatever the table says.
 LONGEST = timedelta(days=90)
 SKEW = timedelta(minutes=5)
-# A test, and what tells of alerts that do not arrive: the digest of the silences themselves, for one.
+# A test, and alerts about alerts that do not arrive: the digest of the silences themselves, for one.
 NEVER_HELD_BACK = (AlertKind.TEST, AlertKind.DELIVERY_PROBLEM)
 
 

@@ -151,7 +151,7 @@ class HttpDoor:
         # A type of JSON may be said more exactly, as CloudEvents does.
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Content-Type": "application/json"}
         sent |= headers or {}
-        outcome = _within(self._deadline, lambda tell: self._attempt(url, data, sent, tell, max_response_bytes))
+        outcome = _within(self._deadline, lambda answered: self._attempt(url, data, sent, answered, max_response_bytes))
         if outcome is None:
             raise DeliveryError(f"no complete answer within {self._deadline:g} s", permanent=False, maybe_taken=True)
         if isinstance(outcome, DeliveryError):
@@ -163,7 +163,7 @@ class HttpDoor:
         url: str,
         data: bytes,
         headers: dict[str, str],
-        tell: Callable[[HttpResponse], None],
+        answered: Callable[[HttpResponse], None],
         most: int | None = None,
     ) -> HttpResponse | DeliveryError:
         import requests  # noqa: PLC0415 - only the functions that send pay for it
@@ -182,10 +182,10 @@ class HttpDoor:
                 with session.post(
                     url, data=data, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
                 ) as response:
-                    heard = HttpResponse(response.status_code, b"", self._retry_after(response))
+                    head = HttpResponse(response.status_code, b"", self._retry_after(response))
                     # Who answers 2xx has taken what was sent, whatever becomes of the body.
-                    tell(heard)
-                    return heard._replace(body=self._body(response, most or self._max_response_bytes))
+                    answered(head)
+                    return head._replace(body=self._body(response, most or self._max_response_bytes))
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             return _error_without_url(error)
 
@@ -209,9 +209,12 @@ class HttpDoor:
         return bytes(body)
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
 def encode_json(document: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Compact JSON in ASCII: a lone surrogate in it stays an escape that any reader takes."""
-    return json.dumps(document, separators=(",", ":")).encode("ascii")
+    return _COMPACT.encode(document).encode("ascii")
 
 
 _AnswerT = TypeVar("_AnswerT")
@@ -220,7 +223,7 @@ _AnswerT = TypeVar("_AnswerT")
 def _within(
     seconds: float, work: Callable[[Callable[[_AnswerT], None]], _AnswerT | DeliveryError]
 ) -> _AnswerT | DeliveryError | None:
-    """What the work returns, or has told by then; None if that is nothing. It then ends by itself, unheard.
+    """What the work returns, or has answered by then; else None, and what it returns later is dropped.
 
     A thread, because nothing else bounds name resolution or headers that come a byte at a time.
     """
@@ -253,7 +256,7 @@ def _error_without_url(error: BaseException) -> DeliveryError:
 
 # By then the request may have arrived whole.
 _AFTER_SENDING = frozenset({"no answer in time", "the connection broke"})
-# By class name, the most telling first, so that requests is not imported to look at an error.
+# By class name, the most specific first, so that requests is not imported to look at an error.
 _FAILURES = {
     "NameResolutionError": ("its host name could not be resolved", False),
     "ProxyError": ("the proxy refused the connection", False),

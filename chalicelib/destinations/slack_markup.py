@@ -6,10 +6,10 @@ mrkdwn: Slack has no way to escape ``*``, ``_`` and ``~``. https://docs.slack.de
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from json.encoder import encode_basestring_ascii
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +38,7 @@ def escape(text: str) -> str:
 
 def weight(text: str) -> int:
     """How much of a limit a text uses: its length when escaped and encoded as JSON, never less than its own."""
-    return len(json.dumps(escape(text))) - 2
+    return len(encode_basestring_ascii(escape(text))) - 2
 
 
 def shortened(text: str, limit: int) -> str:
@@ -63,7 +63,7 @@ def code(text: str, limit: int) -> str:
 
 
 def code_block(lines: Iterable[str]) -> str:
-    """Lines between fences; whoever calls has seen to it that they hold no fence (``in_code``)."""
+    """Lines between fences; the caller makes sure that they hold no fence (``in_code``)."""
     return "```\n" + escape("\n".join(lines)) + "\n```"
 
 

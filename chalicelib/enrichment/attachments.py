@@ -1,4 +1,4 @@
-"""Which groups a resource had: remembered from event to event, as the calls tell new lists only."""
+"""Which groups a resource had: remembered from event to event, as the calls carry new lists only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rules were before a change, from the sources that can tell: pure, and never a guess.
+"""What the rules were before a change, from the sources that hold it: pure, and never a guess.
 
 In this order: the record's answer, the snapshot, the live rules with the change undone, AWS Config.
 The live rules count only where they show the change; where they contradict it they show a later state.
@@ -33,13 +33,13 @@ class RuleSources:
 
 
 def resolve(change: Change, evidence: RuleSources) -> ResolvedChange:
-    """Everything about before and after that the evidence tells."""
+    """Everything about before and after that the sources hold."""
     if not change.succeeded:
         return ResolvedChange(change)
     if change.event.name == "DeleteSecurityGroup":
         return _deleted(change, evidence)
     filled = _with_described(_with_ids(change, evidence), evidence)
-    filled = _with_former(filled, evidence)
+    filled = _with_previous(filled, evidence)
     live = evidence.live if evidence.live is not None and reflects(filled, evidence.live) else None
     known = _before(filled, live, evidence.snapshot)
     unknowns = _still_unknown(filled, evidence)
@@ -53,7 +53,7 @@ def resolve(change: Change, evidence: RuleSources) -> ResolvedChange:
 
 
 def _other_state(live: Rules, snapshot: Rules | None) -> Unknown:
-    """Why the live rules do not tell what was right after the change.
+    """Why the live rules are not those right after the change.
 
     EC2 answers with what was before a change for a while: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     """
@@ -115,10 +115,10 @@ def _with_described(change: Change, evidence: RuleSources) -> Change:
     return change._replace(changes=change.changes._replace(modified=tuple(modified)))
 
 
-def _with_former(change: Change, evidence: RuleSources) -> Change:
+def _with_previous(change: Change, evidence: RuleSources) -> Change:
     changes = change.changes
     modified = tuple(_modified(item, change, evidence) for item in changes.modified)
-    removed = tuple(_told_fully(rule, evidence) for rule in changes.removed)
+    removed = tuple(_completed(rule, evidence) for rule in changes.removed)
     found = _removed_by_id(change, evidence) if not changes.modified else ()
     seen = {rule.id for rule in found}
     left = tuple(rule_id for rule_id in change.rule_ids if rule_id not in seen) if found else change.rule_ids
@@ -130,13 +130,13 @@ def _with_former(change: Change, evidence: RuleSources) -> Change:
 
 
 def _modified(item: ModifiedRule, change: Change, evidence: RuleSources) -> ModifiedRule:
-    """The rule with its former self, whose direction it keeps."""
-    before = item.before if item.before is not None else _former(item.after, change, evidence)
+    """The rule with its previous state, whose direction it keeps."""
+    before = item.before if item.before is not None else _previous(item.after, change, evidence)
     direction = item.after.direction or (before.direction if before is not None else None)
     return ModifiedRule(before, item.after._replace(direction=direction))
 
 
-def _told_fully(rule: SecurityGroupRule, evidence: RuleSources) -> SecurityGroupRule:
+def _completed(rule: SecurityGroupRule, evidence: RuleSources) -> SecurityGroupRule:
     """A removed rule with what its record lacks: without an answer description and id, its tags, its peer's account."""
     for rules in (evidence.snapshot, evidence.config):
         place = find(rules, rule, None) if rules is not None else None
@@ -146,13 +146,13 @@ def _told_fully(rule: SecurityGroupRule, evidence: RuleSources) -> SecurityGroup
     return rule
 
 
-def _is_told(rule: SecurityGroupRule, evidence: RuleSources) -> bool:
+def _is_complete(rule: SecurityGroupRule, evidence: RuleSources) -> bool:
     return any(
         rules is not None and find(rules, rule, None) is not None for rules in (evidence.snapshot, evidence.config)
     )
 
 
-def _former(after: SecurityGroupRule, change: Change, evidence: RuleSources) -> SecurityGroupRule | None:
+def _previous(after: SecurityGroupRule, change: Change, evidence: RuleSources) -> SecurityGroupRule | None:
     only_described = change.event.verb is Verb.DESCRIBE
     for rules in (evidence.snapshot, evidence.config):
         if rules is None:
@@ -169,15 +169,15 @@ def _former(after: SecurityGroupRule, change: Change, evidence: RuleSources) -> 
     return None
 
 
-def _left_over(former: Rules, change: Change, live: Rules | None) -> SecurityGroupRule | None:
-    """The one former rule of unknown id that is live no more, where one rule was changed: then it is that one."""
+def _left_over(previous: Rules, change: Change, live: Rules | None) -> SecurityGroupRule | None:
+    """The one previous rule of unknown id that is no longer live, where one rule was changed: then it is that one."""
     if live is None or len(change.changes.modified) != 1:
         return None
     after = change.changes.modified[0].after
     others = [rule for rule in live if rule.id != after.id]
-    nameless = [rule for rule in former if rule.id is None and after.direction in (None, rule.direction)]
+    nameless = [rule for rule in previous if rule.id is None and after.direction in (None, rule.direction)]
     left = [rule for rule in nameless if not any(same_rule(rule, other) for other in others)]
-    # The very values that it has now: whoever recorded them did so after the change.
+    # The very values that it has now: they were recorded after the change.
     is_new = len(left) == 1 and (left[0].identity, left[0].description) == (after.identity, after.description)
     return left[0] if len(left) == 1 and not is_new else None
 
@@ -232,7 +232,7 @@ def _undone(change: Change, live: Rules) -> tuple[Rules, bool]:
 
 
 def with_change_reverted(change: Change, live: Rules) -> Rules:
-    """The live rules with the change undone; modified rules of unknown former selves stay as they are."""
+    """The live rules with the change undone; modified rules whose previous state is unknown stay as they are."""
     before_missing = (item.after for item in change.changes.modified if item.before is None)
     return (*_undone(change, live)[0], *before_missing)
 
@@ -244,12 +244,12 @@ def _applied(change: Change, before: Rules) -> Rules:
 
 
 def _has_gaps(change: Change) -> bool:
-    """Whether some rule's former self is still missing."""
+    """Whether some rule's previous state is still missing."""
     if change.event.verb is Verb.REVOKE:
         return bool(change.rule_ids) or not change.changes.before_known
     if change.event.verb is Verb.DESCRIBE:
-        told = {item.after.id for item in change.changes.modified}
-        return any(rule_id not in told for rule_id in change.rule_ids) or _before_missing(change.changes)
+        known = {item.after.id for item in change.changes.modified}
+        return any(rule_id not in known for rule_id in change.rule_ids) or _before_missing(change.changes)
     return _before_missing(change.changes) or bool(change.unread)
 
 
@@ -258,13 +258,13 @@ def _before_missing(changes: Changes) -> bool:
 
 
 def _deleted(change: Change, evidence: RuleSources) -> ResolvedChange:
-    former = evidence.snapshot if evidence.snapshot is not None else evidence.config
-    if former is None:
+    previous = evidence.snapshot if evidence.snapshot is not None else evidence.config
+    if previous is None:
         return ResolvedChange(change)
-    changes = change.changes._replace(removed=former, before_known=True, rules_after=0)
+    changes = change.changes._replace(removed=previous, before_known=True, rules_after=0)
     filled = change._replace(changes=changes)
     unknowns = without(filled.unknowns, UnknownTopic.DELETED_RULES)
-    return ResolvedChange(filled._replace(unknowns=unknowns), former, is_whole=True, after=())
+    return ResolvedChange(filled._replace(unknowns=unknowns), previous, is_whole=True, after=())
 
 
 def _still_unknown(change: Change, evidence: RuleSources) -> tuple[Unknown, ...]:
@@ -276,6 +276,6 @@ def _still_unknown(change: Change, evidence: RuleSources) -> tuple[Unknown, ...]
         unknowns = without(unknowns, UnknownTopic.PEER_ACCOUNT)
     if not _has_gaps(change):
         unknowns = without(unknowns, UnknownTopic.PREVIOUS_VALUES, UnknownTopic.RULE_BY_ID)
-    if change.changes.removed and all(_is_told(rule, evidence) for rule in change.changes.removed):
+    if change.changes.removed and all(_is_complete(rule, evidence) for rule in change.changes.removed):
         unknowns = without(unknowns, UnknownTopic.PREVIOUS_DESCRIPTIONS)
     return unknowns

@@ -34,7 +34,7 @@ from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, wi
 from chalicelib.state.errors import StateError
 
 DEFAULT_OWNER_TAGS = ("owner", "team")
-# No record of a revoke tells them.
+# No record of a revoke carries them.
 TAGS_NOT_SEEN = Unknown(
     UnknownTopic.RULE_TAGS, "the removed rules' own tags, if they had any: they were never looked up before removal"
 )
@@ -74,7 +74,7 @@ class Enricher:
         self.on_fault(record, error)
 
     def resolve(self, record: CloudTrailRecord, change: Change) -> Resolution:
-        """The change with all that AWS and the state table tell of it."""
+        """The change with all that AWS and the state table know of it."""
         if record.region is None or record.account_id is None:
             nowhere = other("everything beyond the record: it names no account or no region to look in")
             nothing = LookupResult(account_name=self.account_name(record.account_id), unknowns=(nowhere,))
@@ -88,7 +88,7 @@ class Enricher:
         world, snapshot, unknowns = self._look(record, change, key)
         live, doubts = _live(change, world)
         if doubts:
-            # Where the group is not, no interface of it is seen either, and that tells nothing.
+            # Where the group is not, no interface of it is seen either, and that means nothing.
             world = world._replace(interfaces=None)
         principal = read_principal(record).name
         before = _snapshot_before(snapshot, record, change, principal, live)
@@ -107,9 +107,9 @@ class Enricher:
             looked_up = (world.groups or {}).get(key.group_id)
             memory = SeenChange(past, known, live, looked_up, self.now(), world.account_name)
             unknowns += self._remember(key, memory, snapshot)
-        told = world.unknowns if group is None else without(world.unknowns, UnknownTopic.GROUP_LABELS)
+        labels = world.unknowns if group is None else without(world.unknowns, UnknownTopic.GROUP_LABELS)
         name = world.account_name or (snapshot.account_name if snapshot else None)
-        world = world._replace(account_name=name, unknowns=(*told, *doubts, *unknowns))
+        world = world._replace(account_name=name, unknowns=(*labels, *doubts, *unknowns))
         return self._resolution(known, world, group, said)
 
     def _look(

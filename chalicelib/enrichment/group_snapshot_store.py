@@ -57,7 +57,7 @@ class SnapshotTable(Protocol):
 class Snapshots:
     """The snapshots of groups and attachments in a state table.
 
-    What could not be written is kept for as long as the process lives, told by it, and written with the next change.
+    What could not be written is kept while the process lives, read from there, and written with the next change.
     """
 
     def __init__(self, table: SnapshotTable) -> None:

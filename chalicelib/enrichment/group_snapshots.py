@@ -1,7 +1,7 @@
-"""What a group was before each of its latest changes: a base of rules and the changes told since.
+"""What a group was before each of its latest changes: a base of rules and the changes received since.
 
-The snapshot is made of events, not of live rules: it holds what alerts have told, so that a live
-group which differs from it has changed without anybody being told. Events may come late, twice or in
+The snapshot is made of events, not of live rules: it holds what alerts have reported, so that a live
+group which differs from it has changed without an alert. Events may come late, twice or in
 the wrong order; each takes the place that its time gives it, and the rules are played forward again.
 """
 
@@ -33,11 +33,11 @@ class GroupKey:
 
 @dataclass(frozen=True, slots=True)
 class GroupSnapshot:
-    """A group as far as events have told of it.
+    """A group as far as events were received for it.
 
     ``base`` are its rules before the first change in ``history``, None where they were never known;
     ``base_time`` is the moment up to which the base holds all changes; it may hold some of a little
-    later, so that only of events after ``known_since`` it can be told what was before. ``rule_tags`` are
+    later, so that only for events after ``known_since`` it is known what was before. ``rule_tags`` are
     the rules' own tags by rule id, as last looked up: no watched call changes them. ``revision`` counts
     writes.
     """
@@ -101,7 +101,7 @@ def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: date
     """The snapshot of a group of which nothing was known until this change.
 
     ``before`` are live rules with the change undone: what was done since is in them, until
-    ``observed_at``, and not told yet.
+    ``observed_at``, and not reported yet.
     """
     return GroupSnapshot(key, base=before, base_time=past.event_time, known_since=observed_at, history=(past,))
 
@@ -109,7 +109,7 @@ def first_seen(key: GroupKey, past: PastChange, before: Rules, observed_at: date
 def created(key: GroupKey, past: PastChange, live: Rules | None) -> GroupSnapshot:
     """The snapshot of a new group: all egress is allowed, whatever was done to it in the meantime.
 
-    What was done to the default rules since is told by the events of that.
+    What was done to the default rules since is in the events of that.
     """
     default = tuple(rule._replace(description=None) for rule in live or () if is_default(rule))
     if all(rule.identity != DEFAULT_EGRESS.identity for rule in default):
@@ -145,7 +145,7 @@ def trimmed(snapshot: GroupSnapshot, now: datetime) -> GroupSnapshot:
 
 
 def shortened(snapshot: GroupSnapshot, length: int) -> GroupSnapshot:
-    """The snapshot with only its latest changes still told apart."""
+    """The snapshot with only its latest changes still kept one by one."""
     cut = len(snapshot.history) - length
     if cut <= 0:
         return snapshot
@@ -159,9 +159,9 @@ def shortened(snapshot: GroupSnapshot, length: int) -> GroupSnapshot:
 
 
 def observed(snapshot: GroupSnapshot, live: Rules, at: datetime, until: datetime) -> GroupSnapshot:
-    """The snapshot brought to the live rules, as the reconcile does after telling of the difference.
+    """The snapshot brought to the live rules, as the reconciliation does after it reported the difference.
 
-    The difference becomes a change of its own: what was before it can still be told, and an event
+    The difference becomes a change of its own: what was before it is still known, and an event
     of it that comes late after all changes nothing. The live rules hold all changes up to ``at``, and may
     hold some of a little later, until ``until``.
     """
@@ -195,7 +195,7 @@ def overtaken(snapshot: GroupSnapshot, seen: GroupSnapshot) -> GroupSnapshot:
 
 
 def with_rule_tags(snapshot: GroupSnapshot, rules: Iterable[SecurityGroupRule]) -> GroupSnapshot:
-    """The snapshot with the own tags of these rules, as far as they tell them."""
+    """The snapshot with the own tags of these rules, as far as they carry them."""
     seen = {rule.id: rule.tags for rule in rules if rule.id is not None and rule.tags is not None}
     return replace(snapshot, rule_tags={**snapshot.rule_tags, **seen})
 
@@ -217,6 +217,6 @@ def rebased(
 
 
 def resolved(snapshot: GroupSnapshot, past: PastChange) -> GroupSnapshot:
-    """The snapshot with a change of its history told more fully."""
+    """The snapshot with a change of its history made more complete."""
     history = tuple(past if known.event_id == past.event_id else known for known in snapshot.history)
     return replace(snapshot, history=history)

@@ -40,7 +40,7 @@ class _KeptList:
     seen_at: datetime
     until: float
 
-    def tells_of(self, event_time: datetime | None, now: float) -> bool:
+    def is_valid_for(self, event_time: datetime | None, now: float) -> bool:
         # CloudTrail's times are whole seconds.
         return event_time is not None and event_time + timedelta(seconds=1) <= self.seen_at and now < self.until
 
@@ -80,12 +80,12 @@ class Lookups:
         return self.account_names.get(account_id or "") or (known[0] if known else None)
 
     def _kept(self, place: Place, event_time: datetime | None) -> dict[str, PrefixList]:
-        """The prefix lists that are remembered well enough to tell of an event."""
+        """The prefix lists that are fresh enough for an event."""
         now = self.now()
         return {
             prefix_list_id: kept.found
             for (where, prefix_list_id), kept in self._lists.items()
-            if where == place and kept.tells_of(event_time, now)
+            if where == place and kept.is_valid_for(event_time, now)
         }
 
     def _with_alias(self, asked: LookupPlan, account_id: str | None) -> LookupPlan:
@@ -159,7 +159,7 @@ class Lookups:
 _PAGED = {
     "groups": ("SecurityGroups", "the security groups"),
     "interfaces": ("NetworkInterfaces", "attached interfaces"),
-    "entries_before": ("Entries", "the former entries"),
+    "entries_before": ("Entries", "the previous entries"),
     "entries_after": ("Entries", "the restored entries"),
 }
 

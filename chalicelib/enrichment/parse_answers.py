@@ -18,7 +18,7 @@ AwsAnswer = Mapping[str, Any]
 
 
 class CutShort(ValueError):  # noqa: N818 - it is no error of the program
-    """The answer is one page of several; the text says of how many things it tells."""
+    """The answer is one page of several; the text says how many things it holds."""
 
 
 def read_groups(answer: AwsAnswer) -> dict[str, GroupInfo]:

@@ -1,6 +1,6 @@
 """Which look-ups an alert is worth: at most three, chosen by what the record leaves open.
 
-What each event asks, and what it gives up for that, is told in docs/enrichment.md.
+What each event asks, and what it gives up for that, is in docs/enrichment.md.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class LookupPlan:
 def plan(
     record: CloudTrailRecord, change: Change, *, with_config: bool, is_cached: Callable[[str], bool]
 ) -> LookupPlan:
-    """The look-ups for one change; ``is_cached`` tells which prefix lists need none."""
+    """The look-ups for one change; ``is_cached`` says which prefix lists need none."""
     if not change.succeeded:
         return LookupPlan((_groups(change, ()),) if _is_named(change) else ())
     group = change.event.group
@@ -173,7 +173,7 @@ def _referenced(change: Change) -> tuple[str, ...]:
 
 def _groups(change: Change, others: Iterable[str]) -> Question:
     if change.group_id is None:
-        # A filter takes * and ? for any characters, and whoever made the call chose the name.
+        # A filter takes * and ? for any characters, and the caller chose the name.
         literal = re.sub(r"[*?\\]", r"\\\g<0>", change.group_name or "")
         return _describe_groups([{"Name": "group-name", "Values": [literal]}], _LABELS, UnknownTopic.GROUP_LABELS)
     return _groups_by_id((change.group_id, *others), _LABELS, UnknownTopic.GROUP_LABELS)

@@ -32,22 +32,22 @@ def remarks(change: PastChange, earlier: Iterable[PastChange]) -> tuple[str, ...
 
 def undoes(change: PastChange, past: PastChange) -> bool:
     """Whether the change is exactly the opposite of an earlier one."""
-    told = (*change.added, *change.removed, *change.modified)
-    if not told or not (_is_whole(change) and _is_whole(past)):
+    parts = (*change.added, *change.removed, *change.modified)
+    if not parts or not (_is_whole(change) and _is_whole(past)):
         return False
     return _effect(change) == tuple(reversed(_effect(past)))
 
 
 def _is_whole(change: PastChange) -> bool:
-    """Whether all that it did is known, the former selves of modified rules included."""
+    """Whether all that it did is known, the previous state of modified rules included."""
     before_missing = any(item.before is None for item in change.modified)
     return not (change.gone or change.described or change.is_partial or before_missing)
 
 
 def _effect(change: PastChange) -> tuple[_RuleContents, _RuleContents]:
     """The rules removed and added, net."""
-    former = [item.before for item in change.modified if item.before is not None]
-    less = (*change.removed, *former)
+    previous = [item.before for item in change.modified if item.before is not None]
+    less = (*change.removed, *previous)
     more = (*change.added, *(item.after for item in change.modified))
     return _contents(less), _contents(more)
 

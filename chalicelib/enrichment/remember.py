@@ -39,7 +39,7 @@ class SeenChange:
 
 
 def key_of(record: CloudTrailRecord, group_id: str | None) -> GroupKey | None:
-    """Which snapshot a change belongs to; None where the record does not tell enough."""
+    """Which snapshot a change belongs to; None where the record does not hold enough."""
     if record.account_id is None or record.region is None or group_id is None or record.event_time is None:
         return None
     return GroupKey(record.account_id, record.region, group_id)
@@ -48,7 +48,7 @@ def key_of(record: CloudTrailRecord, group_id: str | None) -> GroupKey | None:
 def past_of(record: CloudTrailRecord, change: Change, principal: str, event_time: datetime) -> PastChange:
     """The change as history keeps it."""
     changes = change.changes
-    told = {item.after.id for item in changes.modified}
+    known = {item.after.id for item in changes.modified}
     return PastChange(
         event_id=record.event_id,
         event_time=event_time,
@@ -58,7 +58,7 @@ def past_of(record: CloudTrailRecord, change: Change, principal: str, event_time
         removed=changes.removed,
         modified=changes.modified,
         gone=change.rule_ids if change.event.verb is Verb.REVOKE else (),
-        described=tuple(item for item in described_by_id(record).items() if item[0] not in told),
+        described=tuple(item for item in described_by_id(record).items() if item[0] not in known),
         is_partial=bool(change.unread),
     )
 

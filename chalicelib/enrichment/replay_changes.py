@@ -1,7 +1,7 @@
 """What one change did to a group's rules, and the rules after a row of such changes.
 
 A rule is found again by its id, else by what it allows. What cannot be found leaves the outcome
-uncertain, which is told along with it: ``is_certain``.
+uncertain, which is returned with it: ``is_certain``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from chalicelib.cloudtrail.catalog import Verb, is_egress, verb_of
 from chalicelib.security_groups.lookup_result import Rules
 from chalicelib.security_groups.rules import Direction, ModifiedRule, RuleIdentity, SecurityGroupRule
 
-# What the reconciliation calls a change that it found and no event told.
+# What the reconciliation calls a change for which no event was received.
 DRIFT = "drift"
 
 
 @dataclass(frozen=True, slots=True)
 class PastChange:
-    """One change of a group as its alert told it.
+    """One change of a group as its alert reported it.
 
     ``gone`` are ids of removed rules, and ``described`` those of described ones with their new
     descriptions, of which no more is known; ``is_partial`` where some of the change could not be read.
@@ -50,12 +50,12 @@ def replay(base: Rules, history: Iterable[PastChange]) -> Rules:
 
 
 def is_certain(base: Rules, history: Iterable[PastChange]) -> bool:
-    """Whether the rules after these changes are told for sure."""
+    """Whether the rules after these changes are certain."""
     return replay_with_certainty(base, history)[1]
 
 
 def replay_with_certainty(base: Rules, history: Iterable[PastChange]) -> tuple[Rules, bool]:
-    """The rules after these changes, and whether they are told for sure."""
+    """The rules after these changes, and whether they are certain."""
     rules, certain = list(base), True
     for past in history:
         change = _describe if verb_of(past.event_name) is Verb.DESCRIBE else _modify
@@ -68,7 +68,7 @@ def replay_with_certainty(base: Rules, history: Iterable[PastChange]) -> tuple[R
 
 
 def _remove(rules: list[SecurityGroupRule], past: PastChange) -> bool:
-    """Take the change's removed rules away; tells whether all were found that are known by id only."""
+    """Take the change's removed rules away; says whether all were found that are known by id only."""
     if not (past.removed or past.gone):
         return True
     unfound = set(past.gone) - {rule.id for rule in rules}
@@ -101,7 +101,7 @@ def _modify(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
 
 
 def _describe(rules: list[SecurityGroupRule], item: ModifiedRule) -> bool:
-    """Only the description: what else the rule allows may be told by an event that is still to come."""
+    """Only the description: what else the rule allows may be in an event that is still to come."""
     place = find(rules, item.after, None)
     if place is None:
         return item.after.id is not None and _describe_by_id(rules, item.after.id, item.after.description)
@@ -146,7 +146,7 @@ def same_rule(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
 
 
 def completed(rule: SecurityGroupRule, same: SecurityGroupRule) -> SecurityGroupRule:
-    """The rule with what else another source tells of it: id, direction, tags, the account and VPC of its peer."""
+    """The rule with what else another source has of it: id, direction, tags, the account and VPC of its peer."""
     return rule._replace(
         direction=rule.direction or same.direction,
         peer=rule.peer.completed(same.peer),
@@ -155,9 +155,9 @@ def completed(rule: SecurityGroupRule, same: SecurityGroupRule) -> SecurityGroup
     )
 
 
-def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, former: SecurityGroupRule | None) -> int | None:
+def find(rules: Iterable[SecurityGroupRule], rule: SecurityGroupRule, previous: SecurityGroupRule | None) -> int | None:
     """Where the rule stands: by its id, else by what it allows or used to allow."""
-    wanted: set[RuleIdentity] = {rule.identity} if former is None else {former.identity}
+    wanted: set[RuleIdentity] = {rule.identity} if previous is None else {previous.identity}
     by_identity = None
     for place, other in enumerate(rules):
         if rule.id is not None and other.id == rule.id:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.exposure.explain import Surroundings
 from chalicelib.exposure.opened_rules import OtherRules, judge_opened
 from chalicelib.exposure.traffic import is_ingress
 from chalicelib.security_groups.changes import Attachment, Change
 from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult
-from chalicelib.security_groups.phrases import group_phrase
+from chalicelib.security_groups.phrases import group_phrase, printable
 from chalicelib.security_groups.rules import ModifiedRule, SecurityGroupRule
 from chalicelib.security_groups.severity import Exposure, ExposureKind, Severity
+from chalicelib.text import number_of
+
+# An interface takes 16 groups at most: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+_SHOWN = 16
 
 
 def judge_attachment(change: Change, looked_up: LookupResult, around: Surroundings) -> Iterator[Exposure]:
@@ -29,6 +33,22 @@ def judge_attachment(change: Change, looked_up: LookupResult, around: Surroundin
         yield Exposure(Severity.LOW, reason, kind=ExposureKind.ATTACHMENT)
     if attachment is not None:
         yield from _opened(attachment, looked_up, around)
+
+
+def groups_phrase(change: Change) -> str:
+    """The groups that the request of an attachment names, in brackets."""
+    if change.attachment is None:
+        return ""
+    given = "adds" if change.event.name == "ModifyVpcEndpoint" else "gives"
+    asked = ((given, change.attached), ("removes", change.detached))
+    said = [f"{verb} {_names(groups)}" for verb, groups in asked if groups]
+    return f" (the call {' and '.join(said)})" if said else ""
+
+
+def _names(groups: Sequence[str]) -> str:
+    more = len(groups) - _SHOWN
+    shown = ", ".join(printable(group, 60) for group in groups[:_SHOWN])
+    return shown + (f" and {number_of(more, 'more group')}" if more > 0 else "")
 
 
 def _opened(attachment: Attachment, looked_up: LookupResult, around: Surroundings) -> Iterator[Exposure]:

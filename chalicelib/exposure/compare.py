@@ -194,7 +194,7 @@ def _of_version(
 
 
 def _opener(new: Iterable[_Box], at: int) -> SecurityGroupRule:
-    """The first new rule of this traffic; one of a narrower protocol tells better what is open than all traffic."""
+    """The first new rule of this traffic; one of a narrower protocol says better what is open than all traffic."""
     here = [box for box in new if box.span.low <= at <= box.span.high]
     return min(here, key=lambda box: (box.breadth is Breadth.PRIVATE, box.rule.protocol == ALL_PROTOCOLS)).rule
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from chalicelib.cloudtrail.catalog import EventGroup, Verb
 from chalicelib.exposure.already_open import already_open
-from chalicelib.exposure.attached_groups import judge_attachment
+from chalicelib.exposure.attached_groups import groups_phrase, judge_attachment
 from chalicelib.exposure.compare import openings
 from chalicelib.exposure.explain import Surroundings, explain, ranges_in, removed
 from chalicelib.exposure.list_entries import entries_phrase, judge_prefix_list
@@ -35,7 +35,7 @@ from chalicelib.security_groups.severity import (
 )
 from chalicelib.text import number_of
 
-# Whoever judges changes finds what it takes and gives here.
+# Callers import what judging takes and gives from here.
 __all__ = ["Exposure", "Facts", "Opens", "PrefixList", "Severity", "judge", "most_telling_rule", "severity_of"]
 
 NO_LOOK_UPS = LookupResult()
@@ -93,7 +93,7 @@ def _attempt(change: Change, *, by_root: bool) -> Exposure:
     rules = change.changes.attempted
     rule = rules[0] if len(rules) == 1 else None
     asked = f" ({rule_phrase(rule) if rule else number_of(len(rules), 'rule')})" if rules else ""
-    what = change.event.name + (asked or entries_phrase(change.prefix_list))
+    what = change.event.name + (asked or groups_phrase(change) or entries_phrase(change.prefix_list))
     severity, became = {
         Outcome.DENIED: (Severity.MEDIUM, "was denied"),
         Outcome.DRY_RUN: (Severity.INFO, "was a dry run"),
@@ -127,9 +127,9 @@ def _judge_rules(case: _Case) -> Iterator[Exposure]:
 def _other_rules(case: _Case) -> OtherRules:
     """What the group had beside the new rules, as far as it is known."""
     known, changes = case.known, case.change.changes
-    former = [item.before for item in changes.modified if item.before is not None]
-    before = known.before if known.before is not None else former
-    replaced = {rule.identity for rule in (*changes.removed, *former)}
+    previous = [item.before for item in changes.modified if item.before is not None]
+    before = known.before if known.before is not None else previous
+    replaced = {rule.identity for rule in (*changes.removed, *previous)}
     kept = tuple(rule for rule in before if rule.identity not in replaced)
     gone = tuple(rule for rule in before if rule.identity in replaced)
     return OtherRules(kept, gone, known.before if known.is_whole else None, known.is_guessed)

@@ -23,7 +23,7 @@ def judge_prefix_list(change: Change, looked_up: LookupResult, around: Surroundi
     """What new entries open, group by group, the worst first and the rest counted."""
     if change.prefix_list is None:
         return
-    yield from _of_entries(change.prefix_list)
+    yield from _of_entries(change.prefix_list, is_read=not change.unread)
     list_id = change.prefix_list.prefix_list_id
     if list_id is None or looked_up.groups is None:
         return
@@ -47,7 +47,7 @@ _CONTENTS = {
 }
 
 
-def _of_entries(entries: PrefixListChange) -> Iterator[Exposure]:
+def _of_entries(entries: PrefixListChange, *, is_read: bool) -> Iterator[Exposure]:
     """What the record by itself says."""
     if entries.contents in _CONTENTS:
         yield Exposure(Severity.MEDIUM, _CONTENTS[entries.contents], kind=ExposureKind.PREFIX_LIST)
@@ -60,7 +60,7 @@ def _of_entries(entries: PrefixListChange) -> Iterator[Exposure]:
         less = f", and no longer {few(_shown(entries.removed))}" if entries.removed else ""
         reason = f"Rules that name this list now also mean {' and '.join(parts)}{less}."
         yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
-    elif entries.contents is ListContents.ENTRIES:
+    elif is_read and entries.contents is ListContents.ENTRIES:
         reason = f"The list's change adds no public range to the rules that name it{entries_phrase(entries)}."
         yield Exposure(Severity.LOW, reason, kind=ExposureKind.PREFIX_LIST)
 
@@ -111,9 +111,9 @@ def _was(list_id: str) -> str:
 def _opened_on(group: GroupInfo, list_id: str, around: Surroundings) -> list[Exposure]:
     """What the entries open through the rules of one group."""
     named = [rule for rule in group.rules if rule.peer.value == list_id]
-    former = [_of_list(rule, _was(list_id)) for rule in named]
-    modified = [ModifiedRule(before, rule) for before, rule in zip(former, named, strict=True)]
-    others = OtherRules(tuple(rule for rule in group.rules if rule.peer.value != list_id), tuple(former))
+    previous = [_of_list(rule, _was(list_id)) for rule in named]
+    modified = [ModifiedRule(before, rule) for before, rule in zip(previous, named, strict=True)]
+    others = OtherRules(tuple(rule for rule in group.rules if rule.peer.value != list_id), tuple(previous))
     where = group_phrase(group.name, group.id)
     return [
         item._replace(reason=f"On {where}: {item.reason}")

@@ -99,7 +99,7 @@ def _raised(exposure: Exposure, interfaces: Iterable[Interface]) -> Exposure:
 
 
 def _public_addresses(interfaces: Iterable[Interface], rule: SecurityGroupRule) -> list[str]:
-    """The public addresses of the rule's IP version; of either where it does not tell one."""
+    """The public addresses of the rule's IP version; of either where it names none."""
     version = {PeerType.IPV4: 4, PeerType.IPV6: 6}.get(rule.peer.type)
     found = [(address, parse_range(address)) for item in interfaces for address in item.public_addresses]
     wanted = (address for address, parsed in found if parsed and version in (None, parsed.version))

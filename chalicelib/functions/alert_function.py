@@ -70,20 +70,20 @@ class AlertFunction(NamedTuple):
     alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
     def handle(self, document: object, invocation: InvocationContext) -> None:
-        """Alert on every record in the event; raises what ``tell`` raises."""
-        self.tell(self.alerts(document, self.log.bind(request_id=invocation.request_id)), invocation)
+        """Alert on every record in the event; raises what ``send_all`` raises."""
+        self.send_all(self.alerts(document, self.log.bind(request_id=invocation.request_id)), invocation)
 
-    def tell(self, alerts: Iterable[Alert], invocation: InvocationContext) -> None:
-        """Deliver each alert to whom it is for.
+    def send_all(self, alerts: Iterable[Alert], invocation: InvocationContext) -> None:
+        """Deliver each alert to its destinations.
 
         Raises:
-            NotDelivered: some destination has not got some alert.
+            NotDelivered: an alert did not reach a destination.
             SettingsError: all that is sound was done, but the settings have faults.
         """
         log = self.log.bind(request_id=invocation.request_id)
         failures: list[tuple[str, Undelivered]] = []
         for alert in alerts:
-            outcomes = self._tell(alert, invocation, log.bind(**_identity(alert)))
+            outcomes = self._send(alert, invocation, log.bind(**_identity(alert)))
             failures += [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
         for fault in self.faults:
             log.error("settings are faulty", fault=fault)
@@ -98,9 +98,9 @@ class AlertFunction(NamedTuple):
         """Send one alert that is about no event of this invocation.
 
         Raises:
-            NotDelivered: some destination has not got it.
+            NotDelivered: it did not reach a destination.
         """
-        outcomes = self._tell(alert, invocation, self.log.bind(**_identity(alert)))
+        outcomes = self._send(alert, invocation, self.log.bind(**_identity(alert)))
         failures = [(alert.id, outcome) for outcome in outcomes if isinstance(outcome, Undelivered)]
         if failures:
             raise NotDelivered(failures)
@@ -115,7 +115,9 @@ class AlertFunction(NamedTuple):
                     alert = self.alert_of(raw)
                 except NotWatched as error:
                     log.info("record is not watched", event_id=text(raw.get("eventID")), reason=str(error))
-                    if not is_watched(raw):
+                    if is_watched(raw):
+                        self.metrics.emit(names.RECORDS_NOT_ALERTED)
+                    else:
                         yield not_of_our_rule(raw)
                 else:
                     yield alert
@@ -125,7 +127,7 @@ class AlertFunction(NamedTuple):
         if not found:
             yield not_a_record(document, "the event holds no CloudTrail record")
 
-    def _tell(self, alert: Alert, invocation: InvocationContext, log: Log) -> tuple[HandoverResult, ...]:
+    def _send(self, alert: Alert, invocation: InvocationContext, log: Log) -> tuple[HandoverResult, ...]:
         def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
             log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
 

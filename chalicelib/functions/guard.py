@@ -95,7 +95,7 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Audits, tells what changed, keeps the status, pings, and repairs where that is wanted."""
+    """Audits, alerts on what changed, keeps the status, pings, and repairs where that is configured."""
 
     alerts: AlertFunction
     audit: Callable[[], Audited]
@@ -121,7 +121,7 @@ class Guard:
         tampers = [alert for alert in alerts if alert.kind is AlertKind.ALARM_PATH]
         records = _records(document)
         if not tampers or self._is_own_status(records):
-            self.alerts.tell([alert for alert in alerts if alert not in tampers], invocation)
+            self.alerts.send_all([alert for alert in alerts if alert not in tampers], invocation)
             return
         entry = self._enter(tampers, records, log)
         if entry.is_folded:
@@ -153,13 +153,13 @@ class Guard:
         deliveries.send(wanted)
         for alert in wanted:
             self.recent.note(alert, status, self.alerts.now())
-        in_time = found is not None and _tells([alert for alert in judged if alert is not None], found)
+        in_time = found is not None and _reports([alert for alert in judged if alert is not None], found)
         found = found or running.within(_left(deliveries.invocation) - DELIVERY_SECONDS)
         if found is None or found.audited is None:
             self._not_audited(found, log)
         else:
             may_repair = not _is_by_sgwatch(tampers, found.audited)
-            self._conclude(found, document, deliveries, log, told=in_time, may_repair=may_repair)
+            self._conclude(found, document, deliveries, log, reported=in_time, may_repair=may_repair)
         return _Alerted(status, tuple(alert.severity for alert in wanted))
 
     def _enter(self, tampers: list[Alert], records: Mapping[str, CloudTrailRecord], log: Log) -> WindowEntry:
@@ -229,17 +229,17 @@ class Guard:
         if is_news:
             deliveries.send([follow_up(judged, f"{window.id}/further-calls", folded.unreadable)])
         if found is not None and found.audited is not None:
-            told = is_news and _tells(judged, found)
+            reported = is_news and _reports(judged, found)
             may_repair = not _is_by_sgwatch(judged, found.audited)
-            self._conclude(found, document, deliveries, log, told=told, may_repair=may_repair)
+            self._conclude(found, document, deliveries, log, reported=reported, may_repair=may_repair)
         else:
             self._not_audited(found, log)
 
     def on_schedule(self, document: object, invocation: InvocationContext) -> None:
-        """Audit, and tell what is news.
+        """Audit, and alert on what is news.
 
         Raises:
-            NotAudited: there was no audit; that is told and tried again.
+            NotAudited: there was no audit; an alert says so, and it is tried again.
             NotDelivered, SettingsError, MemoryUnavailable: as ``on_tampering``.
         """
         log = self.alerts.log.bind(request_id=invocation.request_id)
@@ -249,7 +249,7 @@ class Guard:
             found = AuditAttempt(None, "it was not done in the time that the function has", self._remembered()[0])
         if found.audited is None:
             deliveries.fail(self._not_audited(found, log))
-        self._conclude(found, document, deliveries, log, told=False, may_repair=True)
+        self._conclude(found, document, deliveries, log, reported=False, may_repair=True)
         deliveries.end()
 
     def _look(self) -> AuditAttempt:
@@ -275,7 +275,7 @@ class Guard:
         """Whether all that was written is the remembered status.
 
         Each audit with news writes it, so an audit after that would go round in circles; and what is remembered is not
-        trusted, whoever wrote it.
+        trusted, no matter who wrote it.
         """
         return bool(records) and all(
             record.event_name == "PutParameter" and names_of(record.event_name, record) == (self.memory.parameter,)
@@ -316,23 +316,23 @@ class Guard:
         deliveries: _GuardDeliveries,
         log: Log,
         *,
-        told: bool,
+        reported: bool,
         may_repair: bool,
     ) -> None:
-        """Repair, announce what nobody was told yet, remember it and ping."""
+        """Repair, announce what no alert has reported yet, remember it and ping."""
         seed = text(mapping(document).get("id")) or deliveries.invocation.request_id
         if self._is_overtaken(found):
             # Another audit came to its end since this one began, and may have seen what came after.
             again = _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
-            found, told = again or found, told and again is None
+            found, reported = again or found, reported and again is None
         standing = self._standing(found)
         if may_repair:
             after = self._repaired(found, seed, deliveries, log)
-            standing, told = (after, True) if after else (standing, told)
+            standing, reported = (after, True) if after else (standing, reported)
         previous = found.previous.clamped(self.alerts.now()) if found.previous else None
         decision = decide(previous, standing.status, self.alerts.now())
         occasion = decision.occasion
-        if occasion and not told and not deliveries.undelivered:
+        if occasion and not reported and not deliveries.undelivered:
             cause = AuditCause(_mending_call(document), _lasted(previous, self.alerts.now()))
             deliveries.send([announcement(standing, occasion, f"{seed}/{occasion.value}", self.region, cause)])
         log.info("alarm path audited", status=standing.status.value, announced=occasion and occasion.value)
@@ -416,7 +416,7 @@ class _GuardDeliveries:
     def send(self, alerts: Iterable[Alert]) -> None:
         """Deliver these; a failure waits for the end."""
         try:
-            self._alerts.tell(alerts, self.invocation)
+            self._alerts.send_all(alerts, self.invocation)
         except (NotDelivered, SettingsError) as error:
             self.fail(error)
 
@@ -430,7 +430,7 @@ class _GuardDeliveries:
             raise self._failures[0]
 
 
-def _tells(alerts: Iterable[Alert], found: AuditAttempt) -> bool:
+def _reports(alerts: Iterable[Alert], found: AuditAttempt) -> bool:
     """Whether one of the alerts says how things stand, as urgently as it would be announced by itself."""
     if found.audited is None:
         return False
@@ -445,7 +445,7 @@ def _left(invocation: InvocationContext) -> float:
 def _is_by_sgwatch(alerts: Iterable[Alert], audited: Audited) -> bool:
     """Whether sgwatch itself made these calls, with the role of one of its functions: its repairs are not repaired.
 
-    Names of sessions prove nothing: whoever assumes a role chooses them.
+    Names of sessions prove nothing: the caller that assumes a role chooses them.
     """
     functions = (audited.snapshot.own or {}).get("functions") or ()
     roles = {resource_name(str((item.get("Configuration") or {}).get("Role"))).rpartition("/")[2] for item in functions}

@@ -24,7 +24,7 @@ _RANKS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 class Redactor:
-    """Masks secrets in text: those it was told of, and whatever looks like a Slack webhook."""
+    """Masks secrets in text: those it was given, and whatever looks like a Slack webhook."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._known: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class Log:
         return Log(self._redactor, self._level, self._write, {**self._bound, **fields}, self._lines)
 
     def debug(self, phrase: str, **fields: object) -> None:
-        """For whoever looks for a defect."""
+        """For debugging."""
         self._line("debug", phrase, fields)
 
     def info(self, phrase: str, **fields: object) -> None:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
 NAMESPACE = "sgwatch"
 
 ALERTS_SENT = "AlertsSent"
@@ -19,6 +21,7 @@ ALERTS_FOLDED = "AlertsFolded"
 DELIVERY_FAILURES = "DeliveryFailures"
 SECONDS_TO_DELIVERY = "SecondsToDelivery"
 NOT_UNDERSTOOD = "NotUnderstood"
+RECORDS_NOT_ALERTED = "RecordsNotAlerted"
 STATE_FAULTS = "StateFaults"
 SETTINGS_FAULTS = "SettingsFaults"
 ALARM_PATH_BROKEN = "AlarmPathBroken"
@@ -65,4 +68,4 @@ class Metrics:
     def emit(self, name: str, value: float = 1, destination: str | None = None) -> None:
         """Write one value, now."""
         document = embedded_metric(name, value, int(self._clock() * 1000), self._function, destination)
-        self._write(json.dumps(document, separators=(",", ":")))
+        self._write(_COMPACT.encode(document))

@@ -1,4 +1,4 @@
-"""The alert about a drift: a group that differs from what alerts have told of it."""
+"""The alert about a drift: a group whose live rules differ from what alerts have reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from chalicelib.undo.opening import rules_warning
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A difference that no event told: ``before`` is None for a group nobody knew, ``after`` for one that is gone.
+    """A change without a received event: ``before`` is None for an unknown group, ``after`` for a deleted one.
 
     ``calls`` are what CloudTrail knows to have happened to the group lately, in words, and ``unasked`` why
     it could not be asked; ``revision`` is the snapshot's, so that the same difference at another time is another drift.
@@ -51,8 +51,9 @@ def drift_alert(drift: Drift) -> Alert:
         id=_id(drift),
         kind=AlertKind.DRIFT,
         severity=severity_of(exposures),
-        title=f"{group} differs from what was told: {what}",
-        summary=f"No event told of this: {what}. Found by comparing the live rules of {group} with those last told.",
+        title=f"Untracked change on {group}: {what}",
+        summary=f"No CloudTrail event was received for this change: {what}. "
+        f"Found by comparing the live rules of {group} with those last reported.",
         occurred_at=drift.found_at.replace(microsecond=0),
         account=Account(drift.key.account_id),
         region=drift.key.region,
@@ -78,8 +79,8 @@ def _changes(drift: Drift) -> Changes:
 
 def _exposures(drift: Drift, change: Change) -> tuple[Exposure, ...]:
     if drift.after is None:
-        return (Exposure(Severity.MEDIUM, "The group was deleted, and no event told of it."),)
-    silent = Exposure(Severity.LOW, "The rules changed, and no event told of it.")
+        return (Exposure(Severity.MEDIUM, "The group was deleted, and no CloudTrail event was received for it."),)
+    silent = Exposure(Severity.LOW, "The rules changed, and no CloudTrail event was received for it.")
     known = ResolvedChange(change, drift.before, is_whole=drift.before is not None, after=drift.after)
     judged = judge(known, by_root=False, account_id=drift.key.account_id) if _rules(change.changes) else ()
     return tuple(sorted((*judged, silent), key=lambda exposure: -exposure.severity.rank))
@@ -91,17 +92,17 @@ def _rules(changes: Changes) -> int:
 
 def _what(drift: Drift, changes: Changes) -> str:
     if drift.after is None:
-        return "the group is gone"
+        return "the group was deleted"
     counted = {"added": changes.added, "removed": changes.removed, "changed": changes.modified}
     said = [f"{number_of(len(rules), 'rule')} {how}" for how, rules in counted.items() if rules]
-    made = "a group that nobody told of" if drift.before is None else ""
-    return ", ".join([*([made] if made else []), *said]) or "it is there"
+    made = "a group created without a received event" if drift.before is None else ""
+    return ", ".join([*([made] if made else []), *said]) or "the group exists"
 
 
 def _undo(drift: Drift, changes: Changes) -> Undo:
     """What was added goes, what was removed comes back, what was modified is as before."""
     if drift.after is None or drift.before is None:
-        return Undo(None, "a group that was made or deleted unseen cannot be told from one that is wanted")
+        return Undo(None, "a group created or deleted without a received event may be wanted")
     parts = [
         *_per_direction(drift, "Authorize", changes.added),
         *_per_direction(drift, "Revoke", changes.removed),
@@ -144,7 +145,7 @@ def _unknowns(drift: Drift) -> tuple[Unknown, ...]:
 
 
 def _id(drift: Drift) -> str:
-    """The same for the same difference, so that a sweep that is repeated tells it once."""
+    """The same for the same difference, so that a repeated sweep reports it once."""
     key = drift.key
     rules = sorted(repr(rule) for rule in drift.after) if drift.after is not None else ["gone"]
     text = "\n".join([key.account_id, key.region, key.group_id, str(drift.revision), *rules])

@@ -1,6 +1,6 @@
-"""The reconciliation: live rules against what alerts have told, region by region.
+"""The reconciliation: live rules against what alerts have reported, region by region.
 
-What differs was changed without anybody being told. CloudTrail is asked first: a call it knows of
+What differs was changed without an alert. CloudTrail is asked first: a call it knows of
 that made no alert is alerted as late, in full; what remains is a drift. A difference has to last
 before it counts, because events may still be under way.
 """
@@ -49,7 +49,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What one sweep of a region found: alerts told late, drifts, and differences that may still explain themselves."""
+    """What one sweep of a region found: alerts sent late, drifts, and differences that may still explain themselves."""
 
     groups: int = 0
     late: int = 0
@@ -63,7 +63,7 @@ class Reconciliation:
 
     ``client`` gives a client of a service in a region. ``watch`` are the groups of events that are alerted on.
     ``alert_of`` makes the alert of a record and remembers it in the snapshots; ``seen`` says whether an alert
-    was decided on before; ``tell`` gets an alert to the destinations, and raises where it could not.
+    was decided on before; ``send`` gets an alert to the destinations, and raises where it could not.
     """
 
     account_id: str
@@ -73,19 +73,19 @@ class Reconciliation:
     watch: Collection[EventGroup]
     alert_of: Callable[[Mapping[str, Any]], Alert]
     seen: Callable[[Alert], bool]
-    tell: Callable[[Alert], None]
+    send: Callable[[Alert], None]
     log: Log
     now: Callable[[], datetime]
     sleep: Callable[[float], None] = time.sleep
 
     def sweep(self, region: str) -> Sweep:
-        """Compare every group of a region, tell what nobody was told, and take the live rules over.
+        """Compare every group of a region, report what no alert reported, and take the live rules over.
 
-        The first sweep of a region tells nothing: it takes down how things are.
+        The first sweep of a region reports nothing: it records how things are.
         """
         outbox = self._outbox(region)
         # Whether these were seen says nothing: the sweep that failed had noted them as sent.
-        late = sum(self._tell(outbox, key, self.alert_of(raw)) for key, raw in outbox.unsent().items())
+        late = sum(self._send_late(outbox, key, self.alert_of(raw)) for key, raw in outbox.unsent().items())
         swept = self._was_swept(region)
         live = live_groups(self.client("ec2", region), self.now())
         known = {each.key.group_id: each for each in self.snapshots.of_region(self.account_id, region)}
@@ -126,18 +126,18 @@ class Reconciliation:
             return replace(total, suspected=total.suspected + 1)
         records, unasked = self._records(key)
         under_way = [raw for raw in records if self._is_under_way(raw)]
-        heard = {past.event_id for past in snapshot.history} if snapshot else set()
-        late = sum(self._tell_late(key.region, raw, heard) for raw in records if raw not in under_way)
+        received = {past.event_id for past in snapshot.history} if snapshot else set()
+        late = sum(self._send_if_unreported(key.region, raw, received) for raw in records if raw not in under_way)
         snapshot, total = self.snapshots.get(key), replace(total, late=total.late + late)
         if not self._differs(snapshot, live, swept=True):
             return total
         if late and (snapshot is None or snapshot.rules is None) and not under_way:
-            # Without snapshots being made of records, the late alert has told all there is to tell.
+            # Without snapshots being made of records, the late alert has reported everything.
             self._observe(key, live, snapshot)
             return total
-        if not suspicion.may_be_told(_difference(snapshot, live), under_way=bool(under_way)):
+        if not suspicion.may_be_reported(_difference(snapshot, live), under_way=bool(under_way)):
             return replace(total, suspected=total.suspected + 1)
-        self.tell(drift_alert(replace(self._drift(key, snapshot, live, records), unasked=unasked)))
+        self.send(drift_alert(replace(self._drift(key, snapshot, live, records), unasked=unasked)))
         self._observe(key, live, snapshot)
         return replace(total, drifts=total.drifts + 1)
 
@@ -166,7 +166,7 @@ class Reconciliation:
         )
 
     def _is_under_way(self, raw: Mapping[str, Any]) -> bool:
-        """Whether the record's event may still come: it is fresh, and nobody was told."""
+        """Whether the record's event may still come: it is fresh, and no alert reported it."""
         happened_at = parse_time(raw.get("eventTime"))
         if happened_at is None or self.now() - happened_at >= GRACE or not self._is_watched(raw):
             return False
@@ -185,34 +185,34 @@ class Reconciliation:
     def _outbox(self, region: str) -> Outbox:
         return Outbox(self.table, f"owed#{self.account_id}#{region}", self.now, self.log)
 
-    def _tell_late(self, region: str, raw: Mapping[str, Any], heard: Collection[str]) -> int:
+    def _send_if_unreported(self, region: str, raw: Mapping[str, Any], received: Collection[str]) -> int:
         try:
             plain = judgement.alert_of(raw)
         except NotWatched:
             return 0
         if not self._is_watched(raw):
-            # Nobody is to be told of it; that the snapshots know of it is all.
+            # Its group of events is not watched: the snapshots record it, and no alert is sent.
             self.alert_of(raw)
             return 0
         if self.seen(plain):
-            if plain.id not in heard and "errorCode" not in raw:
-                # It was told, and could not be remembered.
+            if plain.id not in received and "errorCode" not in raw:
+                # Its alert was sent, and the snapshot could not be written.
                 self.alert_of(raw)
             return 0
         if self._is_before_all(region, plain):
             return 0
         outbox, key = self._outbox(region), delivery_id(plain)
         outbox.add(key, raw)
-        return self._tell(outbox, key, self.alert_of(raw))
+        return self._send_late(outbox, key, self.alert_of(raw))
 
-    def _tell(self, outbox: Outbox, key: str, alert: Alert) -> int:
+    def _send_late(self, outbox: Outbox, key: str, alert: Alert) -> int:
         minutes = f"{(self.now() - alert.occurred_at).total_seconds() / 60:.0f} min" if alert.occurred_at else "long"
-        self.tell(with_note(alert, f"Reported {minutes} late: the event was never delivered."))
+        self.send(with_note(alert, f"Reported {minutes} late: the event was never delivered."))
         outbox.mark_sent(key)
         return 1
 
     def _observe(self, key: GroupKey, live: Live | None, compared: GroupSnapshot | None) -> None:
-        """Take over how things were when they were compared with this snapshot, now that it was told."""
+        """Take over how things were when they were compared with this snapshot, now that it was reported."""
         now = self.now()
 
         def change(current: GroupSnapshot | None) -> GroupSnapshot | None:
@@ -221,7 +221,7 @@ class Reconciliation:
             seen = self._as_observed(compared or GroupSnapshot(key), live)
             if (current.revision if current else 0) == (compared.revision if compared else 0):
                 return seen
-            # Something was told in the meantime, of which the live rules say nothing.
+            # Another change was reported in the meantime, which the live rules do not hold.
             return current and overtaken(current, seen)
 
         self.snapshots.update(key, change)
@@ -231,7 +231,7 @@ class Reconciliation:
         return observed(revived, live.rules, live.looked_at, self.now())
 
     def _was_swept(self, region: str) -> bool:
-        """Whether a sweep came to its end before; when the first begins, it is taken down."""
+        """Whether a sweep came to its end before; when the first begins, that is recorded."""
         pk = f"reconcile#{self.account_id}#{region}"
         swept = self.table.get(pk, "swept") is not None
         if not swept:
@@ -240,7 +240,7 @@ class Reconciliation:
         return swept
 
     def _is_before_all(self, region: str, alert: Alert) -> bool:
-        """Whether the call is older than the first sweep, which took down what it had done and told nothing."""
+        """Whether the call is older than the first sweep, which recorded what it had done and reported nothing."""
         first = self.table.get(f"reconcile#{self.account_id}#{region}", "first")
         began_at = number_in(first, "began_at") if first is not None else None
         # A first sweep in the future was none.

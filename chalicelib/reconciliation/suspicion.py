@@ -1,7 +1,7 @@
 """Differences that the reconciliation has seen and that may still explain themselves: since when, rule by rule.
 
 A group that changes unseen time and again differs by something else in every sweep; what it differs by
-for long is told all the same.
+for long is reported all the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Suspicion:
         """Whether some of it was there a while ago."""
         return max(self.ages.values(), default=0.0) >= GRACE.total_seconds()
 
-    def may_be_told(self, left: Collection[str], *, under_way: bool) -> bool:
+    def may_be_reported(self, left: Collection[str], *, under_way: bool) -> bool:
         """Whether what is left of it is a drift; what came while it was looked into has yet to last."""
         ages = [self.ages.get(each) for each in left]
         known = [age for age in ages if age is not None]

@@ -47,6 +47,7 @@ class Changes(NamedTuple):
 
 
 VPC_ENDPOINT = "VPC endpoint"
+CLIENT_VPN = "Client VPN endpoint"
 
 
 class Attachment(NamedTuple):
@@ -78,7 +79,7 @@ class PrefixListEntry(NamedTuple):
 
 
 class PrefixListChange(NamedTuple):
-    """Entries that a change added to a prefix list and removed from it; and whether it named it anew.
+    """Entries that a change added to a prefix list and removed from it; and whether it renamed it.
 
     ``prefix_list_id`` is None where the call names only an IPAM resolver or a target of one (``resolver``, in
     words). Of a resolver the entries are the static ranges in its rules. ``version`` was in force before the call,
@@ -103,9 +104,10 @@ class PrefixListChange(NamedTuple):
 class Change(NamedTuple):
     """What one record did to one security group.
 
-    ``detached`` are groups that ModifyVpcEndpoint takes away. ``skips_privatelink`` is set where a load balancer's
-    inbound rules no longer apply to AWS PrivateLink traffic. ``associated_vpc_id`` is the VPC of
-    AssociateSecurityGroupVpc and its opposite. ``no_answer`` is why AWS's answer to a call that succeeded is not in the
+    ``attached`` are the groups that an attachment's request gives, whatever came of it; ``detached`` are those that
+    ModifyVpcEndpoint takes away. ``skips_privatelink`` is set where a load balancer's inbound rules no longer apply to
+    AWS PrivateLink traffic. ``associated_vpc_id`` is the VPC of AssociateSecurityGroupVpc and its opposite, and of a
+    Client VPN endpoint's target networks. ``no_answer`` is why AWS's answer to a call that succeeded is not in the
     record. ``rule_ids`` are those of rules that the record names by id alone.
     """
 
@@ -119,6 +121,7 @@ class Change(NamedTuple):
     rule_ids: tuple[str, ...] = ()
     associated_vpc_id: str | None = None
     attachment: Attachment | None = None
+    attached: tuple[str, ...] = ()
     detached: tuple[str, ...] = ()
     skips_privatelink: bool = False
     prefix_list: PrefixListChange | None = None

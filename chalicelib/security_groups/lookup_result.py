@@ -87,7 +87,7 @@ class ResolvedChange(NamedTuple):
     """The change with what was found, and the group's rules before it.
 
     ``before`` holds rules that were there; all of them only where ``is_whole``. ``is_guessed`` where only
-    the live rules tell them, which may hold a later change. ``after`` are all rules after it, None where not known.
+    the live rules have them, which may hold a later change. ``after`` are all rules after it, None where not known.
     """
 
     change: Change

@@ -113,11 +113,11 @@ def _read_delete(change: Change, _request: Parameters, _response: Parameters) ->
 
 def _read_association(change: Change, request: Parameters, _response: Parameters) -> Change:
     vpc_id = text(request.get("vpcId"))
-    _must_tell(change, change.group_id, change.group_name, vpc_id)
+    _must_name(change, change.group_id, change.group_name, vpc_id)
     return change._replace(associated_vpc_id=vpc_id)
 
 
-def _must_tell(change: Change, *found: object) -> None:
+def _must_name(change: Change, *found: object) -> None:
     """A call that did something is not understood where nothing of what it did was found.
 
     Raises:

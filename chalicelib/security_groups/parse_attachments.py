@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from chalicelib.cloudtrail.records import text
-from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
+from chalicelib.security_groups.changes import CLIENT_VPN, VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
 from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic
 from chalicelib.security_groups.wire_shapes import fold, is_set
@@ -20,8 +20,8 @@ _RESOURCES = {
     "ModifyInstanceAttribute": ("instance", "instanceId"),
     "ModifyVpcEndpoint": (VPC_ENDPOINT, "vpcEndpointId"),
     "ModifyInstanceConnectEndpoint": ("EC2 Instance Connect endpoint", "instanceConnectEndpointId"),
-    "ModifyClientVpnEndpoint": ("Client VPN endpoint", "clientVpnEndpointId"),
-    "ApplySecurityGroupsToClientVpnTargetNetwork": ("Client VPN endpoint", "clientVpnEndpointId"),
+    "ModifyClientVpnEndpoint": (CLIENT_VPN, "clientVpnEndpointId"),
+    "ApplySecurityGroupsToClientVpnTargetNetwork": (CLIENT_VPN, "clientVpnEndpointId"),
     "SetSecurityGroups": ("load balancer", "loadBalancerArn"),
     "ApplySecurityGroupsToLoadBalancer": ("classic load balancer", "loadBalancerName"),
 }
@@ -86,7 +86,9 @@ def _read_groups_of(change: Change, request: Parameters, _response: Parameters) 
     groups = _groups(given) or tuple(dict.fromkeys(_group_ids(request)))
     if not groups and change.succeeded and (is_set(given) or not _is_about(change, request)):
         raise NotUnderstood(f"{change.event.name} names no security group that can be read")
-    change = change._replace(skips_privatelink=_skips_privatelink(request))
+    change = change._replace(
+        skips_privatelink=_skips_privatelink(request), associated_vpc_id=text(request.get("vpcId")), attached=groups
+    )
     if groups:
         unknown = f"the groups of {resource_id} before: the record carries the new ones only"
         return _attached(change, Attachment(resource_type, resource_id, None, groups), (_before(unknown),))
@@ -129,7 +131,8 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
         named = " and ".join(f"{verb} ({', '.join(ids)})" for verb, ids in listed.items() if ids)
         unknowns = (_before(f"all groups of {resource_id}, before and after: the record names only those {named}"),)
     attachment = Attachment(resource_type, resource_id, None, listed["added"] or None)
-    return (_attached(change, attachment, unknowns))._replace(detached=listed["removed"])
+    change = change._replace(attached=listed["added"], detached=listed["removed"])
+    return _attached(change, attachment, unknowns)
 
 
 def _attached(change: Change, attachment: Attachment, unknowns: tuple[Unknown, ...]) -> Change:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from chalicelib.cloudtrail.records import mapping, text
 from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, PrefixListChange, PrefixListEntry
 from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
+from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
-from chalicelib.security_groups.wire_shapes import field, is_set, items
+from chalicelib.security_groups.wire_shapes import canonical, field, is_set, items, key_names
 
 
 def _read_entries(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -19,6 +20,7 @@ def _read_entries(change: Change, request: Parameters, _response: Parameters) ->
     if change.succeeded and not (list_id or added or removed):
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
     unread = [f"an entry of {list_id or 'the list'} without a range" for entry in added if entry is None]
+    unread += _unknown_keys(request)
     contents = ListContents.ENTRIES
     if change.event.name == "RestoreManagedPrefixListVersion":
         contents = ListContents.EARLIER_VERSION
@@ -37,6 +39,16 @@ def _read_entries(change: Change, request: Parameters, _response: Parameters) ->
         ),
         unread,
     )
+
+
+_ENTRY_KEYS = key_names("cidr", "description")
+
+
+def _unknown_keys(request: Parameters) -> list[str]:
+    """What added entries carry beside a range and its description: it may be addresses, too."""
+    entries = (mapping(item) for item in items(request.get("addEntries")))
+    keys = dict.fromkeys(key for entry in entries for key in canonical(entry, _ENTRY_KEYS).unknown)
+    return [f"the key {printable(key, 60)} of an entry, which sgwatch does not know" for key in keys]
 
 
 def _number(value: object) -> int | None:

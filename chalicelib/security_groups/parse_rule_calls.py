@@ -1,6 +1,6 @@
 """What the calls that change rules did: authorize, revoke, modify and describe.
 
-AWS's answer is trusted over the request, because it tells what was stored and under which id; answers
+AWS's answer is trusted over the request, because it holds what was stored and under which id; answers
 are missing from records before 2021 and from those that CloudTrail cut.
 """
 
@@ -62,7 +62,7 @@ def _not_known(requested: Reading) -> tuple[str, ...]:
 
 def _nothing_read(problems: tuple[str, ...]) -> NotUnderstood:
     if not problems:
-        return NotUnderstood("the record tells of no rule, neither in the request nor in the answer")
+        return NotUnderstood("the record names no rule, neither in the request nor in the answer")
     more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
     return NotUnderstood(f"no rule could be read: {problems[0]}{more}")
 
@@ -101,7 +101,7 @@ def _given_tags(request: Parameters) -> Tags:
 def _completed(
     answered: tuple[SecurityGroupRule, ...], requested: tuple[SecurityGroupRule, ...], tags: Tags | None = None
 ) -> tuple[SecurityGroupRule, ...]:
-    """The answer's rules, with what only the request tells: a description, the account of a peer group, ``tags``."""
+    """The answer's rules, with what only the request holds: a description, the account of a peer group, ``tags``."""
     asked = {rule.identity: rule for rule in requested}
 
     def complete(rule: SecurityGroupRule) -> SecurityGroupRule:
@@ -194,7 +194,7 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     unknowns = (
         Unknown(UnknownTopic.PREVIOUS_VALUES, f"the previous values of {named}: the record carries new values only"),
         Unknown(UnknownTopic.DIRECTION, f"{direction}, judged as ingress"),
-        *_owners_not_told(reading.rules),
+        *_unknown_owners(reading.rules),
     )
     changed = change._replace(
         changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in reading.rules), before_known=False),
@@ -208,7 +208,7 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
 _UPDATE = key_names("securityGroupRuleId", "securityGroupRule")
 
 
-def _owners_not_told(rules: Iterable[SecurityGroupRule]) -> Iterable[Unknown]:
+def _unknown_owners(rules: Iterable[SecurityGroupRule]) -> Iterable[Unknown]:
     """The call names a group by its id alone, also one of another account."""
     groups = [rule.peer.value for rule in rules if rule.peer.type is PeerType.SECURITY_GROUP]
     if groups:

@@ -56,7 +56,7 @@ class SecurityGroupRule(NamedTuple):
 
     ``protocol`` is ``tcp``, ``udp``, ``icmp``, ``icmpv6``, another IANA number as text, or ``-1`` for
     all. Ports are None where the protocol has none; of ICMP they are type and code, -1 meaning all.
-    ``direction`` is None where AWS did not say. ``tags`` are the rule's own, None where nobody told; they
+    ``direction`` is None where AWS did not say. ``tags`` are the rule's own, None where not known; they
     are not part of what the rule is, nor of the published alert, and rules that differ in them alone are equal.
     """
 
@@ -101,7 +101,7 @@ class SecurityGroupRule(NamedTuple):
 
 
 class ModifiedRule(NamedTuple):
-    """A rule that was one thing and is another now; ``before`` is None where its former self is not known."""
+    """A rule that was one thing and is another now; ``before`` is None where its previous state is not known."""
 
     before: SecurityGroupRule | None
     after: SecurityGroupRule
@@ -149,7 +149,7 @@ def apply(rules: Iterable[SecurityGroupRule], change: RuleDiff) -> tuple[Securit
 
 
 def invert(change: RuleDiff) -> RuleDiff:
-    """The change that takes this one back; a modified rule whose former self is unknown is left out."""
+    """The change that takes this one back; a modified rule whose previous state is unknown is left out."""
     known = tuple(ModifiedRule(item.after, item.before) for item in change.modified if item.before is not None)
     return RuleDiff(added=change.removed, removed=change.added, modified=known)
 

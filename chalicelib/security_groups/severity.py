@@ -55,7 +55,7 @@ class ExposureKind(StrEnum):
 class Exposure(NamedTuple):
     """One reason for the severity: a sentence, the controls it breaks, the rule it is about (if one).
 
-    ``kind`` and ``opens`` are for whoever puts the alert into words, and not published: what the reason is about,
+    ``kind`` and ``opens`` are for the wording of the alert, and not published: what the reason is about,
     and whether the rule newly lets in the whole internet, a quarter of it or more, something else, or nothing.
     Exposures that are published alike are equal.
     """

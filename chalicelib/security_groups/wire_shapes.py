@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from chalicelib.cloudtrail.records import text
@@ -59,6 +60,7 @@ class KeyNames(NamedTuple):
 _ENDING = re.compile(r"(\.\d+)+$")
 
 
+@lru_cache(maxsize=1024)  # the same keys come in every record
 def fold(key: str) -> str:
     """What the spellings of one key have in common."""
     folded = _ENDING.sub("", key).lower().replace("_", "").replace("-", "")

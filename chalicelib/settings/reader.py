@@ -197,11 +197,12 @@ def _form_fault(item: Field, text: str) -> str | None:
             f"it holds what looks like a {what} (not shown, {len(text)} characters), and none belongs here: "
             "move it to the variable that it is for, and replace it if somebody may have seen it"
         )
-    if (item.secret or item.by_reference) and re.match(r"arn:[a-z-]+:(ssm|secretsmanager):", text):
+    by_reference = item.secret or item.by_reference
+    if by_reference and text.startswith("arn:") and re.match(r"arn:[a-z-]+:(ssm|secretsmanager):", text):
         service = text.split(":")[2]
         example = "ssm:/sgwatch/prod/name" if service == "ssm" else "secretsmanager:sgwatch/prod/name"
         return f"it is an ARN: a reference is written {example}"
-    if not (item.secret or item.by_reference) and _is_reference(text):
+    if not by_reference and _is_reference(text):
         return f'"{text}" is a reference, and this setting is not looked up: write the value itself'
     return None
 

@@ -1,7 +1,7 @@
 """Items of the state table in DynamoDB's form and back, by boto3's own serializer.
 
 What comes back may have been written by anybody with PutItem: values of types that are never written
-here come as boto3 reads them, and whoever uses an item checks what it needs.
+here come as boto3 reads them, and code that uses an item checks what it needs.
 """
 
 from __future__ import annotations

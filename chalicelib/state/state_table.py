@@ -1,6 +1,6 @@
 """The state table: items under a string ``pk`` and ``sk``, written under conditions.
 
-DynamoDB takes the item away some time after ``expires_at``; until then it is still read, so whoever
+DynamoDB takes the item away some time after ``expires_at``; until then it is still read, so code that
 reads compares times itself. What is throttled is tried again here, for a few seconds at most.
 """
 

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-_ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl)-[0-9A-Za-z]{1,64}")
+_ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl|eice|cvpn-endpoint)-[0-9A-Za-z]{1,64}")
 REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
 
 

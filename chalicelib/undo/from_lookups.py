@@ -1,4 +1,4 @@
-"""AWS CLI commands that take back what the record alone cannot: former values, deleted groups, attachments.
+"""AWS CLI commands that take back what the record alone cannot: previous values, deleted groups, attachments.
 
 The text that others chose reaches the shell in single-quoted JSON only. A deleted group comes back
 under a new id, which the commands carry in a shell variable.
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.cloudtrail.catalog import EventGroup
-from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change, PrefixListChange
+from chalicelib.security_groups.changes import CLIENT_VPN, VPC_ENDPOINT, Attachment, Change, PrefixListChange
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.lookup_result import GroupInfo
 from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
@@ -104,13 +104,13 @@ def _described(change: Change, region: str) -> Undo:
 
 
 def _descriptions(portion: Sequence[ModifiedRule]) -> dict[str, Any]:
-    former = [item.before for item in portion if item.before is not None]
+    previous = [item.before for item in portion if item.before is not None]
     if not all(item.after.id for item in portion):
-        return {"IpPermissions": to_ip_permissions(former)}
+        return {"IpPermissions": to_ip_permissions(previous)}
     # Without a description the call takes the present one away.
     described = [
         {"SecurityGroupRuleId": item.after.id, **({"Description": rule.description} if rule.description else {})}
-        for item, rule in zip(portion, former, strict=True)
+        for item, rule in zip(portion, previous, strict=True)
     ]
     return {"SecurityGroupRuleDescriptions": described}
 
@@ -124,19 +124,34 @@ def _attachment(change: Change, region: str) -> Undo:
         return NOTHING_TO_UNDO
     if not before:
         return Undo(None, "it had no group before, and a call cannot take away the last one")
-    match attachment.resource_type:
-        case "network interface":
-            parameters = {"NetworkInterfaceId": attachment.resource_id, "Groups": list(before)}
-            return Undo((command("modify-network-interface-attribute", parameters, region),))
-        case "instance":
-            parameters = {"InstanceId": attachment.resource_id, "Groups": list(before)}
-            return Undo((command("modify-instance-attribute", parameters, region),))
-        case "load balancer":
-            parameters = {"LoadBalancerArn": attachment.resource_id, "SecurityGroups": list(before)}
-            return Undo((command("set-security-groups", parameters, region, "elbv2"),))
-        case kind if kind == VPC_ENDPOINT:
-            return Undo((_endpoint(attachment, before, after, region),))
-    return undo(change, region)
+    if attachment.resource_type == VPC_ENDPOINT:
+        return Undo((_endpoint(attachment, before, after, region),))
+    if attachment.resource_type == CLIENT_VPN:
+        return Undo((_client_vpn(attachment, before, change.associated_vpc_id, region),))
+    if attachment.resource_type not in _SETS_GROUPS:
+        return undo(change, region)
+    operation, id_key, groups_key, service = _SETS_GROUPS[attachment.resource_type]
+    return Undo((command(operation, {id_key: attachment.resource_id, groups_key: list(before)}, region, service),))
+
+
+# The call that gives each kind of resource a whole new list of groups.
+_SETS_GROUPS = {
+    "network interface": ("modify-network-interface-attribute", "NetworkInterfaceId", "Groups", "ec2"),
+    "instance": ("modify-instance-attribute", "InstanceId", "Groups", "ec2"),
+    "load balancer": ("set-security-groups", "LoadBalancerArn", "SecurityGroups", "elbv2"),
+    "classic load balancer": ("apply-security-groups-to-load-balancer", "LoadBalancerName", "SecurityGroups", "elb"),
+    "EC2 Instance Connect endpoint": (
+        *("modify-instance-connect-endpoint", "InstanceConnectEndpointId", "SecurityGroupIds", "ec2"),
+    ),
+}
+
+
+def _client_vpn(attachment: Attachment, before: Sequence[str], vpc_id: str | None, region: str) -> str:
+    """The groups are those of the endpoint's target networks in one VPC, which a call may leave out."""
+    parameters: dict[str, Any] = {"ClientVpnEndpointId": attachment.resource_id, "SecurityGroupIds": list(before)}
+    if vpc_id is None:
+        return command("modify-client-vpn-endpoint", parameters, region)
+    return command("apply-security-groups-to-client-vpn-target-network", {**parameters, "VpcId": vpc_id}, region)
 
 
 def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str], region: str) -> str:

@@ -1,6 +1,6 @@
 """What running an undo would open: said before its commands, wherever they are shown.
 
-Whoever looks for the undo of a change that opened something may be looking at the alert of the one that closed it.
+A person who looks for the undo of a change that opened something may be reading the alert of the one that closed it.
 """
 
 from __future__ import annotations

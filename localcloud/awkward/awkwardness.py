@@ -42,7 +42,7 @@ class Awkwardness:
 
 
 NONE = Awkwardness()
-# For end-to-end tests: nothing is left to chance, and whoever waits as AWS says waits for less than a second.
+# For end-to-end tests: nothing is left to chance, and waits as AWS documents them take less than a second.
 MILD = Awkwardness(
     mapping_changes=20.0, deleted_queues=60.0, purged_queues=60.0, ttl_changes=3600.0, clock_divisor=100.0
 )

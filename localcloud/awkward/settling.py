@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from localcloud.awkward.awkwardness import Awkwardness
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 CREATING, UPDATING, DELETING = "Creating", "Updating", "Deleting"
 MAPPING_STATES = {
@@ -35,7 +35,7 @@ class Settling:
     _ttl_changed: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _mappings: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    def refusal(self, call: ApiCall, account_id: str) -> AwsError | None:
+    def refusal(self, call: ApiRequest, account_id: str) -> AwsError | None:
         """The error that refuses a call now."""
         place, kind = (account_id, call.region), self.awkwardness
         match call.operation:
@@ -53,7 +53,7 @@ class Settling:
                 return AwsError("ResourceInUseException", text)
         return None
 
-    def note(self, call: ApiCall, account_id: str, result: Mapping[str, Any]) -> None:
+    def note(self, call: ApiRequest, account_id: str, result: Mapping[str, Any]) -> None:
         """Remember a call that was answered."""
         place, now = (account_id, call.region), self.clock()
         match call.operation:
@@ -76,7 +76,7 @@ class Settling:
         settling = bool(state) and self.clock() - at < self.awkwardness.wait(self.awkwardness.mapping_changes)
         return state if settling else None
 
-    def shown(self, call: ApiCall, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def shown(self, call: ApiRequest, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """An answer of Lambda with the state of the mappings that are not settled."""
         if "EventSourceMappings" in result:
             listed = [self._mapping(item) for item in result["EventSourceMappings"]]
@@ -88,9 +88,9 @@ class Settling:
         return mapping if state is None else {**mapping, "State": state}
 
 
-def _queue(call: ApiCall) -> str:
+def _queue(call: ApiRequest) -> str:
     return str(call.params.get("QueueName") or call.params.get("QueueUrl", "")).rpartition("/")[2]
 
 
-def _table(call: ApiCall) -> str:
+def _table(call: ApiRequest) -> str:
     return str(call.params.get("TableName", "")).rpartition("/")[2]

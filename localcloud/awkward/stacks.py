@@ -13,7 +13,7 @@ from moto.cloudformation.models import cloudformation_backends
 from localcloud.aws_error import AwsError
 
 if TYPE_CHECKING:
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 ROLLED_BACK = "ROLLBACK_COMPLETE"
 CHANGING = frozenset({"CreateStack", "UpdateStack", "CreateChangeSet"})
@@ -25,7 +25,7 @@ class FailingStacks:
 
     names: set[str] = field(default_factory=set)
 
-    def refusal(self, call: ApiCall, account_id: str) -> AwsError | None:
+    def refusal(self, call: ApiRequest, account_id: str) -> AwsError | None:
         """The error that refuses to change a stack that was rolled back."""
         if call.service != "cloudformation" or call.operation not in CHANGING:
             return None
@@ -35,7 +35,7 @@ class FailingStacks:
         text = f"Stack:{stack.stack_id} is in {ROLLED_BACK} state and can not be updated."
         return AwsError("ValidationError", text)
 
-    def note(self, call: ApiCall, account_id: str) -> None:
+    def note(self, call: ApiRequest, account_id: str) -> None:
         """Roll back what a call has just created."""
         name = str(call.params.get("StackName"))
         if call.service != "cloudformation" or name not in self.names:
@@ -47,7 +47,7 @@ class FailingStacks:
                 _roll_back(stack)
 
 
-def _stack(call: ApiCall, account_id: str, name: str) -> Any | None:
+def _stack(call: ApiRequest, account_id: str, name: str) -> Any | None:
     stacks = cloudformation_backends[account_id][call.region].stacks.values()
     return next((item for item in stacks if name in (item.name, item.stack_id) and "DELETE" not in item.status), None)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from localcloud.awkward.awkwardness import Awkwardness
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 GroupStates = dict[str, dict[str, Any]]
 CHANGES = ("Authorize", "Revoke", "Modify", "Create", "Delete", "Update")
@@ -33,7 +33,7 @@ class StaleReads:
     _before: dict[tuple[str, str], tuple[float, GroupStates]] = field(default_factory=dict)
 
     @contextmanager
-    def around(self, call: ApiCall, account_id: str) -> Iterator[None]:
+    def around(self, call: ApiRequest, account_id: str) -> Iterator[None]:
         """Keep what stands before a change; show it to a read while it is young. Held by the endpoint's lock."""
         place = (account_id, call.region)
         if not self.awkwardness.stale_reads or call.service != "ec2" or "SecurityGroup" not in call.operation:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from localcloud.awkward.awkwardness import Awkwardness
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 # Each service's own code for it; the others say ThrottlingException.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
@@ -30,7 +30,7 @@ CODES = {
 }
 
 
-def throttled(call: ApiCall) -> AwsError:
+def throttled(call: ApiRequest) -> AwsError:
     """The error with which a service throttles."""
     return AwsError(CODES.get(call.service, "ThrottlingException"), "Rate exceeded")
 
@@ -47,7 +47,7 @@ class Throttle:
     def __post_init__(self) -> None:
         self._random = random.Random(self.awkwardness.seed)  # noqa: S311  # no secret is made of it
 
-    def refusal(self, call: ApiCall, account_id: str) -> AwsError | None:
+    def refusal(self, call: ApiRequest, account_id: str) -> AwsError | None:
         """The error that refuses a call now."""
         if self._random.randrange(1000) < self.awkwardness.throttled:
             return throttled(call)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from localcloud.awkward.awkwardness import Awkwardness
     from localcloud.awkward.stacks import FailingStacks
     from localcloud.aws_error import AwsError
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 
 class Traits:
@@ -44,18 +44,18 @@ class Traits:
         self._settling = Settling(awkwardness)
         self._stale_reads = StaleReads(awkwardness)
 
-    def refusal(self, call: ApiCall, account_id: str) -> AwsError | None:
+    def refusal(self, call: ApiRequest, account_id: str) -> AwsError | None:
         """The error with which AWS would refuse this call at this moment."""
         refused = self._throttle.refusal(call, account_id) or self._settling.refusal(call, account_id)
         if refused is None and self._failing is not None:
             refused = self._failing.refusal(call, account_id)
         return refused
 
-    def around(self, call: ApiCall, account_id: str) -> AbstractContextManager[None]:
+    def around(self, call: ApiRequest, account_id: str) -> AbstractContextManager[None]:
         """What a call is answered in."""
         return self._stale_reads.around(call, account_id)
 
-    def concern(self, call: ApiCall) -> bool:
+    def concern(self, call: ApiRequest) -> bool:
         """Whether a call changes what settles, or is answered otherwise meanwhile."""
         return (
             call.operation in CHANGES
@@ -63,13 +63,13 @@ class Traits:
             or (call.service == "lambda" and "EventSourceMapping" in call.operation)
         )
 
-    def note(self, call: ApiCall, account_id: str, result: Mapping[str, Any]) -> None:
+    def note(self, call: ApiRequest, account_id: str, result: Mapping[str, Any]) -> None:
         """Remember a call that succeeded."""
         self._settling.note(call, account_id, result)
         if self._failing is not None:
             self._failing.note(call, account_id)
 
-    def shown(self, call: ApiCall, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def shown(self, call: ApiRequest, result: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer as it is while things settle; the same where nothing does."""
         return self._settling.shown(call, result) if self.awkwardness.mapping_changes else result
 

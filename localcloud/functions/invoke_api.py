@@ -10,7 +10,7 @@ from localcloud.aws_error import AwsError
 from localcloud.endpoint import Answered, error, whole
 
 if TYPE_CHECKING:
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
     from localcloud.functions.deliveries import Deliveries
 
 
@@ -20,7 +20,7 @@ class InvokeApi:
 
     deliveries: Deliveries
 
-    def answer(self, call: ApiCall, account_id: str) -> Answered:
+    def answer(self, call: ApiRequest, account_id: str) -> Answered:
         """Run the function that the call names."""
         name = str(call.params["FunctionName"])
         arn = name if name.startswith("arn:") else f"arn:aws:lambda:{call.region}:{account_id}:function:{name}"

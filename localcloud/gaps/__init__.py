@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.ec2.models.security_groups import SecurityGroup
 
-from localcloud.calls import ApiCall
+from localcloud.calls import ApiRequest
 from localcloud.gaps import (
     alarm_calls,
     event_sources,
@@ -27,7 +27,7 @@ from localcloud.gaps import (
 )
 from localcloud.gaps.group_store import names_prefix_list
 
-StandIn = Callable[[ApiCall, str], Mapping[str, Any]]
+StandIn = Callable[[ApiRequest, str], Mapping[str, Any]]
 
 
 def answers() -> dict[tuple[str, str], StandIn]:
@@ -49,12 +49,12 @@ def answers() -> dict[tuple[str, str], StandIn]:
     }
 
 
-def amendments() -> dict[tuple[str, str], Callable[[ApiCall, str, Mapping[str, Any]], Mapping[str, Any]]]:
+def amendments() -> dict[tuple[str, str], Callable[[ApiRequest, str, Mapping[str, Any]], Mapping[str, Any]]]:
     """What changes moto's outputs."""
     return {("cloudwatch", "DescribeAlarms"): alarm_calls.describe_alarms}
 
 
-def wrappers() -> dict[tuple[str, str], Callable[[ApiCall, str, Callable[[], Any]], Any]]:
+def wrappers() -> dict[tuple[str, str], Callable[[ApiRequest, str, Callable[[], Any]], Any]]:
     """What stands around moto's own answers."""
     return {
         ("cloudwatch", "PutMetricAlarm"): alarm_calls.put_metric_alarm,

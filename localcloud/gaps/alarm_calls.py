@@ -16,7 +16,7 @@ from localcloud.aws_error import AwsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 COMPOSITE = "CompositeAlarm"
 METRIC = "MetricAlarm"
@@ -43,7 +43,7 @@ def kind_of(alarm: Any) -> str:
     return METRIC if alarm.rule is None else COMPOSITE
 
 
-def put_metric_alarm(call: ApiCall, account_id: str, ask: Callable[[], Any]) -> Any:
+def put_metric_alarm(call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
     """PutMetricAlarm: an alarm of the same name is replaced, and keeps its state."""
     alarms, name = cloudwatch_backends[account_id][call.region].alarms, str(call.params["AlarmName"])
     before = alarms.get(name)
@@ -53,21 +53,21 @@ def put_metric_alarm(call: ApiCall, account_id: str, ask: Callable[[], Any]) -> 
     return answered
 
 
-def put_composite_alarm(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def put_composite_alarm(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """PutCompositeAlarm: an alarm of the same name is replaced, and keeps its state."""
     alarm = _put(call, account_id, str(call.params["AlarmRule"]))
     alarm.suppression = {name: call.params[name] for name in SUPPRESSION if name in call.params}
     return {}
 
 
-def put_log_alarm(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def put_log_alarm(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """PutLogAlarm: kept and described; log queries are not run here."""
     alarm = _put(call, account_id, None)
     alarm.log_query = {name: call.params[name] for name in LOG_MEMBERS if name in call.params}
     return {}
 
 
-def _put(call: ApiCall, account_id: str, rule: str | None) -> Any:
+def _put(call: ApiRequest, account_id: str, rule: str | None) -> Any:
     backend, params = cloudwatch_backends[account_id][call.region], call.params
     existing = backend.alarms.get(params["AlarmName"])
     if existing is not None and (kind_of(existing) == COMPOSITE) != (rule is not None):
@@ -101,7 +101,7 @@ def keep_state(alarm: Any, before: Any | None) -> None:
             setattr(alarm, name, getattr(before, name))
 
 
-def describe_alarms(call: ApiCall, account_id: str, answered: Mapping[str, Any]) -> Mapping[str, Any]:
+def describe_alarms(call: ApiRequest, account_id: str, answered: Mapping[str, Any]) -> Mapping[str, Any]:
     """DescribeAlarms by type, a hundred at a time: metric alarms alone where no type is asked for."""
     alarms = cloudwatch_backends[account_id][call.region].alarms
     wanted = call.params.get("AlarmTypes") or [METRIC]
@@ -131,7 +131,7 @@ def _time(value: Any) -> Any:
     return parse_timestamp(value) if isinstance(value, str) else value
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {
     "PutCompositeAlarm": put_composite_alarm,
     "PutLogAlarm": put_log_alarm,
 }

@@ -15,7 +15,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 
 def count_run(account_id: str, region: str, function_name: str, at: datetime, *, failed: bool) -> None:
@@ -28,7 +28,7 @@ def count_run(account_id: str, region: str, function_name: str, at: datetime, *,
     cloudwatch_backends[account_id][region].put_metric_data("AWS/Lambda", data)
 
 
-def get_metric_data(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def get_metric_data(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """GetMetricData for sums of metrics, in whole periods since 1970."""
     stored = list(cloudwatch_backends[account_id][call.region].metric_data)
     begin, end = (_seconds(call.params[name]) for name in ("StartTime", "EndTime"))
@@ -67,4 +67,4 @@ def _seconds(at: Any) -> float:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {"GetMetricData": get_metric_data}
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {"GetMetricData": get_metric_data}

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
     from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 MAX_RULES = 60
 PEER_OF_KIND = {"ipv4": "CidrIpv4", "ipv6": "CidrIpv6", "prefix_list": "PrefixListId", "group": "ReferencedGroupId"}
 
 
-def groups_of(call: ApiCall, account_id: str) -> dict[str, SecurityGroup]:
+def groups_of(call: ApiRequest, account_id: str) -> dict[str, SecurityGroup]:
     """Every security group of a region by id."""
     backend = ec2_backends[account_id][call.region]
     return {group.id: group for groups in list(backend.groups.values()) for group in list(groups.values())}
 
 
-def group_of(call: ApiCall, account_id: str) -> SecurityGroup:
+def group_of(call: ApiRequest, account_id: str) -> SecurityGroup:
     """The group that a call names, by id or, in the default VPC, by name."""
     groups = groups_of(call, account_id)
     if group_id := call.params.get("GroupId"):
@@ -41,7 +41,7 @@ def group_of(call: ApiCall, account_id: str) -> SecurityGroup:
     return group_by_name(call, account_id, name)
 
 
-def group_by_name(call: ApiCall, account_id: str, name: str) -> SecurityGroup:
+def group_by_name(call: ApiRequest, account_id: str, name: str) -> SecurityGroup:
     """The group of this name in the default VPC."""
     vpc_id = ec2_backends[account_id][call.region].default_vpc.id
     for group in groups_of(call, account_id).values():
@@ -110,12 +110,12 @@ def shown(rule: SecurityGroupRule, *, revoked: bool = False) -> dict[str, Any]:
     return answer
 
 
-def resolved(call: ApiCall, account_id: str, specs: Sequence[RuleSpec]) -> list[RuleSpec]:
+def resolved(call: ApiRequest, account_id: str, specs: Sequence[RuleSpec]) -> list[RuleSpec]:
     """The same specs with source groups by id and with their owner."""
     return [resolve(call, account_id, spec) if spec.kind == "group" else spec for spec in specs]
 
 
-def resolve(call: ApiCall, account_id: str, spec: RuleSpec) -> RuleSpec:
+def resolve(call: ApiRequest, account_id: str, spec: RuleSpec) -> RuleSpec:
     """The same rule with its source group by id and with the group's owner."""
     owner = spec.owner or account_id
     if owner != account_id:  # another account's group cannot be looked up from here

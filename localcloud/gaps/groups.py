@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from moto.ec2.models.security_groups import SecurityGroupRule
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 
-def describe_rules(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def describe_rules(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DescribeSecurityGroupRules, by ids and by the filters group-id, security-group-rule-id and tag:*."""
     rules = [
         rule for group in groups_of(call, account_id).values() for rule in (*group.egress_rules, *group.ingress_rules)
@@ -34,7 +34,7 @@ def _passes(rule: SecurityGroupRule, filters: Mapping[str, Sequence[str]]) -> bo
     return all(values.get(name) in wanted for name, wanted in filters.items())
 
 
-def delete(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def delete(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DeleteSecurityGroup, refused while something uses the group."""
     group = group_of(call, account_id)
     if group.is_default:
@@ -45,7 +45,7 @@ def delete(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {"Return": True, "GroupId": group.id}
 
 
-def _users(call: ApiCall, account_id: str, group_id: str) -> Iterator[str]:
+def _users(call: ApiRequest, account_id: str, group_id: str) -> Iterator[str]:
     for interface in ec2_backends[account_id][call.region].enis.values():
         if any(group.id == group_id for group in interface.group_set):
             yield interface.id
@@ -55,7 +55,7 @@ def _users(call: ApiCall, account_id: str, group_id: str) -> Iterator[str]:
             yield other.id
 
 
-def associate_vpc(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def associate_vpc(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """AssociateSecurityGroupVpc."""
     group = group_of(call, account_id)
     vpc_id = call.params["VpcId"]
@@ -68,7 +68,7 @@ def associate_vpc(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {"State": "associating"}
 
 
-def disassociate_vpc(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def disassociate_vpc(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DisassociateSecurityGroupVpc."""
     group = group_of(call, account_id)
     vpc_id = call.params["VpcId"]
@@ -79,7 +79,7 @@ def disassociate_vpc(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {"State": "disassociating"}
 
 
-def describe_vpc_associations(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def describe_vpc_associations(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DescribeSecurityGroupVpcAssociations."""
     filters = {item["Name"]: item.get("Values", []) for item in call.params.get("Filters", ())}
     found = [
@@ -95,7 +95,7 @@ def describe_vpc_associations(call: ApiCall, account_id: str) -> Mapping[str, An
     }
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {
     "DescribeSecurityGroupRules": describe_rules,
     "DeleteSecurityGroup": delete,
     "AssociateSecurityGroupVpc": associate_vpc,

@@ -12,12 +12,12 @@ from localcloud.aws_error import AwsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 MONTH_DAYS = 30
 
 
-def key_of(call: ApiCall, account_id: str) -> Any:
+def key_of(call: ApiRequest, account_id: str) -> Any:
     """moto's key that a call names by id, ARN, alias or alias ARN."""
     backend = kms_backends[account_id][call.region]
     named = str(call.params["KeyId"])
@@ -29,13 +29,13 @@ def key_of(call: ApiCall, account_id: str) -> Any:
     return backend.keys[key_id]
 
 
-def disable_key(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def disable_key(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DisableKey."""
     _set_state(key_of(call, account_id), "Disabled")
     return {}
 
 
-def enable_key(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def enable_key(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """EnableKey, refused while a key waits for its deletion."""
     key = key_of(call, account_id)
     if key.key_state == "PendingDeletion":
@@ -44,7 +44,7 @@ def enable_key(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {}
 
 
-def schedule_key_deletion(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def schedule_key_deletion(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """ScheduleKeyDeletion, in 7 to 30 days."""
     key = key_of(call, account_id)
     days = int(call.params.get("PendingWindowInDays") or MONTH_DAYS)
@@ -58,7 +58,7 @@ def schedule_key_deletion(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     }
 
 
-def cancel_key_deletion(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def cancel_key_deletion(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """CancelKeyDeletion, which leaves the key disabled."""
     key = key_of(call, account_id)
     _set_state(key, "Disabled")
@@ -70,7 +70,7 @@ def _set_state(key: Any, state: str) -> None:
     key.enabled, key.key_state = state == "Enabled", state
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {
     "DisableKey": disable_key,
     "EnableKey": enable_key,
     "ScheduleKeyDeletion": schedule_key_deletion,

@@ -13,13 +13,13 @@ from localcloud.aws_error import AwsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
-StandIns = dict[str, "Callable[[ApiCall, str], Mapping[str, Any]]"]
+StandIns = dict[str, "Callable[[ApiRequest, str], Mapping[str, Any]]"]
 POLICY_MEMBERS = ("policyName", "policyDocument", "policyType", "selectionCriteria")
 
 
-def put_metric_filter(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def put_metric_filter(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """PutMetricFilter: a filter of the same name on the same log group is replaced."""
     backend = logs_backends[account_id][call.region]
     group, name = call.params["logGroupName"], call.params["filterName"]
@@ -34,25 +34,25 @@ def put_metric_filter(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {}
 
 
-def put_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
-    """PutTransformer: kept and told of, though log events stay as they are."""
+def put_transformer(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
+    """PutTransformer: kept and returned, though log events stay as they are."""
     _log_group(call, account_id).transformer = call.params["transformerConfig"]
     return {}
 
 
-def get_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def get_transformer(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """GetTransformer: nothing but metadata where the log group has none."""
     config = getattr(_log_group(call, account_id), "transformer", None)
     return {"logGroupIdentifier": call.params["logGroupIdentifier"], "transformerConfig": config} if config else {}
 
 
-def delete_transformer(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def delete_transformer(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DeleteTransformer, which succeeds where the log group has none."""
     _log_group(call, account_id).transformer = None
     return {}
 
 
-def put_account_policy(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def put_account_policy(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """PutAccountPolicy: a policy of the same type and name is replaced. Kept and described; it acts on no log event."""
     params = call.params
     try:
@@ -66,7 +66,7 @@ def put_account_policy(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {"accountPolicy": policy}
 
 
-def delete_account_policy(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def delete_account_policy(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DeleteAccountPolicy."""
     named = (call.params["policyType"], call.params["policyName"])
     if _account_policies(call, account_id).pop(named, None) is None:
@@ -74,7 +74,7 @@ def delete_account_policy(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return {}
 
 
-def describe_account_policies(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def describe_account_policies(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DescribeAccountPolicies, of one type, and by name where one is given."""
     wanted, name = call.params["policyType"], call.params.get("policyName")
     policies = _account_policies(call, account_id).values()
@@ -82,13 +82,13 @@ def describe_account_policies(call: ApiCall, account_id: str) -> Mapping[str, An
     return {"accountPolicies": found}
 
 
-def _account_policies(call: ApiCall, account_id: str) -> dict[tuple[str, str], dict[str, Any]]:
+def _account_policies(call: ApiRequest, account_id: str) -> dict[tuple[str, str], dict[str, Any]]:
     backend = logs_backends[account_id][call.region]
     kept: dict[tuple[str, str], dict[str, Any]] = backend.__dict__.setdefault("account_policies", {})
     return kept
 
 
-def _log_group(call: ApiCall, account_id: str) -> Any:
+def _log_group(call: ApiRequest, account_id: str) -> Any:
     wanted = str(call.params["logGroupIdentifier"])
     groups = logs_backends[account_id][call.region].groups
     for name, group in groups.items():

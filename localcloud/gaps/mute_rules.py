@@ -20,7 +20,7 @@ from localcloud.schedules import cron_matches
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d)\)")
 CRON = re.compile(r"cron\((\S+ \S+ \S+ \S+ \S+)\)")
@@ -106,7 +106,7 @@ def is_muted(account_id: str, region: str, alarm_name: str, now: datetime) -> bo
     return any(alarm_name in rule.alarm_names and rule.status(now) == "ACTIVE" for rule in rules)
 
 
-def put(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def put(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """PutAlarmMuteRule: a rule of the same name is replaced."""
     schedule, name = call.params["Rule"]["Schedule"], str(call.params["Name"])
     if not (AT.fullmatch(schedule["Expression"]) or CRON.fullmatch(schedule["Expression"])):
@@ -125,7 +125,7 @@ def _time(value: Any) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def get(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def get(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """GetAlarmMuteRule."""
     name = str(call.params["AlarmMuteRuleName"])
     rule = rules_of(account_id, call.region).get(name)
@@ -145,7 +145,7 @@ def _summary(rule: MuteRule) -> dict[str, Any]:
     return summary | ({"ExpireDate": rule.expires_at} if rule.expires_at else {})
 
 
-def list_rules(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def list_rules(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """ListAlarmMuteRules, by alarm and status."""
     alarm, statuses = call.params.get("AlarmName"), call.params.get("Statuses") or STATUSES
     rules = [rule for rule in rules_of(account_id, call.region).values() if alarm is None or alarm in rule.alarm_names]
@@ -156,13 +156,13 @@ def list_rules(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return answer | {"NextToken": str(end)} if end < len(found) else answer
 
 
-def delete(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def delete(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """DeleteAlarmMuteRule, which succeeds for a rule that does not exist."""
     rules_of(account_id, call.region).pop(str(call.params["AlarmMuteRuleName"]), None)
     return {}
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {
     "PutAlarmMuteRule": put,
     "GetAlarmMuteRule": get,
     "ListAlarmMuteRules": list_rules,

@@ -11,10 +11,10 @@ from localcloud.aws_error import AwsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 
-def _list_of(call: ApiCall, account_id: str) -> Any:
+def _list_of(call: ApiRequest, account_id: str) -> Any:
     list_id = call.params["PrefixListId"]
     found = ec2_backends[account_id][call.region].managed_prefix_lists.get(list_id)
     if found is None:
@@ -40,7 +40,7 @@ def _shown(prefix_list: Any, state: str) -> Mapping[str, Any]:
     }
 
 
-def modify(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def modify(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """ModifyManagedPrefixList; moto forgets the name where the call does not give it."""
     prefix_list = _list_of(call, account_id)
     if "PrefixListName" in call.params:
@@ -55,7 +55,7 @@ def modify(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return _shown(prefix_list, "modify-in-progress")
 
 
-def restore(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def restore(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """RestoreManagedPrefixListVersion, which moto lacks."""
     prefix_list = _list_of(call, account_id)
     previous = int(call.params["PreviousVersion"])
@@ -67,7 +67,7 @@ def restore(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return _shown(prefix_list, "restore-in-progress")
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {
     "ModifyManagedPrefixList": modify,
     "RestoreManagedPrefixListVersion": restore,
 }

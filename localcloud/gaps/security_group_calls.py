@@ -31,13 +31,13 @@ from localcloud.gaps.rule_specs import RuleSpec, invalid, network, of_permission
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 MAX_RULES = 60
 
 
-def authorize(call: ApiCall, account_id: str, *, egress: bool) -> Mapping[str, Any]:
+def authorize(call: ApiRequest, account_id: str, *, egress: bool) -> Mapping[str, Any]:
     """AuthorizeSecurityGroupIngress and -Egress: all of the rules or none."""
     group = group_of(call, account_id)
     specs = resolved(call, account_id, requested(call.params))
@@ -64,7 +64,7 @@ def _new_rule(group: SecurityGroup, spec: RuleSpec, params: Mapping[str, Any], *
     return rule
 
 
-def revoke(call: ApiCall, account_id: str, *, egress: bool) -> Mapping[str, Any]:
+def revoke(call: ApiRequest, account_id: str, *, egress: bool) -> Mapping[str, Any]:
     """RevokeSecurityGroupIngress and -Egress.
 
     A rule that is not there is an error in the default VPC and is listed as unknown in any other.
@@ -96,7 +96,7 @@ def _rule_not_found() -> AwsError:
     return AwsError("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
 
 
-def _leniently_resolved(call: ApiCall, account_id: str, spec: RuleSpec) -> RuleSpec:
+def _leniently_resolved(call: ApiRequest, account_id: str, spec: RuleSpec) -> RuleSpec:
     if spec.kind != "group" or (spec.peer.startswith("sg-") and spec.peer not in groups_of(call, account_id)):
         return spec
     return resolve(call, account_id, spec)
@@ -126,7 +126,7 @@ def _permission(spec: RuleSpec) -> dict[str, Any]:
     return permission | {name: [peer]}
 
 
-def modify(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def modify(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """ModifySecurityGroupRules: each rule gets the values of the request; a peer's kind cannot change."""
     group = group_of(call, account_id)
     rules = [*group.ingress_rules, *group.egress_rules]
@@ -159,7 +159,7 @@ def _modified(rule: SecurityGroupRule, request: Mapping[str, Any]) -> RuleSpec:
     return RuleSpec(protocol, from_port, to_port, kind, peer, description=request.get("Description"))
 
 
-def update_descriptions(call: ApiCall, account_id: str, *, egress: bool) -> Mapping[str, Any]:
+def update_descriptions(call: ApiRequest, account_id: str, *, egress: bool) -> Mapping[str, Any]:
     """UpdateSecurityGroupRuleDescriptions*: by rule id or by IpPermissions; no description removes it."""
     group = group_of(call, account_id)
     rules = rules_of(group, egress=egress)
@@ -179,7 +179,7 @@ def update_descriptions(call: ApiCall, account_id: str, *, egress: bool) -> Mapp
     return {"Return": True}
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {
     "AuthorizeSecurityGroupIngress": partial(authorize, egress=False),
     "AuthorizeSecurityGroupEgress": partial(authorize, egress=True),
     "RevokeSecurityGroupIngress": partial(revoke, egress=False),

@@ -12,13 +12,13 @@ from moto.sqs.models import sqs_backends
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 Properties = dict[str, Any]
 ALARM, QUEUE_POLICY, TABLE = "AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy", "AWS::DynamoDB::Table"
 
 
-def with_missing_resources(call: ApiCall, account_id: str, ask: Callable[[], Any]) -> Any:
+def with_missing_resources(call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
     """A call that makes or changes a stack, with what moto leaves out made as well."""
     answered = ask()
     if answered.status < 300:
@@ -27,7 +27,7 @@ def with_missing_resources(call: ApiCall, account_id: str, ask: Callable[[], Any
     return answered
 
 
-def without_missing_resources(call: ApiCall, account_id: str, ask: Callable[[], Any]) -> Any:
+def without_missing_resources(call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
     """DeleteStack, with what moto left out deleted as well."""
     named = [(kind, properties.get("AlarmName", name)) for kind, name, properties in _resources(call, account_id)]
     answered = ask()
@@ -38,7 +38,7 @@ def without_missing_resources(call: ApiCall, account_id: str, ask: Callable[[], 
     return answered
 
 
-def _resources(call: ApiCall, account_id: str) -> Iterator[tuple[str, str, Properties]]:
+def _resources(call: ApiRequest, account_id: str) -> Iterator[tuple[str, str, Properties]]:
     """Type, name where the template gives none, and properties of the resources concerned, references resolved."""
     from moto.cloudformation.models import cloudformation_backends  # noqa: PLC0415  # it takes seconds
     from moto.cloudformation.parsing import clean_json  # noqa: PLC0415

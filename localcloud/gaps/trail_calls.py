@@ -12,7 +12,7 @@ from localcloud.trails import delivery_of, log_group_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from localcloud.calls import ApiCall
+    from localcloud.calls import ApiRequest
 
 # https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetEventSelectors.html
 DEFAULT_SELECTOR = {
@@ -23,7 +23,7 @@ DEFAULT_SELECTOR = {
 }
 
 
-def get_event_selectors(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def get_event_selectors(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """GetEventSelectors: one selector of all management events where none was put."""
     backend = cloudtrail_backends[account_id][call.region]
     arn, basic, advanced = backend.get_event_selectors(call.params["TrailName"])
@@ -33,7 +33,7 @@ def get_event_selectors(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     return answer | {"EventSelectors": basic or [DEFAULT_SELECTOR]}
 
 
-def get_trail_status(call: ApiCall, account_id: str) -> Mapping[str, Any]:
+def get_trail_status(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     """GetTrailStatus with the time or the error of the latest delivery to CloudWatch Logs."""
     wanted = str(call.params["Name"])
     for backend in list(cloudtrail_backends[account_id].values()):
@@ -44,7 +44,7 @@ def get_trail_status(call: ApiCall, account_id: str) -> Mapping[str, Any]:
     raise AwsError("TrailNotFoundException", f"Unknown trail: {wanted} for the user: {account_id}")
 
 
-def with_log_group_checked(call: ApiCall, _account_id: str, ask: Callable[[], Any]) -> Any:
+def with_log_group_checked(call: ApiRequest, _account_id: str, ask: Callable[[], Any]) -> Any:
     """CreateTrail and UpdateTrail, refused where the ARN is not a log group's."""
     arn = call.params.get("CloudWatchLogsLogGroupArn")
     if arn and log_group_named(arn) is None:
@@ -52,7 +52,7 @@ def with_log_group_checked(call: ApiCall, _account_id: str, ask: Callable[[], An
     return ask()
 
 
-ANSWERS: dict[str, Callable[[ApiCall, str], Mapping[str, Any]]] = {
+ANSWERS: dict[str, Callable[[ApiRequest, str], Mapping[str, Any]]] = {
     "GetEventSelectors": get_event_selectors,
     "GetTrailStatus": get_trail_status,
 }

@@ -1,7 +1,7 @@
 """A webhook receiver that checks Standard Webhooks signatures.
 
 A secret in the path makes it strict: ``/webhook/<anything>?`` takes everything, while a request that
-carries a signature is checked against the secret that the receiver was told.
+carries a signature is checked against the secret that the receiver was given.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 

@@ -1,4 +1,4 @@
-"""``sgwatch audit``: would the CloudWatch alarm for security group changes still fire and tell somebody?"""
+"""``sgwatch audit``: would the CloudWatch alarm for security group changes still fire and reach somebody?"""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from localcloud.baseline import ONCALL, make_alarm_path
 from localcloud.cloud import LocalCloud
 from localcloud.deploy import DeployError
 from localcloud.session import Interrupted, ended_by_signals, running, stand_apart
-from localcloud.story import STEPS, StoryError, Told, play
+from localcloud.story import STEPS, StepResult, StoryError, play
 from sgwatch.commands.local import COLORS, progress
 from sgwatch.local_stage import LocalStage
 from sgwatch.project_files import CONFIG, StageError
@@ -31,9 +31,8 @@ from sgwatch.terminal import refuse
 
 DEPLOY = """\
 To deploy sgwatch into an AWS account (docs/deploy.md):
-  1. set SLACK_WEBHOOK_URL, SNS_TOPIC_ARN or WEBHOOK_URL in .chalice/config.json
-  2. .venv/bin/chalice deploy --stage prod
-  3. .venv/bin/sgwatch send-test"""
+  1. .venv/bin/sgwatch init --stage prod
+  2. .venv/bin/sgwatch deploy --stage prod"""
 
 
 def demo(
@@ -52,9 +51,9 @@ def demo(
             console.print(
                 f"Ready after {time.monotonic() - began:.1f} s. Inbox page: {cloud.inbox_url}\n", soft_wrap=True
             )
-            told = _play(console, cloud)
+            results = _play(console, cloud)
             mail = cloud.inbox.wait_for(lambda item: item.service == "email" and item.where == ONCALL, 5)
-            _print_summary(console, told, None if mail is None else mail.title)
+            _print_summary(console, results, None if mail is None else mail.title)
             console.print(f"\n{DEPLOY}", soft_wrap=True)
             if keep:
                 console.print(f"\nThe inbox page stays at {cloud.inbox_url} until Ctrl-C.", soft_wrap=True)
@@ -66,7 +65,7 @@ def demo(
     except (DeployError, StoryError) as error:
         console.print(Text(f"The story ended early: {error}", style="red"), soft_wrap=True)
         raise typer.Exit(1) from error
-    if mail is None or not all(item.as_expected for item in told):
+    if mail is None or not all(item.as_expected for item in results):
         raise typer.Exit(1)
 
 
@@ -86,28 +85,28 @@ def _start(console: Console, stack: ExitStack, name: str) -> LocalCloud:
     return cloud
 
 
-def _play(console: Console, cloud: LocalCloud) -> list[Told]:
-    told = []
-    for number, (step, tell) in enumerate(zip(STEPS, play(cloud), strict=True), start=1):
+def _play(console: Console, cloud: LocalCloud) -> list[StepResult]:
+    results: list[StepResult] = []
+    for number, (step, run) in enumerate(zip(STEPS, play(cloud), strict=True), start=1):
         line = f"{number}/{len(STEPS)}  {step.who} {step.what}"
         with console.status(line):
-            result = tell()
-        told.append(result)
+            result = run()
+        results.append(result)
         console.print(_mark(result), line, _severity(result.severity), f"{result.seconds:.2f} s", soft_wrap=True)
         for detail in _details(result):
             console.print(Text(f"      {detail}", style="dim"), soft_wrap=True)
-        if result.alert is not None and result.severity == "critical" and not any(map(_is_critical, told[:-1])):
+        if result.alert is not None and result.severity == "critical" and not any(map(_is_critical, results[:-1])):
             console.print("\n      What people read in Slack, by e-mail and through the webhook:\n", soft_wrap=True)
             show(console, from_json(result.alert))
-    return told
+    return results
 
 
-def _is_critical(told: Told) -> bool:
-    return told.severity == "critical"
+def _is_critical(result: StepResult) -> bool:
+    return result.severity == "critical"
 
 
-def _mark(told: Told) -> Text:
-    return Text("✔", style="green") if told.as_expected else Text("✘", style="red")
+def _mark(result: StepResult) -> Text:
+    return Text("✔", style="green") if result.as_expected else Text("✘", style="red")
 
 
 def _severity(severity: str | None) -> Text:
@@ -115,25 +114,25 @@ def _severity(severity: str | None) -> Text:
     return Text(word, style=COLORS.get(word, "red"))
 
 
-def _details(told: Told) -> list[str]:
+def _details(result: StepResult) -> list[str]:
     """What the alert says happened: its title, and old and new of a modified rule."""
-    if told.alert is None:
+    if result.alert is None:
         return []
-    details = [str(told.alert["title"])]
-    if told.missing:
-        details.append(f"not arrived: {', '.join(told.missing)}")
-    for item in told.alert["changes"]["modified"]:
+    details = [str(result.alert["title"])]
+    if result.missing:
+        details.append(f"not arrived: {', '.join(result.missing)}")
+    for item in result.alert["changes"]["modified"]:
         before, after = item["before"], item["after"]
         old = "unknown" if before is None else str(before["peer"]["value"])
         details.append(f"{old} → {after['peer']['value']}")
     return details
 
 
-def _print_summary(console: Console, told: list[Told], mail: str | None) -> None:
+def _print_summary(console: Console, results: list[StepResult], mail: str | None) -> None:
     table = Table(title="\nCall → alert", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("", "call", "severity", "seconds", "alert"):
         table.add_column(heading, justify="right" if heading == "seconds" else "left", no_wrap=heading != "alert")
-    for item in told:
+    for item in results:
         title = Text("none" if item.alert is None else str(item.alert["title"]))
         table.add_row(_mark(item), item.step.event_name, _severity(item.severity), f"{item.seconds:.2f}", title)
     console.print(table)

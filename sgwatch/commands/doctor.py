@@ -32,7 +32,7 @@ from sgwatch.stages import DeployedStage, deployed_stage
 OLDEST, NEWEST, RECOMMENDED = (3, 11), (3, 14), "3.13"
 
 
-class Verdict(StrEnum):
+class DoctorVerdict(StrEnum):
     """How a check ended."""
 
     GOOD = "good"
@@ -45,7 +45,7 @@ class Diagnosis:
     """One check; ``fix`` is what to do where it is not good."""
 
     what: str
-    verdict: Verdict
+    verdict: DoctorVerdict
     said: str
     fix: str = ""
 
@@ -59,12 +59,12 @@ def doctor(stage: DurableStageOption = "prod") -> None:
     for each in diagnoses(stage, Path(), durable_access.client):
         found.append(each.verdict)
         typer.echo(f"{_MARKS[each.verdict]} {each.what}: {each.said}")
-        if each.fix and each.verdict is not Verdict.GOOD:
+        if each.fix and each.verdict is not DoctorVerdict.GOOD:
             typer.echo(f"    {each.fix}")
-    raise typer.Exit(1 if Verdict.BAD in found else 2 if Verdict.UNKNOWN in found else 0)
+    raise typer.Exit(1 if DoctorVerdict.BAD in found else 2 if DoctorVerdict.UNKNOWN in found else 0)
 
 
-_MARKS = {Verdict.GOOD: "✔", Verdict.BAD: "✘", Verdict.UNKNOWN: "?"}
+_MARKS = {DoctorVerdict.GOOD: "✔", DoctorVerdict.BAD: "✘", DoctorVerdict.UNKNOWN: "?"}
 
 
 def diagnoses(stage: str, project: Path, client: ClientFactory) -> Iterator[Diagnosis]:
@@ -77,13 +77,13 @@ def diagnoses(stage: str, project: Path, client: ClientFactory) -> Iterator[Diag
     if isinstance(located, Diagnosis):
         yield located
         return
-    yield Diagnosis("credentials", Verdict.GOOD, f"account {located.account}, region {located.region}")
+    yield Diagnosis("credentials", DoctorVerdict.GOOD, f"account {located.account}, region {located.region}")
     checks: list[tuple[str, Callable[[], Diagnosis]]] = [
         ("region of the stage", lambda: _region(located, project, client)),
         ("trail", lambda: _trail(client("cloudtrail"), located)),
         ("permissions to deploy", lambda: _permissions(client)),
     ]
-    if all(each.verdict is Verdict.GOOD for each in settings):
+    if all(each.verdict is DoctorVerdict.GOOD for each in settings):
         stage_now = deployed_stage(stage, project)
         checks.append(("references", lambda: _references(stage_now, client)))
         checks.append(("deployment", lambda: _deployment(located, stage_now, client)))
@@ -91,22 +91,24 @@ def diagnoses(stage: str, project: Path, client: ClientFactory) -> Iterator[Diag
         try:
             yield check()
         except (BotoCoreError, ClientError) as error:
-            yield Diagnosis(what, Verdict.UNKNOWN, sentence(error), "let whoever runs this read it")
+            yield Diagnosis(what, DoctorVerdict.UNKNOWN, sentence(error), "give this caller the permission to read it")
 
 
 def _python() -> Diagnosis:
     version = ".".join(map(str, sys.version_info[:2]))
     if OLDEST <= sys.version_info[:2] <= NEWEST:
-        return Diagnosis("Python", Verdict.GOOD, f"{version}, which is the runtime that Chalice will ask Lambda for")
+        return Diagnosis(
+            "Python", DoctorVerdict.GOOD, f"{version}, which is the runtime that Chalice will ask Lambda for"
+        )
     fix = f"make setup PYTHON=python{RECOMMENDED}"
-    return Diagnosis("Python", Verdict.BAD, f"{version}, and Chalice takes Lambda's runtime from it", fix)
+    return Diagnosis("Python", DoctorVerdict.BAD, f"{version}, and Chalice takes Lambda's runtime from it", fix)
 
 
 def _chalice() -> Diagnosis:
     try:
-        return Diagnosis("Chalice", Verdict.GOOD, importlib.metadata.version("chalice"))
+        return Diagnosis("Chalice", DoctorVerdict.GOOD, importlib.metadata.version("chalice"))
     except importlib.metadata.PackageNotFoundError:
-        return Diagnosis("Chalice", Verdict.BAD, "it is not installed", "make setup, or pip install chalice")
+        return Diagnosis("Chalice", DoctorVerdict.BAD, "it is not installed", "make setup, or pip install chalice")
 
 
 def _settings(stage: str, project: Path) -> Iterator[Diagnosis]:
@@ -114,36 +116,38 @@ def _settings(stage: str, project: Path) -> Iterator[Diagnosis]:
         faults = settings_faults(project, stage)
         stale = list(stale_policies(project / CONFIG, stage))
     except StageError as error:
-        yield Diagnosis("settings", Verdict.BAD, str(error), f"sgwatch init --stage {stage}")
+        yield Diagnosis("settings", DoctorVerdict.BAD, str(error), f"sgwatch init --stage {stage}")
         return
     for fault in faults:
-        yield Diagnosis("settings", Verdict.BAD, fault, f"edit {CONFIG}, or sgwatch init --stage {stage}")
+        yield Diagnosis("settings", DoctorVerdict.BAD, fault, f"edit {CONFIG}, or sgwatch init --stage {stage}")
     if not faults:
-        yield Diagnosis("settings", Verdict.GOOD, f"those of stage {stage} have no faults")
+        yield Diagnosis("settings", DoctorVerdict.GOOD, f"those of stage {stage} have no faults")
     if stale:
         fix = f"python -m sgwatch.policies {stage}, then sgwatch deploy --stage {stage}"
-        yield Diagnosis("policies", Verdict.BAD, f"{', '.join(stale)} are not what the settings want", fix)
+        yield Diagnosis("policies", DoctorVerdict.BAD, f"{', '.join(stale)} are not what the settings want", fix)
     else:
-        yield Diagnosis("policies", Verdict.GOOD, "they are what the settings want")
+        yield Diagnosis("policies", DoctorVerdict.GOOD, "they are what the settings want")
 
 
 def _credentials(stage: str, client: ClientFactory) -> StagePlace | Diagnosis:
     """Where the credentials lead, or what is wrong with them or with the region."""
     if default_region() is None:
-        return Diagnosis("region", Verdict.BAD, "none is set", "set AWS_REGION, or give --region")
+        return Diagnosis("region", DoctorVerdict.BAD, "none is set", "set AWS_REGION, or give --region")
     try:
         arn = client("sts").get_caller_identity()["Arn"].split(":")
     except (BotoCoreError, ClientError) as error:
         fix = "log in again (aws sso login), or set AWS_PROFILE"
-        return Diagnosis("credentials", Verdict.BAD, sentence(error), fix)
+        return Diagnosis("credentials", DoctorVerdict.BAD, sentence(error), fix)
     return StagePlace(stage, arn[1], str(default_region()), arn[4])
 
 
 def _region(place: StagePlace, project: Path, client: ClientFactory) -> Diagnosis:
     fault = region_fault(place, project, client)
     if fault is not None:
-        return Diagnosis("region of the stage", Verdict.BAD, fault, "a stage for each region, or forwarders to one")
-    return Diagnosis("region of the stage", Verdict.GOOD, f"{place.region}, and no other")
+        return Diagnosis(
+            "region of the stage", DoctorVerdict.BAD, fault, "a stage for each region, or forwarders to one"
+        )
+    return Diagnosis("region of the stage", DoctorVerdict.GOOD, f"{place.region}, and no other")
 
 
 def _trail(cloudtrail: Any, place: StagePlace) -> Diagnosis:
@@ -151,20 +155,22 @@ def _trail(cloudtrail: Any, place: StagePlace) -> Diagnosis:
     for trail in cloudtrail.describe_trails()["trailList"]:
         here = trail.get("IsMultiRegionTrail") or trail.get("HomeRegion") == place.region
         if here and cloudtrail.get_trail_status(Name=trail["TrailARN"]).get("IsLogging"):
-            return Diagnosis("trail", Verdict.GOOD, f"{trail['Name']} logs in {place.region}")
+            return Diagnosis("trail", DoctorVerdict.GOOD, f"{trail['Name']} logs in {place.region}")
     fix = "aws cloudtrail create-trail with --is-multi-region-trail, then start-logging (docs/alarm-path.md)"
-    return Diagnosis("trail", Verdict.BAD, f"no trail logs in {place.region}, so that EventBridge gets no event", fix)
+    return Diagnosis(
+        "trail", DoctorVerdict.BAD, f"no trail logs in {place.region}, so that EventBridge gets no event", fix
+    )
 
 
 def _permissions(client: ClientFactory) -> Diagnosis:
     denied = denied_actions(str(client("sts").get_caller_identity()["Arn"]), client("iam"))
     if denied is None:
         fix = "docs/deploy.md has the policy; iam:SimulatePrincipalPolicy lets this be checked"
-        return Diagnosis("permissions to deploy", Verdict.UNKNOWN, "IAM does not simulate them for you", fix)
+        return Diagnosis("permissions to deploy", DoctorVerdict.UNKNOWN, "IAM does not simulate them for you", fix)
     if names := list(denied):
         fix = "have the policy in docs/deploy.md attached"
-        return Diagnosis("permissions to deploy", Verdict.BAD, f"denied: {', '.join(names)}", fix)
-    return Diagnosis("permissions to deploy", Verdict.GOOD, "everything that deploying calls is allowed")
+        return Diagnosis("permissions to deploy", DoctorVerdict.BAD, f"denied: {', '.join(names)}", fix)
+    return Diagnosis("permissions to deploy", DoctorVerdict.GOOD, "everything that deploying calls is allowed")
 
 
 def _references(stage: DeployedStage, client: ClientFactory) -> Diagnosis:
@@ -180,9 +186,13 @@ def _references(stage: DeployedStage, client: ClientFactory) -> Diagnosis:
         except SecretError as error:
             missing.append(str(error))
     if missing:
-        return Diagnosis("references", Verdict.BAD, "; ".join(missing), "aws ssm put-parameter, or sgwatch init again")
+        return Diagnosis(
+            "references", DoctorVerdict.BAD, "; ".join(missing), "aws ssm put-parameter, or sgwatch init again"
+        )
     names = ", ".join(item.name for item in settings.destinations)
-    return Diagnosis("references", Verdict.GOOD, f"{names}: all there; sgwatch send-test says whether alerts arrive")
+    return Diagnosis(
+        "references", DoctorVerdict.GOOD, f"{names}: all there; sgwatch send-test says whether alerts arrive"
+    )
 
 
 def _deployment(place: StagePlace, stage: DeployedStage, client: ClientFactory) -> Diagnosis:
@@ -190,12 +200,12 @@ def _deployment(place: StagePlace, stage: DeployedStage, client: ClientFactory) 
     missing = [handler for handler in wanted if not deployed(client("lambda"), place.function(handler))]
     fix = f"sgwatch deploy --stage {place.stage}"
     if len(missing) == len(wanted):
-        return Diagnosis("deployment", Verdict.BAD, f"stage {place.stage} is not deployed in {place.region}", fix)
+        return Diagnosis("deployment", DoctorVerdict.BAD, f"stage {place.stage} is not deployed in {place.region}", fix)
     wrong = [f"{place.function(handler)} is not there" for handler in missing]
     if stage.durable is not None:
         wrong += [each.sentence for each in differences(place, client)]
     if wrong:
-        return Diagnosis("deployment", Verdict.BAD, "; ".join(wrong), fix)
+        return Diagnosis("deployment", DoctorVerdict.BAD, "; ".join(wrong), fix)
     return Diagnosis(
-        "deployment", Verdict.GOOD, f"{len(wanted)} functions; sgwatch audit --stage {place.stage} goes on"
+        "deployment", DoctorVerdict.GOOD, f"{len(wanted)} functions; sgwatch audit --stage {place.stage} goes on"
     )

@@ -64,9 +64,9 @@ def local(
     console = Console(stderr=True)
     try:
         check(CONFIG, stage)
-        told = stand_apart(os.environ)
+        lines = stand_apart(os.environ)
         with ended_by_signals():
-            _run(console, port, stage, record, told, open_page=open_page)
+            _run(console, port, stage, record, lines, open_page=open_page)
     except Interrupted:
         console.print("Stopped; nothing is left behind.")
     except StageError as error:
@@ -82,7 +82,7 @@ def local(
 
 
 def _run(
-    console: Console, port: int, stage: str, record: Path | None, told: tuple[str, ...], *, open_page: bool
+    console: Console, port: int, stage: str, record: Path | None, lines: tuple[str, ...], *, open_page: bool
 ) -> None:
     with ExitStack() as stack:
         on_record = _recorder(stack, record) if record is not None else None
@@ -109,7 +109,7 @@ def _run(
         )
         local_stage.set_up(cloud)
         arrivals = stack.enter_context(cloud.inbox.listening())
-        print_welcome(cloud, told)
+        print_welcome(cloud, lines)
         if open_page:
             webbrowser.open(cloud.inbox_url)
         for message in _forever(arrivals):
@@ -139,14 +139,14 @@ def _forever(arrivals: queue.Queue[InboxMessage]) -> Iterator[InboxMessage]:
             continue
 
 
-def print_welcome(cloud: LocalCloud, told: Iterable[str] = ()) -> None:
-    """Say on stdout what to paste; ``told`` is what the shell has to forget first."""
+def print_welcome(cloud: LocalCloud, lines: Iterable[str] = ()) -> None:
+    """Say on stdout what to paste; ``lines`` come first: what the shell has to unset."""
     output = Console(highlight=False, soft_wrap=True, markup=False)
     output.print("The local cloud is up.\n")
     for name, address in cloud.addresses().items():
         output.print(f"  {name + ':':<24}{address}")
     output.print(f'\nFor the AWS clients of a shell: eval "$(sgwatch local env{_port_option(cloud)})", which is\n')
-    for line in shell_lines(cloud.environment(), told):
+    for line in shell_lines(cloud.environment(), lines):
         output.print(line)
     output.print("\nThen, in the same shell:\n")
     for example in EXAMPLES:

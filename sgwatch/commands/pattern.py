@@ -1,4 +1,4 @@
-"""``sgwatch pattern``: what a CloudWatch Logs metric filter pattern counts, told without any AWS."""
+"""``sgwatch pattern``: what a CloudWatch Logs metric filter pattern counts, without any AWS."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def pattern(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell which security group calls a metric filter pattern counts.
+    """Show which security group calls a metric filter pattern counts.
 
     Exit status: 0 when the six classic events are always counted, 1 when not, 2 when a file cannot be read.
     """
@@ -184,7 +184,7 @@ def _conditions(judged: Coverage) -> tuple[str, ...]:
 
 
 def _short(event: str) -> Text:
-    """Long event names cut where every reader can tell them, so that the table keeps to 80 columns."""
+    """Long event names cut where they stay unambiguous, so that the table keeps to 80 columns."""
     return Text(event.replace("UpdateSecurityGroupRuleDescriptions", "Update…RuleDescriptions"))
 
 

@@ -50,7 +50,7 @@ def repair(
     Exit status: 0 nothing is missing, 1 something is (or was refused), 2 AWS could not be read.
     """
     try:
-        wanted = Wanted(subscriber_of(email, https), standard, edit_existing)
+        wanted = RepairOptions(subscriber_of(email, https), standard, edit_existing)
         status = run(console(), do_apply=do_apply, wanted=wanted)
     except (UsageError, SnapshotError) as error:
         typer.echo(f"sgwatch: {error}", err=True)
@@ -72,7 +72,7 @@ def subscriber_of(email: str | None, https: str | None) -> Subscriber | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RepairOptions:
     """What a repair is asked for."""
 
     subscriber: Subscriber | None
@@ -80,7 +80,7 @@ class Wanted:
     edit_existing: bool
 
 
-def run(out: Console, *, do_apply: bool, wanted: Wanted) -> int:
+def run(out: Console, *, do_apply: bool, wanted: RepairOptions) -> int:
     """Plan, show, and apply where asked; then audit again."""
     standard, existing = wanted.standard, wanted.edit_existing
     snapshot = read_snapshot(gather_from_aws())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, Severity, to_json
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
 from sgwatch.reading import Contents, Fault
-from sgwatch.replaying import Tally
+from sgwatch.replaying import Tally, itself
 from sgwatch.replaying import replay as alerts_of
 from sgwatch.sources import Found, find_files
 from sgwatch.terminal import console, note, progress, refuse
@@ -45,7 +46,7 @@ def replay(
         bool, typer.Option("--send", help="Also deliver each alert to the configured destinations.")
     ] = False,
     enrich: Annotated[
-        bool, typer.Option("--enrich", help="Look up in AWS what the records do not tell, as it is now.")
+        bool, typer.Option("--enrich", help="Look up in AWS what the records do not hold, as it is now.")
     ] = False,
 ) -> None:
     """Print the alerts that the records in files would have made, oldest first.
@@ -60,8 +61,14 @@ def replay(
     make = _enriched() if enrich else alert_of
     tally = Tally(faults=list(found.unreadable))
     with progress("Reading", len(found.files)) as advance:
-        alerts = alerts_of(found.files, groups, tally, min_severity, _hearer(advance), make)
-        undelivered = _print_all(alerts, _printer(form, found.files, tally), deliver)
+        hear = _hearer(advance)
+        if form in _LINES and deliver is None:
+            for line in alerts_of(found.files, groups, tally, _LINES[form], min_severity, hear, make):
+                sys.stdout.write(line)
+            undelivered = 0
+        else:
+            alerts = alerts_of(found.files, groups, tally, itself, min_severity, hear, make)
+            undelivered = _print_all(alerts, _printer(form, found.files, tally), deliver)
     note(tally.sentence())
     if not tally.records:
         refuse(f"no CloudTrail record was found in {', '.join(paths)}")
@@ -78,19 +85,19 @@ def _files(paths: list[str]) -> Found:
         note(f"{found.passed_over:,} {are} not named like records (.json, .gz, .log …): not read")
     if not found.files:
         note("there is no file to read in " + ", ".join(paths))
-    _tell(found.unreadable)
+    _note_faults(found.unreadable)
     return found
 
 
 def _hearer(advance: Callable[[], None]) -> Callable[[Contents], None]:
-    def heard(contents: Contents) -> None:
+    def on_read(contents: Contents) -> None:
         advance()
-        _tell(contents.faults)
+        _note_faults(contents.faults)
 
-    return heard
+    return on_read
 
 
-def _tell(faults: Iterable[Fault]) -> None:
+def _note_faults(faults: Iterable[Fault]) -> None:
     for fault in faults:
         note(f"unreadable: {fault}")
 
@@ -140,16 +147,26 @@ def _as_text(alerts: Iterator[Alert]) -> None:
         show(out, alert)
 
 
-def _as_json(alerts: Iterator[Alert]) -> None:
-    for alert in alerts:
-        typer.echo(json.dumps(to_json(alert)))
+def _json_line(alert: Alert) -> str:
+    return json.dumps(to_json(alert)) + "\n"
 
 
-def _as_slack(alerts: Iterator[Alert]) -> None:
+def _slack_line(alert: Alert) -> str:
     from chalicelib.destinations.slack import payload  # noqa: PLC0415
 
-    for alert in alerts:
-        typer.echo(json.dumps(payload(alert)))
+    return json.dumps(payload(alert)) + "\n"
+
+
+# The formats of one line an alert, which can be written where the alert is made.
+_LINES: dict[ReplayFormat, Callable[[Alert], str]] = {ReplayFormat.JSON: _json_line, ReplayFormat.SLACK: _slack_line}
+
+
+def _as_lines(line: Callable[[Alert], str]) -> Printer:
+    def print_lines(alerts: Iterator[Alert]) -> None:
+        for alert in alerts:
+            sys.stdout.write(line(alert))
+
+    return print_lines
 
 
 def _as_csv(alerts: Iterator[Alert]) -> None:
@@ -161,8 +178,8 @@ def _as_csv(alerts: Iterator[Alert]) -> None:
 
 _PRINTERS: dict[ReplayFormat, Printer] = {
     ReplayFormat.TEXT: _as_text,
-    ReplayFormat.JSON: _as_json,
-    ReplayFormat.SLACK: _as_slack,
+    ReplayFormat.JSON: _as_lines(_json_line),
+    ReplayFormat.SLACK: _as_lines(_slack_line),
     ReplayFormat.CSV: _as_csv,
 }
 

@@ -86,6 +86,6 @@ def _ways_out(outcomes: Iterable[DeliveryResult]) -> set[str]:
 def _show(out: Console, outcomes: tuple[DeliveryResult, ...]) -> None:
     table = Table("Destination", "Result", "Attempts", box=None, pad_edge=False, header_style="bold")
     for item in outcomes:
-        told = Text("delivered", "green") if isinstance(item, Delivered) else Text(visible(item.reason), "red")
-        table.add_row(Text(item.destination), told, str(item.attempts))
+        result = Text("delivered", "green") if isinstance(item, Delivered) else Text(visible(item.reason), "red")
+        table.add_row(Text(item.destination), result, str(item.attempts))
     out.print(table)

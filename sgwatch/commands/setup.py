@@ -20,7 +20,7 @@ from sgwatch.project_files import CONFIG, StageError
 from sgwatch.stages import check, wire
 from sgwatch.terminal import agreed, note, refuse
 
-# What was made anew has settings of its own to be mended.
+# What was created again has default settings, to be corrected.
 ROUNDS = 3
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 QUEUE_NAME_SECONDS = 61.0

@@ -36,7 +36,7 @@ def undo(
 
     An alert, as `replay --format json` prints it and as webhooks get it, holds its undo. The alert of an event id is
     taken from the state table of durable delivery; else, as of a record, what was before is looked up, as far as AWS
-    still tells. Nothing is run where the group has changed again since.
+    still has it. Nothing is run where the group has changed again since.
     Exit status: 0 good, 1 the change cannot be undone or undoing failed, 2 usage, settings or access.
     """
     alert = _alert(what, region, stage)

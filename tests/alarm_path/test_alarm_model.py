@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from chalicelib.alarm_path.alarms.composite_rule import RuleError, alarms_in, holds, parse_rule
 from chalicelib.alarm_path.alarms.metric_math import UNSURE, Interpretation, Series, UnknownMathError, evaluate
 from chalicelib.alarm_path.alarms.scenes import Background
-from chalicelib.alarm_path.alarms.simulation import Records, Simulated, simulate
+from chalicelib.alarm_path.alarms.simulation import Effort, Records, Simulated, simulate
 from chalicelib.alarm_path.alarms.statistics import statistic
 from chalicelib.alarm_path.alarms.timeline import LogEvent, Publication
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
+from chalicelib.alarm_path.verdicts import Status
 from tests.support.alarm_paths import alarm
 
 
@@ -247,3 +249,17 @@ def test_a_composite_rule_is_read_with_names_quoted_bare_and_as_arns() -> None:
 def test_a_rule_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(RuleError):
         parse_rule(text)
+
+
+def test_an_alarm_that_takes_more_effort_than_is_left_is_unknown_and_says_so() -> None:
+    item = MetricAlarm.read(alarm(**math("m1 + m2", "sg-others")))
+    simulated = simulate(item, one_filter(item, 1.0, 0.0), Effort(left=5))
+    assert (simulated.fires, simulated.leaves) == (Status.UNKNOWN, Status.PASS)
+    assert "more metrics and filters feed it than an audit can try" in simulated.reason
+
+
+def test_an_alarm_whose_filters_match_in_more_combinations_than_were_tried_is_unknown() -> None:
+    item = MetricAlarm.read(alarm())
+    simulated = simulate(item, replace(one_filter(item, 1.0, 0.0), complete=False))
+    assert simulated.fires is Status.UNKNOWN
+    assert "more combinations than an audit can try" in simulated.reason

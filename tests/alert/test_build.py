@@ -205,3 +205,9 @@ def test_changes_to_other_functions_are_not_watched(function: object, watched: b
     else:
         with pytest.raises(NotWatched):
             alert_of(record)
+
+
+def test_a_caller_of_whom_only_the_kind_is_known_is_said() -> None:
+    alert = alert_of(r.authorize(r.world(), userIdentity={"type": "IAMUser"}))
+    assert "who made the call: the record has only the kind of caller" in [item.text for item in alert.unknowns]
+    assert not alert_of(r.authorize(r.world(), userIdentity={"type": "Root"})).unknowns

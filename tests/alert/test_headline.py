@@ -342,3 +342,36 @@ def test_title_exposures_and_severity_agree_on_what_is_opened_to_the_internet(
     assert severity_of(exposures) is exposures[0].severity
     if severity_of(exposures) is Severity.CRITICAL:
         assert of_internet
+
+
+@pytest.mark.parametrize(
+    ("name", "request_parameters", "asked"),
+    [
+        ("ModifyNetworkInterfaceAttribute", {"networkInterfaceId": "eni-1", "groupSet": ["sg-1"]}, "gives sg-1"),
+        ("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", "addSecurityGroupIds": ["sg-1"]}, "adds sg-1"),
+        ("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", "removeSecurityGroupIds": ["sg-2"]}, "removes sg-2"),
+        (
+            "ModifyVpcEndpoint",
+            {"vpcEndpointId": "vpce-1", "addSecurityGroupIds": ["sg-1"], "removeSecurityGroupIds": ["sg-2", "sg-3"]},
+            "adds sg-1 and removes sg-2, sg-3",
+        ),
+        (
+            "ModifyInstanceAttribute",
+            {"instanceId": "i-1", "groupSet": [f"sg-{place}" for place in range(20)]},
+            "gives " + ", ".join(f"sg-{place}" for place in range(16)) + " and 4 more groups",
+        ),
+    ],
+)
+def test_a_refused_attachment_says_which_groups_it_asked_for(name: str, request_parameters: r.Json, asked: str) -> None:
+    alert = alert_of(r.record(name, request_parameters, None, errorCode=r.DENIED))
+    assert f"{name} (the call {asked}) was denied; nothing changed." in alert.summary
+
+
+def test_a_refused_call_that_names_no_group_is_no_attempt_on_groups() -> None:
+    raw = r.record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", "resetPolicy": True}, None, errorCode=r.DENIED)
+    assert alert_of(raw).title == "Denied: modifying VPC endpoint vpce-1"
+
+
+def test_a_resolver_that_was_only_described_changed_no_list() -> None:
+    raw = r.record("ModifyIpamPrefixListResolver", {"ipamPrefixListResolverId": "ipam-1", "description": "x"})
+    assert alert_of(raw).title == "IPAM resolver ipam-1 modified, its rules untouched"

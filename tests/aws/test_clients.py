@@ -149,6 +149,20 @@ def test_a_client_is_made_once_for_each_service_and_region() -> None:
     assert process_clients() is process_clients()
 
 
+def test_the_clients_of_one_factory_share_a_session() -> None:
+    sessions: list[Any] = []
+
+    def session() -> Any:
+        sessions.append(boto3.Session(region_name="eu-west-1"))
+        return sessions[-1]
+
+    clients, others = AwsClients(session=session), AwsClients(session=session)
+    for made in (clients, clients, others):
+        made("sns")
+        made("sqs", "eu-west-2")
+    assert len(sessions) == 2
+
+
 def test_every_throttling_code_of_the_sdk_is_known() -> None:
     codes: list[str] = vars(ThrottledRetryableChecker)["_THROTTLED_ERROR_CODES"]
     # A state of transactions, and of requests with the same token, not a throttle.

@@ -41,7 +41,9 @@ ACCOUNT = "123456789012"
 NAMES = ("slack", "sns", "webhook")
 # More than this many messages at once make moto's own queue the bottleneck.
 MOST_QUEUED = 40
-PATIENCE = RetryPolicy(base_delay=0.4, max_delay=2.0, give_up_after=600.0, seconds_needed=3.0)
+PATIENCE = RetryPolicy(
+    base_delay=0.4, max_delay=2.0, give_up_after=600.0, max_unanswered=20, unanswered_delay=0.4, seconds_needed=3.0
+)
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.chaos.worker", "tests.chaos.destinations"])
 

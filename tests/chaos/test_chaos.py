@@ -59,7 +59,7 @@ def test_what_a_function_began_to_send_before_it_was_ended_is_heard() -> None:
 
 
 def test_a_short_campaign_loses_nothing() -> None:
-    result = Campaign(Plan(events=100, seed=7, workers=6, death=0.003, limit_seconds=240)).run()
+    result = Campaign(Plan(events=100, seed=7, workers=6, death=0.003, limit_seconds=600)).run()
     assert_nothing_lost(result)
     assert any(each.groups for each in result.taken), "bursts were folded"
     assert sum(result.deaths.values()) > 3

@@ -34,7 +34,7 @@ from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.destinations.webhook import Webhook
 from chalicelib.functions.alert_function import AlertFunction, Route
-from chalicelib.functions.composition.durable_delivery import tell_burst
+from chalicelib.functions.composition.durable_delivery import send_burst_end
 from chalicelib.functions.composition.durable_parts import parts
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
@@ -241,7 +241,7 @@ def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunctio
 
     def end_burst(message: BurstEnd, call: InvocationContext) -> None:
         if spec.mutant is not Mutant.NO_FOLLOW_UP:
-            tell_burst(message, call, made, alert)
+            send_burst_end(message, call, made, alert)
 
     deliver = DeliverFunction(
         destinations=destinations,

@@ -9,7 +9,7 @@ from chalicelib.alert.model import Alert, Severity
 from chalicelib.delivery.gate import Gate
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.functions.alert_function import AlertFunction, Route
-from chalicelib.functions.composition.durable_delivery import tell_burst
+from chalicelib.functions.composition.durable_delivery import send_burst_end
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from tests.support.alerts import critical_open_ssh, revoke
@@ -39,7 +39,7 @@ def change(number: int, like: Alert | None = None, **fields: Any) -> Alert:
 def test_a_burst_of_two_hundred_is_one_alert_and_then_one_more_with_every_group_once(durable: World) -> None:
     slack = Recorder("slack")
     alerts = alert_function(durable, Route(slack, Filter()))
-    function = durable.function(slack, end_burst=lambda end, call: tell_burst(end, call, durable.made, alerts))
+    function = durable.function(slack, end_burst=lambda end, call: send_burst_end(end, call, durable.made, alerts))
     for number in range(200):
         alerts.announce(change(number, critical_open_ssh() if number % 50 == 49 else None), CALL)
         durable.clock.forward(0.1)
@@ -65,7 +65,7 @@ def test_a_burst_waits_for_a_destination_whose_settings_are_faulty(durable: Worl
     durable.run(durable.function(slack, sns))
     for alerts in (faulty, faulty, whole):
         function = durable.function(
-            slack, sns, end_burst=lambda end, call, alerts=alerts: tell_burst(end, call, durable.made, alerts)
+            slack, sns, end_burst=lambda end, call, alerts=alerts: send_burst_end(end, call, durable.made, alerts)
         )
         for _ in range(3):
             durable.clock.forward(600)
@@ -77,7 +77,7 @@ def test_a_burst_waits_for_a_destination_whose_settings_are_faulty(durable: Worl
 def test_each_destination_gets_of_a_burst_what_its_filter_lets_through(durable: World) -> None:
     slack, sns = Recorder("slack"), Recorder("sns")
     alerts = alert_function(durable, Route(slack, Filter()), Route(sns, Filter(Severity.HIGH)))
-    function = durable.function(slack, sns, end_burst=lambda end, call: tell_burst(end, call, durable.made, alerts))
+    function = durable.function(slack, sns, end_burst=lambda end, call: send_burst_end(end, call, durable.made, alerts))
     high = change(3, severity=Severity.HIGH)
     for alert in (change(0), change(1), change(2), high):
         alerts.announce(alert, CALL)

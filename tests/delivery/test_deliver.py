@@ -21,6 +21,7 @@ from chalicelib.delivery.event_source import EventSource
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import AlreadyDelivered, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_BYTES, Queue
+from chalicelib.destinations.contract import DeliveryError
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.state.codec import StateItem
 from chalicelib.state.errors import StateError
@@ -136,7 +137,7 @@ def test_thousands_that_wait_for_a_destination_of_one_a_second_are_all_delivered
 
 def test_a_failure_that_cannot_be_written_down_comes_back_when_it_was_asked_to(durable: World) -> None:
     class Unwritten(Ledger):
-        def failed(self, delivery: str, destination: str, reason: str) -> None:
+        def failed(self, delivery: str, destination: str, reason: str, *, unanswered: int = 0) -> None:
             raise StateError(f"{delivery} {destination} {reason}")
 
     slack = Recorder("slack", errors=[passing("it answered HTTP 429", retry_after=600)])
@@ -247,6 +248,25 @@ def test_what_fails_for_a_day_is_given_up_with_its_last_reason(durable: World) -
     function = durable.function(slack, now=lambda: durable.clock.now() + timedelta(days=400))
     durable.run(function)
     assert durable.dead() == [("slack", "not delivered in 1 attempts, at last: it answered HTTP 503")]
+
+
+def test_an_alert_that_may_have_been_taken_is_posted_six_times_at_most() -> None:
+    policy = RetryPolicy()
+    waits = [policy.wait_for_answer(unanswered) for unanswered in range(1, policy.max_unanswered)]
+    assert waits == [0, 60, 240, 900, 900]
+
+
+def test_what_is_never_answered_is_a_dead_letter_that_says_so(durable: World) -> None:
+    silent = DeliveryError("no answer in time", permanent=False, maybe_taken=True)
+    slack = Recorder("slack", errors=[silent] * 20)
+    durable.queue_for(critical_open_ssh(), slack)
+    policy = RetryPolicy(unanswered_delay=0.0)
+    function = durable.function(slack, retry_policy=policy)
+    for _ in range(8):
+        durable.run(function)
+        durable.come_back()
+    assert slack.attempts == 6
+    assert durable.dead() == [("slack", "no answer in time, 6 times: the destination may have it")]
 
 
 def test_a_message_that_keeps_killing_the_function_is_given_up(durable: World) -> None:

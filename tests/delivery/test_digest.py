@@ -46,7 +46,7 @@ def digest(durable: World) -> Digest:
 def told(durable: World) -> list[Alert]:
     """What one run of the schedule tells."""
     alerts: list[Alert] = []
-    digest(durable).tell(alerts.append)
+    digest(durable).send(alerts.append)
     return alerts
 
 
@@ -115,7 +115,7 @@ def test_two_functions_at_once_send_one_digest(durable: World) -> None:
         alerts.announce(unsent(durable), CALL)
         alerts.announce(alert, CALL)
 
-    first.tell(meanwhile)
+    first.send(meanwhile)
     durable.run(durable.function(slack))
     assert len(slack.sent) == 1
     assert told(durable) == []
@@ -144,7 +144,7 @@ def test_of_two_that_write_it_down_at_once_one_tells_it(durable: World) -> None:
     silence(durable)
     overtaken = Overtaken(durable)
     alerts: list[Alert] = []
-    replace(digest(durable), silences=overtaken).tell(alerts.append)
+    replace(digest(durable), silences=overtaken).send(alerts.append)
     assert len(overtaken.others) == 1
     assert alerts == []
 
@@ -158,7 +158,7 @@ def test_a_digest_that_could_not_be_sent_is_sent_as_it_was_by_the_next_run(durab
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        digest(durable).tell(refuse)
+        digest(durable).send(refuse)
     durable.clock.forward(DAY)
     assert told(durable) == tried
     assert [alert.id for alert in told(durable)] == ["silences-2026-11-24"], "and then comes that of the day itself"
@@ -168,7 +168,7 @@ def test_no_silence_holds_the_digest_back(durable: World) -> None:
     silence(durable, when="id", critical_too=True)
     slack = Recorder("slack")
     alerts = alert_function(durable, Route(slack, Filter()))
-    digest(durable).tell(lambda alert: alerts.announce(alert, CALL))
+    digest(durable).send(lambda alert: alerts.announce(alert, CALL))
     durable.run(durable.function(slack))
     assert [alert.id for alert in slack.sent] == ["silences-2026-11-23"]
 

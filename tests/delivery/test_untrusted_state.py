@@ -25,7 +25,7 @@ from chalicelib.delivery.ledger import Held, Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.delivery.silences import Silence
 from chalicelib.functions.alert_function import AlertFunction, Route
-from chalicelib.functions.composition.durable_delivery import tell_burst
+from chalicelib.functions.composition.durable_delivery import send_burst_end
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.state.codec import FORM_VERSION, MAX_INFLATED_BYTES, inflate
@@ -116,7 +116,7 @@ def ended(durable: World, *routes: Recorder) -> list[Alert]:
         metrics=Metrics("test", write=lambda _: None),
         now=durable.clock.now,
     )
-    function = durable.function(*routes, end_burst=lambda end, call: tell_burst(end, call, durable.made, alerts))
+    function = durable.function(*routes, end_burst=lambda end, call: send_burst_end(end, call, durable.made, alerts))
     durable.clock.forward(61)
     durable.come_back()
     durable.run(function)
@@ -213,7 +213,7 @@ def test_a_digest_dated_in_the_future_was_never_sent(durable: World) -> None:
     counts: dict[str, Any] = {"counts": "{", "queued": True, "told_at": IN_2099}
     durable.made.table.put({"pk": pk, "sk": sk, "told_on": "2099-01-01", **counts})
     sent: list[Alert] = []
-    Digest(durable.made.table, durable.made.silences, durable.clock.now).tell(sent.append)
+    Digest(durable.made.table, durable.made.silences, durable.clock.now).send(sent.append)
     assert len(sent) == 1
 
 

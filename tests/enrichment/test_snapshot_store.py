@@ -21,6 +21,7 @@ from chalicelib.enrichment.group_snapshot_store import (
 from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.replay_changes import PastChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.state.codec import FORM_VERSION
 from chalicelib.state.errors import StateError, VersionConflict
 from chalicelib.state.state_table import StateTable
 from localcloud.cloud import LocalCloud
@@ -80,7 +81,7 @@ def item(pk: str, sk: str, revision: int = 1) -> dict[str, Any]:
 
 def test_what_was_put_is_got(table: SnapshotTable) -> None:
     table.put_revision(item("got", "1"), 0)
-    assert table.get("got", "1") == item("got", "1")
+    assert table.get("got", "1") == {"form_version": FORM_VERSION, **item("got", "1")}
     assert table.get("got", "2") is None
 
 

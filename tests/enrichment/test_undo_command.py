@@ -143,7 +143,7 @@ def test_a_group_that_is_known_by_name_alone_is_not_touched(tmp_path: Path, on_p
     assert alert.undo.commands
     done = run(written(alert, tmp_path), "--apply", "--yes")
     assert done.exit_code == 1
-    assert "the alert does not tell the group's id" in done.stderr
+    assert "the alert does not name the group's id" in done.stderr
 
 
 def test_the_live_rule_is_shown_where_it_is_another_now(world: World, opened: tuple[str, str]) -> None:

@@ -15,6 +15,7 @@ from chalicelib.delivery.direct import Direct, NotDelivered
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble
+from chalicelib.functions.composition.auditing import assemble_guard
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
 from chalicelib.settings.environment import read_settings
@@ -142,6 +143,26 @@ def test_what_is_held_back_is_logged_and_counted(setting: str, value: str, by: s
     assert events(written) == ["alert suppressed"]
     assert json.loads(written[0])["by"] == by
     assert counted(written, "AlertsSuppressed") == [destination]
+
+
+def test_a_watched_call_that_gets_no_alert_is_logged_and_counted() -> None:
+    written: list[str] = []
+    request = {"networkInterfaceId": "eni-1", "sourceDestCheck": {"value": False}}
+    record = {**RECORD, "eventName": "ModifyNetworkInterfaceAttribute", "requestParameters": request}
+    with receiver() as webhook:
+        function(written, WEBHOOK_URL=webhook.url).handle({"detail": record}, INVOCATION)
+        assert webhook.requests == []
+    assert events(written) == ["record is not watched"]
+    assert counted(written, "RecordsNotAlerted") == [""]
+
+
+def test_the_heartbeat_goes_through_the_proxy() -> None:
+    with receiver() as proxy:
+        variables = {"HEARTBEAT_URL": "https://heartbeat.example.com/x", "HTTPS_PROXY_URL": proxy.url}
+        settings = read_settings(variables | {"WEBHOOK_URL": "https://webhook.example.com"})
+        heartbeat = assemble_guard(settings, region="eu-west-1").heartbeat
+        assert heartbeat is not None
+        assert heartbeat.ping(broken=False, body={}) == "the proxy refused the connection"
 
 
 @pytest.mark.parametrize("setting", ["WEBHOOK_WHEN", "IGNORE_WHEN"])

@@ -101,7 +101,9 @@ def test_the_role_in_a_member_account_reads_and_needs_the_external_id() -> None:
     role = parsed(filled(FleetTemplate.MEMBER_READ))["Resources"]["ReadRole"]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"]["StringEquals"]["sts:ExternalId"] == {"Ref": "ExternalId"}
-    assert trust["Condition"]["ArnLike"]["aws:PrincipalArn"]["Fn::Sub"].endswith(":role/sgwatch-${Stage}-*")
+    functions, operator = trust["Condition"]["ArnLike"]["aws:PrincipalArn"]
+    assert functions["Fn::Sub"].endswith(":role/sgwatch-${Stage}-*")
+    assert operator["Fn::If"][2] == {"Ref": "AWS::NoValue"}
     (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
     assert set(statement["Action"]) == READS_IN_MEMBERS
     assert all(action.partition(":")[2].startswith(READING) for action in statement["Action"])

@@ -41,8 +41,7 @@ def resources(packaged: Path) -> dict[str, Any]:
 def test_every_durable_resource_is_in_the_package_as_the_template_has_it(resources: dict[str, Any]) -> None:
     for name, item in template()["Resources"].items():
         assert resources[name]["Type"] == item["Type"]
-        if name != "DeliverErrorsAlarm":
-            assert resources[name]["Properties"] == item["Properties"]
+        assert resources[name]["Properties"] == item["Properties"]
 
 
 def test_the_functions_are_wired_to_them(resources: dict[str, Any]) -> None:
@@ -54,7 +53,9 @@ def test_the_functions_are_wired_to_them(resources: dict[str, Any]) -> None:
         kept = resources[name]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
         assert kept["Destination"] == {"Fn::GetAtt": ["FailedEvents", "Arn"]}
     assert "EventInvokeConfig" not in resources["AuditOnSchedule"]["Properties"]
-    assert resources["DeliverErrorsAlarm"]["Properties"]["Dimensions"][0]["Value"] == {"Ref": "Deliver"}
+    watched = resources["DeliverErrorsAlarm"]["Properties"]["Dimensions"][0]["Value"]
+    assert watched == {"Fn::Sub": "sgwatch-${Stage}-deliver"}
+    assert deliver["FunctionName"] == "sgwatch-prod-deliver"
 
 
 def test_every_function_is_told_of_the_queue_and_the_table(resources: dict[str, Any]) -> None:
@@ -69,7 +70,6 @@ def test_every_function_is_told_of_the_queue_and_the_table(resources: dict[str, 
     for variables in functions.values():
         assert variables["DELIVERY_QUEUE"] == "sgwatch-prod-deliveries.fifo"
         assert variables["STATE_TABLE"] == "sgwatch-prod-state"
-        assert variables["WATCH"]
 
 
 def test_the_functions_have_the_names_that_chalice_deploy_gives_them(resources: dict[str, Any]) -> None:

@@ -154,7 +154,8 @@ def test_a_change_that_cloudtrail_does_not_know_is_a_drift(unheard: Unheard, gro
     unheard.cloud.records.remove(record)
     (alert,) = unheard.found_later()
     assert (alert["kind"], alert["severity"]) == ("drift", "critical")
-    assert alert["title"].endswith("differs from what was told: 1 rule added")
+    assert alert["title"].startswith("Untracked change on ")
+    assert alert["title"].endswith(": 1 rule added")
     assert [rule["from_port"] for rule in alert["changes"]["added"]] == [22]
     assert "revoke-security-group-ingress" in alert["undo"]["commands"][0]
     (unknown,) = alert["unknowns"]

@@ -60,7 +60,7 @@ class Region:
     ec2: Any
     trail: Trail
     snapshots: Snapshots
-    told: list[Alert] = field(default_factory=list)
+    sent: list[Alert] = field(default_factory=list)
     watch: Collection[EventGroup] = DEFAULT_WATCH
 
     def sweep(self) -> Sweep:
@@ -72,7 +72,7 @@ class Region:
             watch=self.watch,
             alert_of=self.alert_of,
             seen=self.durable.made.bursts.seen,
-            tell=self.tell,
+            send=self.send,
             log=Log(Redactor(), write=lambda _: None),
             now=self.durable.clock.now,
             sleep=lambda _: None,
@@ -84,9 +84,9 @@ class Region:
         self.durable.clock.forward(GRACE.total_seconds())
         return self.sweep()
 
-    def tell(self, alert: Alert) -> None:
+    def send(self, alert: Alert) -> None:
         self.durable.made.bursts.note(alert, "sent")
-        self.told.append(alert)
+        self.sent.append(alert)
 
     def alert_of(self, raw: Mapping[str, Any]) -> Alert:
         """The record's alert, remembered in the snapshot, as look-ups do."""
@@ -150,17 +150,19 @@ def group(region: Region) -> str:
     return str(region.group)  # type: ignore[attr-defined]
 
 
-def test_the_first_sweep_takes_down_how_things_are_and_tells_nothing(region: Region) -> None:
-    assert region.told == []
+def test_the_first_sweep_records_how_things_are_and_sends_nothing(region: Region) -> None:
+    assert region.sent == []
     assert region.sweep().suspected == 0
 
 
-def test_a_change_that_nobody_told_is_a_drift_with_its_rules_and_the_way_back(region: Region, group: str) -> None:
+def test_a_change_without_a_received_event_is_a_drift_with_its_rules_and_the_way_back(
+    region: Region, group: str
+) -> None:
     region.open_ssh(group)
     assert region.later().drifts == 1
-    (alert,) = region.told
+    (alert,) = region.sent
     assert (alert.kind, alert.severity) == (AlertKind.DRIFT, Severity.CRITICAL)
-    assert alert.title == f"web ({group}) differs from what was told: 1 rule added"
+    assert alert.title == f"Untracked change on web ({group}): 1 rule added"
     assert [rule.peer.value for rule in alert.changes.added] == ["0.0.0.0/0"]
     assert alert.undo.commands is not None
     assert "revoke-security-group-ingress" in alert.undo.commands[0]
@@ -177,31 +179,33 @@ def test_the_tags_of_rules_are_learned_by_the_sweep_and_come_back(region: Region
     permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     region.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission])
     region.later()
-    (_, told) = region.told
-    assert told.undo.commands is not None
-    assert '"TagSpecifications": [{"ResourceType": "security-group-rule"' in told.undo.commands[0]
+    (_, sent) = region.sent
+    assert sent.undo.commands is not None
+    assert '"TagSpecifications": [{"ResourceType": "security-group-rule"' in sent.undo.commands[0]
 
 
 def test_a_drift_is_told_once(region: Region, group: str) -> None:
     region.open_ssh(group)
     region.later()
     region.later()
-    assert len(region.told) == 1
+    assert len(region.sent) == 1
 
 
 def test_a_difference_has_to_last_before_it_counts(region: Region, group: str) -> None:
     record = region.open_ssh(group)
     assert region.sweep().suspected == 1
-    region.tell(region.alert_of(record))
+    region.send(region.alert_of(record))
     region.durable.clock.forward(GRACE.total_seconds())
     assert region.sweep() == Sweep(groups=2)
-    assert len(region.told) == 1, "its event came after all"
+    assert len(region.sent) == 1, "its event came after all"
 
 
-def test_a_call_that_cloudtrail_knows_and_nobody_told_is_told_late_in_full(region: Region, group: str) -> None:
+def test_a_call_that_cloudtrail_knows_and_no_alert_reported_is_reported_late_in_full(
+    region: Region, group: str
+) -> None:
     region.trail.records = [region.open_ssh(group)]
     assert region.later() == Sweep(groups=2, late=1)
-    (alert,) = region.told
+    (alert,) = region.sent
     assert alert.kind is AlertKind.SECURITY_GROUP_CHANGE
     assert alert.summary.startswith("Reported 20 min late: the event was never delivered. ")
     assert alert.principal is not None
@@ -219,23 +223,23 @@ def test_a_late_alert_that_could_not_be_told_is_told_by_the_next_sweep(region: R
         region.durable.made.bursts.note(alert, "sent")  # that it is to be sent is noted before it is
         raise RuntimeError(alert.id)
 
-    failing.tell = refuse  # type: ignore[method-assign]
+    failing.send = refuse  # type: ignore[method-assign]
     for _ in range(2):
         with pytest.raises(RuntimeError):
             failing.sweep()
     assert region.sweep() == Sweep(groups=2, late=1)
-    assert [alert.event.name for alert in region.told] == ["AuthorizeSecurityGroupIngress"]
+    assert [alert.event.name for alert in region.sent] == ["AuthorizeSecurityGroupIngress"]
     assert region.sweep() == Sweep(groups=2)
 
 
 def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: str) -> None:
     record = region.open_ssh(group)
-    region.tell(region.alert_of(record))
+    region.send(region.alert_of(record))
     region.trail.records = [record]
     permission = {"IpProtocol": "tcp", "FromPort": 3389, "ToPort": 3389, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     region.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
     region.later()
-    drift = region.told[-1]
+    drift = region.sent[-1]
     assert drift.kind is AlertKind.DRIFT
     assert "AuthorizeSecurityGroupIngress by alice" in sentences(drift.unknowns)[0]
 
@@ -245,7 +249,7 @@ def test_a_deletion_that_is_told_late_is_no_drift_too(region: Region, group: str
     record = {**call_record(region, "DeleteSecurityGroup"), "requestParameters": {"groupId": group}}
     region.trail.records = [record]
     assert region.later() == Sweep(groups=1, late=1)
-    assert [alert.event.name for alert in region.told] == ["DeleteSecurityGroup"]
+    assert [alert.event.name for alert in region.sent] == ["DeleteSecurityGroup"]
     assert region.later() == Sweep(groups=1)
 
 
@@ -259,7 +263,7 @@ def test_that_cloudtrail_could_not_be_asked_is_said_in_the_drift(region: Region,
     region.open_ssh(group)
     region.trail.refusals = ["AccessDeniedException"]
     assert region.later() == Sweep(groups=2, drifts=1)
-    assert sentences(region.told[0].unknowns) == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
+    assert sentences(region.sent[0].unknowns) == ("who did it: AccessDeniedException on cloudtrail:LookupEvents",)
 
 
 def test_that_not_all_calls_were_read_is_said_in_the_drift(region: Region, group: str) -> None:
@@ -267,7 +271,7 @@ def test_that_not_all_calls_were_read_is_said_in_the_drift(region: Region, group
     looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
     region.trail.records = [{**looked, "readOnly": True}] * 50
     assert region.later() == Sweep(groups=2, drifts=1)
-    assert sentences(region.told[0].unknowns) == (
+    assert sentences(region.sent[0].unknowns) == (
         "who did it: CloudTrail names more calls on this group than are read",
     )
 
@@ -277,16 +281,16 @@ def test_who_looked_at_a_group_is_not_named(region: Region, group: str) -> None:
     looked = {**call_record(region, "DescribeSecurityGroupRules"), "requestParameters": {"groupId": group}}
     region.trail.records = [{**looked, "readOnly": True}]
     region.later()
-    assert sentences(region.told[0].unknowns) == ("who did it: CloudTrail names no call on this group in the last day",)
+    assert sentences(region.sent[0].unknowns) == ("who did it: CloudTrail names no call on this group in the last day",)
 
 
 def test_a_group_that_was_deleted_or_made_unseen_is_a_drift(region: Region, group: str) -> None:
     region.ec2.delete_security_group(GroupId=group)
     made = region.ec2.create_security_group(GroupName="new", Description="d")["GroupId"]
     assert region.later().drifts == 2
-    titles = {alert.security_group.id: alert.title for alert in region.told if alert.security_group}
-    assert titles[group].endswith("the group is gone")
-    assert "a group that nobody told of" in titles[made]
+    titles = {alert.security_group.id: alert.title for alert in region.sent if alert.security_group}
+    assert titles[group].endswith("the group was deleted")
+    assert "a group created without a received event" in titles[made]
     assert region.later().drifts == 0
 
 
@@ -298,7 +302,7 @@ def test_the_same_difference_at_another_time_is_another_drift(region: Region, gr
     region.later()
     region.open_ssh(group)
     region.later()
-    assert len({alert.id for alert in region.told}) == 3
+    assert len({alert.id for alert in region.sent}) == 3
 
 
 def test_a_drift_that_could_not_be_told_is_told_by_the_next_sweep(region: Region, group: str) -> None:
@@ -310,7 +314,7 @@ def test_a_drift_that_could_not_be_told_is_told_by_the_next_sweep(region: Region
     def refuse(alert: Alert) -> None:
         raise RuntimeError(alert.id)
 
-    failing.tell = refuse  # type: ignore[method-assign]
+    failing.send = refuse  # type: ignore[method-assign]
     with pytest.raises(RuntimeError):
         failing.sweep()
     assert region.sweep().drifts == 1
@@ -332,22 +336,22 @@ def closing(region: Region, group: str, number: int) -> dict[str, Any]:
 def test_a_difference_that_explained_itself_is_not_remembered_against_the_next_one(region: Region, group: str) -> None:
     for number in range(3):
         opened = {**region.open_ssh(group), "eventID": f"5f0e2a34-6f4b-4c39-9a51-0c1b7a2f8{number:03d}"}
-        region.tell(region.alert_of(opened))
+        region.send(region.alert_of(opened))
         closed = closing(region, group, number)
         swept = region.sweep()
         assert (swept.suspected, swept.drifts, swept.late) == (1, 0, 0), "its event is still under way"
-        region.tell(region.alert_of(closed))
+        region.send(region.alert_of(closed))
         region.durable.clock.forward(3600)
     assert region.sweep() == Sweep(groups=2)
 
 
 def test_two_calls_of_one_second_heard_the_wrong_way_round_are_no_drift(region: Region, group: str) -> None:
-    region.tell(region.alert_of(region.open_ssh(group)))
+    region.send(region.alert_of(region.open_ssh(group)))
     region.durable.clock.forward(3600)
     closed = closing(region, group, 0)
     opened = {**region.open_ssh(group), "eventID": "5f0e2a34-6f4b-4c39-9a51-0c1b7a2f8001"}
-    for heard in (opened, closed):
-        region.tell(region.alert_of(heard))
+    for received in (opened, closed):
+        region.send(region.alert_of(received))
     assert region.sweep() == Sweep(groups=2)
     snapshot = region.snapshots.get(GroupKey(ACCOUNT, REGION, group))
     assert snapshot is not None
@@ -363,7 +367,7 @@ def test_a_call_whose_event_may_still_come_is_not_told_late(region: Region, grou
     fresh = {**described, "requestParameters": {"groupId": group}}
     region.trail.records = [fresh]
     assert region.sweep() == Sweep(groups=2, suspected=1)
-    assert region.told == []
+    assert region.sent == []
     region.durable.clock.forward(GRACE.total_seconds())
     assert region.sweep() == Sweep(groups=2, late=1, drifts=1)
 
@@ -381,13 +385,13 @@ def test_a_call_that_is_not_watched_is_not_told_late(region: Region, group: str)
     region.watch = {EventGroup.RULES, EventGroup.GROUPS}
     region.open_ssh(group)
     assert region.later() == Sweep(groups=2, drifts=1)
-    assert [alert.kind for alert in region.told] == [AlertKind.DRIFT]
+    assert [alert.kind for alert in region.sent] == [AlertKind.DRIFT]
 
 
 def told_at_once(region: Region, group: str, port: int) -> None:
     """A port is opened, and its event comes."""
     region.durable.clock.forward(5)
-    region.tell(region.alert_of(region.open_port(group, port)))
+    region.send(region.alert_of(region.open_port(group, port)))
 
 
 def test_a_change_that_is_told_during_the_look_into_cloudtrail_is_no_drift(region: Region, group: str) -> None:
@@ -397,8 +401,8 @@ def test_a_change_that_is_told_during_the_look_into_cloudtrail_is_no_drift(regio
     region.trail.meanwhile = [lambda: told_at_once(region, group, 3389)]
     assert region.sweep() == Sweep(groups=2, suspected=1)
     assert region.sweep().drifts == 1
-    assert [alert.kind for alert in region.told] == [AlertKind.SECURITY_GROUP_CHANGE, AlertKind.DRIFT]
-    assert [rule.from_port for rule in region.told[-1].changes.added] == [22]
+    assert [alert.kind for alert in region.sent] == [AlertKind.SECURITY_GROUP_CHANGE, AlertKind.DRIFT]
+    assert [rule.from_port for rule in region.sent[-1].changes.added] == [22]
     assert region.later() == Sweep(groups=2)
 
 
@@ -408,14 +412,14 @@ def test_a_change_that_is_told_just_after_a_drift_is_not_forgotten(region: Regio
     region.durable.clock.forward(GRACE.total_seconds())
     busy = replace(region)
 
-    def tell(alert: Alert) -> None:
-        region.tell(alert)
+    def send(alert: Alert) -> None:
+        region.send(alert)
         told_at_once(region, group, 3389)
 
-    busy.tell = tell  # type: ignore[method-assign]
+    busy.send = send  # type: ignore[method-assign]
     assert busy.sweep().drifts == 1
     assert region.later() == Sweep(groups=2)
-    assert len(region.told) == 2
+    assert len(region.sent) == 2
 
 
 class Meanwhile(Snapshots):
@@ -432,7 +436,7 @@ class Meanwhile(Snapshots):
 
 def test_a_change_that_is_told_while_tags_are_learned_is_not_forgotten(region: Region, group: str) -> None:
     record = region.open_ssh(group)
-    region.tell(region.alert_of(record))
+    region.send(region.alert_of(record))
     (opened,) = record["responseElements"]["securityGroupRuleSet"]["items"]
     region.ec2.create_tags(Resources=[opened["securityGroupRuleId"]], Tags=[{"Key": "why", "Value": "audit"}])
     table = StateTable(lambda: boto3.client("dynamodb"), TABLE)
@@ -444,16 +448,16 @@ def test_a_change_that_is_told_while_tags_are_learned_is_not_forgotten(region: R
 def test_a_change_during_the_first_sweep_that_is_heard_after_it_is_no_drift(durable: World) -> None:
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
     group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
-    heard: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
     made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))
 
     def change() -> None:
         durable.clock.forward(5)
-        heard.append(made.open_ssh(group))
+        received.append(made.open_ssh(group))
         durable.clock.forward(5)
 
     replace(made, snapshots=Meanwhile(StateTable(lambda: dynamodb, TABLE), change)).sweep()
-    made.tell(made.alert_of(heard[0]))
+    made.send(made.alert_of(received[0]))
     assert made.later() == Sweep(groups=2)
 
 
@@ -462,9 +466,9 @@ def test_a_group_that_changes_unseen_between_all_sweeps_is_told_all_the_same(reg
         region.open_port(group, port)
         region.sweep()
         region.durable.clock.forward(3600)
-    drifts = [alert for alert in region.told if alert.kind is AlertKind.DRIFT]
-    told = {rule.from_port for alert in drifts for rule in alert.changes.added}
-    assert {8000, 8001, 8002} <= told
+    drifts = [alert for alert in region.sent if alert.kind is AlertKind.DRIFT]
+    sent = {rule.from_port for alert in drifts for rule in alert.changes.added}
+    assert {8000, 8001, 8002} <= sent
 
 
 def test_calls_on_a_group_that_changes_all_the_time_are_told_late_all_the_same(region: Region, group: str) -> None:
@@ -472,15 +476,15 @@ def test_calls_on_a_group_that_changes_all_the_time_are_told_late_all_the_same(r
         region.trail.records.append(region.open_port(group, port))
         region.sweep()
         region.durable.clock.forward(3600)
-    assert [alert.kind for alert in region.told] == [AlertKind.SECURITY_GROUP_CHANGE] * 3
+    assert [alert.kind for alert in region.sent] == [AlertKind.SECURITY_GROUP_CHANGE] * 3
 
 
 def test_a_told_change_that_could_not_be_remembered_is_no_drift(region: Region, group: str) -> None:
     record = region.open_ssh(group)
-    region.tell(alert_of(record))
+    region.send(alert_of(record))
     region.trail.records = [record]
     assert region.later() == Sweep(groups=2)
-    assert [alert.kind for alert in region.told] == [AlertKind.SECURITY_GROUP_CHANGE]
+    assert [alert.kind for alert in region.sent] == [AlertKind.SECURITY_GROUP_CHANGE]
 
 
 def test_what_was_done_before_the_first_sweep_is_not_told_late(durable: World) -> None:
@@ -493,7 +497,7 @@ def test_what_was_done_before_the_first_sweep_is_not_told_late(durable: World) -
     durable.clock.forward(3600)
     made.trail.records.append(made.open_ssh(group))
     assert made.later() == Sweep(groups=2, late=1)
-    assert [alert.changes.added[0].from_port for alert in made.told] == [22]
+    assert [alert.changes.added[0].from_port for alert in made.sent] == [22]
 
 
 def test_a_region_that_cannot_be_swept_keeps_no_other_from_it() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse import read_change
@@ -539,3 +540,16 @@ def test_a_resolvers_static_ranges_are_its_entries() -> None:
     change = change_of(r.other_samples()["list resolver"])
     assert change.prefix_list is not None
     assert (change.prefix_list.prefix_list_id, change.prefix_list.added) == (None, ("203.0.113.0/24",))
+
+
+def test_an_entry_of_a_prefix_list_with_an_unknown_key_is_said() -> None:
+    entry = {"tag": 1, "Cidr": "10.0.0.0/8", "Description": "x", "DomainName": "example.com"}
+    request = {"ModifyManagedPrefixListRequest": {"PrefixListId": r.LIST_ID, "AddEntry": [entry]}}
+    change = read_change(read_record(r.record("ModifyManagedPrefixList", request)))
+    assert change.unread == ("the key DomainName of an entry, which sgwatch does not know",)
+
+
+def test_a_list_of_which_an_entry_cannot_be_read_is_not_said_to_add_nothing() -> None:
+    request = {"ModifyManagedPrefixListRequest": {"PrefixListId": r.LIST_ID, "AddEntry": "0.0.0.0/0"}}
+    alert = alert_of(r.record("ModifyManagedPrefixList", request))
+    assert not any("adds no public range" in exposure.reason for exposure in alert.exposures)

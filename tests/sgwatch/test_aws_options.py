@@ -24,7 +24,7 @@ def test_the_version_is_printed() -> None:
 @pytest.mark.parametrize("command", [item for item in COMMANDS if item.exists], ids=lambda item: item.name)
 def test_a_command_takes_a_region_and_a_profile_where_it_asks_aws(command: object) -> None:
     assert isinstance(command, type(COMMANDS[0]))
-    names = ["silence", "add"] if command.name == "silence" else [command.name]
+    names = [command.name, *{"silence": ["add"], "fleet": ["status"]}.get(command.name, [])]
     options = set(re.findall(r"--[a-z-]+", run(*names, "--help")))
     assert ({"--region", "--profile"} <= options) is command.asks_aws
 

@@ -13,8 +13,9 @@ import pytest
 
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, events_of
 from sgwatch.reading import Wanted, read_bytes
-from sgwatch.sources import Spool, _begin, _pool, batches, find_files, read_files
+from sgwatch.sources import Spool, _begin, batches, find_files, read_files
 from sgwatch.unpacking import DamagedError, unpack
+from sgwatch.workers import pool
 
 WANTED = Wanted.of(events_of(DEFAULT_WATCH))
 
@@ -198,16 +199,16 @@ def test_the_spool_gives_records_oldest_first_and_those_without_a_time_last() ->
     with Spool() as spool:
         for number, event_time in enumerate(times):
             spool.add(json.dumps(record(str(number), eventTime=event_time)).encode())
-        assert [item["eventID"] for item in spool] == ["2", "4", "0", "1", "3"]
+        assert [json.loads(item)["eventID"] for item in spool] == ["2", "4", "0", "1", "3"]
 
 
 def test_a_process_that_dies_loses_no_file(tmp_path: Path) -> None:
     path = tmp_path / "records.json"
     path.write_text(json.dumps({"Records": [record("1")]}))
-    with _pool(2) as pool:
+    with pool(2) as readers:
         with pytest.raises(BrokenProcessPool):
-            pool.submit(os._exit, 1).result()
-        assert [len(contents.records) for contents in _begin(pool, (str(path),), WANTED)()] == [1]
+            readers.submit(os._exit, 1).result()
+        assert [len(contents.records) for contents in _begin(readers, (str(path),), WANTED)()] == [1]
 
 
 def test_files_are_read_in_batches_of_bounded_size_and_number() -> None:

@@ -13,7 +13,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, AlertKind, Severity
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.security_groups.rules import SecurityGroupRule
-from sgwatch.replaying import Tally, replay
+from sgwatch.replaying import Tally, itself, replay
 from tests.support.unknowns import sentences
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
@@ -21,7 +21,7 @@ Check = Callable[[Sequence[Alert]], bool]
 
 
 def alerts_of(name: str) -> list[Alert]:
-    return list(replay([str(CASES / f"{name}.json")], EventGroup, Tally(), make=alert_of))
+    return list(replay([str(CASES / f"{name}.json")], EventGroup, Tally(), itself, make=alert_of))
 
 
 def only(severity: Severity, check: Callable[[Alert], bool]) -> Check:

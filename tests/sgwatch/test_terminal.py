@@ -133,5 +133,5 @@ def test_a_file_of_several_alerts_says_that_undo_takes_one(tmp_path: Path) -> No
 
 def test_help_fills_the_lines_of_a_narrow_terminal() -> None:
     lines = [line.strip() for line in sgwatch(["undo", "--help"], COLUMNS="80").stdout.decode().splitlines()]
-    begin = lines.index("still tells. Nothing is run where the group has changed again since. Exit")
+    begin = lines.index("still has it. Nothing is run where the group has changed again since. Exit")
     assert lines[begin + 1] == "status: 0 good, 1 the change cannot be undone or undoing failed, 2 usage,"

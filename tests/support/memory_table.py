@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.state.codec import StateItem
+from chalicelib.state.codec import FORM_VERSION, StateItem
 from chalicelib.state.errors import VersionConflict
 
 
@@ -28,7 +28,7 @@ class MemoryTable:
             present = self._items.get(key)
             if (present["revision"] if present else 0) != seen:
                 raise VersionConflict(f"{item['sk']} was written by somebody else")
-            self._items[key] = dict(item)
+            self._items[key] = {"form_version": FORM_VERSION, **item}
 
     def query(self, pk: str) -> Iterator[StateItem]:
         """Every item of a partition."""

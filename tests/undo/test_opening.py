@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
 import shlex
+from typing import Any
 
+import boto3
 import pytest
 
 from chalicelib.alert.build import alert_of
@@ -70,6 +73,57 @@ def test_groups_that_come_back_on_a_resource_are_named() -> None:
     change = read_change(read_record(r.record("ModifyNetworkInterfaceAttribute", request)))
     attached = change._replace(attachment=Attachment("network interface", "eni-1", ("sg-1", "sg-2"), ("sg-1",)))
     assert restore(attached, "eu-west-1").reason == "This puts sg-2 back on the network interface."
+
+
+ELB = "elasticloadbalancing.amazonaws.com"
+VPN = {"clientVpnEndpointId": "cvpn-endpoint-0ab", "securityGroupIds": ["sg-2"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "request_parameters", "command"),
+    [
+        (
+            "ApplySecurityGroupsToLoadBalancer",
+            {"loadBalancerName": "it's", "securityGroups": ["sg-2"]},
+            "aws elb apply-security-groups-to-load-balancer --region eu-west-1 --cli-input-json "
+            + shlex.quote(json.dumps({"LoadBalancerName": "it's", "SecurityGroups": ["sg-1"]})),
+        ),
+        (
+            "ModifyInstanceConnectEndpoint",
+            {"instanceConnectEndpointId": "eice-0ab", "securityGroupIds": ["sg-2"]},
+            (
+                "aws ec2 modify-instance-connect-endpoint --region eu-west-1 --instance-connect-endpoint-id eice-0ab "
+                "--security-group-ids sg-1"
+            ),
+        ),
+        (
+            "ModifyClientVpnEndpoint",
+            VPN,
+            (
+                "aws ec2 modify-client-vpn-endpoint --region eu-west-1 --client-vpn-endpoint-id cvpn-endpoint-0ab "
+                "--security-group-ids sg-1"
+            ),
+        ),
+        (
+            "ApplySecurityGroupsToClientVpnTargetNetwork",
+            {**VPN, "vpcId": "vpc-0ab"},
+            (
+                "aws ec2 apply-security-groups-to-client-vpn-target-network --region eu-west-1 "
+                "--client-vpn-endpoint-id cvpn-endpoint-0ab --security-group-ids sg-1 --vpc-id vpc-0ab"
+            ),
+        ),
+    ],
+)
+def test_every_kind_of_resource_gets_its_groups_back(name: str, request_parameters: r.Json, command: str) -> None:
+    source = ELB if name.endswith("LoadBalancer") else "ec2.amazonaws.com"
+    change = read_change(read_record(r.record(name, request_parameters, eventSource=source)))
+    assert change.attachment is not None
+    known = change._replace(attachment=change.attachment._replace(groups_before=("sg-1",)))
+    assert restore(known, "eu-west-1").commands == (command,)
+    _aws, service, operation, *_ = shlex.split(command)
+    client: Any = boto3.client(service, region_name="eu-west-1")  # type: ignore[call-overload]
+    wanted = "".join(part.capitalize() for part in operation.split("-"))
+    assert wanted in client.meta.method_to_api_mapping.values()
 
 
 def test_a_deleted_group_says_what_opens_before_that_its_id_differs() -> None:

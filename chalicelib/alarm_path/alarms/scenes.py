@@ -1,7 +1,7 @@
 """The scenes in which an alarm has to fire: one record, and whatever else may be logged around it.
 
 What else comes is not known and partly in other people's hands, so both ends of each are tried: nothing else
-at all, one log event or very many, of each kind that the filters tell apart.
+at all, one log event or very many, of each kind that the filters distinguish.
 """
 
 from __future__ import annotations

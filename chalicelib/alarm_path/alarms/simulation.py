@@ -62,11 +62,27 @@ class Records:
     """What the filters publish for each record that one kind of call may leave, and what may come beside it.
 
     ``doubtful`` are records of which it is not known whether they come: a filter may or may not match them.
+    ``complete`` is False where there are more combinations of matching filters than were tried.
     """
 
     certain: tuple[LogEvent, ...]
     doubtful: tuple[LogEvent, ...]
     around: Background
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class Effort:
+    """How much may still be simulated, counted in metrics looked at: a few hundred metrics in one expression are
+    tried beside hundreds of kinds of log events, and an audit has seconds."""
+
+    left: int = 100_000
+
+    def spend(self, metrics: int) -> None:
+        """Count a simulated scene. Raises UnknownMathError where nothing is left."""
+        self.left -= metrics
+        if self.left < 0:
+            raise UnknownMathError("more metrics and filters feed it than an audit can try together")
 
 
 class _Firing(Enum):
@@ -75,14 +91,15 @@ class _Firing(Enum):
     SILENT = 2
 
 
-def simulate(alarm: MetricAlarm, records: Records) -> Simulated:
-    """Run each record through the alarm; the worst answer counts."""
+def simulate(alarm: MetricAlarm, records: Records, effort: Effort | None = None) -> Simulated:
+    """Run each record through the alarm; the worst answer counts. Without any ``effort`` left the answer is unknown."""
     if alarm.is_anomaly or alarm.threshold is None or alarm.comparison not in COMPARISONS:
         why = "it compares with an anomaly detection band" if alarm.is_anomaly else "its threshold is not understood"
         return _unknown(alarm, why)
+    effort = effort or Effort()
     try:
-        simulated = _fires(alarm, records)
-        return _with_rest(alarm, records, simulated)
+        simulated = _fires(alarm, records, effort)
+        return _with_rest(alarm, records, simulated, effort)
     except UnknownMathError as error:
         return _unknown(alarm, str(error))
 
@@ -100,10 +117,11 @@ def readings(alarm: MetricAlarm) -> tuple[Interpretation, ...]:
     return tuple(Interpretation(zero, default) for zero in zeros for default in defaults)
 
 
-def _fires(alarm: MetricAlarm, records: Records) -> Simulated:
+def _fires(alarm: MetricAlarm, records: Records, effort: Effort) -> Simulated:
     answered: list[tuple[Status, Cause, Scene, int | None]] = []
     for doubtful, record in _each(records):
         for cause, scene in scenes(record, records.around):
+            effort.spend(len(alarm.queries))
             status, steps = _in_scene(alarm, scene, Cause.DOUBT if doubtful else cause)
             answered.append((status, cause, scene, steps))
             if status is Status.FAIL:
@@ -113,6 +131,8 @@ def _fires(alarm: MetricAlarm, records: Records) -> Simulated:
         return Simulated(Status.UNKNOWN, None, _why_unsure(alarm, unsure[1]), silent_in=unsure[2])
     if not answered:
         return _unknown(alarm, "no record is known to reach it")
+    if not records.complete:
+        return _unknown(alarm, "its filters match in more combinations than an audit can try")
     if _stuck_in_fill(alarm):
         return Simulated(Status.UNKNOWN, None, _why_stuck(alarm))
     steps = max(item[3] or 0 for item in answered)
@@ -170,12 +190,13 @@ def _needs_more_samples(alarm: MetricAlarm) -> bool:
     return percentile and alarm.low_sample_percentile == "ignore"
 
 
-def _with_rest(alarm: MetricAlarm, records: Records, simulated: Simulated) -> Simulated:
+def _with_rest(alarm: MetricAlarm, records: Records, simulated: Simulated, effort: Effort) -> Simulated:
     """Whether the alarm, once in ALARM, leaves it when no further record matches, and for which state."""
     ends: list[AlarmState | None] = []
     missing = True
     for _, record in _each(records):
         for scene in afterwards(record, records.around):
+            effort.spend(len(alarm.queries))
             for reading in readings(alarm):
                 points = points_of(alarm, series_of(alarm, scene, reading))
                 missing = missing and points[-1] is Point.MISSING

@@ -118,11 +118,13 @@ def _by_query(traffic: Traffic) -> _ByQuery:
 
 
 def _value(query: MetricQuery, found: Sequence[tuple[Publication, int]], reading: Interpretation) -> Value:
+    if not found:
+        return None if query.insights is not None else statistic(query.statistic, ())
     if any(item.value is None for item, _ in found):
         return UNSURE
     if query.insights is not None:
         # How often AWS runs a Metrics Insights query of an alarm, and over which datapoints, is not documented.
-        return UNSURE if found else None
+        return UNSURE
     matching = {item.publisher for item, _ in found if item.matched}
     samples: list[Sample] = [
         (item.value, count)

@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.alarm_path.alarms.composites import Companions, Composites, Parent
 from chalicelib.alarm_path.alarms.evaluation import AlarmState
 from chalicelib.alarm_path.alarms.scenes import Background
-from chalicelib.alarm_path.alarms.simulation import Simulated, simulate
+from chalicelib.alarm_path.alarms.simulation import Effort, Simulated, simulate
 from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds
@@ -41,6 +41,8 @@ class RegionIndex:
     simulated: dict[tuple[str, str, tuple[LogEvent, ...], tuple[LogEvent, ...]], Simulated] = field(
         default_factory=dict
     )
+
+    effort: Effort = field(default_factory=Effort)
 
     @classmethod
     def of(cls, region: Region, account: str = "", *, complete: bool = False) -> RegionIndex:
@@ -145,7 +147,7 @@ def _runs(
         records = feed.records(event, index.backgrounds[seen_from])
         key = (*seen_from, records.certain, records.doubtful)
         if key not in index.simulated:
-            index.simulated[key] = simulate(alarm, records)
+            index.simulated[key] = simulate(alarm, records, index.effort)
         runs[event] = index.simulated[key]
     return runs
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.aws.arns import parse_arn
 
-Json = Mapping[str, Any]
 # Each sends something else than the event.
 _INSTEAD = ("Input", "InputPath", "InputTransformer")
 

@@ -19,6 +19,7 @@ from chalicelib.alarm_path.checks.dimensions import published_dimensions, reads_
 from chalicelib.alarm_path.checks.filter_checks import published_number, publishes_nothing
 from chalicelib.alarm_path.patterns.evaluate import Verdict
 from chalicelib.alarm_path.patterns.joint_verdicts import (
+    all_tried,
     is_refused,
     joint_verdicts,
     matches_everything,
@@ -52,7 +53,14 @@ class Feeds:
         outside = tuple(
             query for query in alarm.watched if not self._is_here(query) or query.key not in self.publishers
         )
-        return AlarmFeed(alarm, item, filters, self.account, self.groups | {item.log_group}, outside, self)
+        reading: dict[tuple[str, str], list[MetricQuery]] = {}
+        for query in alarm.watched:
+            if query not in outside:
+                reading.setdefault(query.key, []).append(query)
+        units = {key: {found.unit for found in self.publishers.get(key, ())} for key in keys}
+        mixed = frozenset(key for key, found in units.items() if len(found) > 1)
+        groups = self.groups | {item.log_group}
+        return AlarmFeed(alarm, item, filters, self.account, groups, outside, self, reading, mixed)
 
     def _is_here(self, query: MetricQuery) -> bool:
         return query.account_id in {None, self.account}
@@ -80,16 +88,21 @@ class AlarmFeed:
     groups: frozenset[str]
     outside: tuple[MetricQuery, ...]
     feeds: Feeds
+    reading: Mapping[tuple[str, str], Sequence[MetricQuery]]
+    mixed_units: frozenset[tuple[str, str]]
 
     def records(self, event: str, around: Background) -> Records:
         """The records of an event that the filter matches, with what the filters publish for them."""
         certain: dict[LogEvent, None] = {}
         doubtful: dict[LogEvent, None] = {}
+        complete = all(all_tried(self._texts, one) for one in EVENTS)
+        own = self._own_place
         for verdicts in self._matching(event):
-            options = list(_settled(verdicts, self._own_place))
+            complete = complete and verdicts.count(Verdict.UNKNOWN) <= _MOST_OPEN
+            options = list(_settled(verdicts, own))
             found = certain if len(options) == 1 else doubtful
             found.update((self._publish(option, event), None) for option in options)
-        return Records(tuple(certain), tuple(doubtful), around)
+        return Records(tuple(certain), tuple(doubtful), around, complete)
 
     def background(self) -> Background:
         """What may come beside the record."""
@@ -163,7 +176,7 @@ class AlarmFeed:
         """The combinations in which the filter matches, or may; where it never does, as if it did."""
         place = self._own_place
         found = [
-            tuple(self._scoped(index, verdict) for index, verdict in enumerate(verdicts))
+            tuple(self._scoped(index, verdict, place) for index, verdict in enumerate(verdicts))
             for verdicts in sorted(joint_verdicts(self._texts, event))
         ]
         for wanted in (Verdict.MATCH, Verdict.UNKNOWN):
@@ -172,12 +185,12 @@ class AlarmFeed:
                 return iter(matching)
         return iter([tuple(self._assumed(index) for index in range(len(self.filters)))])
 
-    def _scoped(self, index: int, verdict: Verdict) -> Verdict:
+    def _scoped(self, index: int, verdict: Verdict, own: int) -> Verdict:
         """Whether a filter that reads transformed or selected log events matches is not known here."""
         found = self.filters[index]
         if not self._here(found):
             return Verdict.NO_MATCH
-        narrowed = index != self._own_place and (found.on_transformed or bool(found.criteria))
+        narrowed = index != own and (found.on_transformed or bool(found.criteria))
         return min(verdict, Verdict.UNKNOWN) if narrowed else verdict
 
     def _assumed(self, index: int) -> Verdict:
@@ -204,9 +217,7 @@ class AlarmFeed:
 
     def _of_filter(self, place: int, verdict: Verdict, event: str | None) -> Iterator[Publication]:
         found = self.filters[place]
-        for query in self.alarm.watched:
-            if query in self.outside or query.key != (found.namespace, found.metric):
-                continue
+        for query in self.reading.get((found.namespace, found.metric), ()):
             if query.unit not in {None, found.unit}:
                 continue
             if verdict is Verdict.MATCH:
@@ -235,8 +246,7 @@ class AlarmFeed:
 
     def _mixed_units(self, query: MetricQuery) -> bool:
         """AWS: where a metric has several units and the alarm names none, its behavior is not defined."""
-        units = {found.unit for found in self.filters if (found.namespace, found.metric) == query.key}
-        return query.unit is None and len(units) > 1
+        return query.unit is None and query.key in self.mixed_units
 
     def _outside(self) -> tuple[Mapping[str, Value], ...]:
         unsure: dict[str, Value] = {query.id: UNSURE for query in self.outside if not self.feeds.is_count(query)}

@@ -81,7 +81,7 @@ def _logs_reads(selector: Sequence[FieldSelector]) -> bool:
 
 
 def _answer(selectors: Sequence[Sequence[FieldSelector]], event: str) -> Status:
-    """Whether records of an event are logged whoever calls."""
+    """Whether records of an event are logged for every caller."""
     varying = {field: tuple(_samples(selectors, field)) for field in _VARYING}
     records = (dict(zip(varying, values, strict=True)) for values in product(*varying.values()))
     return all_of(

@@ -22,21 +22,29 @@ from chalicelib.alarm_path.patterns.trial import Verdicts, try_each
 from chalicelib.alarm_path.standards import EVENTS
 
 
-@lru_cache(maxsize=2048)
 def joint_verdicts(texts: tuple[str, ...], event: str) -> frozenset[Verdicts]:
     """Every combination of verdicts that successful calls of an event get from these patterns.
 
     A pattern that AWS refuses matches nothing. Of patterns on conditions beside patterns on text every pair of
     combinations is taken to occur.
     """
+    return _tried(texts, event)[0]
+
+
+def all_tried(texts: tuple[str, ...], event: str) -> bool:
+    """Whether the combinations are all there are; patterns with very many conditions have more than can be tried."""
+    return _tried(texts, event)[1]
+
+
+@lru_cache(maxsize=2048)
+def _tried(texts: tuple[str, ...], event: str) -> tuple[frozenset[Verdicts], bool]:
     patterns = [_parsed(text) for text in texts]
     on_json = [place for place, pattern in enumerate(patterns) if isinstance(pattern, JsonPattern)]
     on_text = [place for place, pattern in enumerate(patterns) if pattern is not None and place not in on_json]
-    of_json = _on_conditions([patterns[place] for place in on_json], event)
+    of_json, complete = _on_conditions([patterns[place] for place in on_json], event)
     of_text = _on_lines([patterns[place] for place in on_text], event)
-    return frozenset(
-        _placed(len(texts), on_json, first, on_text, second) for first, second in product(of_json, of_text)
-    )
+    combined = (_placed(len(texts), on_json, first, on_text, second) for first, second in product(of_json, of_text))
+    return frozenset(combined), complete
 
 
 @lru_cache(maxsize=4096)
@@ -69,10 +77,10 @@ def _parsed(text: str) -> Pattern | None:
         return None
 
 
-def _on_conditions(patterns: Sequence[Pattern | None], event: str) -> frozenset[Verdicts]:
+def _on_conditions(patterns: Sequence[Pattern | None], event: str) -> tuple[frozenset[Verdicts], bool]:
     found = [pattern for pattern in patterns if isinstance(pattern, JsonPattern)]
     if not found:
-        return frozenset({()})
+        return frozenset({()}), True
     doubtful = [bool(acceptance_doubts(pattern)) for pattern in found]
     return try_each([pattern.expression for pattern in found], doubtful, event)
 

@@ -69,19 +69,21 @@ def try_on_event(expressions: Sequence[Expression], doubtful: Sequence[bool], ev
     return Trial(verdicts, in_words([item for item, _ in open_ones], _may_be_missing(found, event)))
 
 
-def try_each(expressions: Sequence[Expression], doubtful: Sequence[bool], event: str) -> frozenset[Verdicts]:
-    """Every combination of one verdict for each filter that successful calls of an event get."""
+def try_each(
+    expressions: Sequence[Expression], doubtful: Sequence[bool], event: str
+) -> tuple[frozenset[Verdicts], bool]:
+    """Every combination of one verdict for each filter that successful calls of an event get, and whether all."""
     reduced = [_reduce(expression, event) for expression in expressions]
     found = tuple(
         dict.fromkeys(condition for item in reduced if not isinstance(item, Verdict) for condition in conditions(item))
     )
-    possible, _ = _possible_answers(found, event) if found else ({()}, True)
+    possible, complete = _possible_answers(found, event) if found else ({()}, True)
     combined = set()
     for answers in possible:
         known = dict(zip(found, answers, strict=True))
         verdicts = (item if isinstance(item, Verdict) else _decide(item, known) for item in reduced)
         combined.add(tuple(_softened(verdict, doubt) for verdict, doubt in zip(verdicts, doubtful, strict=True)))
-    return frozenset(combined)
+    return frozenset(combined), complete
 
 
 def _unknown_in_words(expressions: Sequence[Expression], event: str) -> str:

@@ -1,7 +1,7 @@
 """CloudWatch alarms as DescribeAlarms gives them, read into types.
 
 An alarm on one metric and an alarm on metric math differ only in ``queries``: the single metric is
-read as one query, so that whoever judges has one shape.
+read as one query, so that checks read one shape.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -124,23 +124,15 @@ class MetricAlarm:
     state_reason: str
     warm_up: WarmUp | None = None
 
-    @property
-    def used(self) -> tuple[MetricQuery, ...]:
-        """What the series compared is made of; others of its Metrics do not matter to the alarm."""
-        wanted = [query for query in self.queries if query.returns]
-        found: dict[str, MetricQuery] = {}
-        while wanted:
-            query = wanted.pop()
-            if query.id not in found:
-                found[query.id] = query
-                named = set(_NAME.findall(query.expression or "")) if query.insights is None else set()
-                wanted += [other for other in self.queries if other.id in named or named & _EVERY_METRIC]
-        return tuple(query for query in self.queries if query.id in found)
+    # What the series compared is made of, and the metrics among it; others of its Metrics do not matter to the alarm.
+    used: tuple[MetricQuery, ...] = field(init=False, compare=False, repr=False)
+    watched: tuple[MetricQuery, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def watched(self) -> tuple[MetricQuery, ...]:
-        """The metrics that the series compared is made of."""
-        return tuple(query for query in self.used if query.insights is not None or not query.expression)
+    def __post_init__(self) -> None:
+        used = _used(self.queries)
+        watched = tuple(query for query in used if query.insights is not None or not query.expression)
+        object.__setattr__(self, "used", used)
+        object.__setattr__(self, "watched", watched)
 
     @classmethod
     def read(cls, item: Json) -> MetricAlarm:
@@ -193,6 +185,21 @@ class CompositeAlarm:
             suppressor=text_or_none(item.get("ActionsSuppressor")),
             suppressor_wait=_whole(item.get("ActionsSuppressorWaitPeriod"), 0),
         )
+
+
+def _used(queries: tuple[MetricQuery, ...]) -> tuple[MetricQuery, ...]:
+    wanted = [query for query in queries if query.returns]
+    by_id: dict[str, list[MetricQuery]] = {}
+    for query in queries:
+        by_id.setdefault(query.id, []).append(query)
+    found: dict[str, MetricQuery] = {}
+    while wanted:
+        query = wanted.pop()
+        if query.id not in found:
+            found[query.id] = query
+            named = set(_NAME.findall(query.expression or "")) if query.insights is None else set()
+            wanted += queries if named & _EVERY_METRIC else (other for name in named for other in by_id.get(name, ()))
+    return tuple(query for query in queries if query.id in found)
 
 
 def parse_time(value: object) -> datetime | None:

@@ -86,15 +86,15 @@ def repaired(standing: Standing, done: Sequence[RepairCall], alert_id: str, regi
     title = f"sgwatch repaired the alarm path ({number_of(len(made), 'call')})"
     if refused:
         title = f"sgwatch could not repair the alarm path: {refused[0].call} failed"
-    told = [f"{step.call}: {step.why} To take it back: {step.undo}" for step in made]
-    told += [f"{step.call} was refused: {step.failure}." for step in refused]
+    sentences = [f"{step.call}: {step.why} To take it back: {step.undo}" for step in made]
+    sentences += [f"{step.call} was refused: {step.failure}." for step in refused]
     whole = standing.status is Status.PASS
     after = "The audit now finds every link sound." if whole else f"The audit now says: {problem_sentence(standing)}"
     severity = Severity.MEDIUM if whole and not refused else Severity.HIGH
     calls = ", ".join(step.call for step in made)
     summary = f"AUTO_REPAIR made {number_of(len(made), 'call')}{f' ({calls})' if calls else ''}. {after}"
     alert = _alert(standing, alert_id, region, title, summary, severity)
-    repairs = tuple(Exposure(severity, printable(text, 1_000)) for text in told)
+    repairs = tuple(Exposure(severity, printable(text, 1_000)) for text in sentences)
     return alert._replace(exposures=(*repairs, *alert.exposures))
 
 

@@ -15,7 +15,7 @@ class Consequence(StrEnum):
     """How the path stands after a call, compared with before it."""
 
     BROKE = "broke"
-    IS_BROKEN = "is_broken"  # whether by this call cannot be told
+    IS_BROKEN = "is_broken"  # whether by this call is not known
     MAY_BE_BROKEN = "may_be_broken"
     BROKEN_BY_OTHERS = "broken_by_others"
     WAS_BROKEN = "was_broken"

@@ -18,7 +18,7 @@ _ADVICE = ("own-alarms", "own-forwarding")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """``status`` is the worse of the alarm path's and of sgwatch's own; ``problems`` come the most telling first.
+    """``status`` is the worse of the alarm path's and of sgwatch's own; ``problems`` come the most specific first.
 
     ``parts`` are names as ``resource_name`` makes them.
     """

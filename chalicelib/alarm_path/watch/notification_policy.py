@@ -71,7 +71,7 @@ class RememberedStatus:
         )
 
     def clamped(self, now: datetime) -> RememberedStatus:
-        """Without times that lie in the future: whoever can write it must not mute what comes next."""
+        """Without times that lie in the future: a writer of the state must not mute what comes next."""
         return replace(self, announced_at=_past(self.announced_at, now), since=_past(self.since, now))
 
 
@@ -111,6 +111,6 @@ def _occasion(previous: RememberedStatus | None, status: Status, now: datetime) 
         return Occasion.RECOVERED if previous is not None and previous.status is not Status.PASS else None
     if previous is None or previous.status is not status:
         return Occasion.CHANGED
-    # An announcement in the future was none: whoever wrote it must not silence a broken path.
+    # An announcement in the future was none: its writer must not silence a broken path.
     due = previous.announced_at is None or not timedelta(0) <= now - previous.announced_at < REMIND_AFTER
     return Occasion.STILL_BROKEN if due else None

@@ -17,7 +17,7 @@ from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.deployment import DELIVER, Stage, dead_letter_queues, forwarder_rules, own_rules, stage_of
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.functions.call_windows import CallWindows, TableWindows
-from chalicelib.functions.composition.alerting import assemble
+from chalicelib.functions.composition.alerting import assemble, network
 from chalicelib.functions.guard import Guard
 from chalicelib.settings.environment import from_environment, function_name, read_settings
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
@@ -32,7 +32,7 @@ def assemble_guard(
     clients: ClientFactory | None = None,
     region: str | None = None,
 ) -> Guard:
-    """The guard of these settings; its own path is audited where the function's name tells the stage."""
+    """The guard of these settings; its own path is audited where the function's name holds the stage."""
     region = region or default_region() or ""  # Lambda sets it
     made = clients or patient_clients()
     stage, durable = stage_of(function), settings.durable
@@ -111,7 +111,8 @@ def _heartbeat(settings: Settings) -> Heartbeat | None:
     if url is None:
         return None
     secrets = Secrets(aws_client)
-    return Heartbeat(HttpDoor(read_timeout=5.0, deadline=8.0), lambda: secrets.resolve(url))
+    door = HttpDoor(read_timeout=5.0, deadline=8.0, network=cache(lambda: network(settings.http, secrets.resolve)))
+    return Heartbeat(door, lambda: secrets.resolve(url))
 
 
 @cache

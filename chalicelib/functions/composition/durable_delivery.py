@@ -44,7 +44,7 @@ def assemble_deliver(
         problems.announce(destination, reason, invocation.remaining_ms)
 
     def end_burst(message: BurstEnd, invocation: InvocationContext) -> None:
-        tell_burst(message, invocation, made, alerts)
+        send_burst_end(message, invocation, made, alerts)
 
     return DeliverFunction(
         destinations=destinations,
@@ -62,7 +62,7 @@ def assemble_deliver(
     )
 
 
-def tell_burst(message: BurstEnd, invocation: InvocationContext, made: Parts, alerts: AlertFunction) -> None:
+def send_burst_end(message: BurstEnd, invocation: InvocationContext, made: Parts, alerts: AlertFunction) -> None:
     """Queue what was folded, for each destination what that destination wants of it.
 
     Raises:
@@ -82,7 +82,7 @@ def tell_burst(message: BurstEnd, invocation: InvocationContext, made: Parts, al
     if folded.unreadable:
         alerts.log.error("folded alerts could not be read", ids=folded.unreadable[:20], count=len(folded.unreadable))
     if alerts.faults:
-        raise QueueError("the settings are faulty, and a destination that they do not tell of has to wait for its part")
+        raise QueueError("the settings are faulty, and a message for a destination that is not in them has to wait")
     made.handoffs.window_ended(message)
 
 

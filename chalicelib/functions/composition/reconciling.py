@@ -36,7 +36,7 @@ def reconcile(invocation: InvocationContext) -> None:
         stage = stage_of(function_name())
         try:
             digest = Digest(made.table, made.silences, _now, stage.name if stage else None)
-            digest.tell(lambda alert: alerts.announce(alert, invocation))
+            digest.send(lambda alert: alerts.announce(alert, invocation))
         finally:
             try:
                 send_unconfirmed(made.handoffs, Ledger(made.table, _now), made.queue, alerts.log)
@@ -57,7 +57,7 @@ def _own_settings() -> tuple[Settings, SettingsError | None]:
 def sweep(
     settings: Settings, durable: DurableSettings, made: Parts, alerts: AlertFunction, invocation: InvocationContext
 ) -> None:
-    """Sweep the regions; look-ups must be on, for they keep what was told.
+    """Sweep the regions; look-ups must be on: they keep the snapshots of what was reported.
 
     Raises:
         ExceptionGroup: some regions could not be swept; the others were.
@@ -73,7 +73,7 @@ def sweep(
         watch=settings.watch,
         alert_of=alerts.alert_of,
         seen=made.bursts.seen,
-        tell=lambda alert: alerts.announce(alert, invocation),
+        send=lambda alert: alerts.announce(alert, invocation),
         log=alerts.log,
         now=_now,
     )
