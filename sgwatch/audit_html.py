@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status
-from sgwatch.audit_text import MARKS, headline, links_of, printable
+from sgwatch.audit_text import MARKS, failures_first, headline, links_of, printable
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
@@ -43,7 +43,7 @@ def page(report: Report, document: Mapping[str, Any]) -> str:
         "<h2>Events</h2>",
         _coverage(report),
         "<h2>Paths</h2>",
-        *(_path(path) for path in report.paths),
+        *(_path(path) for path in failures_first(report.paths)),
         "<p>There is no path.</p>" if not report.paths else "",
         "<h2>Findings outside any path</h2>" + _findings(report.findings) if report.findings else "",
         "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +31,7 @@ def show(console: Console, report: Report) -> None:
             f"Account {printable(report.account_id) or 'not known'}, as of {report.checked_at:%F %T} UTC\n", style="dim"
         )
     )
-    for path in report.paths:
+    for path in failures_first(report.paths):
         _show_path(console, path)
     _show_findings(console, "Findings outside any path", report.findings)
     if report.findings:
@@ -49,6 +51,12 @@ def headline(report: Report) -> tuple[Status, str]:
         Status.UNKNOWN,
         f"A further security group change sends nothing before {alarms} leaves ALARM; then each does.",
     )
+
+
+def failures_first(paths: Sequence[PathReport]) -> list[PathReport]:
+    """The paths in the order of what there is to do."""
+    order = (Status.FAIL, Status.UNKNOWN, Status.PASS)
+    return sorted(paths, key=lambda path: order.index(path.status))
 
 
 def printable(text: str) -> str:

@@ -97,8 +97,12 @@ def _way(path: PathReport, *, edit_existing: bool) -> tuple[FixCall, ...]:
 
 
 def _with_another(finding: Finding, calls: Sequence[FixCall]) -> bool:
-    """Whether a call for another link mends this one as well: sgwatch's own alarm brings its own filter and topic."""
-    return bool(calls) and finding.link in {PathLink.ALARM, PathLink.ACTION}
+    """Whether a call for another link mends this one as well.
+
+    sgwatch's own alarm brings its own filter and topic; a trail delivers again once its log group is there.
+    """
+    remade = any(call.action == "CreateLogGroup" for call in calls)
+    return finding.link in {PathLink.ALARM, PathLink.ACTION} or (finding.check == "trail-delivery" and remade)
 
 
 def _refused(report: Report) -> Plan:

@@ -246,3 +246,12 @@ def test_a_plan_costs_what_it_makes() -> None:
     bare.filters, bare.alarms, silent.alarms = [], [], []
     assert "\nCost: 1 standard alarm: about 0.10 USD" in shown_plan(silent, do_apply=True)
     assert "\nCost: 2 custom metrics and 2 standard alarms: about 0.80 USD" in shown_plan(bare, do_apply=True)
+
+
+def test_what_is_broken_is_shown_first() -> None:
+    account = Account()
+    account.filters = [metric_filter("sound"), metric_filter("broken")]
+    account.alarms = [alarm("sound", "sound"), alarm("broken", "broken", ActionsEnabled=False)]
+    out = io.StringIO()
+    show(Console(file=out, width=200), judge_snapshot(read_snapshot(account.document())))
+    assert out.getvalue().index("✔ sound") > out.getvalue().index("The actions of alarm broken are disabled.")
