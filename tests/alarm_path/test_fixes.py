@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.alarm_paths import REGION, TOPIC, Account, judge, metric_filter
+from tests.support.alarm_paths import ACCOUNT, REGION, TOPIC, Account, judge, metric_filter
 
 OTHER = {"Sid": "others", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sns:Subscribe", "Resource": TOPIC}
 
@@ -86,4 +86,32 @@ def test_no_text_of_a_snapshot_runs_or_is_printed_raw(tmp_path: Path, text: str,
             assert finding.fix is None or "\x1b" not in finding.fix
             script = ["/bin/sh", "-c", f"aws() {{ :; }}; {finding.fix or ':'}"]
             subprocess.run(script, cwd=tmp_path, input="", text=True, capture_output=True, check=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("region", [REGION, EVIL])
+def test_no_name_of_sgwatchs_own_parts_runs_in_a_fix(tmp_path: Path, region: str) -> None:
+    function = f"arn:aws:lambda:{region}:{ACCOUNT}:function:sgwatch-prod-alert_on_change{EVIL}"
+    own = {
+        "rules": [
+            {
+                "Name": f"rule{EVIL}",
+                "Arn": f"arn:aws:events:{region}:{ACCOUNT}:rule/rule{EVIL}",
+                "State": "DISABLED",
+                "Targets": [],
+            }
+        ],
+        "functions": [
+            {"FunctionName": "f", "Configuration": {"FunctionArn": function}, "ReservedConcurrency": 0},
+        ],
+        "dead_letter_queues": [],
+        "event_source_mappings": [{"UUID": f"id{EVIL}", "State": "Disabled", "FunctionArn": function}],
+    }
+    report = judge(json.loads(json.dumps(Account().document() | {"self": own}, default=str)))
+    fixes_of_own = [finding.fix for finding in report.findings if finding.fix]
+    assert fixes_of_own
+    for fix in fixes_of_own:
+        assert "\x1b" not in fix
+        script = ["/bin/sh", "-c", f"aws() {{ :; }}; sgwatch() {{ :; }}; chalice() {{ :; }}; {fix}"]
+        subprocess.run(script, cwd=tmp_path, input="", text=True, capture_output=True, check=False)
     assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,7 @@ and in each function "Settings": {"destinations": [name], "faults": how many}, n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from shlex import quote
 
 from chalicelib.alarm_path.checks.forwarders import read_object, without_order
 from chalicelib.alarm_path.checks.own_deliveries import judge_deliveries
@@ -23,6 +24,7 @@ from chalicelib.alarm_path.checks.own_forwarding import judge_forwarding
 from chalicelib.alarm_path.checks.own_resources import judge_resources
 from chalicelib.alarm_path.checks.own_runs import CALL, judge_runs
 from chalicelib.alarm_path.checks.resource_policies import ServiceCall, allows
+from chalicelib.alarm_path.fix_calls import FixCall, script
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
@@ -111,8 +113,9 @@ def _whole(name: str, target: Json, functions: Mapping[str, Json]) -> Iterable[F
 
 def _enable(rule: Json, enabled: bool) -> str | None:
     parsed = parse_arn(rule.get("Arn"))
-    region = f" --region {parsed.region}" if parsed else ""
-    return None if enabled else f"aws events enable-rule --name {rule.get('Name')}{region}"
+    if enabled or parsed is None:
+        return None
+    return script((FixCall("events", "EnableRule", parsed.region, {"Name": str(rule.get("Name"))}),))
 
 
 def _pattern(rule: Json, name: str, arn: str) -> Finding:
@@ -152,14 +155,16 @@ def _function(arn: str, function: Json) -> Iterable[Finding]:
     )
     if function.get("ReservedConcurrency") == 0:
         reason = f"Function {arn} has a reserved concurrency of 0: it never runs."
-        fix = f"aws lambda delete-function-concurrency --function-name {arn}"
+        parsed = parse_arn(arn)
+        region = parsed.region if parsed else ""
+        fix = script((FixCall("lambda", "DeleteFunctionConcurrency", region, {"FunctionName": arn}),))
         yield Finding("own-function", Status.FAIL, arn, reason, fix)
     if "EventInvokeConfig" in function:
         config = function["EventInvokeConfig"] or {}
         there = bool(((config.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination"))
         reason = f"Function {arn} has {'an' if there else 'no'} on-failure destination."
         stage = stage_of(arn.rpartition(":")[2])
-        fix = "sgwatch setup" + (f" --stage {stage.name}" if stage else "")
+        fix = "sgwatch setup" + (f" --stage {quote(stage.name)}" if stage else "")
         yield Finding("own-on-failure", status_of(there), arn, reason, None if there else fix)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from chalicelib.alarm_path.fix_calls import FixCall, script
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
+from chalicelib.aws.arns import parse_arn
 from chalicelib.text import number_of
 
 # Alerts wait this long where a destination asks for it (Retry-After); the stack's own alarm is set to ten minutes, too.
@@ -72,7 +74,9 @@ def _mapping(mapping: Json) -> Finding:
     if state in ("Creating", "Enabling"):
         return Finding("own-event-source", Status.UNKNOWN, name, f"Event source mapping {name} is still {state}.")
     why = f" ({mapping['StateTransitionReason']})" if mapping.get("StateTransitionReason") else ""
-    fix = f"aws lambda update-event-source-mapping --uuid {name} --enabled"
+    parsed = parse_arn(mapping.get("FunctionArn") or mapping.get("EventSourceArn"))
+    region = parsed.region if parsed else ""
+    fix = script((FixCall("lambda", "UpdateEventSourceMapping", region, {"UUID": name, "Enabled": True}),))
     return Finding("own-event-source", Status.FAIL, name, f"Event source mapping {name} is {state}{why}.", fix)
 
 

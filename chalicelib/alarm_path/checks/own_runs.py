@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
+from shlex import join
 from typing import Any
 
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json, parse_time
@@ -177,8 +178,8 @@ def _notes(arn: str, spans: Sequence[_RunCount], metrics: Json, now: datetime) -
 def _read_log(arn: str, since: datetime) -> str:
     parsed = parse_arn(arn)
     name, region = (parsed.resource.removeprefix("function:"), parsed.region) if parsed else (arn, "")
-    where = f" --region {region}" if region else ""
-    return f"aws logs tail /aws/lambda/{name} --since {_text(since)}{where}"
+    words = ["aws", "logs", "tail", f"/aws/lambda/{name}", "--since", _text(since)]
+    return join([*words, "--region", region] if region else words)
 
 
 def _text(at: datetime) -> str:
