@@ -26,9 +26,12 @@ def looks_like_url(text: str) -> bool:
     return "://" in text and re.match(_URL, text) is not None
 
 
-def may_be_key(text: str) -> bool:
-    """Whether a value that no reader took may be a key put into the wrong variable: long, with letters and digits."""
-    return (
+def may_hold_secret(text: str) -> bool:
+    """Whether a value that no reader took may be a key or a webhook put into the wrong variable.
+
+    A key is long, with letters and digits; a webhook is a URL.
+    """
+    return looks_like_url(text) or (
         re.fullmatch(_TOKEN, text) is not None
         and re.search(r"[0-9]", text) is not None
         and re.search(r"[A-Za-z]", text) is not None

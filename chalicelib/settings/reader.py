@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from chalicelib.alert.filters import Filter
 from chalicelib.settings.fields import Field, did_you_mean
 from chalicelib.settings.kinds import KINDS, DestinationKind
-from chalicelib.settings.masking import hidden, looks_like_secret, looks_like_url, may_be_key
+from chalicelib.settings.masking import hidden, looks_like_secret, looks_like_url, may_hold_secret
 from chalicelib.settings.model import (
     AuditSettings,
     DestinationSettings,
@@ -181,8 +181,8 @@ def _read(item: Field, text: str) -> tuple[Any, str | None]:
     try:
         return item.read(text), None
     except ValueError as error:
-        hide = may_be_key(text) and not item.secret
-        return None, str(error).replace(text, "(not shown, it may be a key)") if hide else str(error)
+        hide = may_hold_secret(text) and not item.secret
+        return None, str(error).replace(text, "(not shown, it may be or hold a key)") if hide else str(error)
 
 
 def _form_fault(item: Field, text: str) -> str | None:
@@ -217,7 +217,7 @@ def _is_misplaced(item: Field, text: str) -> bool:
 def _is_hidden(item: Field, text: str, *, faulty: bool) -> bool:
     if not text or _is_reference(text):
         return False
-    return item.secret or _is_misplaced(item, text) or (faulty and may_be_key(text))
+    return item.secret or _is_misplaced(item, text) or (faulty and may_hold_secret(text))
 
 
 def _is_reference(text: str) -> bool:

@@ -365,3 +365,11 @@ def faults_settings(**environ: str) -> Settings:
     with pytest.raises(SettingsError) as caught:
         read_settings({"SNS_TOPIC_ARN": TOPIC, **environ})
     return caught.value.sound
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example.com/services/T0/plant", "https://example.com/x?sig=plant"])
+def test_a_webhook_in_place_of_the_queue_is_shown_nowhere(url: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings({"WEBHOOK_URL": "https://example.com/hook", "DELIVERY_QUEUE": url, "STATE_TABLE": "state"})
+    assert "DELIVERY_QUEUE" in str(raised.value)
+    assert "plant" not in str(raised.value)
