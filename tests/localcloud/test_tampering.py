@@ -20,8 +20,8 @@ from tests.support.local import Alert, alert_in, sgwatch
 FILTER = "sgwatch-security-group-changes"
 ONCALL = "oncall@example.com"
 # The longest wait, not a delay: an alert about tampering needs a new process and a whole audit, which on a loaded
-# machine takes more than twenty seconds.
-SECONDS = 60.0
+# machine takes more than a minute.
+SECONDS = 150.0
 
 
 def make_trail(cloud: LocalCloud) -> None:
@@ -139,9 +139,11 @@ def test_a_deleted_filter_is_told_and_its_return(watched: Watched) -> None:
 
 def test_disabled_actions_are_told_and_their_return(watched: Watched) -> None:
     cloudwatch = watched.by_mallory("cloudwatch")
-    alert = watched.broken_by("DisableAlarmActions", lambda: cloudwatch.disable_alarm_actions(AlarmNames=[FILTER]))
-    assert f"The actions of alarm {FILTER} are disabled." in alert["summary"]
-    watched.mended_by(lambda: cloudwatch.enable_alarm_actions(AlarmNames=[FILTER]))
+    # Both of repair's alarms: after the test before, each of them may carry every event.
+    names = [item["AlarmName"] for item in cloudwatch.describe_alarms(AlarmNamePrefix=FILTER)["MetricAlarms"]]
+    alert = watched.broken_by("DisableAlarmActions", lambda: cloudwatch.disable_alarm_actions(AlarmNames=names))
+    assert f"The actions of alarm {FILTER}" in alert["summary"]
+    watched.mended_by(lambda: cloudwatch.enable_alarm_actions(AlarmNames=names))
 
 
 def test_an_ended_subscription_is_told_and_its_return(watched: Watched) -> None:
