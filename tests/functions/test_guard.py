@@ -336,7 +336,7 @@ def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) ->
     assert alert["title"] == (
         "sgwatch's own path is broken: rule sgwatch-prod-alert_on_change-event was disabled (DisableRule by mallory)"
     )
-    assert f"aws events enable-rule --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
+    assert f"enable-rule --region us-east-1 --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
 
 
 REPAIRED = [RepairCall("logs:PutMetricFilter", "Count the 7 events.", "aws logs delete-metric-filter …")]

@@ -107,7 +107,7 @@ def test_all_policies_together_allow_what_the_code_calls_and_no_more() -> None:
 def test_what_the_audit_and_the_repair_call_is_found_in_their_code() -> None:
     assert {"cloudtrail:DescribeTrails", "cloudwatch:DescribeAlarms", "events:DescribeRule"} <= audited()
     source = "".join(alarm_path(module) for module in ("fix_alarms", "fix_context", "fix_topics"))
-    planned = {f"{service}:{action}" for service, action in re.findall(r'ApiCall\("([a-z]+)", "([A-Z]\w+)"', source)}
+    planned = {f"{service}:{action}" for service, action in re.findall(r'FixCall\("([a-z]+)", "([A-Z]\w+)"', source)}
     assert repaired() <= planned
 
 
