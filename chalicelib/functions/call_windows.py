@@ -186,13 +186,15 @@ class RecentCalls:
     _alerted: dict[str, _WindowAlert] = field(default_factory=dict)
 
     def covers(self, alert: Alert, status: Status | None, now: datetime) -> bool:
-        """Whether the caller's earlier alert says as much: the same status, and at least this severity."""
+        """Whether the caller's earlier alert says as much: the path passed then and now, and at least this severity."""
         before = self._alerted.get(caller_of(alert))
         if changes_status(alert):
             return False
         if before is None or not now < before.until <= now + timedelta(seconds=self.seconds):
             return False
-        return before.status is status and before.severity.rank >= alert.severity.rank
+        # While the path is broken, or may be, each call is reported: what it was before may not be remembered yet.
+        is_sound = status is Status.PASS and before.status is Status.PASS
+        return is_sound and before.severity.rank >= alert.severity.rank
 
     def note(self, alert: Alert, status: Status | None, now: datetime) -> None:
         """Remember an alert that was sent; it opens a window where none is open."""

@@ -16,7 +16,7 @@ from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert
-from chalicelib.functions.call_windows import TableWindows, WindowEntry
+from chalicelib.functions.call_windows import RecentCalls, TableWindows, WindowEntry
 from chalicelib.state.errors import StateError
 from chalicelib.state.state_table import StateTable
 from tests.support.alarm_paths import NOW, Document
@@ -220,3 +220,12 @@ def test_a_folded_record_that_cannot_be_read_is_counted_and_loses_no_other(table
     table.put({"pk": f"tamper#{window.caller}#{window.id}", "sk": "zz", "record": b"no"})
     folded = windows.close(window)
     assert (len(folded.records), folded.unreadable) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [Status.FAIL, Status.UNKNOWN, None])
+def test_in_direct_delivery_no_call_is_covered_unless_the_path_passes(status: Status | None) -> None:
+    alert, recent = alert_of(event("StopLogging", "cloudtrail", {"name": "main"})["detail"]), RecentCalls()
+    recent.note(alert, status, NOW)
+    assert not recent.covers(alert, status, NOW)
+    recent.note(alert, Status.PASS, NOW)
+    assert recent.covers(alert, Status.PASS, NOW)
