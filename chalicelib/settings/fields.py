@@ -24,7 +24,8 @@ class Field(NamedTuple):
 
     ``read`` makes the value out of the text or raises ValueError with a sentence that goes behind
     ``VARIABLE: `` and, of a secret, holds nothing of the value. ``secret`` values are masked wherever settings
-    are shown; ``holds_url`` says that the value may be or contain a URL, which is a fault elsewhere.
+    are shown; ``holds_url`` says that the value may be or contain a URL, which is a fault elsewhere,
+    ``is_random`` that it may look like a key and is none.
     ``by_reference`` says that the value may be kept elsewhere (settings/secrets.py); secrets always may.
     ``example`` is a value of the right form, ``choices`` are all values where these are few.
     """
@@ -35,6 +36,7 @@ class Field(NamedTuple):
     secret: bool = False
     default: str | None = None
     holds_url: bool = False
+    is_random: bool = False
     by_reference: bool = False
     example: str = ""
     choices: tuple[str, ...] = ()

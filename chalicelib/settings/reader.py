@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 from chalicelib.alert.filters import Filter
 from chalicelib.settings.fields import Field, did_you_mean
 from chalicelib.settings.kinds import KINDS, DestinationKind
-from chalicelib.settings.masking import hidden, looks_like_secret, looks_like_url, may_hold_secret
+from chalicelib.settings.masking import (
+    hidden,
+    looks_like_key,
+    looks_like_secret,
+    looks_like_url,
+    may_be_key,
+    may_hold_secret,
+)
 from chalicelib.settings.model import (
     AuditSettings,
     DestinationSettings,
@@ -192,7 +199,7 @@ def _form_fault(item: Field, text: str) -> str | None:
     if text[0] in "\"'“‘" and text[-1] in "\"'”’" and (item.secret or looks_like_url(text) or text[1:-1].isalnum()):
         return "it stands in quotation marks: write it without them"
     if _is_misplaced(item, text):
-        what = "secret" if looks_like_secret(text) else "URL"
+        what = "secret" if looks_like_secret(text) else "URL" if looks_like_url(text) else "key"
         return (
             f"it holds what looks like a {what} (not shown, {len(text)} characters), and none belongs here: "
             "move it to the variable that it is for, and replace it if somebody may have seen it"
@@ -211,13 +218,17 @@ def _is_misplaced(item: Field, text: str) -> bool:
     """Whether a secret or a URL stands where neither belongs."""
     if item.secret:
         return False
-    return looks_like_secret(text) or (looks_like_url(text) and not item.holds_url)
+    if looks_like_secret(text) or (looks_like_url(text) and not item.holds_url):
+        return True
+    return looks_like_key(text) and not item.is_random
 
 
 def _is_hidden(item: Field, text: str, *, faulty: bool) -> bool:
     if not text or _is_reference(text):
         return False
-    return item.secret or _is_misplaced(item, text) or (faulty and may_hold_secret(text))
+    if item.secret or _is_misplaced(item, text):
+        return True
+    return may_hold_secret(text) if faulty else may_be_key(text) and not item.is_random
 
 
 def _is_reference(text: str) -> bool:

@@ -129,6 +129,7 @@ GLOBALS: tuple[Field, ...] = (
         "ENRICH_EXTERNAL_ID",
         "The external id that the trust policy of the role of `ENRICH_ROLE` asks for (docs/fleet.md).",
         read_external_id,
+        is_random=True,
     ),
     Field(
         "ENRICH_CONFIG",

@@ -134,12 +134,49 @@ def test_a_secret_in_the_wrong_variable_is_a_fault_and_masked(variable: str, sec
     assert secret in caught.value.sound.secrets or name not in {row.variable for row in rows}
 
 
-@pytest.mark.parametrize("variable", ["SNS_TOPIC_ARN", "LOG_LEVEL", "SLACK_MIN_SEVERITY"])
-def test_what_may_be_a_key_is_not_shown_where_it_is_no_value(variable: str) -> None:
-    key = "0123456789abcdef0123456789ABCDEF"
-    with pytest.raises(SettingsError) as caught:
-        read_settings({"SLACK_WEBHOOK_URL": URL, variable: key})
-    assert key not in str(caught.value) + str(caught.value.sound.describe())
+KEYS = (
+    "0123456789abcdef0123456789ABCDEF",
+    "R0123456789abcdefghijklmnopqrstu",
+    "01234567-89ab-cdef-0123-456789abcdef",
+    "hidden-SECRET-plant0123456789abcdef",
+)
+NO_KEYS = [variable for variable in NO_SECRETS if variable != "ENRICH_EXTERNAL_ID"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("variable", NO_KEYS)
+def test_what_may_be_a_key_is_shown_in_no_variable(variable: str, key: str) -> None:
+    name = f"SLACK_{variable}" if variable in {item.name for item in EVERY_DESTINATION} else variable
+    settings, faults = sound({"SLACK_WEBHOOK_URL": URL, name: key})
+    shown = " ".join((*faults, *(row.shown for row in settings.describe())))
+    assert key not in shown
+    assert any(fault.startswith(name) for fault in faults) or key == KEYS[-1]
+
+
+def sound(environ: dict[str, str]) -> tuple[Settings, tuple[str, ...]]:
+    try:
+        return read_settings(environ), ()
+    except SettingsError as error:
+        return error.sound, tuple(error.faults)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("STATE_TABLE", "sgwatch-eu-west-1-prod-state"),
+        ("STATE_TABLE", "sgwatch-prod-StateTable-1ABC2DEF3GHI4"),
+        ("ENRICH_ROLE", "arn:aws:iam::123456789012:role/AWSControlTowerExecution"),
+        ("ENRICH_EXTERNAL_ID", KEYS[0]),
+        ("ENRICH_EXTERNAL_ID", KEYS[2]),
+        ("OWNER_TAGS", "aws:cloudformation:stack-name,Owner"),
+        ("SNS_TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:alerts-AlertsTopic0A1B2C3D4E-1ABC2DEF3GHI4"),
+        ("RECONCILE_REGIONS", "eu-west-1,eu-west-2,eu-central-1,us-east-1"),
+        ("SLACK_WHEN", "account.id == '123456789012' && contains(security_group.id, '0a1b2c3d4e5f60718')"),
+    ],
+)
+def test_names_that_only_resemble_a_key_are_shown(variable: str, value: str) -> None:
+    settings, _ = sound({"SLACK_WEBHOOK_URL": URL, variable: value})
+    assert value in [row.shown for row in settings.describe() if row.variable == variable]
 
 
 def test_variables_of_the_runtime_are_no_business_of_ours() -> None:
