@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.cloudtrail.catalog import Verb, verb_of
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
@@ -20,10 +20,15 @@ from chalicelib.enrichment.group_snapshots import (
     trimmed,
     with_rule_tags,
 )
-from chalicelib.enrichment.replay_changes import PastChange
+from chalicelib.enrichment.replay_changes import PastChange, replay, same_rules
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import GroupInfo, ResolvedChange, Rules
 from chalicelib.security_groups.wire_shapes import field, items
+
+# For so long a read may show what was before a change:
+# https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+READS_MAY_BE_STALE = timedelta(minutes=5)
+CREATED = "CreateSecurityGroup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +85,28 @@ def remembered(current: GroupSnapshot | None, memory: SeenChange, key: GroupKey)
     if current is None:
         begun = _begun(memory, key)
         return None if begun is None else _labelled(_with_tags_seen(begun, memory), memory)
-    updated = _on_track(resolved(fold(current, past, memory.live), past), memory)
+    updated = resolved(fold(current, past, memory.live), past)
+    is_creation = updated.base is None and past.event_name == CREATED
+    updated = _from_creation(updated, memory) if is_creation else _on_track(updated, memory)
     updated = _with_tags_seen(updated, memory)
     if past.event_name == "DeleteSecurityGroup":
         return replace(updated, deleted_at=past.event_time)
     return trimmed(_labelled(updated, memory), memory.now)
 
 
+def _from_creation(snapshot: GroupSnapshot, memory: SeenChange) -> GroupSnapshot:
+    """A snapshot that had no beginning, with the group's creation as that."""
+    begun = created(snapshot.key, memory.past, memory.live)
+    begun = replace(snapshot, base=begun.base, base_time=begun.base_time, known_since=begun.known_since)
+    return begun.settled(memory.live)
+
+
 def _on_track(snapshot: GroupSnapshot, memory: SeenChange) -> GroupSnapshot:
-    """The snapshot, rebuilt from live rules after losing consistency where those show this change."""
+    """The snapshot, rebuilt after losing consistency from live rules that show this change and all recent ones."""
     if snapshot.is_certain or memory.live is None or not reflects(memory.known.change, memory.live):
+        return snapshot
+    recent = (past for past in snapshot.history if not _is_settled(past, memory))
+    if not same_rules(replay(memory.live, recent), memory.live):
         return snapshot
     before = with_change_reverted(memory.known.change, memory.live)
     return rebased(snapshot, memory.past, before, memory.live, memory.now)
@@ -103,15 +120,24 @@ def _with_tags_seen(snapshot: GroupSnapshot, memory: SeenChange) -> GroupSnapsho
 
 def _begun(memory: SeenChange, key: GroupKey) -> GroupSnapshot | None:
     live, past = memory.live, memory.past
-    if past.event_name == "CreateSecurityGroup":
+    if past.event_name == CREATED:
         return created(key, past, live)
     if live is None:
         return None
-    if reflects(memory.known.change, live):
+    has_effect = past.added or past.removed or past.modified or past.gone or past.described
+    if reflects(memory.known.change, live) and (has_effect or _is_settled(past, memory)):
         return first_seen(key, past, with_change_reverted(memory.known.change, live), memory.now)
+    if not _is_settled(past, memory):
+        # The live rules may be older than this change, and so of no use as a beginning.
+        return GroupSnapshot(key, history=(past,))
     # The live rules are of a later moment: they are the beginning, and this change is only remembered.
     at = memory.now
     return GroupSnapshot(key, base=live, base_time=at.replace(microsecond=0), known_since=at, history=(past,))
+
+
+def _is_settled(past: PastChange, memory: SeenChange) -> bool:
+    """Whether the change is so old that no read shows what was before it."""
+    return past.event_time <= memory.now - READS_MAY_BE_STALE
 
 
 def _labelled(snapshot: GroupSnapshot, memory: SeenChange) -> GroupSnapshot:

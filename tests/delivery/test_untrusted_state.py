@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chalicelib.alert.build import alert_of
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert, AlertKind, Exposure, Severity, to_json
 from chalicelib.delivery import bursts as bursts_module
@@ -28,8 +29,10 @@ from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.functions.composition.durable_delivery import send_burst_end
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics
+from chalicelib.rendering.plain_text import plain_text
 from chalicelib.state.codec import FORM_VERSION, MAX_INFLATED_BYTES, inflate
 from chalicelib.state.errors import StateError
+from tests.support import records as r
 from tests.support.alerts import critical_open_ssh, revoke
 from tests.support.durable import QUEUE, Recorder, World, numbered
 
@@ -167,6 +170,47 @@ def test_a_follow_up_carries_every_distinct_reason_above_low() -> None:
         assert sum(reason in exposure.reason for exposure in told.exposures) == 1
     assert not any("nothing much" in exposure.reason for exposure in told.exposures)
     assert all(exposure.reason.startswith("sg-1") for exposure in told.exposures)
+
+
+def opened(number: int, *permissions: r.Json) -> Alert:
+    raw = r.authorize(*permissions, eventID=f"00000000-0000-4000-8000-{number:012d}")
+    return alert_of({**raw, "eventTime": f"2026-11-23T10:00:{number:02d}Z"})
+
+
+EVERY_ROUTABLE = ("0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3")
+
+
+def test_nothing_worse_hides_in_a_burst_behind_something_as_bad(durable: World) -> None:
+    slack = Recorder("slack")
+    alerts = [
+        alert_of(r.create()),
+        opened(1, r.permission("tcp", 9999, v4=("0.0.0.0/0",))),
+        opened(2, r.permission("-1", None, v4=EVERY_ROUTABLE)),
+        opened(3, r.permission("50", None, v4=("0.0.0.0/0",))),
+        opened(4, r.permission("tcp", 27018, v4=("0.0.0.0/0",))),
+    ]
+    assert [alert.severity.value for alert in alerts] == ["low", "high", "critical", "high", "high"]
+    decided = [gate(durable).check(alert, log()).value for alert in alerts]
+    assert decided == ["send", "fold", "send", "fold", "fold"]
+    (told,) = ended(durable, slack)
+    for alert in (alerts[1], *alerts[3:]):
+        assert any(alert.exposures[0].reason in exposure.reason for exposure in told.exposures)
+        assert alert.exposures[0].reason in " ".join(plain_text(told).split())
+
+
+def test_no_tag_of_a_silence_hides_what_is_open_to_every_routable_address(durable: World) -> None:
+    now = durable.clock.now()
+    when = "security_group.tags.stage == 'load-test'"
+    durable.made.silences.add(Silence("s-1", when, "ops", "load test", now, now + timedelta(hours=2)))
+
+    def tagged(alert: Alert) -> Alert:
+        assert alert.security_group is not None
+        return alert._replace(security_group=alert.security_group._replace(tags={"stage": "load-test"}))
+
+    hidden = tagged(opened(1, r.permission(v4=EVERY_ROUTABLE)))
+    assert (hidden.severity, gate(durable).check(hidden, log()).value) == (Severity.CRITICAL, "send")
+    milder = tagged(opened(2, r.permission("tcp", 443, v4=("0.0.0.0/0",))))
+    assert gate(durable).check(milder, log()) is GateDecision.SILENCE
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,14 @@ def test_every_group_that_uses_a_list_is_judged_and_the_worst_comes_first(many: 
     assert any(f"{many - 50} more ways in" in item.reason for item in exposures) == (many > 50)
 
 
+@pytest.mark.parametrize("place", [0, 20, 59])
+def test_the_one_group_where_a_list_opens_ssh_hides_behind_no_other(place: int) -> None:
+    groups = users(60, rule(LIST, 443))
+    groups[f"sg-{place}"] = groups[f"sg-{place}"]._replace(rules=(rule(LIST),))
+    worst, *_ = judged(list_change("0.0.0.0/0"), LookupResult(groups=groups))
+    assert (worst.severity, worst.reason.split(":")[0]) == ("critical", f"On app-{place} (sg-{place})")
+
+
 def test_a_late_entry_hides_behind_no_other() -> None:
     entries = [f"203.0.113.{number}/32" for number in range(60)]
     for change in (list_change(*entries, "0.0.0.0/0"), list_change("0.0.0.0/0", *entries)):
