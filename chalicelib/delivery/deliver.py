@@ -21,7 +21,7 @@ from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import AlreadyDelivered, Claim, Claimed, Held, Ledger
 from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Queue, QueueError
 from chalicelib.delivery.turns import Sending, Turns, Waiting
-from chalicelib.destinations.contract import DeliveryError, Destination
+from chalicelib.destinations.contract import DeliveryError, Destination, resolve
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.observability.metrics import Metrics
@@ -261,7 +261,7 @@ class _Attempt:
     def _send_in(self, turn: Sending, destination: Destination, alert: Alert, claim: Claimed) -> AttemptResult:
         turns, name = self.function.turns, destination.name
         try:
-            receipt = destination.send(alert)
+            receipt = resolve(destination, alert) if self.message.only_resolves else destination.send(alert)
         except DeliveryError as error:
             if error.permanent or error.retry_after is None:
                 turns.done(name, turn, taken=False)
@@ -304,12 +304,15 @@ class _Attempt:
             return cut
 
     def _delivered(self, alert: Alert, reference: str | None, claim: Claimed) -> None:
-        self.log.info("alert sent", severity=alert.severity, reference=reference, attempts=claim.attempts)
+        said = "what the alert ends was closed" if self.message.only_resolves else "alert sent"
+        self.log.info(said, severity=alert.severity, reference=reference, attempts=claim.attempts)
         try:
             self.function.ledger.delivered(self.message.id, self.message.destination, reference)
         except StateError as error:
             # The message is taken from the queue; only the same event queued again would be sent twice.
             self.log.warning("delivery could not be written down", reason=str(error))
+        if self.message.only_resolves:
+            return
         metrics, name = self.function.metrics, self.message.destination
         metrics.emit(names.ALERTS_SENT, destination=name)
         if alert.occurred_at is not None:

@@ -160,14 +160,22 @@ class Direct:
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry = unheard,
+        *,
+        only_resolves: bool = False,
     ) -> tuple[DeliveryResult, ...]:
         """Send the alert everywhere and say what became of it, in the order of the destinations.
+
+        With ``only_resolves`` it closes what it ends; without the state table that is the alarm path's incident alone.
 
         ``remaining_ms`` gives the milliseconds that the function has left. ``on_retry`` hears of a
         failed attempt, in its destination's thread: the destination's name, the error, the seconds until the next.
         """
         deadline = self._clock() + max(0.0, remaining_ms() / 1000 - RESERVE_SECONDS)
         wanted = tuple(destinations)
+        if only_resolves:
+            from chalicelib.delivery.resolving import resolving  # noqa: PLC0415 - where a service has incidents
+
+            wanted = resolving(alert, wanted)
         if len(wanted) == 1:
             return (self._deliver_one(alert, wanted[0], deadline, on_retry),)
         finished: SimpleQueue[DeliveryResult] = SimpleQueue()

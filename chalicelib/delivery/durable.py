@@ -40,17 +40,22 @@ class Durable:
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry = unheard,  # noqa: ARG002 - the queue's own retries are of no interest to a log
+        *,
+        only_resolves: bool = False,
     ) -> tuple[HandoverResult, ...]:
-        """Queue the alert for every destination and say what became of it, in their order."""
+        """Queue the alert for every destination and say what became of it, in their order.
+
+        With ``only_resolves`` it will open nothing there, and close what it ends.
+        """
         names = [destination.name for destination in destinations]
         if not names:
             return ()
         fitting, kept = self._fitting(alert)
         queued_at = self.now()
-        messages = [Delivery(name, fitting, queued_at, kept) for name in names]
+        messages = [Delivery(name, fitting, queued_at, kept, only_resolves) for name in names]
         failures = self.queue.send(messages, lambda: remaining_ms() > RESERVE_MS)
         if queued := [name for position, name in enumerate(names) if position not in failures]:
-            self.handoffs.note(fitting, queued, kept=kept)
+            self.handoffs.note(fitting, queued, kept=kept, only_resolves=only_resolves)
         return tuple(
             Undelivered(name, 1, failures[position], permanent=False) if position in failures else Queued(name)
             for position, name in enumerate(names)

@@ -27,19 +27,27 @@ LONGEST_WINDOW_SECONDS = 9_999.0
 _FIT = re.compile(r"[!-~]{1,128}")
 
 
+# Behind the ids of what only closes incidents, because the same alert may be delivered besides.
+RESOLVES = "/resolves"
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One alert for one destination; ``kept`` is true where the alert is cut and the whole of it is in the table."""
+    """One alert for one destination; ``kept`` is true where the alert is cut and the whole of it is in the table.
+
+    ``only_resolves`` says that it opens nothing there, and closes what it ends.
+    """
 
     destination: str
     alert: Alert
     queued_at: datetime
     kept: bool = False
+    only_resolves: bool = False
 
     @property
     def id(self) -> str:
         """The id of the alert in the ledger, the same for every attempt and every destination."""
-        return delivery_id(self.alert)
+        return delivery_id(self.alert) + (RESOLVES if self.only_resolves else "")
 
     @property
     def deduplication_id(self) -> str:
@@ -90,6 +98,7 @@ def encode(message: QueueMessage) -> str:
                 "destination": message.destination,
                 "queued_at": format_time(message.queued_at),
                 "kept": message.kept,
+                **({"only_resolves": True} if message.only_resolves else {}),
                 "alert": to_json(message.alert),
             }
         case BurstEnd():
@@ -123,7 +132,8 @@ def _delivery(document: Mapping[str, Any]) -> Delivery:
     # The decoder takes the texts as they come, and an id that is no text would break the ids made of it.
     if not isinstance(alert.id, str):
         raise TypeError("the alert has no id")
-    return Delivery(destination, alert, _time(document["queued_at"]), document.get("kept") is True)
+    kept, only_resolves = (document.get(name) is True for name in ("kept", "only_resolves"))
+    return Delivery(destination, alert, _time(document["queued_at"]), kept, only_resolves)
 
 
 def _burst_end(document: Mapping[str, Any]) -> BurstEnd:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.alert_archive import PART_BYTES, pack, unpack
-from chalicelib.delivery.envelope import BurstEnd, Delivery, QueueMessage
+from chalicelib.delivery.envelope import RESOLVES, BurstEnd, Delivery, QueueMessage
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.queue import Queue
 from chalicelib.destinations.delivery_ids import delivery_id
@@ -47,11 +47,13 @@ class Handoffs:
     now: Callable[[], datetime]
     on_fault: Callable[[StateError], object] = _uncounted
 
-    def note(self, alert: Alert, destinations: Sequence[str], *, kept: bool) -> None:
+    def note(self, alert: Alert, destinations: Sequence[str], *, kept: bool, only_resolves: bool = False) -> None:
         """An alert is in the queue for these destinations; ``kept`` says that it is the cut form of an archived one."""
         packed = pack(alert)
         if len(packed) <= PART_BYTES:
-            self._put(delivery_id(alert), alert=packed, kept=kept, destinations="\n".join(destinations))
+            key = delivery_id(alert) + (RESOLVES if only_resolves else "")
+            names = "\n".join(destinations)
+            self._put(key, alert=packed, kept=kept, only_resolves=only_resolves, destinations=names)
 
     def note_window(self, message: BurstEnd) -> None:
         """The end of a burst's window is in the queue."""
@@ -99,8 +101,10 @@ class Handoffs:
     def _missing_deliveries(self, item: StateItem, ledger: Ledger) -> list[QueueMessage]:
         alert = unpack(item["alert"])
         queued_at = datetime.fromtimestamp(float(item["noted_at"]), UTC)
+        only_resolves = item.get("only_resolves") is True
         wanted = [
-            Delivery(name, alert, queued_at, item["kept"] is True) for name in str(item["destinations"]).split("\n")
+            Delivery(name, alert, queued_at, item["kept"] is True, only_resolves)
+            for name in str(item["destinations"]).split("\n")
         ]
         return [each for each in wanted if not ledger.knows(each.id, each.destination)]
 

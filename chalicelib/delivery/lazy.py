@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chalicelib.alert.model import Alert
-from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
+from chalicelib.destinations.contract import DeliveryError, Destination, Receipt, resolve
 from chalicelib.settings.secrets import SecretError
 
 
@@ -24,13 +24,20 @@ class Lazy:
         Raises:
             DeliveryError: it was not delivered, or the secret could not be looked up.
         """
+        return self._with(lambda destination: destination.send(alert))
+
+    def resolve(self, alert: Alert) -> Receipt:
+        """Close what an alert ends; as ``send`` otherwise."""
+        return self._with(lambda destination: resolve(destination, alert))
+
+    def _with(self, call: Callable[[Destination], Receipt]) -> Receipt:
         try:
             destination = self._built or self._build()
         except SecretError as error:
             raise DeliveryError(str(error), permanent=False) from error
         self._built = destination
         try:
-            return destination.send(alert)
+            return call(destination)
         except DeliveryError as error:
             if error.permanent:
                 self._built = None

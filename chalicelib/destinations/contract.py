@@ -53,6 +53,16 @@ class Destination(Protocol):
         """
 
 
+def resolve(destination: Destination, alert: Alert) -> Receipt:
+    """Close what an alert ends, where the service has incidents (``resolves`` in settings/kinds.py); it opens none.
+
+    Raises:
+        DeliveryError: not all of it was closed.
+    """
+    close: Callable[[Alert], Receipt] | None = getattr(destination, "resolve", None)
+    return Receipt() if close is None else close(alert)
+
+
 class RevisionTable(Protocol):
     """What is needed of the state table (state/state_table.py): items that one writer at a time changes."""
 

@@ -43,6 +43,12 @@ def is_recovery(alert: Alert) -> bool:
     return _is_of_audit(alert) and alert.alarm_path is not None and alert.alarm_path.status == "pass"
 
 
+def may_resolve(alert: Alert) -> bool:
+    """Whether an alert may end an incident: a rule went or was modified, its group went, or the path recovered."""
+    gone = alert.changes.removed or alert.changes.modified or alert.event.name == "DeleteSecurityGroup"
+    return bool(gone) or is_recovery(alert)
+
+
 def _is_of_audit(alert: Alert) -> bool:
     """Whether an audit made it, and no call."""
     return alert.kind is AlertKind.ALARM_PATH and alert.event.name is None

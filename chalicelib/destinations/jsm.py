@@ -5,7 +5,7 @@ https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v1/api-group-in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.delivery_ids import incident_key, is_recovery
 from chalicelib.destinations.http_door import error_for, is_success
+from chalicelib.destinations.incidents import Incident, IncidentBook
 from chalicelib.destinations.outline import plain_outline
 from chalicelib.rendering.lines import headline, value
 from chalicelib.text import clip
@@ -48,12 +49,13 @@ def payload(alert: Alert, runbook: str | None = None) -> dict[str, Any]:
 
 
 class Jsm(NamedTuple):
-    """Creates alerts with an integration's API key, and closes the alarm path's when it recovers."""
+    """Creates alerts with an integration's API key, and closes them when what they say is reverted or recovers."""
 
     name: str
     api_key: str
     api_url: str
     tools: Tools
+    incidents: IncidentBook
 
     def __repr__(self) -> str:
         return f"Jsm(name={self.name!r})"
@@ -64,12 +66,33 @@ class Jsm(NamedTuple):
         Raises:
             DeliveryError: it was not delivered.
         """
-        alias = incident_key(alert)
-        url, body = f"{self.api_url}/v2/alerts", payload(alert, self.tools.runbook(alert))
         if is_recovery(alert):
-            url = f"{url}/{quote(alias, safe='')}/close?identifierType=alias"
+            return self.resolve(alert)
+        body = payload(alert, self.tools.runbook(alert))
+        return self.incidents.send(alert, lambda: self._post("", body, body["alias"]), self._closing(alert))
+
+    def resolve(self, alert: Alert) -> Receipt:
+        """Close what an alert ends, and create nothing.
+
+        Raises:
+            DeliveryError: not all of it was closed.
+        """
+        close = self._closing(alert)
+        if not is_recovery(alert):
+            return self.incidents.resolve(alert, close)
+        close(incident_key(alert))
+        return Receipt(incident_key(alert))
+
+    def _closing(self, alert: Alert) -> Callable[..., None]:
+        def close(alias: str, _: Incident | None = None) -> None:
             body = {"source": "sgwatch", "note": clip(headline(alert), 1_000)[0]}
-        response = self.tools.http.post_json(url, body, {"Authorization": f"GenieKey {self.api_key}"})
+            self._post(f"/{quote(alias, safe='')}/close?identifierType=alias", body, alias)
+
+        return close
+
+    def _post(self, path: str, body: Mapping[str, Any], alias: str) -> Receipt:
+        headers = {"Authorization": f"GenieKey {self.api_key}"}
+        response = self.tools.http.post_json(f"{self.api_url}/v2/alerts{path}", body, headers)
         if not is_success(response.status):
             raise error_for(response)
         return Receipt(alias)
@@ -77,7 +100,7 @@ class Jsm(NamedTuple):
 
 def build(name: str, values: Mapping[str, str], tools: Tools) -> Jsm:
     """The destination of these settings."""
-    return Jsm(name, values["API_KEY"], values["API_URL"], tools)
+    return Jsm(name, values["API_KEY"], values["API_URL"], tools, IncidentBook(name, tools.table))
 
 
 def _details(alert: Alert) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from chalicelib.alert.model import Alert, Severity, format_time, to_json
 from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.delivery_ids import incident_key, is_recovery
 from chalicelib.destinations.http_door import error_for, is_success
+from chalicelib.destinations.incidents import Incident, IncidentBook
 from chalicelib.destinations.outline import CUTS, outline
 from chalicelib.rendering.lines import headline, value
 from chalicelib.rendering.shrink import shrink
@@ -30,7 +31,7 @@ _SEVERITIES = {
 def payload(alert: Alert, runbook: str | None = None) -> dict[str, Any]:
     """The event without the routing key: one that resolves where the alarm path has recovered."""
     if is_recovery(alert):
-        return {"event_action": "resolve", "dedup_key": incident_key(alert)}
+        return resolution(incident_key(alert))
     group = alert.security_group
     links = outline(alert, CUTS[-1], runbook).links
     what: dict[str, Any] = {
@@ -54,13 +55,19 @@ def payload(alert: Alert, runbook: str | None = None) -> dict[str, Any]:
     }
 
 
+def resolution(dedup_key: str) -> dict[str, Any]:
+    """The event that resolves an incident, without the routing key."""
+    return {"event_action": "resolve", "dedup_key": dedup_key}
+
+
 class PagerDuty(NamedTuple):
-    """Sends events to the service of a routing key."""
+    """Sends events to the service of a routing key; what it opens is resolved when it is reverted."""
 
     name: str
     routing_key: str
     api_url: str
     tools: Tools
+    incidents: IncidentBook
 
     def __repr__(self) -> str:
         return f"PagerDuty(name={self.name!r})"
@@ -71,8 +78,27 @@ class PagerDuty(NamedTuple):
         Raises:
             DeliveryError: it was not delivered.
         """
-        event = {"routing_key": self.routing_key, **payload(alert, self.tools.runbook(alert))}
-        response = self.tools.http.post_json(f"{self.api_url}/v2/enqueue", event)
+        return self.incidents.send(alert, lambda: self._enqueue(self._event(alert)), self._close)
+
+    def resolve(self, alert: Alert) -> Receipt:
+        """Resolve what an alert ends, and open nothing.
+
+        Raises:
+            DeliveryError: not all of it was resolved.
+        """
+        if is_recovery(alert):
+            return self._enqueue(self._event(alert))
+        return self.incidents.resolve(alert, self._close)
+
+    def _event(self, alert: Alert) -> dict[str, Any]:
+        return payload(alert, self.tools.runbook(alert))
+
+    def _close(self, dedup_key: str, _: Incident) -> None:
+        self._enqueue(resolution(dedup_key))
+
+    def _enqueue(self, event: Mapping[str, Any]) -> Receipt:
+        body = {"routing_key": self.routing_key, **event}
+        response = self.tools.http.post_json(f"{self.api_url}/v2/enqueue", body)
         if not is_success(response.status):
             raise error_for(response)
         return Receipt(event["dedup_key"])
@@ -80,7 +106,7 @@ class PagerDuty(NamedTuple):
 
 def build(name: str, values: Mapping[str, str], tools: Tools) -> PagerDuty:
     """The destination of these settings."""
-    return PagerDuty(name, values["ROUTING_KEY"], values["API_URL"], tools)
+    return PagerDuty(name, values["ROUTING_KEY"], values["API_URL"], tools, IncidentBook(name, tools.table))
 
 
 def _source(alert: Alert) -> str:

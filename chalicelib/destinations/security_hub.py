@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +14,7 @@ from chalicelib.alert.model import Alert, AlertKind, Severity, format_time
 from chalicelib.destinations.aws_errors import error_from, refused_entry
 from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.delivery_ids import incident_key, is_recovery
+from chalicelib.destinations.incidents import Incident, IncidentBook
 from chalicelib.destinations.outline import CUTS, outline
 from chalicelib.rendering.lines import headline, value
 from chalicelib.text import clip
@@ -79,12 +81,18 @@ def payload(alert: Alert, home: Home, now: datetime, runbook: str | None = None)
     return {**finding, "Remediation": {"Recommendation": advice}}
 
 
+def archived(finding: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The finding as it is imported again when what it says was reverted."""
+    return {**finding, "RecordState": "ARCHIVED", "Workflow": {"Status": "RESOLVED"}, "UpdatedAt": _time(now)}
+
+
 class SecurityHub(NamedTuple):
     """Imports alerts as findings; ``client(service, region)`` makes AWS clients when there is something to send."""
 
     name: str
     client: Callable[..., Any]
     runbook: Callable[[Alert], str | None]
+    incidents: IncidentBook
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def send(self, alert: Alert) -> Receipt:
@@ -93,11 +101,35 @@ class SecurityHub(NamedTuple):
         Raises:
             DeliveryError: it was not delivered.
         """
+        finding = self._finding(alert)
+        content = json.dumps(finding, separators=(",", ":"))
+        return self.incidents.send(alert, lambda: self._import(finding), self._archive, content)
+
+    def resolve(self, alert: Alert) -> Receipt:
+        """Archive the findings of what an alert ends, and import none that is new.
+
+        Raises:
+            DeliveryError: not all of them were archived.
+        """
+        if is_recovery(alert):
+            return self._import(self._finding(alert))
+        return self.incidents.resolve(alert, self._archive)
+
+    def _archive(self, _: str, incident: Incident) -> None:
+        self._import(archived(json.loads(incident.content), self.now()))
+
+    def _finding(self, alert: Alert) -> dict[str, Any]:
+        try:
+            return payload(alert, self._home(), self.now(), self.runbook(alert))
+        except Exception as error:  # noqa: BLE001 - boto3 raises what it likes where no answer comes
+            failure = error_from(error, "Security Hub")
+        raise failure
+
+    def _import(self, finding: Mapping[str, Any]) -> Receipt:
         try:
             hub: SecurityHubClient = self.client("securityhub", None)
-            finding = payload(alert, self._home(hub), self.now(), self.runbook(alert))
             answer = hub.batch_import_findings(Findings=[finding])
-        except Exception as error:  # noqa: BLE001 - boto3 raises what it likes where no answer comes
+        except Exception as error:  # noqa: BLE001 - as above
             failure = error_from(error, "Security Hub")
         else:
             if not answer.get("FailedCount"):
@@ -105,14 +137,15 @@ class SecurityHub(NamedTuple):
             failure = refused_entry(str(answer["FailedFindings"][0].get("ErrorCode")), "Security Hub")
         raise failure
 
-    def _home(self, hub: Any) -> Home:
+    def _home(self) -> Home:
+        hub: Any = self.client("securityhub", None)
         caller = self.client("sts", None).get_caller_identity()
         return Home(caller["Arn"].split(":")[1], caller["Account"], hub.meta.region_name)
 
 
 def build(name: str, values: Mapping[str, str], tools: Tools) -> SecurityHub:  # noqa: ARG001 - the form of every build
     """The destination, which has no settings but that it is on."""
-    return SecurityHub(name, tools.client, tools.runbook)
+    return SecurityHub(name, tools.client, tools.runbook, IncidentBook(name, tools.table))
 
 
 def _resource(alert: Alert, home: Home) -> dict[str, Any]:

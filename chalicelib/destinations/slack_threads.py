@@ -7,15 +7,14 @@ shows what is open; so far as alerts have said it, for rules from before the thr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from chalicelib.alert.model import Alert, Severity
-from chalicelib.rendering.lines import is_attempt
-from chalicelib.security_groups.rules import SecurityGroupRule
-from chalicelib.text import number_of, visible
+from chalicelib.destinations.rule_states import RuleState, event_time, rule_changes
+from chalicelib.text import number_of
 
 FORM = 1
 # How long a message is news: later alerts on the group begin a new one.
@@ -30,14 +29,6 @@ _ICONS = {
     Severity.LOW: "🔵",
     Severity.INFO: "⚪",
 }
-
-
-class RuleState(NamedTuple):
-    """The latest change of one rule: when (epoch seconds), by whom, and how bad it is while open; None where closed."""
-
-    at: float
-    severity: str | None
-    who: str
 
 
 class Thread(NamedTuple):
@@ -68,7 +59,7 @@ class Thread(NamedTuple):
     def with_alert(self, alert: Alert, delivery: str) -> Thread:
         """The thread after an alert was posted in it."""
         rules = dict(self.rules)
-        for key, state in _changes(alert):
+        for key, state in rule_changes(alert):
             known = rules.get(key)
             if known is None or state.at >= known.at:
                 rules[key] = state
@@ -112,7 +103,7 @@ class Thread(NamedTuple):
 
 def begin(alert: Alert, delivery: str, ts: str, root: Mapping[str, Any], now: datetime) -> Thread:
     """The thread that an alert opens."""
-    first = Thread(ts, now.timestamp(), _event_time(alert), root, (), Severity.INFO.value)
+    first = Thread(ts, now.timestamp(), event_time(alert), root, (), Severity.INFO.value)
     # The first message shows its own change: nothing is stale yet.
     return first.with_alert(alert, delivery)._replace(stale=False)
 
@@ -134,36 +125,6 @@ def decode(text: str) -> Thread | None:
         return Thread(**{**document, **lists, "rules": rules})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def _changes(alert: Alert) -> Iterator[tuple[str, RuleState]]:
-    """The rules that an alert names, open or closed; an attempt changes none."""
-    if is_attempt(alert):
-        return
-    at, who = _event_time(alert), visible(alert.principal.name)[:100] if alert.principal else ""
-    severities: dict[str, Severity] = {}
-    for exposure in alert.exposures:
-        if exposure.rule is not None:
-            key = _key(exposure.rule)
-            severities[key] = max(exposure.severity, severities.get(key, Severity.INFO), key=lambda item: item.rank)
-    for rule in alert.changes.removed:
-        yield _key(rule), RuleState(at, None, who)
-    for item in alert.changes.modified:
-        if item.before is not None and _key(item.before) != _key(item.after):
-            yield _key(item.before), RuleState(at, None, who)
-    for rule in (*alert.changes.added, *(item.after for item in alert.changes.modified)):
-        yield _key(rule), RuleState(at, severities.get(_key(rule), Severity.LOW).value, who)
-
-
-def _key(rule: SecurityGroupRule) -> str:
-    peer = rule.peer
-    direction = rule.direction.value if rule.direction else "?"
-    return f"{direction} {rule.protocol} {rule.from_port}-{rule.to_port} {peer.type.value} {peer.value}"[:300]
-
-
-def _event_time(alert: Alert) -> float:
-    moment = alert.occurred_at or datetime(1970, 1, 1, tzinfo=UTC)
-    return moment.timestamp()
 
 
 def _duration(seconds: float) -> str:

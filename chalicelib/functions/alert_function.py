@@ -6,7 +6,7 @@ makes AWS try again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -33,10 +33,11 @@ _HELD_BACK = {GateDecision.FOLD: names.ALERTS_FOLDED, GateDecision.SILENCE: name
 
 
 class Route(NamedTuple):
-    """A destination and which alerts it wants."""
+    """A destination and which alerts it wants; ``resolves`` says that its service has incidents to be closed."""
 
     destination: Destination
     filter: Filter
+    resolves: bool = False
 
 
 class Deliverer(Protocol):
@@ -48,8 +49,13 @@ class Deliverer(Protocol):
         destinations: Iterable[Destination],
         remaining_ms: Callable[[], float],
         on_retry: OnRetry,
+        *,
+        only_resolves: bool = False,
     ) -> tuple[HandoverResult, ...]:
-        """Say what became of the alert at each destination, in their order."""
+        """Say what became of the alert at each destination, in their order.
+
+        With ``only_resolves`` it opens nothing there, and closes what it ends.
+        """
 
 
 class AlertFunction(NamedTuple):
@@ -137,6 +143,9 @@ class AlertFunction(NamedTuple):
         except NotDecided as error:
             return (Undelivered("the burst it belongs to", 1, str(error), permanent=False),)
         outcomes = self.direct.deliver(alert, wanted, invocation.remaining_ms, on_retry)
+        # An incident that was opened is closed by whatever ends it, however mild, unwanted or silenced that is.
+        if ending := self._ended_at(alert, wanted):
+            outcomes += self.direct.deliver(alert, ending, invocation.remaining_ms, on_retry, only_resolves=True)
         for outcome in outcomes:
             self._record(alert, outcome, log)
         if alert.kind is AlertKind.NOT_UNDERSTOOD:
@@ -144,6 +153,15 @@ class AlertFunction(NamedTuple):
             self.metrics.emit(names.NOT_UNDERSTOOD)
         self.keep(alert, log)
         return outcomes
+
+    def _ended_at(self, alert: Alert, wanted: Container[Destination]) -> list[Destination]:
+        """The destinations with incidents that the alert is not sent to, and may end one of."""
+        others = [each.destination for each in self.routes if each.resolves and each.destination not in wanted]
+        if not others:
+            return []
+        from chalicelib.destinations.delivery_ids import may_resolve  # noqa: PLC0415 - where a service has incidents
+
+        return others if may_resolve(alert) else []
 
     def keep(self, alert: Alert, log: Log) -> None:
         """Keep what can be undone, after it was handed over: that must not wait for it."""

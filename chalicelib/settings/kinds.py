@@ -39,6 +39,7 @@ class DestinationKind(NamedTuple):
 
     ``module`` has ``build(name, values, tools)`` (destinations/contract.py) and is imported only where a
     destination of the kind is used. ``needs`` are the sets of fields of which one has to be given whole.
+    ``resolves`` says that its service has incidents, which are closed when what they say is over.
     """
 
     prefix: str
@@ -46,6 +47,7 @@ class DestinationKind(NamedTuple):
     module: str
     fields: tuple[Field, ...]
     needs: tuple[tuple[str, ...], ...]
+    resolves: bool = False
 
     @property
     def key(self) -> str:
@@ -241,6 +243,7 @@ KINDS = (
             ),
         ),
         needs=(("ROUTING_KEY",),),
+        resolves=True,
     ),
     DestinationKind(
         "JSM",
@@ -263,6 +266,7 @@ KINDS = (
             ),
         ),
         needs=(("API_KEY",),),
+        resolves=True,
     ),
     DestinationKind(
         "EVENT_BUS",
@@ -291,5 +295,6 @@ KINDS = (
             ),
         ),
         needs=(("",),),
+        resolves=True,
     ),
 )

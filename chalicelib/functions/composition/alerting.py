@@ -58,7 +58,8 @@ def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_c
 
         return Lazy(configured.name, build, forget)
 
-    return tuple(Route(destination(each), each.filter) for each in settings.destinations)
+    resolving = {kind.key for kind in KINDS if kind.resolves}
+    return tuple(Route(destination(each), each.filter, each.kind in resolving) for each in settings.destinations)
 
 
 def _state_table(settings: Settings, client: ClientFactory) -> RevisionTable | None:
