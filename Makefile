@@ -61,11 +61,16 @@ fix: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-package: setup ## build the deployment package and the CloudFormation template into build/package; DURABLE=1 STAGE=dev
+package: setup ## build the deployment package and its SAM template into build/package; DURABLE=1 STAGE=dev FORMAT=terraform
 	@mkdir -p build
 	@$(OFFLINE) $(BIN)/python -m sgwatch.bundle .
+ifeq ($(FORMAT),terraform)
+	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) --pkg-format terraform build/package
+	@$(BIN)/python -m sgwatch.terraform_module $(STAGE) build/package $(if $(DURABLE),,--direct)
+else
 	@$(BIN)/python -m sgwatch.durable_template $(STAGE) $(if $(DURABLE),,--direct) > build/merged.json
 	@$(PACKAGING) $(if $(DURABLE),$(WIRED)) $(BIN)/chalice package --stage $(STAGE) --merge-template build/merged.json build/package
+endif
 	@$(BIN)/python -m sgwatch.bundle build/package/deployment.zip
 
 bench: setup ## measure speed and memory as ratios

@@ -31,6 +31,12 @@ if "chalice.cli" in sys.modules:  # the command on the deploying machine; Lambda
     from chalicelib.settings.deploying import check_stage
 
     check_stage()
+    try:
+        from sgwatch.chalice_hooks import prepare_command
+    except ImportError:  # the command line need not be there to deploy
+        pass
+    else:
+        prepare_command()
 
 RULES = rules(watched_groups())
 

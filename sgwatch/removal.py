@@ -16,6 +16,7 @@ from chalicelib.deployment import AUDIT_ON_SCHEDULE, DELIVER, HANDLERS
 from sgwatch.durable_mending import let_go, unprotect
 from sgwatch.durable_stack import PLANNED, Stack
 from sgwatch.durable_template import StagePlace
+from sgwatch.terraform_module import DEPLOYED_BY
 
 # Stored by `sgwatch init`, which marks what it stores.
 TAG = {"Key": "app", "Value": "sgwatch"}
@@ -34,28 +35,27 @@ class MadeResource:
 
 def made_resources(place: StagePlace, client: ClientFactory) -> Iterator[MadeResource]:
     """What is there of a stage: what brings events first, what the others need last."""
-    owner = _foreign_stack(place, client("lambda"))
+    owner = _owner(place, client("lambda"))
     for found in (
         *_rules(place, client("events")),
         *_functions(place, client("lambda")),
         *_roles(place, client("iam")),
     ):
-        yield found if not owner else MadeResource(found.kind, found.name, found.remove, _of_stack(owner))
+        yield found if not owner else MadeResource(found.kind, found.name, found.remove, owner)
     yield from _durable(place, client)
     yield from _parameters(place, client("ssm"))
     yield from _repairs(place, client)
     yield from _log_groups(place, client("logs"))
 
 
-def _of_stack(name: str) -> str:
-    return f"it belongs to the CloudFormation stack {name}: aws cloudformation delete-stack --stack-name {name}"
-
-
-def _foreign_stack(place: StagePlace, functions: Any) -> str:
-    """The CloudFormation stack that the functions belong to, where they were deployed as a package."""
+def _owner(place: StagePlace, functions: Any) -> str:
+    """Why the functions are not removed: they were deployed as a package, which would make them again."""
     name = place.function(AUDIT_ON_SCHEDULE)
     found = _or_none(functions, partial(functions.get_function, FunctionName=name)) or {}
-    return str((found.get("Tags") or {}).get("aws:cloudformation:stack-name") or "")
+    tags = found.get("Tags") or {}
+    if stack := tags.get("aws:cloudformation:stack-name"):
+        return f"it belongs to the CloudFormation stack {stack}: aws cloudformation delete-stack --stack-name {stack}"
+    return "it belongs to Terraform: terraform destroy" if DEPLOYED_BY in tags.items() else ""
 
 
 def _rules(place: StagePlace, events: Any) -> Iterator[MadeResource]:

@@ -8,11 +8,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from chalicelib.settings.stage import stage_faults, stage_variables
+
+
+class ChaliceCommand(NamedTuple):
+    """What was asked of ``chalice``: ``deploy``, say, in this folder for this stage."""
+
+    name: str
+    project: str
+    stage: str
+
+
+def chalice_command() -> ChaliceCommand | None:
+    """The command that runs; None where it is none of Chalice's."""
+    context = click.get_current_context(silent=True)
+    shared = context.find_root().obj if context is not None else None
+    if context is None or not isinstance(shared, dict) or "project_dir" not in shared:
+        return None
+    name = context.command_path.rpartition(" ")[2]
+    return ChaliceCommand(name, str(shared["project_dir"]), str(context.params.get("stage")))
 
 
 def check_stage() -> None:
@@ -21,16 +39,14 @@ def check_stage() -> None:
     Raises:
         click.ClickException: ``chalice deploy`` was asked for a stage whose settings have faults; it lists them all.
     """
-    context = click.get_current_context(silent=True)
-    shared = context.find_root().obj if context is not None else None
-    if context is None or not isinstance(shared, dict) or "project_dir" not in shared:
+    asked = chalice_command()
+    if asked is None or asked.name not in ("deploy", "package"):
         return
-    command, stage = context.command_path.rpartition(" ")[2], str(context.params.get("stage"))
-    faults = config_faults(_config(shared["project_dir"]), stage) if command in ("deploy", "package") else ()
-    if faults and command == "deploy":
-        raise click.ClickException(_listed(f"stage {stage} was not deployed, its settings have faults", faults))
+    faults = config_faults(_config(asked.project), asked.stage)
+    if faults and asked.name == "deploy":
+        raise click.ClickException(_listed(f"stage {asked.stage} was not deployed, its settings have faults", faults))
     if faults:
-        click.echo(_listed(f"Warning: the settings of stage {stage} have faults", faults), err=True)
+        click.echo(_listed(f"Warning: the settings of stage {asked.stage} have faults", faults), err=True)
 
 
 def config_faults(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
