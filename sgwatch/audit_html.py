@@ -1,102 +1,223 @@
-"""The audit as evidence: one HTML file without anything from elsewhere, dated, with what was collected."""
+"""The audit as evidence: one HTML page that needs nothing else, dated, with the facts that it was judged from.
+
+It has the look of the replay's report. Everything in it that others chose is escaped, and the browser runs nothing.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status
-from sgwatch.audit_text import MARKS, failures_first, headline, links_of, printable
+from chalicelib.text import number_of, visible
+from sgwatch.audit_text import MARKS, failures_first, headline, links_of, worst_first
+from sgwatch.frameworks import FRAMEWORKS, frameworks_of
+from sgwatch.replay_report.assets import STYLE as REPORT_STYLE
+from sgwatch.replay_report.assets import policy
+from sgwatch.version import VERSION
 
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}code,pre{font:13px ui-monospace,monospace}
-pre{background:#f4f5f7;padding:.75rem;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #d9dde3;
-vertical-align:top;overflow-wrap:anywhere}th,.findings td:nth-child(-n+2){white-space:nowrap;overflow-wrap:normal}
-.chain{display:flex;flex-wrap:wrap;gap:.4rem;margin:.6rem 0}
-.chain span{border:1px solid;border-radius:.4rem;padding:.2rem .5rem}
-.pass{color:#116329}.fail{color:#b31d28}.unknown{color:#7a5200}.none{color:#8a9099}.answer{font-weight:600;white-space:nowrap}
-@media(prefers-color-scheme:dark){body{background:#14171a;color:#e4e7ea}pre{background:#20252a}td,th{border-color:#333a41}
-.pass{color:#6fd38a}.fail{color:#ff8b8b}.unknown{color:#e8c268}}
-.events th{white-space:normal}.events code{overflow-wrap:normal}
-@media(max-width:40rem){th,.findings td:nth-child(-n+2){white-space:normal}
-td,th{padding:.35rem .3rem}td code{overflow-wrap:normal;font-size:11px}pre{font-size:11px}}
-@media print{details{display:block}}
+_STYLE = (
+    REPORT_STYLE
+    + """
+.pass { --tone: var(--plus); } .fail { --tone: var(--minus); } .unknown { --tone: var(--medium); }
+.none { --tone: var(--soft); } h1.pass, h1.fail, h1.unknown { color: var(--tone); }
+.badge.fail { background: var(--tone); color: var(--ground); }
+.chain { display: flex; flex-wrap: wrap; gap: .5rem 0; margin: .6rem 0; padding: 0; list-style: none; }
+.chain li { display: flex; align-items: center; max-width: 100%; }
+.chain li + li::before { content: "→" / "then"; margin: 0 .35rem; color: var(--soft); }
+.chain div { border: 2px solid var(--tone); border-radius: .4rem; padding: .25rem .6rem; min-width: 0; }
+.chain .none { border-style: dashed; } .chain small { display: block; color: var(--soft); }
+.chain b { font-weight: 600; } .chain .mark { color: var(--tone); font-weight: 700; }
+section.path { border-top: 1px solid var(--line); margin-top: 1.5rem; }
+td > pre { margin-top: .4rem; } th[scope=row] { font-weight: 400; white-space: normal; position: static; }
+.findings td:first-child { white-space: nowrap; width: 7.5rem; } .findings td:nth-child(2) { width: 11rem; }
+.facts { max-height: 40rem; overflow: auto; }
+@media (max-width: 40rem) {
+  .chain { display: block; } .chain li { display: block; }
+  .chain li + li::before { content: "↓" / "then"; display: block; margin: .1rem 0 .1rem 1rem; }
+  .stacked tbody, .stacked tr, .stacked td, .stacked th { display: block; width: auto !important; }
+  .stacked thead { display: none; } .stacked tr { border-bottom: 1px solid var(--line); padding: .5rem 0; }
+  .stacked td, .stacked th { border: 0; padding: .1rem 0; }
+  th { white-space: normal; } .events code { font-size: 11px; } .events .badge { min-width: 0; }
+}
+@media print { h2, h3, .chain { break-after: avoid; } tr, .chain li { break-inside: avoid; } details { display: none; }
+  .badge, .chain div { print-color-adjust: exact; } }
 """
+)
+_HEAD = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+_UNKNOWN = "not known"
 
 
-def page(report: Report, document: Mapping[str, Any]) -> str:
-    """The report with the snapshot it judges."""
+@dataclass(frozen=True, slots=True)
+class SnapshotFile:
+    """The file that holds the snapshot, and the SHA-256 of its bytes, None where it could not be read again."""
+
+    name: str
+    sha256: str | None
+
+
+def page(report: Report, document: Mapping[str, Any], file: SnapshotFile | None = None) -> str:
+    """The report with the snapshot ``document`` that it judges, from ``file`` where it is in one."""
+    account = _text(report.account_id) or _UNKNOWN
     stamp = f"{report.checked_at:%Y-%m-%d %H:%M:%S} UTC"
     status, sentence = headline(report)
-    head = f"<h1 class={status.value}>{MARKS[status]} {escape(sentence)}</h1>"
-    facts = json.dumps(document, indent=2, default=str)
     body = [
-        head,
-        f"<p>Account <b>{escape(printable(report.account_id)) or 'not known'}</b>, as of <b>{stamp}</b>.</p>",
+        f'<header><p class="soft">Alarm path of account {account}, as of {stamp}</p>',
+        f'<h1 class="{status.value}">{MARKS[status]} {_text(sentence)}</h1>{_counts(report)}</header>',
+        "<h2>Standards</h2>",
         _standards(report),
         "<h2>Events</h2>",
         _coverage(report),
-        "<h2>Paths</h2>",
-        *(_path(path) for path in failures_first(report.paths)),
-        "<p>There is no path.</p>" if not report.paths else "",
-        "<h2>Findings outside any path</h2>" + _findings(report.findings) if report.findings else "",
-        "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>",
-        f"<h2>What was collected</h2><details><summary>AWS's answers</summary><pre>{escape(facts)}</pre></details>",
+        f"<h2>Paths ({len(report.paths)})</h2>",
+        *(_path(number, path) for number, path in enumerate(failures_first(report.paths), start=1)),
+        "" if report.paths else "<p>There is no path.</p>",
+        f"<h2>Findings outside any path</h2>{_findings(report.findings)}" if report.findings else "",
+        f"<h2>Notes</h2><ul>{''.join(f'<li>{_text(note)}</li>' for note in report.notes)}</ul>" if report.notes else "",
+        *_evidence(report, document, file),
     ]
-    title = f"Alarm path of account {escape(printable(report.account_id))}, {stamp}"
-    meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
     return (
-        f'<!doctype html><html lang="en"><head>{meta}<title>{title}</title><style>{_STYLE}</style></head><body>\n'
-        + ("\n".join(body) + "\n</body></html>\n")
+        f'<!doctype html>\n<html lang="en"><head>{_HEAD}'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy(_STYLE)}">'
+        f'<meta name="referrer" content="no-referrer"><title>Alarm path of account {account}, {stamp}</title>'
+        f"<style>{_STYLE}</style></head>\n<body>" + "\n".join(filter(None, body)) + "\n</body></html>\n"
     )
 
 
-def _answer(status: Status) -> str:
-    return f'<span class="answer {status.value}">{MARKS[status]} {status.value}</span>'
+def _text(text: str) -> str:
+    return escape(visible(text))
+
+
+def _badge(status: Status) -> str:
+    return f'<span class="badge {status.value}">{MARKS[status]} {status.value}</span>'
+
+
+def _counts(report: Report) -> str:
+    paths = Counter(path.status for path in report.paths)
+    found = Counter(finding.status for path in report.paths for finding in path.findings)
+    found.update(finding.status for finding in report.findings)
+    rows = "".join(
+        f"<li>{_badge(status)} {number_of(paths[status], 'path')}, {number_of(found[status], 'finding')}</li>"
+        for status in (Status.FAIL, Status.UNKNOWN, Status.PASS)
+    )
+    return f'<ul class="counts">{rows}</ul>'
+
+
+def _table(kind: str, head: Sequence[str], rows: Iterable[str]) -> str:
+    columns = "".join(f'<th scope="col">{name}</th>' for name in head)
+    return f'<table class="{kind}"><thead><tr>{columns}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
 def _standards(report: Report) -> str:
-    rows = (
-        f"<tr><td>{escape(Standard(name).words)}</td><td>{_answer(status)}</td></tr>"
-        for name, status in report.standards.items()
-    )
-    return f"<table><tr><th>Standard</th><th>Answer</th></tr>{''.join(rows)}</table>"
+    rows = []
+    for name, status in report.standards.items():
+        standard = Standard(name)
+        controls = "<br>".join(_text(item.words) for item in frameworks_of(standard))
+        words = _text(standard.words)
+        rows.append(f'<tr><th scope="row">{words}</th><td>{controls}</td><td>{_badge(status)}</td></tr>')
+    others = [item for item in FRAMEWORKS if item.standard is None and "audit report" in item.evidence]
+    listed = "; ".join(_text(item.words) for item in others)
+    words = f"This report is also evidence for {listed}. Whether a control is met is the auditor's decision."
+    return f'{_table("standards stacked", ("Standard", "Controls", "Answer"), rows)}<p class="soft">{words}</p>'
 
 
 def _coverage(report: Report) -> str:
     rows = (
-        f"<tr><td><code>{escape(event)}</code></td><td>{_answer(answer.status)}</td>"
-        f"<td>{'' if answer.seconds is None else f'{answer.seconds} s'}</td></tr>"
+        f'<tr><th scope="row"><code>{_text(event)}</code></th><td>{_badge(answer.status)}</td>'
+        f'<td class="number">{"" if answer.seconds is None else f"{answer.seconds} s"}</td></tr>'
         for event, answer in report.coverage.items()
     )
-    head = "<tr><th>Event</th><th>Reaches somebody</th><th>At worst after</th></tr>"
-    return f"<table class=events>{head}{''.join(rows)}</table>"
+    return _table("events", ("CloudTrail event", "Reaches somebody", "At worst after"), rows)
 
 
-def _path(path: PathReport) -> str:
-    links = "".join(_link(name or link, status) for link, name, status in links_of(path))
-    return f"<div class=chain>{links}</div>{_findings(path.findings)}"
+def _path(number: int, path: PathReport) -> str:
+    links = "".join(_link(link, name, status) for link, name, status in links_of(path))
+    return (
+        f'<section class="path"><h3>{_badge(path.status)} Path {number}</h3>'
+        f'<ol class="chain">{links}</ol>{_findings(path.findings)}</section>'
+    )
 
 
-def _link(name: str, status: Status | None) -> str:
-    mark, kind = (MARKS[status], status.value) if status else ("·", "none")
-    return f"<span class={kind}>{mark} {escape(name)}</span>"
+def _link(kind: str, name: str, status: Status | None) -> str:
+    mark, tone = (MARKS[status], status.value) if status else ("·", "none")
+    label = f"<small>{kind}</small>" if name else ""
+    return f'<li><div class="{tone}">{label}<span class="mark">{mark}</span> <b>{_text(name or kind)}</b></div></li>'
 
 
 def _findings(findings: Iterable[Finding]) -> str:
     rows = (
-        f"<tr><td>{_answer(finding.status)}</td><td><code>{escape(finding.check)}</code></td>"
-        f"<td>{escape(printable(finding.reason))}{_fix(finding)}</td></tr>"
-        for finding in findings
+        f"<tr><td>{_badge(finding.status)}</td><td><code>{_text(finding.check)}</code></td>"
+        f"<td>{_text(finding.reason)}{_fix(finding)}</td></tr>"
+        for finding in worst_first(findings)
     )
-    return f"<table class=findings><tr><th>Answer</th><th>Check</th><th>Reason</th></tr>{''.join(rows)}</table>"
+    return _table("findings stacked", ("Answer", "Check", "Reason, and what mends it"), rows)
 
 
 def _fix(finding: Finding) -> str:
-    return f"<pre>{escape(finding.fix)}</pre>" if finding.fix and finding.status is not Status.PASS else ""
+    return f"<pre>{_text(finding.fix)}</pre>" if finding.fix and finding.status is not Status.PASS else ""
+
+
+def _evidence(report: Report, document: Mapping[str, Any], file: SnapshotFile | None) -> Iterator[str]:
+    when = f"{report.checked_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield (
+        f"<h2>Facts collected</h2><p>Judged by sgwatch {_text(VERSION)} from AWS's own answers of {when}. The same "
+        "snapshot gives the same answer: keep it with <code>sgwatch audit --collect FILE</code>, and judge it again, "
+        "without AWS, with <code>sgwatch audit --from FILE</code>.</p>"
+    )
+    if file is not None:
+        digest = f"SHA-256 <code>{file.sha256}</code>" if file.sha256 else "hash not known"
+        yield f"<p>Snapshot: {_text(file.name)}, {digest}.</p>"
+    yield _table("collected", ("Place", "Collected"), _collected(document))
+    yield _refused(document)
+    facts = json.dumps(document, indent=2, default=str)
+    yield f'<details><summary>AWS\'s answers in full</summary><pre class="facts">{escape(facts)}</pre></details>'
+
+
+_PARTS = {
+    "log_groups": "log group",
+    "metric_filters": "metric filter",
+    "metric_alarms": "metric alarm",
+    "composite_alarms": "composite alarm",
+    "topics": "topic",
+}
+
+
+def _collected(document: Mapping[str, Any]) -> Iterator[str]:
+    """How much of what was collected, by region; what was not is said."""
+    trails = document.get("trails")
+    yield _row("trails", number_of(len(trails), "trail") if isinstance(trails, list) else "not collected")
+    regions = document.get("regions")
+    for name, region in regions.items() if isinstance(regions, Mapping) else ():
+        parts = region if isinstance(region, Mapping) else {}
+        said = (_amount(parts.get(key), noun) for key, noun in _PARTS.items())
+        yield _row(str(name), ", ".join(said))
+    own = document.get("self")
+    functions = own.get("functions") if isinstance(own, Mapping) else None
+    yield _row("sgwatch itself", number_of(len(functions), "function") if functions else "not collected")
+
+
+def _amount(part: object, noun: str) -> str:
+    return number_of(len(part), noun) if isinstance(part, list | Mapping) else f"{noun}s not collected"
+
+
+def _row(place: str, said: str) -> str:
+    return f'<tr><th scope="row">{_text(place)}</th><td>{_text(said)}</td></tr>'
+
+
+def _refused(document: Mapping[str, Any]) -> str:
+    listed = document.get("errors")
+    errors = [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
+    if not errors:
+        return "<p>AWS refused no call.</p>"
+    rows = (
+        "<tr>"
+        + "".join(f"<td>{_text(str(item.get(key) or ''))}</td>" for key in ("call", "resource", "code"))
+        + "</tr>"
+        for item in errors
+    )
+    return f"<h3>Calls that AWS refused ({len(errors):,})</h3>" + _table("refused", ("Call", "On", "Answer"), rows)

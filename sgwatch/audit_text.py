@@ -1,8 +1,13 @@
-"""The audit for the terminal: each path drawn as a chain with a mark at each link, then the findings."""
+"""The audit for the terminal: each path drawn as a chain with a mark at each link, then the findings.
+
+Failures come first, and things are called by their own names: ARNs are in the JSON and on the page. Lines are broken
+between words alone; a fix stays on one line, since broken it could not be pasted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +17,8 @@ from chalicelib.alarm_path.check_registry import PATH_LINKS, PathLink
 from chalicelib.alarm_path.report import PathReport, Report
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Finding, Status, worst
+from chalicelib.aws.arns import parse_arn, resource_name
+from chalicelib.text import number_of, wrap
 
 STYLES = {Status.PASS: "green", Status.FAIL: "red", Status.UNKNOWN: "yellow"}
 MARKS = {Status.PASS: "✔", Status.FAIL: "✘", Status.UNKNOWN: "?"}
@@ -22,24 +29,31 @@ HEADLINES = {
 }
 
 
+_ARN = re.compile(r"\barn:[^\s,;()'\"]*[^\s,;()'\".:]")
+# Longer lines than this are hard to read, however wide the window is.
+_READABLE = 120
+
+
 def show(console: Console, report: Report) -> None:
     """Print the report for people."""
     status, sentence = headline(report)
-    console.print(Text(f"{MARKS[status]} {printable(sentence)}", style=f"bold {STYLES[status]}"))
-    console.print(
-        Text(
-            f"Account {printable(report.account_id) or 'not known'}, as of {report.checked_at:%F %T} UTC\n", style="dim"
-        )
-    )
-    for path in failures_first(report.paths):
-        _show_path(console, path)
-    _show_findings(console, "Findings outside any path", report.findings)
-    if report.findings:
-        console.print()
+    _sentence(console, f"{MARKS[status]} ", "  ", sentence, f"bold {STYLES[status]}")
+    account = printable(report.account_id) or "not known"
+    console.print(Text(f"Account {account}, as of {report.checked_at:%F %T} UTC\n", style="dim"))
+    paths = failures_first(report.paths)
+    unsound = [path for path in paths if path.status is not Status.PASS or worst(report.findings) is Status.PASS]
+    for path in unsound:
+        _show_path(console, report, path)
+    _show_others(console, report)
+    for path in paths[len(unsound) :]:
+        _show_path(console, report, path)
     console.print(_coverage(report))
-    console.print(_standards(report))
+    console.print()
+    for name, answer in report.standards.items():
+        _sentence(console, f"{MARKS[answer]} ", "  ", Standard(name).words, STYLES[answer])
+    console.print()
     for note in report.notes:
-        console.print(Text(f"• {printable(note)}", style="dim"))
+        _sentence(console, "• ", "  ", short(note, report.account_id), "dim")
 
 
 def headline(report: Report) -> tuple[Status, str]:
@@ -53,10 +67,30 @@ def headline(report: Report) -> tuple[Status, str]:
     )
 
 
+_URGENCY = (Status.FAIL, Status.UNKNOWN, Status.PASS)
+
+
 def failures_first(paths: Sequence[PathReport]) -> list[PathReport]:
     """The paths in the order of what there is to do."""
-    order = (Status.FAIL, Status.UNKNOWN, Status.PASS)
-    return sorted(paths, key=lambda path: order.index(path.status))
+    return sorted(paths, key=lambda path: _URGENCY.index(path.status))
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in the order of what there is to do."""
+    return sorted(findings, key=lambda finding: _URGENCY.index(finding.status))
+
+
+def short(text: str, account_id: str) -> str:
+    """The text with each ARN's own name in its place, and with its account where that is another."""
+
+    def name(found: re.Match[str]) -> str:
+        arn = parse_arn(found[0])
+        if arn is None:
+            return found[0]
+        owner = "" if arn.account in ("", account_id) else f" of account {arn.account}"
+        return f"{resource_name(found[0])}{owner}"
+
+    return _ARN.sub(name, text)
 
 
 def printable(text: str) -> str:
@@ -80,10 +114,12 @@ def links_of(path: PathReport) -> list[tuple[str, str, Status | None]]:
     return rows
 
 
-def _show_path(console: Console, path: PathReport) -> None:
+def _show_path(console: Console, report: Report, path: PathReport) -> None:
     chain = Text(" → ", style="dim").join(_link(name or link, status) for link, name, status in links_of(path))
-    console.print(chain if chain.cell_len <= console.width else _upright(path))
-    _show_findings(console, "", [finding for finding in path.findings if finding.status is not Status.PASS])
+    console.print(chain if chain.cell_len <= console.width else _upright(path), soft_wrap=True)
+    for finding in worst_first(path.findings):
+        if finding.status is not Status.PASS:
+            _show_finding(console, report, finding)
     console.print()
 
 
@@ -98,18 +134,35 @@ def _upright(path: PathReport) -> Text:
     return Text("\n", style="dim").join(rows)
 
 
-def _show_findings(console: Console, title: str, findings: tuple[Finding, ...] | list[Finding]) -> None:
-    if findings and title:
-        console.print(Text(title, style="bold"))
-    for finding in findings:
-        line = Table.grid(padding=(0, 1))
-        for _ in range(3):
-            line.add_column(overflow="fold")  # an ARN that is cut does not say which function it is
-        line.add_row("  ", Text(MARKS[finding.status], style=STYLES[finding.status]), Text(printable(finding.reason)))
-        console.print(line)
-        if finding.fix and finding.status is not Status.PASS:
-            console.print(Text("     fix: ", style="dim"), end="")
-            console.print(Text(printable(finding.fix)), soft_wrap=True)
+def _show_others(console: Console, report: Report) -> None:
+    """What is wrong outside any path, and how much of it is sound."""
+    if not report.findings:
+        return
+    bad = [finding for finding in worst_first(report.findings) if finding.status is not Status.PASS]
+    console.print(Text("Outside any path", style="bold"))
+    for finding in bad:
+        _show_finding(console, report, finding)
+    if sound := len(report.findings) - len(bad):
+        kinds = len({finding.check for finding in report.findings if finding.status is Status.PASS})
+        words = f"{number_of(sound, 'finding')} of {number_of(kinds, 'check')} passed."
+        _sentence(console, f"   {MARKS[Status.PASS]} ", "     ", words, STYLES[Status.PASS])
+    console.print()
+
+
+def _show_finding(console: Console, report: Report, finding: Finding) -> None:
+    mark = Text(f"   {MARKS[finding.status]} ", style=STYLES[finding.status])
+    reason = _wrapped(console, mark.plain, "     ", short(finding.reason, report.account_id))
+    console.print(mark.append(reason[mark.cell_len :], style="default"), soft_wrap=True)
+    if finding.fix and finding.status is not Status.PASS:
+        console.print(Text("     fix: ", style="dim").append(printable(finding.fix), "default"), soft_wrap=True)
+
+
+def _sentence(console: Console, first: str, indent: str, text: str, style: str) -> None:
+    console.print(Text(_wrapped(console, first, indent, text), style=style), soft_wrap=True)
+
+
+def _wrapped(console: Console, first: str, indent: str, text: str) -> str:
+    return wrap(printable(text), min(console.width, _READABLE), indent, first)
 
 
 def _coverage(report: Report) -> Table:
@@ -122,10 +175,3 @@ def _coverage(report: Report) -> Table:
         mark = Text(f"{MARKS[answer.status]} {answer.status.value}", style=STYLES[answer.status])
         table.add_row(event, mark, seconds)
     return table
-
-
-def _standards(report: Report) -> Text:
-    text = Text()
-    for name, status in report.standards.items():
-        text.append(f"\n{MARKS[status]} ", style=STYLES[status]).append(Standard(name).words)
-    return text.append("\n")

@@ -25,6 +25,7 @@ from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, mermaid
 from sgwatch.commands.preview import EXAMPLE
 from sgwatch.deployability import DEPLOYER_ACTIONS
+from sgwatch.frameworks import FRAMEWORKS
 from sgwatch.policies import STATEMENTS
 from sgwatch.previews import previews
 
@@ -35,6 +36,7 @@ PAGES = (
     DOCS / "settings.md",
     DOCS / "architecture.md",
     DOCS / "alarm-path.md",
+    DOCS / "compliance.md",
     DOCS / "deploy.md",
 )
 _WIDTH, _LEFT, _LINE = 720, 32, 20
@@ -93,6 +95,8 @@ def with_tables(text: str) -> str:
     text = _with_table(
         text, "checks", ["| check | link | fails when | unknown when |", "|---|---|---|---|", *_checks()]
     )
+    head = ["| framework | controls | evidence |", "|---|---|---|"]
+    text = _with_table(text, "frameworks", [*head, *_frameworks()])
     head = ["| statement | actions | on | functions | for |", "|---|---|---|---|---|"]
     text = _with_table(text, "policies", [*head, *_policies()])
     text = _with_table(text, "deployer", _deployer())
@@ -101,6 +105,12 @@ def with_tables(text: str) -> str:
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
     return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _frameworks() -> Iterator[str]:
+    for item in FRAMEWORKS:
+        answer = f"`standards.{item.standard}` of the audit report: pass" if item.standard else item.evidence
+        yield f"| {item.name} | {', '.join(item.controls)} | {answer} |"
 
 
 def _deployer() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,6 @@ from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.snapshot.snapshot_reader import SnapshotError, read_snapshot
 from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Status
-from sgwatch.audit_html import page
 from sgwatch.audit_text import show
 from sgwatch.aws_refusals import sentence
 from sgwatch.project_files import StageError
@@ -35,7 +34,11 @@ class AuditFormat(StrEnum):
     """How the report is printed."""
 
     TEXT = "text"
+    JSON = "json"
     HTML = "html"
+    CSV = "csv"
+    JUNIT = "junit"
+    OCSF = "ocsf"
 
 
 class UsageError(ValueError):
@@ -50,10 +53,13 @@ def audit(
     target: Annotated[
         Path | None, typer.Option("--collect", metavar="FILE", help="Collect a snapshot and write it to this file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     output: Annotated[
-        AuditFormat, typer.Option("--format", help="text, or html: a self-contained page.")
-    ] = AuditFormat.TEXT,
+        AuditFormat | None,
+        typer.Option(
+            "--format", help="text; json: one object; html: a self-contained page; csv; junit; ocsf: a line each."
+        ),
+    ] = None,
     standard: Annotated[
         Standard, typer.Option("--standard", envvar="AUDIT_STANDARD", help="Whose answer is the status.")
     ] = Standard.CIS_5,
@@ -67,7 +73,7 @@ def audit(
     Exit status: 0 pass, 1 fail, 2 unknown, or the snapshot or AWS could not be read.
     """
     try:
-        _one_output(as_json, output)
+        chosen = _one_output(as_json, output)
         document = obtain(source, target, gatherer(source, stage))
         snapshot = read_snapshot(document)
     except (UsageError, SnapshotError, StageError) as error:
@@ -75,13 +81,10 @@ def audit(
         raise typer.Exit(2) from None
     report = judge_snapshot(snapshot, standard, None if source else profile())
     with read_in_part():
-        if as_json:
-            # ASCII: names may hold what a terminal would obey.
-            typer.echo(json.dumps(report.to_json(), indent=2))
-        elif output is AuditFormat.HTML:
-            typer.echo(page(report, document), nl=False)
-        else:
+        if chosen is AuditFormat.TEXT:
             show(console(), report)
+        for part in _written(chosen, report, document, source or target):
+            typer.echo(part, nl=False)
     raise typer.Exit(EXIT_STATUS[report.status])
 
 
@@ -149,9 +152,35 @@ def gather_from_aws(deployed: DeployedStage | None = None) -> dict[str, Any]:
         raise UsageError(f"AWS does not say which account this is: {why}") from error
 
 
-def _one_output(as_json: bool, output: AuditFormat) -> None:
-    if as_json and output is not AuditFormat.TEXT:
-        raise UsageError(f"--json and --format {output.value} exclude each other: choose one")
+def _written(chosen: AuditFormat, report: Report, document: Mapping[str, Any], file: Path | None) -> Iterable[str]:
+    """The report for other programs and for the browser; nothing for the terminal."""
+    match chosen:
+        case AuditFormat.JSON:
+            # ASCII: names may hold what a terminal would obey.
+            yield json.dumps(report.to_json(), indent=2) + "\n"
+        case AuditFormat.HTML:
+            from sgwatch.audit_html import SnapshotFile, page  # noqa: PLC0415 - other formats do without
+            from sgwatch.replay_report.evidence import sha256_of  # noqa: PLC0415
+
+            yield page(report, document, SnapshotFile(file.name, sha256_of(file)) if file else None)
+        case AuditFormat.CSV:
+            from sgwatch.audit_csv import rows  # noqa: PLC0415
+
+            yield from rows(report)
+        case AuditFormat.JUNIT:
+            from sgwatch.audit_junit import document_of  # noqa: PLC0415
+
+            yield document_of(report)
+        case AuditFormat.OCSF:
+            from sgwatch.audit_ocsf import events  # noqa: PLC0415
+
+            yield from (json.dumps(event) + "\n" for event in events(report))
+
+
+def _one_output(as_json: bool, output: AuditFormat | None) -> AuditFormat:
+    if as_json and output not in (None, AuditFormat.JSON):
+        raise UsageError(f"--json and --format {output} exclude each other: choose one")
+    return AuditFormat.JSON if as_json else output or AuditFormat.TEXT
 
 
 def _read(source: Path) -> Mapping[str, Any]:

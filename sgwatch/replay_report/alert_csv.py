@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
 from chalicelib.alert.model import Alert, format_time
-from chalicelib.text import visible
+from sgwatch.csv_line import csv_line
 
 COLUMNS = (
     "occurred_at",
@@ -24,16 +22,13 @@ COLUMNS = (
     "controls",
     "alert_id",
 )
-# A spreadsheet takes a cell that begins with one of these for a formula.
-# https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rows(alerts: Iterable[Alert]) -> Iterator[str]:
     """The lines of the table, the names of its columns first."""
-    yield _line(COLUMNS)
+    yield csv_line(COLUMNS)
     for alert in alerts:
-        yield _line([_cell(value) for value in _values(alert)])
+        yield csv_line(_values(alert))
 
 
 def _values(alert: Alert) -> Iterator[object]:
@@ -47,14 +42,3 @@ def _values(alert: Alert) -> Iterator[object]:
     yield group.name if group else None
     yield " ".join(dict.fromkeys(control for item in alert.exposures for control in item.controls))
     yield alert.id
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else visible(str(value))
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _line(cells: Iterable[str]) -> str:
-    written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerow(cells)
-    return written.getvalue()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.rendering.lines import utc
-from sgwatch.replay_report.assets import POLICY, SCRIPT, STYLE
+from sgwatch.replay_report.assets import SCRIPT, STYLE, policy
 from sgwatch.replay_report.chart import timeline
 from sgwatch.replay_report.evidence import Evidence
 from sgwatch.replay_report.packed import chunks, columns
@@ -40,7 +40,7 @@ def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy(STYLE, SCRIPT)}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
         f"<title>Security group changes</title><style>{STYLE}</style></head>\n<body>{body}"

@@ -19,8 +19,8 @@ from chalicelib.alarm_path.repair import Plan, Subscriber, plan
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status
 from sgwatch.audit_html import page
-from sgwatch.audit_text import show
-from sgwatch.commands.audit import UsageError, audit, judge_snapshot, obtain
+from sgwatch.audit_text import short, show
+from sgwatch.commands.audit import AuditFormat, UsageError, audit, judge_snapshot, obtain
 from sgwatch.commands.repair import exit_status, show_plan, subscriber_of
 from tests.support.alarm_paths import TOPIC, Account, alarm, metric_filter, policy, statement, subscription, topic
 
@@ -81,8 +81,9 @@ def test_no_name_is_cut_in_a_narrow_terminal() -> None:
     report = judge_snapshot(read_snapshot(Account().document()))
     out = io.StringIO()
     show(Console(file=out, width=60), replace(report, findings=(finding,)))
-    assert "…" not in out.getvalue()
-    assert function in "".join(line.strip() for line in out.getvalue().splitlines())
+    lines = out.getvalue().splitlines()
+    assert "   ✘ Function sgwatch-production-alert_on_tampering is" in lines
+    assert not any("…" in line or "arn:" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +120,23 @@ def test_a_file_that_is_no_snapshot_exits_2_with_a_sentence(tmp_path: Path, text
     assert "sgwatch: " in result.stderr
 
 
-def test_json_and_a_page_exclude_each_other(snapshot_file: Path) -> None:
-    done = run("--from", str(snapshot_file), "--json", "--format", "html")
+@pytest.mark.parametrize("output", [item for item in AuditFormat if item is not AuditFormat.JSON])
+def test_json_and_another_format_exclude_each_other(snapshot_file: Path, output: AuditFormat) -> None:
+    done = run("--from", str(snapshot_file), "--json", "--format", output.value)
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "--json and --format html exclude each other" in done.stderr
+    assert done.stderr == f"sgwatch: --json and --format {output.value} exclude each other: choose one\n"
 
 
-@pytest.mark.parametrize("arguments", [(), ("--json",), ("--format", "html")])
+def test_json_is_a_format_too(snapshot_file: Path) -> None:
+    both = [run("--from", str(snapshot_file), *how).stdout for how in (("--json",), ("--format", "json"))]
+    assert both[0] == both[1]
+    assert run("--from", str(snapshot_file), "--json", "--format", "json").exit_code == 0
+
+
+EVERY_FORMAT = [(), ("--json",), *(("--format", item.value) for item in AuditFormat)]
+
+
+@pytest.mark.parametrize("arguments", EVERY_FORMAT)
 def test_an_account_id_sends_nothing_to_the_terminal(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     document = Account().document() | {"account_id": "\x1b[2J\x1b]0;pwn\x07\x9b1m"}
     path = tmp_path / "s.json"
@@ -167,6 +178,26 @@ def test_a_name_longer_than_the_terminal_is_told_in_full() -> None:
     show(console, judge_snapshot(read_snapshot(account.document())))
     text = "".join(console.file.getvalue().split())  # type: ignore[attr-defined]
     assert f"Onematchingrecorddoesnotbreachalarm{name}:Sumofitis1" in text
+    assert any(line.strip().startswith(f"{name}:") for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+
+
+def test_what_is_wrong_comes_first_and_what_passes_is_counted() -> None:
+    finding = Finding("own-function", Status.FAIL, "f", "Function f is Failed.")
+    sound = [Finding("own-function", Status.PASS, name, f"Function {name} is Active.") for name in "gh"]
+    report = judge_snapshot(read_snapshot(Account().document()))
+    out = io.StringIO()
+    show(Console(file=out, width=80), replace(report, findings=(*sound, finding)))
+    text = out.getvalue()
+    assert (
+        text.index("Function f is Failed.") < text.index("✔ trail         main") < text.index("CIS AWS Foundations 5")
+    )
+    assert "2 findings of 1 check passed." in text
+    assert "Active" not in text
+
+
+def test_a_thing_of_another_account_is_named_with_its_account() -> None:
+    ours, theirs = ("arn:aws:sqs:us-east-1:" + account + ":letters" for account in ("123456789012", "210987654321"))
+    assert short(f"Queue {ours}: {theirs}.", "123456789012") == "Queue letters: letters of account 210987654321."
 
 
 def test_a_name_cannot_send_control_characters_to_the_terminal() -> None:

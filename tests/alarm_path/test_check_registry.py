@@ -60,7 +60,7 @@ def test_a_broken_account_is_drawn_broken_in_text_and_page() -> None:
     written = StringIO()
     show(Console(file=written, width=200), report)
     assert f"{MARKS[Status.FAIL]} action" in written.getvalue()
-    assert f"{MARKS[Status.FAIL]} action" in page(report, account.document())
+    assert f'<span class="mark">{MARKS[Status.FAIL]}</span> <b>action</b>' in page(report, account.document())
 
 
 def test_an_alarm_that_is_in_alarm_now_is_the_headline() -> None:
