@@ -9,7 +9,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from chalicelib.alarm_path.check_registry import registered
 from chalicelib.alarm_path.report import Report
@@ -17,6 +16,7 @@ from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.aws.arns import parse_arn
 from chalicelib.destinations.ocsf import VERSION as SCHEMA_VERSION
+from chalicelib.destinations.ocsf import Document
 from sgwatch.audit_findings import placed_findings
 from sgwatch.frameworks import frameworks_of
 from sgwatch.version import VERSION
@@ -27,10 +27,9 @@ _NAME = "Compliance Finding"
 # https://schema.ocsf.io/1.5.0/objects/compliance
 _STATUSES = {Status.PASS: (1, "Pass"), Status.FAIL: (3, "Fail"), Status.UNKNOWN: (2, "Warning")}
 _SEVERITIES = {Status.PASS: (1, "Informational"), Status.FAIL: (4, "High"), Status.UNKNOWN: (3, "Medium")}
-_Document = dict[str, Any]
 
 
-def events(report: Report) -> Iterator[_Document]:
+def events(report: Report) -> Iterator[Document]:
     """An event for each standard's answer, then one for each finding."""
     for name, status in report.standards.items():
         standard = Standard(name)
@@ -63,7 +62,7 @@ def events(report: Report) -> Iterator[_Document]:
         }
 
 
-def _base(report: Report, status: Status, control: str, title: str, description: str, seed: str) -> _Document:
+def _base(report: Report, status: Status, control: str, title: str, description: str, seed: str) -> Document:
     severity_id, severity = _SEVERITIES[status]
     moment = _milliseconds(report.checked_at)
     uid = hashlib.sha256(f"{report.account_id}/{seed}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -109,7 +108,7 @@ def _base(report: Report, status: Status, control: str, title: str, description:
     }
 
 
-def _status(status: Status) -> _Document:
+def _status(status: Status) -> Document:
     status_id, words = _STATUSES[status]
     return {"status_id": status_id, "status": words}
 
