@@ -33,6 +33,7 @@ from chalicelib.security_groups.severity import (
     most_telling_rule,
     severity_of,
 )
+from chalicelib.security_groups.unknowns import shortened
 from chalicelib.text import number_of
 
 # Callers import what judging takes and gives from here.
@@ -102,7 +103,7 @@ def _attempt(change: Change, *, by_root: bool) -> Exposure:
 
 
 def _unread(change: Change) -> Iterator[Exposure]:
-    for problem in change.unread:
+    for problem in shortened(change.unread):
         reason = f"Part of the change could not be read, so it may open anything: {problem}."
         yield Exposure(Severity.HIGH, reason, kind=ExposureKind.UNREAD)
 

@@ -133,5 +133,10 @@ def _with_former_peers(exposures: list[Exposure], others: OtherRules) -> list[Ex
 
 
 def in_order(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
-    """The worst first; of those alike, what opens the whole internet before what opens a part of it."""
-    return tuple(sorted(exposures, key=lambda item: (-item.severity.rank, item.opens is Opens.QUARTER)))
+    """The worst first; of those alike, what opens the whole internet, then a part of it, then what cannot be read."""
+    return tuple(
+        sorted(
+            exposures,
+            key=lambda item: (-item.severity.rank, item.kind is ExposureKind.UNREAD, item.opens is Opens.QUARTER),
+        )
+    )

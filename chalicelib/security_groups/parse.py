@@ -63,6 +63,9 @@ def named_group(record: CloudTrailRecord) -> tuple[str | None, str | None]:
     return group_id, text(field(request, "groupName"))
 
 
+_OMITTED_KEYS = {"omitted", "originalSize", "reason"}
+
+
 def _why_missing(record: CloudTrailRecord, field_name: str) -> str | None:
     given = record.raw.get(field_name)
     if given is None:
@@ -71,7 +74,7 @@ def _why_missing(record: CloudTrailRecord, field_name: str) -> str | None:
         return f"{field_name} is not an object"
     # CloudTrail puts this object in the place of a field over its size limit.
     # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
-    if given.get("omitted") in (True, "true"):
+    if given.get("omitted") in (True, "true") and given.keys() <= _OMITTED_KEYS:
         return f"CloudTrail left {field_name} out because they were too large"
     return None if given else f"{field_name} is empty"
 

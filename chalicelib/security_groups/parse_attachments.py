@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from chalicelib.cloudtrail.records import text
 from chalicelib.security_groups.changes import CLIENT_VPN, VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
 from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
-from chalicelib.security_groups.unknowns import Unknown, UnknownTopic
+from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, unread_parts
 from chalicelib.security_groups.wire_shapes import fold, is_set
 
 # What kind of resource each call is about, and where it names it.
@@ -71,6 +72,28 @@ def _groups(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_group_ids(value))) or tuple(dict.fromkeys(_texts(value)))
 
 
+def _unknown_keys(value: object) -> Iterator[str]:
+    """The keys in a list of groups that no group was known to carry, however deep."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if fold(str(key)) not in _TEXTS and key != "tag" and is_set(inner):
+                yield str(key)
+            else:
+                yield from _unknown_keys(inner)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _unknown_keys(item)
+
+
+def _with_unknown_keys(change: Change, *given: object) -> Change:
+    keys = dict.fromkeys(key for value in given for key in _unknown_keys(value))
+    unread = tuple(f"the key {printable(key, 60)} of a group, which sgwatch does not know" for key in keys)
+    return change._replace(
+        unread=change.unread + (unread if change.succeeded else ()),
+        unknowns=change.unknowns + unread_parts("part of the request", unread),
+    )
+
+
 def _resource(change: Change, request: Parameters) -> tuple[str, str]:
     resource_type, key = _RESOURCES[change.event.name]
     return resource_type, text(request.get(key)) or "unknown"
@@ -86,7 +109,7 @@ def _read_groups_of(change: Change, request: Parameters, _response: Parameters) 
     groups = _groups(given) or tuple(dict.fromkeys(_group_ids(request)))
     if not groups and change.succeeded and (is_set(given) or not _is_about(change, request)):
         raise NotUnderstood(f"{change.event.name} names no security group that can be read")
-    change = change._replace(
+    change = _with_unknown_keys(change, given)._replace(
         skips_privatelink=_skips_privatelink(request), associated_vpc_id=text(request.get("vpcId")), attached=groups
     )
     if groups:
@@ -131,6 +154,7 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
         named = " and ".join(f"{verb} ({', '.join(ids)})" for verb, ids in listed.items() if ids)
         unknowns = (_before(f"all groups of {resource_id}, before and after: the record names only those {named}"),)
     attachment = Attachment(resource_type, resource_id, None, listed["added"] or None)
+    change = _with_unknown_keys(change, *map(request.get, _ENDPOINT_GROUPS.values()))
     change = change._replace(attached=listed["added"], detached=listed["removed"])
     return _attached(change, attachment, unknowns)
 

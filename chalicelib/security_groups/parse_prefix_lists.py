@@ -9,7 +9,7 @@ from chalicelib.security_groups.changes import Change, ListContents, NotUndersto
 from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
-from chalicelib.security_groups.wire_shapes import canonical, field, is_set, items, key_names
+from chalicelib.security_groups.wire_shapes import KeyNames, canonical, field, is_set, items, key_names
 
 
 def _read_entries(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -20,7 +20,7 @@ def _read_entries(change: Change, request: Parameters, _response: Parameters) ->
     if change.succeeded and not (list_id or added or removed):
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
     unread = [f"an entry of {list_id or 'the list'} without a range" for entry in added if entry is None]
-    unread += _unknown_keys(request)
+    unread += _unknown_keys("an entry", request.get("addEntries"), _ENTRY_KEYS)
     contents = ListContents.ENTRIES
     if change.event.name == "RestoreManagedPrefixListVersion":
         contents = ListContents.EARLIER_VERSION
@@ -44,11 +44,14 @@ def _read_entries(change: Change, request: Parameters, _response: Parameters) ->
 _ENTRY_KEYS = key_names("cidr", "description")
 
 
-def _unknown_keys(request: Parameters) -> list[str]:
-    """What added entries carry beside a range and its description: it may be addresses, too."""
-    entries = (mapping(item) for item in items(request.get("addEntries")))
-    keys = dict.fromkeys(key for entry in entries for key in canonical(entry, _ENTRY_KEYS).unknown)
-    return [f"the key {printable(key, 60)} of an entry, which sgwatch does not know" for key in keys]
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpamPrefixListResolverRuleRequest.html
+_RESOLVER_RULE_KEYS = key_names("ruleType", "staticCidr", "ipamScopeId", "resourceType", conditions=("condition",))
+
+
+def _unknown_keys(what: str, value: object, names: KeyNames) -> list[str]:
+    """What the members of a list carry beside the keys that they are known to: it may be addresses, too."""
+    keys = dict.fromkeys(key for item in items(value) for key in canonical(mapping(item), names).unknown)
+    return [f"the key {printable(key, 60)} of {what}, which sgwatch does not know" for key in keys]
 
 
 def _number(value: object) -> int | None:
@@ -87,7 +90,8 @@ def _read_resolver(change: Change, request: Parameters, _response: Parameters) -
     static = tuple(filter(None, (_entry(rule, "staticCidr") for rule in rules)))
     contents = ListContents.IPAM if is_set(request.get("rules")) else ListContents.ENTRIES
     resolver = f"IPAM resolver {resolver_id or 'unknown'}"
-    return _changed(change, PrefixListChange(None, static, contents=contents, resolver=resolver), ())
+    unread = _unknown_keys("a rule", request.get("rules"), _RESOLVER_RULE_KEYS)
+    return _changed(change, PrefixListChange(None, static, contents=contents, resolver=resolver), unread)
 
 
 def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str]) -> Change:
@@ -99,7 +103,7 @@ def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str
     return change._replace(
         prefix_list=prefix_list,
         unknowns=(*change.unknowns, *unknowns),
-        unread=(*change.unread, *unread),
+        unread=(*change.unread, *(unread if change.succeeded else ())),
     )
 
 

@@ -60,6 +60,15 @@ def _not_known(requested: Reading) -> tuple[str, ...]:
     return tuple(f"the key {printable(key, 60)}, which sgwatch does not know" for key in requested.unknown_keys)
 
 
+_BY_ID = key_names("securityGroupRuleId", "description")
+
+
+def _with_keys_of(requested: Reading, by_id: object) -> Reading:
+    """The reading with the keys that rules named by id were not known to carry."""
+    keys = (key for item in items(by_id) for key in canonical(mapping(item), _BY_ID).unknown)
+    return requested.joined(Reading(unknown_keys=tuple(keys)))
+
+
 def _nothing_read(problems: tuple[str, ...]) -> NotUnderstood:
     if not problems:
         return NotUnderstood("the record names no rule, neither in the request nor in the answer")
@@ -117,7 +126,8 @@ def _completed(
 
 def read_revoke(change: Change, request: Parameters, response: Parameters) -> Change:
     """RevokeSecurityGroupIngress and -Egress, by values or by ids."""
-    requested, rule_ids = _requested(change, request), _rule_ids(request)
+    requested = _with_keys_of(_requested(change, request), request.get("securityGroupRuleIds"))
+    rule_ids = _rule_ids(request)
     if not change.succeeded:
         return _attempted(change, requested, rule_ids)
     if change.no_answer:
@@ -223,7 +233,7 @@ def _new_values(update: Parameters) -> dict[str, Any]:
 
 def read_descriptions(change: Change, request: Parameters, _response: Parameters) -> Change:
     """UpdateSecurityGroupRuleDescriptionsIngress and -Egress, by values or by ids."""
-    requested = _requested(change, request)
+    requested = _with_keys_of(_requested(change, request), request.get("securityGroupRuleDescriptions"))
     by_id = [mapping(item) for item in items(request.get("securityGroupRuleDescriptions"))]
     described = {text(field(item, "securityGroupRuleId")): text(field(item, "description")) for item in by_id}
     rule_ids = tuple(filter(None, described))

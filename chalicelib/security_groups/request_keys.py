@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.cloudtrail.catalog import Verb, WatchedEvent
-from chalicelib.security_groups.wire_shapes import Canonical, KeyNames, canonical, fold, key_names
+from chalicelib.security_groups.wire_shapes import Canonical, KeyNames, canonical, fold, items, key_names
 
 _TAGS = {"tagSpecificationSet": ("tagSpecification",)}
 # The short form: one rule whose protocol, ports and peer stand beside the group's id. EC2 has no cidrIpv6 there.
@@ -107,7 +107,8 @@ def unwrapped(name: str | None, parameters: Mapping[str, Any], ending: str = "Re
     for key, inner in parameters.items():
         if fold(str(key)) in wanted and isinstance(inner, Mapping):
             beside = {other: value for other, value in parameters.items() if other != key}
-            return {**beside, **inner}
+            twice = {other: [*items(beside[other]), *items(inner[other])] for other in beside.keys() & inner.keys()}
+            return {**beside, **inner, **twice}
     return parameters
 
 

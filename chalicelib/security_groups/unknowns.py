@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from chalicelib.text import number_of
+
 
 class UnknownTopic(StrEnum):
     """What an unknown is about, as far as code decides on it; everything else is ``other``."""
@@ -39,7 +41,19 @@ def other(text: str) -> Unknown:
 
 def unread_parts(what: str, problems: Iterable[str]) -> tuple[Unknown, ...]:
     """An unknown for each part of a record that could not be read, with ``what`` it is a part of before it."""
-    return tuple(Unknown(UnknownTopic.UNREAD_RULE, f"{what}: {problem}") for problem in problems)
+    return tuple(Unknown(UnknownTopic.UNREAD_RULE, f"{what}: {problem}") for problem in shortened(problems))
+
+
+# A request may be padded with hundreds of them.
+_PARTS_SHOWN = 5
+
+
+def shortened(problems: Iterable[str]) -> tuple[str, ...]:
+    """The first of the parts that could not be read, each once, and how many more there are."""
+    every = tuple(problems)
+    shown = tuple(dict.fromkeys(every))[:_PARTS_SHOWN]
+    more = len(every) - len(shown)
+    return (*shown, f"{number_of(more, 'more part')} like {'this' if len(shown) == 1 else 'these'}") if more else shown
 
 
 def without(unknowns: Iterable[Unknown], *topics: UnknownTopic) -> tuple[Unknown, ...]:

@@ -17,15 +17,28 @@ _WRAPPERS = ("items", "item", "member")
 
 
 def items(value: object) -> list[Any]:
-    """The members of a CloudTrail list in any of its spellings; an absent one has none."""
+    """The members of a CloudTrail list in any of its spellings; an absent one has none.
+
+    What stands beside the wrapper of a list is a member, too: nothing that a caller wrote may be passed over.
+    """
     while isinstance(value, Mapping):
-        wrapper = next((key for key in _WRAPPERS if key in value), None)
-        if wrapper is None:
+        wrapped = [key for key in _WRAPPERS if key in value]
+        if not wrapped:
             return [value] if value else []
-        value = value[wrapper]
+        if len(value) > 1 and (beside := _beside(value, wrapped)):
+            return beside
+        value = value[wrapped[0]]
     if isinstance(value, list):
         return value
     return [] if value is None else [value]
+
+
+def _beside(value: Mapping[str, Any], wrapped: list[str]) -> list[Any]:
+    """The members of every wrapper and the rest of the object; none where there is only one wrapper."""
+    rest = {key: inner for key, inner in value.items() if key not in wrapped and key != "tag" and is_set(inner)}
+    if not rest and len(wrapped) == 1:
+        return []
+    return [*(member for key in wrapped for member in items(value[key])), *([rest] if rest else [])]
 
 
 def is_set(value: object) -> bool:
