@@ -25,19 +25,19 @@ def follow_ups(folded: Sequence[Alert], window: str) -> list[Alert]:
     """
     if len(folded) == 1:
         return list(folded)
-    groups = sorted(_by_group(folded).items(), key=lambda item: -_worst(item[1]).severity.rank)
-    return [_follow_up(part, window) for part in _parts(groups)]
+    groups = sorted(by_group(folded).items(), key=lambda item: -_worst(item[1]).severity.rank)
+    return [_follow_up(part, window) for part in parts(groups)]
 
 
 GroupedAlerts = list[tuple[str, list[Alert]]]
 
 
-def _parts(groups: GroupedAlerts) -> Iterator[GroupedAlerts]:
+def parts(groups: GroupedAlerts) -> Iterator[GroupedAlerts]:
     """The groups, as many together as one alert has room to name with all their reasons."""
     part: GroupedAlerts = []
     named = 0
     for name, alerts in groups:
-        needed = len(_of_group(name, alerts))
+        needed = len(of_group(name, alerts))
         if part and named + needed > NAMED:
             yield part
             part, named = [], 0
@@ -47,8 +47,8 @@ def _parts(groups: GroupedAlerts) -> Iterator[GroupedAlerts]:
         yield part
 
 
-def unreadable(ids: Sequence[str], window: str, ended_at: datetime) -> Alert:
-    """The alert for folded changes whose items in the state table cannot be read: they are named by their ids."""
+def unreadable(ids: Sequence[str], window: str, ended_at: datetime, held: str = "of a burst") -> Alert:
+    """The alert for changes that were held back and whose items cannot be read: they are named by their ids."""
     count = number_of(len(ids), "change")
     named = ", ".join(printable(each, 100) for each in ids[:_IDS])
     left = f" and {len(ids) - _IDS} more" if len(ids) > _IDS else ""
@@ -57,20 +57,20 @@ def unreadable(ids: Sequence[str], window: str, ended_at: datetime) -> Alert:
         id=f"burst-unreadable-{digest}",
         kind=AlertKind.DELIVERY_PROBLEM,
         severity=Severity.HIGH,
-        title=f"{count} of a burst could not be read from the state table",
-        summary=f"{count} by one principal could not be read back, so what was done is not known here: another "
+        title=f"{count} {held} could not be read from the state table",
+        summary=f"{count} {held} could not be read back, so what was done is not known here: another "
         f"version of sgwatch, or somebody else, wrote the items. Look the events up in CloudTrail: {named}{left}.",
         occurred_at=ended_at.replace(microsecond=0),
         account=Account(None),
         region=None,
-        exposures=(Exposure(Severity.HIGH, f"Folded and not readable: {named}{left}."),),
+        exposures=(Exposure(Severity.HIGH, f"Held back and not readable: {named}{left}."),),
         undo=Undo(None, "what was changed could not be read"),
     )
 
 
 def _follow_up(groups: GroupedAlerts, window: str) -> Alert:
     folded = [alert for _, alerts in groups for alert in alerts]
-    exposures = _worst_first(exposure for name, alerts in groups for exposure in _of_group(name, alerts))
+    exposures = worst_first(exposure for name, alerts in groups for exposure in of_group(name, alerts))
     last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))
     who = last.principal.name if last.principal else "somebody"
     count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
@@ -83,7 +83,7 @@ def _follow_up(groups: GroupedAlerts, window: str) -> Alert:
         title=f"{count} by {who}",
         summary=f"{count} by {who} followed within a minute or so of the alert before; each group is named below.",
         occurred_at=last.occurred_at,
-        account=_account(folded),
+        account=account_of(folded),
         region=last.region if len({alert.region for alert in folded}) == 1 else None,
         principal=last.principal,
         exposures=exposures,
@@ -92,13 +92,13 @@ def _follow_up(groups: GroupedAlerts, window: str) -> Alert:
     )
 
 
-def _account(folded: Iterable[Alert]) -> Account:
+def account_of(folded: Iterable[Alert]) -> Account:
     """The account of them all, with its name where one of them knows it."""
     accounts = sorted({alert.account for alert in folded}, key=lambda account: account.name is None)
     return accounts[0] if len({account.id for account in accounts}) == 1 else Account(None)
 
 
-def _by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
+def by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
     """What was done to each group, under what the group is called: its id first, which no list cuts off."""
     groups: dict[str | None, list[Alert]] = {}
     for alert in folded:
@@ -120,7 +120,7 @@ def _worst(alerts: Iterable[Alert]) -> Alert:
     return max(alerts, key=lambda alert: alert.severity.rank)
 
 
-def _of_group(name: str, alerts: Sequence[Alert]) -> list[Exposure]:
+def of_group(name: str, alerts: Sequence[Alert]) -> list[Exposure]:
     """What was done to one group: the worst reason with the number of changes, then every other reason above low."""
     worst = _worst(alerts)
     found = sorted((each for alert in alerts for each in alert.exposures), key=lambda each: -each.severity.rank)
@@ -134,13 +134,14 @@ def _of_group(name: str, alerts: Sequence[Alert]) -> list[Exposure]:
     return [head, *(Exposure(each.severity, f"{name}: {each.reason}", each.controls) for each in notable)]
 
 
-def _worst_first(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
+def worst_first(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:
+    """The exposures by their severity."""
     return tuple(sorted(exposures, key=lambda each: -each.severity.rank))
 
 
 def _undo(folded: Sequence[Alert]) -> Undo:
     """The last change is undone first."""
-    for name, alerts in _by_group(folded).items():
+    for name, alerts in by_group(folded).items():
         if (reason := _why_not_in_a_row(alerts)) is not None:
             return Undo(None, reason.format(printable(name, 100)))
     commands: list[str] = []

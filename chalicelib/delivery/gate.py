@@ -36,7 +36,7 @@ class Gate:
         Raises:
             NotDecided: the event has to come again.
         """
-        if self._silenced(alert, log):
+        if self.silenced(alert, log):
             return GateDecision.SILENCE
         return GateDecision.FOLD if self._folded(alert, log) else GateDecision.SEND
 
@@ -47,7 +47,8 @@ class Gate:
         except StateError as error:
             log.warning("alert could not be recorded", reason=str(error))
 
-    def _silenced(self, alert: Alert, log: Log) -> bool:
+    def silenced(self, alert: Alert, log: Log) -> bool:
+        """Whether a silence holds the alert back, which is counted and logged then."""
         try:
             silence = self.silences.matching(alert)
             # What was queued for one destination before the silence began may be missing at another.

@@ -27,6 +27,7 @@ from chalicelib.state.errors import StateError
 
 if TYPE_CHECKING:
     from chalicelib.delivery.alert_archive import AlertArchive
+    from chalicelib.delivery.digest import HoldingGate
     from chalicelib.delivery.gate import Gate
 
 _HELD_BACK = {GateDecision.FOLD: names.ALERTS_FOLDED, GateDecision.SILENCE: names.ALERTS_SUPPRESSED}
@@ -61,7 +62,8 @@ class Deliverer(Protocol):
 class AlertFunction(NamedTuple):
     """The alert function; one instance lives as long as its container.
 
-    ``gate`` may hold an alert back, and ``kept`` keeps what can be undone; both are durable delivery's.
+    ``gate`` may hold an alert back, ``holding`` for a destination's digest, and ``kept`` keeps what can be undone; all
+    three are durable delivery's.
     """
 
     routes: tuple[Route, ...]
@@ -73,6 +75,7 @@ class AlertFunction(NamedTuple):
     now: Callable[[], datetime]
     gate: Gate | None = None
     kept: AlertArchive | None = None
+    holding: HoldingGate | None = None
     alert_of: Callable[[Mapping[str, Any]], Alert] = alert_of
 
     def handle(self, document: object, invocation: InvocationContext) -> None:
@@ -137,9 +140,13 @@ class AlertFunction(NamedTuple):
         def on_retry(destination: str, error: DeliveryError, wait: float) -> None:
             log.warning("delivery failed, trying again", destination=destination, reason=error.reason, seconds=wait)
 
-        wanted = [] if self._ignored(alert, log) else self.wanted(alert, log)
+        ignored = self._ignored(alert, log)
+        wanted = [] if ignored else self.wanted(alert, log)
         try:
-            wanted = self._past_gate(alert, wanted, log)
+            if self.holding is None or ignored:
+                wanted = self._past_gate(alert, wanted, log)
+            else:
+                wanted = self._held_or_past_gate(alert, wanted, self.holding, log)
         except NotDecided as error:
             return (Undelivered("the burst it belongs to", 1, str(error), permanent=False),)
         outcomes = self.direct.deliver(alert, wanted, invocation.remaining_ms, on_retry)
@@ -195,6 +202,19 @@ class AlertFunction(NamedTuple):
         self.metrics.emit(_HELD_BACK[decision])
         return []
 
+    def _held_or_past_gate(
+        self, alert: Alert, wanted: list[Destination], holding: HoldingGate, log: Log
+    ) -> list[Destination]:
+        due = holding.due(alert, {each.name for each in wanted})
+        at_once = [each for each in wanted if each.name not in due]
+        if due and self.gate is not None and self.gate.silenced(alert, log):
+            self.metrics.emit(names.ALERTS_SUPPRESSED)
+            return []
+        # What is held does not open a burst, and is not folded.
+        at_once = self._past_gate(alert, at_once, log)
+        unheld = holding.hold(alert, due, log) if due else []
+        return [*at_once, *(each.destination for each in self.routes if each.destination.name in unheld)]
+
     def wanted(self, alert: Alert, log: Log) -> list[Destination]:
         """The destinations that want this alert, as their filters say."""
         return [route.destination for route in self.routes if self._wants(route, alert, log)]
@@ -206,7 +226,7 @@ class AlertFunction(NamedTuple):
         except ConditionFailed as error:
             log.warning("condition failed, sending", setting="WHEN", destination=name, reason=str(error))
             return True
-        if refusal is not None:
+        if refusal is not None and not (self.holding is not None and self.holding.takes(name, refusal)):
             log.info("alert suppressed", by=refusal, destination=name, severity=alert.severity)
             self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
         return refusal is None

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.alert.model import Severity
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.destinations.http_door import url_fault
 from chalicelib.settings.secrets import parse_reference
+
+if TYPE_CHECKING:
+    from chalicelib.alert.quiet_hours import QuietHours, TimeOfDay
 
 # As chalicelib/alarm_path/standards.py has them; the alert function does not import that.
 STANDARDS = ("cis_1_to_4", "cis_5", "security_hub")
@@ -83,6 +86,20 @@ def read_standard(text: str) -> str:
 def read_severity(text: str) -> Severity:
     """A severity by its name."""
     return Severity(choice(Severity)(text))
+
+
+def read_quiet_hours(text: str) -> QuietHours:
+    """Two times of day and a time zone."""
+    from chalicelib.alert.quiet_hours import parse_quiet_hours  # noqa: PLC0415 - where there are any
+
+    return parse_quiet_hours(text)
+
+
+def read_daily(text: str) -> TimeOfDay:
+    """``daily``, with a time of day where one is wanted."""
+    from chalicelib.alert.quiet_hours import parse_daily  # noqa: PLC0415 - where there is a digest
+
+    return parse_daily(text)
 
 
 def read_url(text: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from chalicelib.alert.filters import Condition, Filter
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
 from chalicelib.settings.table import default_of
+
+if TYPE_CHECKING:
+    from chalicelib.alert.quiet_hours import QuietHours, TimeOfDay
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -22,12 +25,17 @@ class Row(NamedTuple):
 
 
 class DestinationSettings(NamedTuple):
-    """One destination. ``values`` are by field name (``WEBHOOK_URL``) and may still be references."""
+    """One destination. ``values`` are by field name (``WEBHOOK_URL``) and may still be references.
+
+    ``digest`` is when what is below the filter's severity is sent, None where it is dropped.
+    """
 
     kind: str
     name: str
     values: Mapping[str, str]
     filter: Filter
+    digest: TimeOfDay | None = None
+    quiet_hours: QuietHours | None = None
 
     def __repr__(self) -> str:
         return f"DestinationSettings(kind={self.kind!r}, name={self.name!r}, filter={self.filter!r})"

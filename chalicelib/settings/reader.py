@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from chalicelib.alert.filters import Filter
+from chalicelib.alert.model import Severity
 from chalicelib.settings.fields import Field, did_you_mean
 from chalicelib.settings.kinds import KINDS, DestinationKind
 from chalicelib.settings.masking import (
@@ -31,7 +32,7 @@ from chalicelib.settings.model import (
     Settings,
 )
 from chalicelib.settings.secrets import parse_reference
-from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
+from chalicelib.settings.table import DIGEST, EVERY_DESTINATION, GLOBALS, QUIET_HOURS
 
 
 class _Variable(NamedTuple):
@@ -125,9 +126,30 @@ class SettingsReader:
             if value is not None:
                 values[item.name] = str(value)
         sound = len(self.faults) == before
-        wanted = Filter(*(self._value(kind.variable(item.name, name), item) for item in EVERY_DESTINATION))
+        wanted = [self._value(kind.variable(item.name, name), item) for item in EVERY_DESTINATION]
+        filtered, holding = Filter(*wanted[:2]), self._holding(kind, name, wanted[0], wanted[2:])
         label = kind.key + (f".{name.lower()}" if name else "")
-        return DestinationSettings(kind.key, label, values, wanted) if sound else None
+        return DestinationSettings(kind.key, label, values, filtered, *holding) if sound else None
+
+    def _holding(self, kind: DestinationKind, name: str, least: Severity, values: list[Any]) -> list[Any]:
+        """When the digest is sent and which hours are quiet; None where that makes no sense, which is a fault."""
+        for position, item in enumerate((DIGEST, QUIET_HOURS)):
+            if values[position] is None:
+                continue
+            variable = kind.variable(item.name, name)
+            if "DELIVERY_QUEUE" not in self._environ or "STATE_TABLE" not in self._environ:
+                self.faults.append(
+                    f"{variable} needs durable delivery, which keeps what waits: run `sgwatch setup`, or remove it"
+                )
+            elif item is DIGEST and least is Severity.INFO:
+                self.faults.append(
+                    f"{variable}: every alert is sent at once, so nothing is left for a digest: set "
+                    f"{kind.variable('MIN_SEVERITY', name)} to the least severity that is sent at once, or remove it"
+                )
+            else:
+                continue
+            values[position] = None
+        return values
 
     def _require(self, kind: DestinationKind, name: str, given: Mapping[str, _Variable]) -> None:
         """One of the sets of fields that the kind needs, whole, and not two."""

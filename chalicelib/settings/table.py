@@ -16,8 +16,10 @@ from chalicelib.settings.fields import (
     queue_name,
     read_account_names,
     read_certificates,
+    read_daily,
     read_external_id,
     read_proxy_url,
+    read_quiet_hours,
     read_regions,
     read_role,
     read_runbook,
@@ -43,7 +45,19 @@ WHEN = Field(
     "A JMESPath expression on the alert; this destination gets those of which it is true.",
     compile_condition,
 )
-EVERY_DESTINATION = (MIN_SEVERITY, WHEN)
+DIGEST = Field(
+    "DIGEST",
+    "Durable delivery only: `daily`, or `daily 08:00 Europe/Berlin`, sends what is below this destination's "
+    "`MIN_SEVERITY` as one digest a day (at 08:00 UTC) in place of dropping it.",
+    read_daily,
+)
+QUIET_HOURS = Field(
+    "QUIET_HOURS",
+    "Durable delivery only: such as `22:00-07:00 Europe/Berlin` (without a time zone, UTC). What is below high waits "
+    "for their end and comes as one digest; critical and high alerts never wait.",
+    read_quiet_hours,
+)
+EVERY_DESTINATION = (MIN_SEVERITY, WHEN, DIGEST, QUIET_HOURS)
 
 GLOBALS: tuple[Field, ...] = (
     Field(

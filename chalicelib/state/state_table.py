@@ -140,11 +140,14 @@ def put_write(item: Mapping[str, StateValue | None], condition: str = "", **valu
     return {"Put": {"Item": _stamped(item), **_condition(condition, values)}}
 
 
+def update_write(pk: str, sk: str, expression: str, condition: str = "", **values: StateValue) -> dict[str, Any]:
+    """A change of an item for ``StateTable.write_all``."""
+    return {"Update": {"Key": _key(pk, sk), "UpdateExpression": expression, **_condition(condition, values)}}
+
+
 def one_more_write(pk: str, sk: str, name: str, condition: str) -> dict[str, Any]:
     """One more of what an item counts, for ``StateTable.write_all``."""
-    return {
-        "Update": {"Key": _key(pk, sk), "UpdateExpression": f"ADD {name} :one", **_condition(condition, {"one": 1})}
-    }
+    return update_write(pk, sk, f"ADD {name} :one", condition, one=1)
 
 
 def check(pk: str, sk: str, condition: str, **values: StateValue) -> dict[str, Any]:

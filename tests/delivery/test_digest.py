@@ -1,196 +1,257 @@
-"""The daily digest of silences, through the alert function and the deliver function."""
+"""What a destination wants later is gathered, sent as one, and never lost; what is critical or high never waits."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from chalicelib.alert.filters import Filter
+from chalicelib.alert.filters import Filter, compile_condition
 from chalicelib.alert.model import Alert, AlertKind, Severity
-from chalicelib.delivery.digest import MOST_LINES, Digest, digest_alert
-from chalicelib.delivery.gate import Gate
-from chalicelib.delivery.invocation import InvocationContext
-from chalicelib.delivery.silences import Silence, Silences
+from chalicelib.alert.quiet_hours import parse_daily, parse_quiet_hours
+from chalicelib.delivery.alert_archive import pack
+from chalicelib.delivery.digest import PK, Digests, Holding, HoldingGate, digests_of
+from chalicelib.delivery.queue import QueueError
+from chalicelib.delivery.silences import Silence
 from chalicelib.functions.alert_function import AlertFunction, Route
-from chalicelib.observability.logs import Log, Redactor
-from chalicelib.observability.metrics import Metrics
+from chalicelib.functions.composition.durable_delivery import send_burst_end
+from chalicelib.functions.composition.reconciling import send_digests
 from chalicelib.rendering.plain_text import plain_text
-from tests.support.alerts import revoke
-from tests.support.durable import Recorder, World, numbered
+from chalicelib.state.errors import StateError
+from tests.delivery.test_burst_end import CALL, alert_function, change
+from tests.support.alerts import critical_open_ssh, description_update, revoke, trial
+from tests.support.durable import Recorder, World
 
-CALL = InvocationContext("request", lambda: 60_000.0)
-DAY = 24 * 3600
+NIGHT = parse_quiet_hours("22:00-07:00 Europe/Berlin")
+MILD = Filter(Severity.HIGH)
+DAILY = Holding(MILD, parse_daily("daily"))
 
 
-def silence(durable: World, silence_id: str = "5f0e2a34", hours: float = 72, **changed: object) -> Silence:
-    """A silence for the group web, written down."""
+class Stage:
+    """An alert function with one destination that holds, and a clock; ``faults`` counts those of the state."""
+
+    def __init__(self, durable: World, holding: Holding, *others: Recorder) -> None:
+        self.durable, self.slack, self.faults = durable, Recorder("slack"), 0
+        routes = [Route(self.slack, holding.filter), *(Route(each, Filter()) for each in others)]
+        digests = Digests(durable.made.table, durable.clock.now)
+        gate = HoldingGate(digests, {"slack": holding}, self._count)
+        self.alerts: AlertFunction = alert_function(durable, *routes)._replace(holding=gate)
+        self.function = durable.function(
+            self.slack, *others, end_burst=lambda end, call: send_burst_end(end, call, durable.made, self.alerts)
+        )
+
+    def _count(self, _: StateError) -> None:
+        self.faults += 1
+
+    def announce(self, *alerts: Alert) -> None:
+        for alert in alerts:
+            self.alerts.announce(alert, CALL)
+
+    def at(self, moment: datetime) -> None:
+        self.durable.clock.at = moment
+
+    def run(self) -> list[Alert]:
+        """What the destination gets in this hour; the reconcile function runs first."""
+        before = len(self.slack.sent)
+        send_digests(self.durable.made, self.alerts, CALL)
+        self.durable.come_back()
+        self.durable.run(self.function)
+        return self.slack.sent[before:]
+
+
+def mild(number: int, name: str = "dora", like: Alert | None = None) -> Alert:
+    alert = change(number, like)
+    assert alert.principal is not None
+    return alert._replace(principal=alert.principal._replace(name=name))
+
+
+def later(hours: float) -> datetime:
+    return datetime(2026, 11, 23, 10, tzinfo=UTC) + timedelta(hours=hours)
+
+
+def test_what_is_below_the_severity_comes_once_a_day_with_counts_and_names_the_worst_first(durable: World) -> None:
+    stage = Stage(durable, DAILY)
+    medium = mild(2, "terraform", critical_open_ssh())._replace(severity=Severity.MEDIUM)
+    stage.announce(mild(1), medium, mild(3), mild(4, like=critical_open_ssh()))
+    assert [alert.severity for alert in stage.run()] == [Severity.CRITICAL], "only what is severe comes at once"
+    stage.at(later(21))
+    assert stage.run() == []
+    stage.at(later(22.5))
+    (digest,) = stage.run()
+    assert digest.title == "Digest: 3 alerts, 1 medium, 2 low"
+    assert digest.summary.endswith("By dora (2), terraform (1).")
+    assert [each.reason.partition(" ")[0] for each in digest.exposures] == ["sg-00002", "sg-00001", "sg-00003"]
+    assert (digest.severity, digest.kind) == (Severity.MEDIUM, AlertKind.SECURITY_GROUP_CHANGE)
+    assert "sg-00003" in plain_text(digest)
+    stage.at(later(47))
+    assert stage.run() == [], "there is none on a day without any"
+
+
+def test_one_alert_is_sent_as_it_is(durable: World) -> None:
+    stage = Stage(durable, DAILY)
+    stage.announce(mild(1))
+    stage.at(later(22.5))
+    (alert,) = stage.run()
+    assert alert.id == mild(1).id
+    assert "Held back until now" in alert.summary
+
+
+def test_without_a_digest_what_is_mild_is_dropped_and_counted(durable: World) -> None:
+    stage = Stage(durable, Holding(MILD, None, NIGHT))
+    stage.announce(mild(1))
+    stage.at(later(23))
+    assert stage.run() == []
+    assert any("alert suppressed" in line for line in durable.lines)
+
+
+def test_a_digest_has_nothing_that_the_destination_does_not_want_for_another_reason(durable: World) -> None:
+    here = Filter(Severity.HIGH, compile_condition("security_group.id == 'sg-00001'"))
+    stage = Stage(durable, Holding(here, parse_daily("daily")))
+    stage.announce(mild(1), mild(2))
+    stage.at(later(22.5))
+    assert [alert.id for alert in stage.run()] == [mild(1).id]
+
+
+def test_at_night_only_critical_and_high_alerts_are_sent_and_the_rest_in_the_morning(durable: World) -> None:
+    stage = Stage(durable, Holding(Filter(), None, NIGHT))
+    stage.at(later(13))
+    severe = [mild(1, like=critical_open_ssh()), mild(2, like=critical_open_ssh())._replace(severity=Severity.HIGH)]
+    stage.announce(*severe, mild(3), mild(4), trial())
+    assert {alert.id for alert in stage.run()} == {severe[0].id, severe[1].id, trial().id}, "a test is for now"
+    stage.at(later(19.9))
+    assert stage.run() == []
+    stage.at(later(20.1))
+    assert [alert.title for alert in stage.run()] == ["Digest: 2 alerts, 2 low"]
+    stage.announce(mild(5))
+    assert [alert.id for alert in stage.run()] == [mild(5).id]
+
+
+def test_a_digest_that_is_due_at_night_waits_for_the_morning() -> None:
+    holding = Holding(MILD, parse_daily("daily 03:00 Europe/Berlin"), NIGHT)
+    assert holding.due_at(mild(1), later(0), wanted=False) == later(20)
+
+
+def test_other_destinations_are_not_held_up(durable: World) -> None:
+    sns = Recorder("sns")
+    stage = Stage(durable, Holding(Filter(), None, NIGHT), sns)
+    stage.at(later(13))
+    stage.announce(mild(1))
+    assert stage.run() == []
+    assert [alert.id for alert in sns.sent] == [mild(1).id]
+
+
+def test_what_a_burst_folds_is_held_like_the_rest(durable: World) -> None:
+    sns = Recorder("sns")
+    stage = Stage(durable, Holding(Filter(), None, NIGHT), sns)
+    stage.at(later(13))
+    stage.announce(*(mild(number) for number in range(4)))
+    assert stage.run() == []
+    stage.at(later(13.1))
+    assert stage.run() == []
+    assert len(sns.sent) == 2, "the first change and the follow-up"
+    stage.at(later(20.1))
+    assert [alert.title for alert in stage.run()] == ["Digest: 4 alerts, 4 low"]
+
+
+def test_what_is_silenced_is_in_no_digest(durable: World) -> None:
+    stage = Stage(durable, DAILY)
     now = durable.clock.now()
-    made = Silence(silence_id, "security_group.name == 'web'", "alice", "load test", now, now + timedelta(hours=hours))
-    made = replace(made, **changed)  # type: ignore[arg-type] # the fields of a silence
-    durable.made.silences.add(made)
-    return made
+    durable.made.silences.add(Silence("ab", "severity == 'low'", "dora", "x", now, now + timedelta(hours=1)))
+    stage.announce(mild(1), mild(2, like=description_update()))
+    stage.at(later(22.5))
+    assert [alert.id for alert in stage.run()] == [mild(2).id]
 
 
-def hold_back(durable: World, silence_id: str = "5f0e2a34", numbers: range = range(1)) -> None:
-    (found,) = [each for each in durable.made.silences.all() if each.id == silence_id]
-    for number in numbers:
-        durable.made.silences.count(found, numbered(number, like=revoke()))
+def test_a_destination_that_is_no_more_leaves_its_digest_to_the_others(durable: World) -> None:
+    sns = Recorder("sns")
+    stage = Stage(durable, DAILY, sns)
+    stage.announce(mild(1), mild(2))
+    stage.alerts = stage.alerts._replace(routes=stage.alerts.routes[1:])
+    durable.run(stage.function)
+    stage.at(later(22.5))
+    with pytest.raises(QueueError, match="slack has to wait"):
+        send_digests(durable.made, stage.alerts, CALL, complete=False)
+    assert stage.run() == []
+    assert [alert.title for alert in sns.sent].count("Digest: 2 alerts, 2 low") == 1
 
 
-def digest(durable: World) -> Digest:
-    return Digest(durable.made.table, durable.made.silences, durable.clock.now, "prod")
+def test_a_digest_that_was_not_queued_is_made_again_the_same(durable: World) -> None:
+    stage = Stage(durable, DAILY)
+    stage.announce(mild(1), mild(2), mild(1))
+    stage.at(later(22.5))
+    made: list[str] = []
+
+    def fail(alert: Alert, destination: str) -> None:
+        made.append(alert.id)
+        raise QueueError("SQS is away")
+
+    digests = Digests(durable.made.table, durable.clock.now)
+    for _ in range(2):
+        with pytest.raises(QueueError):
+            digests.send_due(fail)
+    (alert,) = stage.run()
+    assert made == [alert.id, alert.id]
+    assert stage.run() == []
 
 
-def told(durable: World) -> list[Alert]:
-    """What one run of the schedule tells."""
-    alerts: list[Alert] = []
-    digest(durable).send(alerts.append)
-    return alerts
+def test_what_comes_when_the_digest_is_closed_is_sent_at_once(durable: World) -> None:
+    stage = Stage(durable, DAILY)
+    due = DAILY.due_at(mild(1), durable.clock.now(), wanted=False)
+    assert due is not None
+    digests = Digests(durable.made.table, durable.clock.now)
+    assert digests.hold(mild(1), "slack", due)
+    (item,) = durable.made.table.query(PK)
+    durable.made.table.update(PK, str(item["sk"]), "SET closed = :yes", yes=True)
+    stage.announce(mild(2))
+    assert [alert.id for alert in stage.run()] == [mild(2).id]
 
 
-def test_the_digest_says_who_why_until_when_how_many_and_how_to_end_it(durable: World) -> None:
-    silence(durable)
-    hold_back(durable, numbers=range(3))
-    (alert,) = told(durable)
-    assert (alert.kind, alert.severity) == (AlertKind.DELIVERY_PROBLEM, Severity.INFO)
-    assert alert.title == "Silences held back 3 alerts; 1 silence in force"
-    (line,) = [exposure.reason for exposure in alert.exposures]
-    assert line == (
-        "5f0e2a34, by alice: load test; until 2026-11-26T10:00:00Z; 3 alerts held back, "
-        "where security_group.name == 'web'"
-    )
-    assert "To see what that was: `sgwatch silence list --suppressed ID --stage prod`." in alert.summary
-    assert "To end one: `sgwatch silence remove ID --stage prod`." in alert.summary
+class Broken:
+    """A table that takes nothing."""
+
+    def write_all(self, *_: Any) -> bool:
+        raise StateError("x", "")
 
 
-def test_without_a_silence_there_is_no_digest(durable: World) -> None:
-    assert told(durable) == []
-    silence(durable, hours=1)
-    durable.clock.forward(2 * 3600)
-    assert told(durable) == [], "it is over and held nothing back"
+def test_what_cannot_be_held_is_sent(durable: World) -> None:
+    stage = Stage(durable, DAILY)
+    broken: Any = Broken()
+    assert stage.alerts.holding is not None
+    digests = Digests(broken, durable.clock.now)
+    holding = HoldingGate(digests, stage.alerts.holding.holdings, stage.alerts.holding.on_fault)
+    stage.alerts = stage.alerts._replace(holding=holding)
+    stage.announce(mild(1))
+    assert [alert.id for alert in stage.run()] == [mild(1).id]
+    assert stage.faults == 1
 
 
-def test_the_digest_is_told_once_a_day(durable: World) -> None:
-    silence(durable)
-    said = []
-    for _ in range(50):
-        said += told(durable)
-        durable.clock.forward(3600)
-    assert [alert.id for alert in said] == [f"silences-2026-11-{day}" for day in (23, 24, 25)]
+@pytest.mark.parametrize("content", [b"broken", "text", 3, pack(revoke())[:40]])
+def test_a_held_alert_that_cannot_be_read_is_named_and_loses_no_other(durable: World, content: Any) -> None:
+    stage = Stage(durable, DAILY)
+    stage.announce(mild(1), mild(2))
+    (item,) = durable.made.table.query(PK)
+    held = list(durable.made.table.query(f"digest#{item['sk']}"))
+    durable.made.table.put({**held[0], "alert": content})
+    stage.at(later(22.5))
+    kept, problem = stage.run()
+    assert kept.id == mild(2).id
+    assert problem.kind is AlertKind.DELIVERY_PROBLEM
+    assert str(held[0]["sk"]) in problem.summary
 
 
-def test_the_next_digest_counts_what_is_new(durable: World) -> None:
-    silence(durable)
-    hold_back(durable, numbers=range(3))
-    told(durable)
-    durable.clock.forward(DAY)
-    hold_back(durable, numbers=range(3, 5))
-    (alert,) = told(durable)
-    assert alert.title == "Silences held back 2 alerts since the last digest; 1 silence in force"
-    assert "5 alerts held back (2 since the last digest)" in alert.exposures[0].reason
+@pytest.mark.parametrize("key", ["slack#2999-01-01T00:00:00Z", "slack#soon", "slack"])
+def test_a_digest_that_is_due_when_none_can_be_is_sent_now(durable: World, key: str) -> None:
+    stage = Stage(durable, DAILY)
+    durable.made.table.put({"pk": PK, "sk": key})
+    durable.made.table.put({"pk": f"digest#{key}", "sk": "a", "alert": pack(mild(1))})
+    assert [alert.id for alert in stage.run()] == [mild(1).id]
+    assert stage.run() == []
 
 
-def test_a_silence_that_ended_is_told_once_more(durable: World) -> None:
-    silence(durable, hours=5)
-    hold_back(durable)
-    told(durable)
-    durable.clock.forward(DAY)
-    (alert,) = told(durable)
-    assert alert.title == "Silences held back 0 alerts since the last digest; 0 silences in force"
-    assert "ended 2026-11-23T15:00:00Z" in alert.exposures[0].reason
-    durable.clock.forward(DAY)
-    assert told(durable) == []
-
-
-def test_two_functions_at_once_send_one_digest(durable: World) -> None:
-    silence(durable)
-    slack = Recorder("slack")
-    alerts = alert_function(durable, Route(slack, Filter()))
-    first = digest(durable)
-
-    def meanwhile(alert: Alert) -> None:
-        # The other one has found it unsent, and is as far as this one.
-        alerts.announce(unsent(durable), CALL)
-        alerts.announce(alert, CALL)
-
-    first.send(meanwhile)
-    durable.run(durable.function(slack))
-    assert len(slack.sent) == 1
-    assert told(durable) == []
-
-
-def unsent(durable: World) -> Alert:
-    """What another function finds that comes by before the digest is noted as sent."""
-    (alert,) = told(durable)
-    return alert
-
-
-class Overtaken(Silences):
-    """Silences whose reader is overtaken by another function, which tells its digest first."""
-
-    def __init__(self, durable: World) -> None:
-        super().__init__(durable.made.table, durable.clock.now)
-        self.durable = durable
-        self.others: list[Alert] = []
-
-    def all(self) -> list[Silence]:
-        self.others += told(self.durable)
-        return super().all()
-
-
-def test_of_two_that_write_it_down_at_once_one_tells_it(durable: World) -> None:
-    silence(durable)
-    overtaken = Overtaken(durable)
-    alerts: list[Alert] = []
-    replace(digest(durable), silences=overtaken).send(alerts.append)
-    assert len(overtaken.others) == 1
-    assert alerts == []
-
-
-def test_a_digest_that_could_not_be_sent_is_sent_as_it_was_by_the_next_run(durable: World) -> None:
-    silence(durable)
-    tried = []
-
-    def refuse(alert: Alert) -> None:
-        tried.append(alert)
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        digest(durable).send(refuse)
-    durable.clock.forward(DAY)
-    assert told(durable) == tried
-    assert [alert.id for alert in told(durable)] == ["silences-2026-11-24"], "and then comes that of the day itself"
-
-
-def test_no_silence_holds_the_digest_back(durable: World) -> None:
-    silence(durable, when="id", critical_too=True)
-    slack = Recorder("slack")
-    alerts = alert_function(durable, Route(slack, Filter()))
-    digest(durable).send(lambda alert: alerts.announce(alert, CALL))
-    durable.run(durable.function(slack))
-    assert [alert.id for alert in slack.sent] == ["silences-2026-11-23"]
-
-
-def test_of_very_many_silences_the_rest_is_counted_and_each_line_is_shown_whole(durable: World) -> None:
-    now = durable.clock.now()
-    long = Silence("5f0e2a34", "w" * 500, "a" * 500, "r" * 500, now, now + timedelta(days=90), True, 10_000)
-    alert = digest_alert([long] * (MOST_LINES + 5), {"5f0e2a34": 5_000}, now, "prod")
-    assert len(alert.exposures) == MOST_LINES + 1
-    assert alert.exposures[-1].reason == "5 more silences: `sgwatch silence list --all --stage prod`"
-    assert len(alert.exposures[0].reason) <= 500
-    assert "(5,000 since the last digest)" in plain_text(alert).replace("\n    ", " ")
-
-
-def alert_function(durable: World, *routes: Route) -> AlertFunction:
-    return AlertFunction(
-        routes=routes,
-        ignore_when=None,
-        faults=(),
-        direct=durable.made.durable,
-        log=Log(Redactor(), write=durable.lines.append),
-        metrics=Metrics("test", write=lambda _: None),
-        now=durable.clock.now,
-        gate=Gate(durable.made.silences, durable.made.bursts),
-    )
+def test_a_digest_of_very_many_groups_is_as_many_messages_as_it_takes() -> None:
+    held = [mild(number) for number in range(600)]
+    made = digests_of(held, "slack", later(22))
+    named = {each.reason.partition(" ")[0] for alert in made for each in alert.exposures}
+    assert len(named) == 600
+    assert len({alert.id for alert in made}) == len(made) == 3

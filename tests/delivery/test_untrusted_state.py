@@ -16,7 +16,6 @@ from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Alert, AlertKind, Exposure, Severity, to_json
 from chalicelib.delivery import bursts as bursts_module
 from chalicelib.delivery.decision import GateDecision
-from chalicelib.delivery.digest import KEY, Digest
 from chalicelib.delivery.envelope import BurstEnd, Delivery, PoisonError, encode, read
 from chalicelib.delivery.follow_ups import follow_ups
 from chalicelib.delivery.gate import Gate
@@ -24,6 +23,7 @@ from chalicelib.delivery.handoffs import send_unconfirmed
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Held, Ledger
 from chalicelib.delivery.problems import Problems
+from chalicelib.delivery.silence_digest import KEY, SilenceDigest
 from chalicelib.delivery.silences import Silence
 from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.functions.composition.durable_delivery import send_burst_end
@@ -257,7 +257,7 @@ def test_a_digest_dated_in_the_future_was_never_sent(durable: World) -> None:
     counts: dict[str, Any] = {"counts": "{", "queued": True, "told_at": IN_2099}
     durable.made.table.put({"pk": pk, "sk": sk, "told_on": "2099-01-01", **counts})
     sent: list[Alert] = []
-    Digest(durable.made.table, durable.made.silences, durable.clock.now).send(sent.append)
+    SilenceDigest(durable.made.table, durable.made.silences, durable.clock.now).send(sent.append)
     assert len(sent) == 1
 
 

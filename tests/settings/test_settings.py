@@ -106,6 +106,43 @@ def test_a_webhook_has_the_formats_of_the_table_and_no_other() -> None:
     )
 
 
+DURABLE = {"DELIVERY_QUEUE": "sgwatch-prod-deliveries.fifo", "STATE_TABLE": "sgwatch-prod-state"}
+HELD = {"SLACK_MIN_SEVERITY": "high", "SLACK_DIGEST": "daily", "SLACK_QUIET_HOURS": "22:00-07:00 Europe/Berlin"}
+
+
+def test_a_digest_and_quiet_hours_are_read_in_durable_delivery() -> None:
+    (slack,) = read_settings({"SLACK_WEBHOOK_URL": URL, **HELD, **DURABLE}).destinations
+    assert slack.digest is not None
+    assert slack.digest.at.hour == 8
+    assert slack.quiet_hours is not None
+    assert slack.quiet_hours.begin.at.hour == 22
+
+
+def test_what_waits_needs_durable_delivery_and_what_is_at_fault_leaves_the_destination() -> None:
+    settings, faults = sound({"SLACK_WEBHOOK_URL": URL, **HELD})
+    assert faults == tuple(
+        f"{name} needs durable delivery, which keeps what waits: run `sgwatch setup`, or remove it"
+        for name in ("SLACK_DIGEST", "SLACK_QUIET_HOURS")
+    )
+    assert [(each.name, each.digest, each.quiet_hours) for each in settings.destinations] == [("slack", None, None)]
+
+
+@pytest.mark.parametrize("least", [{}, {"SLACK_MIN_SEVERITY": "info"}])
+def test_a_digest_of_nothing_is_a_fault(least: dict[str, str]) -> None:
+    (fault,) = faults_of(SLACK_WEBHOOK_URL=URL, SLACK_DIGEST="daily", **least, **DURABLE)
+    assert fault.startswith("SLACK_DIGEST: every alert is sent at once, so nothing is left for a digest: ")
+    assert "set SLACK_MIN_SEVERITY to" in fault
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"), [("SLACK_DIGEST", "weekly"), ("SLACK_QUIET_HOURS", "22-7"), ("SLACK_QUIET_HOURS", "at night")]
+)
+def test_times_that_are_none_are_faults(variable: str, text: str) -> None:
+    (fault,) = faults_of(**{"SLACK_WEBHOOK_URL": URL, **DURABLE, variable: text})
+    assert fault.startswith(f'{variable}: "{text}" is n')
+    assert "Europe/Berlin" in fault
+
+
 NO_SECRETS = sorted(
     {item.name for item in (*GLOBALS, *EVERY_DESTINATION) if not item.secret}
     | {kind.variable(item.name) for kind in KINDS for item in kind.fields if not item.secret}

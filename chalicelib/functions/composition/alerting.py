@@ -30,6 +30,7 @@ from chalicelib.settings.secrets import Secrets
 
 if TYPE_CHECKING:
     from chalicelib.delivery.alert_archive import AlertArchive
+    from chalicelib.delivery.digest import HoldingGate
     from chalicelib.delivery.gate import Gate
     from chalicelib.enrichment.group_snapshot_store import Snapshots
 
@@ -155,10 +156,12 @@ def assemble(
     direct: Deliverer = Direct()
     gate: Gate | None = None
     kept: AlertArchive | None = None
+    holding: HoldingGate | None = None
     if settings.durable is not None:
-        from chalicelib.functions.composition.durable_parts import entrance  # noqa: PLC0415 - a direct delivery's cold start does not need it
+        from chalicelib.functions.composition.durable_parts import entrance, holding_gate  # noqa: PLC0415 - a direct delivery's cold start does not need it
 
         direct, gate, kept = entrance(settings.durable, client, metrics)
+        holding = holding_gate(settings, settings.durable, client, metrics)
     return AlertFunction(
         routes=routes(settings, redactor, client),
         ignore_when=settings.ignore_when,
@@ -170,6 +173,7 @@ def assemble(
         alert_of=alert_maker(settings.enrichment, settings.durable.table if settings.durable else None, log),
         gate=gate,
         kept=kept,
+        holding=holding,
     )
 
 

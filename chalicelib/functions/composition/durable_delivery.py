@@ -73,6 +73,8 @@ def send_burst_end(message: BurstEnd, invocation: InvocationContext, made: Parts
     wanting = [(alert, alerts.wanted(alert, alerts.log)) for alert in folded.alerts]
     for route in alerts.routes:
         own = [alert for alert, wanted in wanting if route.destination in wanted]
+        if alerts.holding is not None:
+            own = alerts.holding.unheld(own, route.destination.name, alerts.log)
         for alert in follow_ups(own, message.window) if own else ():
             _queue(alert, route.destination, invocation, made)
             alerts.keep(alert, alerts.log)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from chalicelib.aws.clients import ClientFactory, aws_client
 from chalicelib.delivery.alert_archive import AlertArchive
@@ -16,9 +17,12 @@ from chalicelib.delivery.queue import Queue
 from chalicelib.delivery.silences import Silences
 from chalicelib.observability import metrics as names
 from chalicelib.observability.metrics import Metrics
-from chalicelib.settings.model import DurableSettings
+from chalicelib.settings.model import DurableSettings, Settings
 from chalicelib.state.errors import StateError
 from chalicelib.state.state_table import StateTable
+
+if TYPE_CHECKING:
+    from chalicelib.delivery.digest import HoldingGate
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,23 @@ def entrance(settings: DurableSettings, client: ClientFactory, metrics: Metrics)
 
     made = parts(settings, client, count_fault)
     return made.durable, Gate(made.silences, made.bursts, count_fault), made.kept
+
+
+def holding_gate(
+    settings: Settings, durable: DurableSettings, client: ClientFactory, metrics: Metrics
+) -> HoldingGate | None:
+    """What holds alerts for the destinations' digests; None where no destination has one."""
+    holdings = [each for each in settings.destinations if each.digest or each.quiet_hours]
+    if not holdings:
+        return None
+    from chalicelib.delivery.digest import Digests, Holding, HoldingGate  # noqa: PLC0415 - where there is one
+
+    table = StateTable(lambda: client("dynamodb"), durable.table)
+    return HoldingGate(
+        Digests(table, _now),
+        {each.name: Holding(each.filter, each.digest, each.quiet_hours) for each in holdings},
+        lambda _: metrics.emit(names.STATE_FAULTS),
+    )
 
 
 def _now() -> datetime:

@@ -1,15 +1,19 @@
-"""The composition root of the reconcile function: the digest of silences, then a sweep of each region."""
+"""The composition root of the reconcile function: digests, what the queue lost, then a sweep of each region."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from chalicelib.alert.model import Alert
 from chalicelib.aws.clients import aws_client
-from chalicelib.delivery.digest import Digest
+from chalicelib.delivery.digest import Digests
+from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.handoffs import send_unconfirmed
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
+from chalicelib.delivery.queue import QueueError
+from chalicelib.delivery.silence_digest import SilenceDigest
 from chalicelib.deployment import stage_of
 from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble, group_snapshots
@@ -21,7 +25,7 @@ from chalicelib.settings.model import DurableSettings, Settings, SettingsError
 
 
 def reconcile(invocation: InvocationContext) -> None:
-    """Send the digest of silences, queue again what left the queue undelivered, and sweep this process's regions.
+    """Send the digests that are due, queue again what left the queue undelivered, and sweep this process's regions.
 
     Raises:
         SettingsError: all that is sound was done, but the settings have faults.
@@ -35,7 +39,8 @@ def reconcile(invocation: InvocationContext) -> None:
         made = parts(settings.durable)
         stage = stage_of(function_name())
         try:
-            digest = Digest(made.table, made.silences, _now, stage.name if stage else None)
+            send_digests(made, alerts, invocation, complete=faulty is None)
+            digest = SilenceDigest(made.table, made.silences, _now, stage.name if stage else None)
             digest.send(lambda alert: alerts.announce(alert, invocation))
         finally:
             try:
@@ -44,6 +49,28 @@ def reconcile(invocation: InvocationContext) -> None:
                 sweep(settings, settings.durable, made, alerts, invocation)
     if faulty is not None:
         raise faulty
+
+
+def send_digests(made: Parts, alerts: AlertFunction, invocation: InvocationContext, *, complete: bool = True) -> None:
+    """Queue the digests that are due; one of a destination that is no more goes to all others.
+
+    ``complete`` says that every destination of the settings is known: else a digest waits for its own.
+
+    Raises:
+        StateError: the digests could not be read.
+        QueueError: not all of them are queued; they will be again.
+    """
+    destinations = {route.destination.name: route.destination for route in alerts.routes}
+
+    def send(alert: Alert, name: str) -> None:
+        if name not in destinations and not (complete and destinations):
+            raise QueueError(f"the settings are faulty, and the digest of {name} has to wait")
+        chosen = [destinations[name]] if name in destinations else list(destinations.values())
+        for outcome in made.durable.deliver(alert, chosen, invocation.remaining_ms):
+            if isinstance(outcome, Undelivered):
+                raise QueueError(outcome.reason)
+
+    Digests(made.table, made.durable.now).send_due(send)
 
 
 def _own_settings() -> tuple[Settings, SettingsError | None]:
