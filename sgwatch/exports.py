@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from chalicelib.cloudtrail.records import RecordError
+from chalicelib.cloudtrail.records import RecordError, mapping
 from sgwatch.row_text import object_of_text
 from sgwatch.unpacking import DamagedError, unpack
 
@@ -61,6 +61,8 @@ def _inside(document: object) -> list[Any] | None:
         return [_from_text(document)]
     if not isinstance(document, Mapping):
         return document if isinstance(document, list) else None
+    if (objects := _named_objects(document)) is not None:
+        raise RecordError(f"a notification of {objects}, which holds no record: fetch what it names and read that")
     if "eventName" in document:
         record = as_record(document)
         return None if record is document else [record]
@@ -71,6 +73,20 @@ def _inside(document: object) -> list[Any] | None:
                 return found
     row = as_record(document)
     return None if row is document else [row]
+
+
+def _named_objects(document: Mapping[str, Any]) -> str | None:
+    """The object that a notification of S3 or of CloudTrail names; None where the document is neither.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/configure-sns-notifications-for-cloudtrail.html
+    """
+    if document.get("eventSource") == "aws:s3":
+        s3 = mapping(document.get("s3"))
+        return f"s3://{mapping(s3.get('bucket')).get('name')}/{mapping(s3.get('object')).get('key')}"
+    if "s3Bucket" in document and isinstance(document.get("s3ObjectKey"), list):
+        return f"s3://{document['s3Bucket']}/{', '.join(map(str, document['s3ObjectKey'][:3]))}"
+    return None
 
 
 def _messages(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
@@ -123,6 +139,10 @@ def _text(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
     return [value] if isinstance(value, str) else None
 
 
+def _whole(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
+    return [value] if isinstance(value, str | Mapping) else value if isinstance(value, list) else None
+
+
 def _packed(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
     """Subscription data and Kinesis records: base64, and mostly gzip in it."""
     data = value.get("data") if isinstance(value, Mapping) else value
@@ -134,7 +154,13 @@ def _packed(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
         raise RecordError(f"data that is no base64 of gzip or text: {error}") from error
 
 
+def _notifications(value: object, _document: Mapping[str, Any]) -> list[Any] | None:
+    is_one = isinstance(value, list) and any(_named_objects(mapping(item)) for item in value)
+    return value if is_one and isinstance(value, list) else None
+
+
 _READERS: dict[str, _RowReader] = {
+    "Records": _notifications,
     "eventJson": _text,  # a column of CloudTrail Lake with the whole record
     "eventjson": _text,
     "events": _messages,
@@ -151,8 +177,14 @@ _READERS: dict[str, _RowReader] = {
     "Message": _text,
     "Body": _text,
     "body": _text,
-    "@message": _text,
-    "message": _text,
+    "@message": _whole,
+    "message": _whole,
+    # Of log shippers and search engines.
+    "log": _text,
+    "_raw": _text,
+    "_source": _whole,
+    "result": _whole,
+    "hits": _whole,
     "detail": _text,
     "record": _text,
 }
@@ -182,6 +214,26 @@ def as_record(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _renamed(row: Mapping[str, Any]) -> Mapping[str, Any]:
     # An item of LookupEvents has an EventName of its own, and the record in a text beside it.
-    if "EventName" in row or not any(str(key).lower() == "eventname" for key in row):
+    if "EventName" in row or not any(_folded(key) == "eventname" for key in row):
         return row
-    return {_FIELDS.get(str(key).lower(), str(key)): value for key, value in row.items()}
+    if "Event name" in row:
+        return _of_event_history(row)
+    return {_FIELDS.get(_folded(key), str(key)): value for key, value in row.items()}
+
+
+def _folded(key: object) -> str:
+    return str(key).lower().replace("_", "").replace(" ", "")
+
+
+def _of_event_history(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of the CSV file that CloudTrail's console gives, as an item of LookupEvents: it has no record."""
+    # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-console.html
+    columns = {
+        "EventId": "Event ID",
+        "EventName": "Event name",
+        "EventTime": "Event time",
+        "EventSource": "Event source",
+        "Username": "User name",
+        "AccessKeyId": "AWS access key",
+    }
+    return {name: row.get(column) for name, column in columns.items()}

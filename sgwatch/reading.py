@@ -15,7 +15,7 @@ from chalicelib.cloudtrail.catalog import WatchedEvent
 from chalicelib.cloudtrail.records import RecordError, source_of, unwrap
 from sgwatch.exports import opened
 from sgwatch.logscan import scan
-from sgwatch.unpacking import GZIP, DamagedError, unpack
+from sgwatch.unpacking import GZIP, ZIP, DamagedError, unpack, unzip
 
 _GAP = re.compile(r"[\s\x00]*")
 _NEXT_DOCUMENT = re.compile(r"^[\[{]", re.MULTILINE)
@@ -87,9 +87,24 @@ def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
         scanned = scan(data, wanted.names) if wanted else None
         if scanned is not None:
             return Contents(scanned.records, scanned.count)
+    if data.startswith(ZIP):
+        return _read_archive(path, data, wanted)
     if _is_binary(data):
         return Contents(faults=(Fault(path, "a binary file, which is no JSON"),))
     return _FileReader(path, wanted).read(_decode(data))
+
+
+def _read_archive(path: str, data: bytes, wanted: Wanted | None) -> Contents:
+    """The records of every file in a zip archive, in its order."""
+    try:
+        found = [read_bytes(f"{path}/{name}", member, wanted) for name, member in unzip(data)]
+    except DamagedError as error:
+        return Contents(faults=(Fault(path, f"damaged zip archive ({error})"),))
+    return Contents(
+        tuple(record for each in found for record in each.records),
+        sum(each.count for each in found),
+        tuple(fault for each in found for fault in each.faults),
+    )
 
 
 _CONTROL = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
@@ -123,16 +138,17 @@ class _FileReader:
 
     def _documents(self, text: str) -> Iterator[tuple[tuple[int, int] | None, object]]:
         """Every JSON document in the text: one over many lines, or one in each; or every row of a table."""
-        if _TABLE.match(text):
+        if table := _TABLE.match(text):
             # The row's own quotes may hold line breaks.
-            yield from ((None, row) for row in csv.DictReader(text.splitlines(keepends=True), strict=False))
+            lines, between = text.splitlines(keepends=True), table["between"] or ","
+            yield from ((None, row) for row in csv.DictReader(lines, delimiter=between, strict=False))
             return
         start = position = _skip(text, 0)
         line, counted = 1, 0
         while position < len(text):
             line, counted = line + text.count("\n", counted, position), position
             try:
-                document, end = _decode_at(text, position)
+                document, end = _decode_at(text, _past_prefix(text, position))
             except (ValueError, RecursionError) as error:
                 position = _next_document(text, position)
                 last = line + text.count("\n", counted, position) - (position < len(text))
@@ -160,8 +176,12 @@ class _FileReader:
         self._faults.append(Fault(self._path, reason, lines))
 
 
-# The first line of an Athena query's CSV file.
-_TABLE = re.compile(r'[\w",.]*\beventname\b[\w",.]*\r?\n', re.IGNORECASE)
+# The first line of the CSV file of an Athena or Lake query, of Logs Insights or of the console's event history.
+_TABLE = re.compile(
+    r'(?=[^\r\n{\[]*"?\b(?:event_?name|event name|eventjson|message)\b"?(?:[,;\t]|\r?\n))'
+    r'"?[@\w. ]+"?(?:(?P<between>[,;\t])"?[@\w. ]*"?(?:(?P=between)"?[@\w. ]*"?)*)?\r?\n',
+    re.IGNORECASE,
+)
 
 
 def _members(document: object) -> list[object]:
@@ -195,6 +215,15 @@ def _decode_at(text: str, position: int) -> tuple[object, int]:
     if rest and rest[0] not in "{[":
         raise ValueError(f"not JSON: more text after the end of the document: {rest[:40]!r}")
     return document, end
+
+
+# `aws logs tail` puts the time and the log stream before each message, filter-log-events as text its own columns.
+_PREFIX = re.compile(r"[^\s{\[\"][^\n{]{0,600}?[ \t](?=\{\"event)")
+
+
+def _past_prefix(text: str, position: int) -> int:
+    found = _PREFIX.match(text, position)
+    return found.end() if found else position
 
 
 def _decode_line(text: str, position: int) -> tuple[object, int]:

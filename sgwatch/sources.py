@@ -27,7 +27,7 @@ from sgwatch.same_record import RecordIdentity, supplemented_by
 from sgwatch.workers import begin, cores, in_order, pool
 
 STANDARD_INPUT = "-"
-_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ""})
+_ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ".tsv", ".txt", ".zip", ""})
 # Below this much, starting processes takes longer than they save.
 _WORTH_PROCESSES = 4 * 2**20
 _KEPT_IN_MEMORY = 16 * 2**20

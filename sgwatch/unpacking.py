@@ -1,10 +1,16 @@
-"""Gzip data unpacked within a bound: a small file can say that it holds gigabytes."""
+"""Gzip data and zip archives unpacked within a bound: a small file can say that it holds gigabytes."""
 
 from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
 
 from isal import isal_zlib
 
 GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"
 # CloudTrail's log files come to some 30 times their packed size, and a bomb of zeros to a thousand times.
 _MOST_TIMES = 100
 _ALWAYS_ALLOWED = 64 * 2**20
@@ -39,6 +45,27 @@ def unpack(data: bytes) -> bytes:
     if data.strip(b"\x00"):
         raise DamagedError("something else follows it", b"".join(members))
     return members[0] if len(members) == 1 else b"".join(members)
+
+
+def unzip(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The name and the bytes of each file in a zip archive, an archive inside it left out.
+
+    Raises:
+        DamagedError: it is not whole, locked, or holds too much.
+    """
+    left = max(_ALWAYS_ALLOWED, _MOST_TIMES * len(data))
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for item in archive.infolist():
+                with archive.open(item) as member:
+                    content = member.read(left + 1)
+                left -= len(content)
+                if left < 0:
+                    raise DamagedError("it unpacks to far more than log files do")
+                if not item.is_dir() and not content.startswith(ZIP):
+                    yield item.filename, content
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise DamagedError(str(error)) from error
 
 
 def _unpack_member(data: bytes, left: int) -> tuple[bytes, bytes]:

@@ -141,6 +141,8 @@ _SIGNS = re.compile(r"[\W_]+", re.ASCII)
 
 def _error_code(value: object) -> str | None:
     code = (text(value) or "").strip()
+    if not any(map(str.isalnum, code)):
+        return None
     return None if code.isascii() and _SIGNS.sub("", code).lower() in _PLACEHOLDERS else code or None
 
 

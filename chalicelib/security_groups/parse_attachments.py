@@ -6,12 +6,14 @@ the record.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from chalicelib.cloudtrail.records import text
 from chalicelib.security_groups.changes import CLIENT_VPN, VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
 from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
 from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.request_keys import REQUEST_KEYS
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, unread_parts
 from chalicelib.security_groups.wire_shapes import fold, is_set
 
@@ -31,12 +33,16 @@ _ENDPOINT_GROUPS = {"added": "addSecurityGroupIds", "removed": "removeSecurityGr
 
 def sets_groups(request: Parameters) -> bool:
     """Whether a call that may set a resource's groups does so."""
-    return is_set(request.get("groupSet")) or _is_attribute(request) or next(_group_ids(request), None) is not None
+    return is_set(request.get("groupSet")) or _is_attribute(request)
 
 
 def _is_attribute(request: Parameters) -> bool:
     # The older spelling of ModifyInstanceAttribute names the attribute that it sets.
     return fold(text(request.get("attribute")) or "") in {"group", "groupid", "securitygroup", "securitygroupid"}
+
+
+# A list may be a text: JSON, or ids with commas between.
+_GROUP_ID = re.compile(r"(?<![\w-])sg-\w+")
 
 
 def _group_ids(value: object) -> Iterator[str]:
@@ -46,8 +52,8 @@ def _group_ids(value: object) -> Iterator[str]:
     if isinstance(value, list):
         for item in value:
             yield from _group_ids(item)
-    elif isinstance(value, str) and value.strip().startswith("sg-"):
-        yield value.strip()
+    elif isinstance(value, str):
+        yield from _GROUP_ID.findall(value)
 
 
 # A group of a classic load balancer, or in an odd record, may go by another text than an id.
@@ -106,20 +112,22 @@ def _read_groups_of(change: Change, request: Parameters, _response: Parameters) 
     if given is None and _is_attribute(request):
         given = request.get("value")
     # An unknown parameter that holds groups is named in the alert, and they count.
-    groups = _groups(given) or tuple(dict.fromkeys(_group_ids(request)))
+    known = REQUEST_KEYS[change.event.name].spelled
+    unknown = [value for key, value in request.items() if key not in known]
+    groups = _groups(given) or tuple(dict.fromkeys(_group_ids(unknown)))
     if not groups and change.succeeded and (is_set(given) or not _is_about(change, request)):
         raise NotUnderstood(f"{change.event.name} names no security group that can be read")
     change = _with_unknown_keys(change, given)._replace(
         skips_privatelink=_skips_privatelink(request), associated_vpc_id=text(request.get("vpcId")), attached=groups
     )
     if groups:
-        unknown = f"the groups of {resource_id} before: the record carries the new ones only"
-        return _attached(change, Attachment(resource_type, resource_id, None, groups), (_before(unknown),))
+        before = f"the groups of {resource_id} before: the record carries the new ones only"
+        return _attached(change, Attachment(resource_type, resource_id, None, groups), (_before(before),))
     attachment = Attachment(resource_type, resource_id, None, None)
     if text(request.get("vpcId")):
         # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyClientVpnEndpoint.html
-        unknown = f"the groups of {resource_id}: the call names a VPC and no group, and AWS may apply the VPC's default"
-        return _attached(change, attachment, (_before(unknown),))
+        before = f"the groups of {resource_id}: the call names a VPC and no group, and AWS may apply the VPC's default"
+        return _attached(change, attachment, (_before(before),))
     return _attached(change, attachment, ())
 
 

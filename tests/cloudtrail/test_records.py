@@ -195,7 +195,24 @@ def test_any_document_gives_records_or_the_one_error(document: object) -> None:
     assert all(record.event_id for record in records)
 
 
-PLACEHOLDERS = ["-", "", " ", "None", "null", "NULL", "n/a", "NaN", None, False, 0, "0", "OK", "Success", "NoError"]
+PLACEHOLDERS = [
+    "-",
+    "\N{EM DASH}",
+    "",
+    " ",
+    "None",
+    "null",
+    "NULL",
+    "n/a",
+    "NaN",
+    None,
+    False,
+    0,
+    "0",
+    "OK",
+    "Success",
+    "NoError",
+]
 ODD_PLACEHOLDERS = [
     "no error",
     "200",

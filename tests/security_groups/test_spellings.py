@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.alert.build import alert_of
+from chalicelib.security_groups.changes import NotWatched
 from chalicelib.security_groups.wire_shapes import is_set
 from tests.support import records as r
 
@@ -79,3 +82,59 @@ def _leaves(value: Any) -> list[Any]:
     if isinstance(value, list):
         return [leaf for inner in value for leaf in _leaves(inner)]
     return [] if value in (None, "") else [True]
+
+
+GROUP = "sg-0bbbbbbbbbbbbbbbb"
+SHAPES: list[r.Json] = [
+    {"groupSet": r.items({"groupId": GROUP})},
+    {"groupSet": [GROUP]},
+    {"groupSet": f" {GROUP}\n"},
+    {"groups": {"value": GROUP}},
+    {"Groups": [{"GroupId": GROUP}]},
+    {"GroupId.1": GROUP},
+    {"SecurityGroupId.1": GROUP},
+    {"securityGroupIds": json.dumps([GROUP])},
+    {"groupSet": json.dumps({"items": [{"groupId": GROUP}]})},
+    {"group_set": [GROUP]},
+    {"group-id": GROUP},
+    {"GROUPSET": {"ITEMS": [{"GROUPID": GROUP}]}},
+    {"securityGroupSet": {"item": {"groupId": GROUP}}},
+    {"groupSet": [[[{"groupId": {"value": GROUP}}]]]},
+    {"request": {"SecurityGroupId": {"tag": 1, "content": GROUP}}},
+    {"Request": {"security_group_id": [{"content": GROUP}]}},
+]
+CALLS = {"ModifyNetworkInterfaceAttribute": "networkInterfaceId", "ModifyInstanceAttribute": "instanceId"}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", CALLS)
+def test_groups_in_any_shape_are_an_attachment(name: str, shape: r.Json) -> None:
+    request = {f"{name}Request" if key == "Request" else key: value for key, value in shape.items()}
+    attachment = alert_of(r.record(name, {CALLS[name]: "x-1", **request})).attachment
+    assert attachment is not None
+    assert (attachment.resource_id, attachment.groups_after) == ("x-1", (GROUP,))
+
+
+def test_ids_with_commas_between_are_groups_each() -> None:
+    attachment = alert_of(r.record("ModifyInstanceAttribute", {"groupSet": f"{GROUP}, sg-0c"})).attachment
+    assert attachment is not None
+    assert attachment.groups_after == (GROUP, "sg-0c")
+
+
+@pytest.mark.parametrize(
+    ("name", "request_parameters"),
+    [
+        ("ModifyNetworkInterfaceAttribute", {"sourceDestCheck": {"value": False}}),
+        ("ModifyNetworkInterfaceAttribute", {"description": {"value": GROUP}}),
+        ("ModifyNetworkInterfaceAttribute", {"description": GROUP}),
+        ("ModifyNetworkInterfaceAttribute", {"attachment": {"attachmentId": "eni-attach-1"}}),
+        ("ModifyNetworkInterfaceAttribute", {"groupSet": {"items": []}}),
+        ("ModifyInstanceAttribute", {"userData": {"value": GROUP}}),
+        ("ModifyInstanceAttribute", {"attribute": "userData", "value": GROUP}),
+    ],
+)
+def test_a_call_that_sets_no_group_is_silent_whatever_its_other_texts_look_like(
+    name: str, request_parameters: r.Json
+) -> None:
+    with pytest.raises(NotWatched):
+        alert_of(r.record(name, {CALLS[name]: "x-1", **request_parameters}))

@@ -7,10 +7,12 @@ import csv
 import gzip
 import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
 
+from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EventGroup, events_of
 from sgwatch.reading import Wanted, read_bytes
 from sgwatch.row_text import object_of_text
@@ -56,7 +58,105 @@ EXPORTS: dict[str, Any] = {
     "a line with a record as text": {"record": TEXT},
     "a string": TEXT,
     "detail as text": {**EVENT, "detail": TEXT},
+    "a log shipper": {"log": TEXT},
+    "splunk": {"preview": False, "result": {"_raw": TEXT}},
+    "elasticsearch": {"hits": {"hits": [{"_index": "x", "_source": RECORD}]}},
+    "a message as an object": {"@message": RECORD},
 }
+
+
+def table(row: dict[str, Any], between: str = ",", *, quoting: int = csv.QUOTE_ALL, newline: str = "\r\n") -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, row, delimiter=between, quoting=quoting, lineterminator=newline)
+    writer.writeheader()
+    writer.writerow(row)
+    return out.getvalue()
+
+
+def zipped(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+LOG_FILE = json.dumps({"Records": [RECORD]})
+SNAKE = {"event_name": RECORD["eventName"], **{key: value for key, value in ROW.items() if key != "eventName"}}
+FILES: dict[str, bytes] = {
+    "utf-8 with a mark": LOG_FILE.encode("utf-8-sig"),
+    "utf-16": LOG_FILE.encode("utf-16"),
+    "utf-16 without a mark": LOG_FILE.encode("utf-16-le"),
+    "gzip of utf-16": gzip.compress(LOG_FILE.encode("utf-16")),
+    "json lines of windows": f"{TEXT}\r\n".encode(),
+    "zip": zipped(a=LOG_FILE.encode()),
+    "zip of gzip": zipped(a=gzip.compress(LOG_FILE.encode())),
+    "athena csv, utf-16": table(FOLDED).encode("utf-16"),
+    "athena csv, utf-8 with a mark": table(FOLDED).encode("utf-8-sig"),
+    "athena csv, few quotes": table(FOLDED, quoting=csv.QUOTE_MINIMAL, newline="\n").encode(),
+    "tabs": table(FOLDED, "\t", quoting=csv.QUOTE_MINIMAL).encode(),
+    "semicolons": table(FOLDED, ";").encode(),
+    "names with underscores": table(SNAKE).encode(),
+    "lake csv": table({"eventJson": TEXT}).encode(),
+    "logs insights csv": table({"@timestamp": "2026-11-23 10:00:00.000", "@message": TEXT}).encode(),
+    "aws logs tail": f"2026-11-23T10:00:00.000000+00:00 123456789012_CloudTrail_eu-west-1 {TEXT}\n".encode(),
+    "filter-log-events as text": f"EVENTS\t3912\t1795428000000\tstream\t{TEXT}\n".encode(),
+}
+
+
+@pytest.mark.parametrize("data", FILES.values(), ids=FILES)
+def test_a_record_is_found_however_its_file_was_written(data: bytes) -> None:
+    contents = read_bytes("x", data, WANTED)
+    assert (contents.count, contents.faults) == (1, ())
+    (found,) = (json.loads(record) for record in contents.records)
+    assert found["eventName"] == RECORD["eventName"]
+    assert found["requestParameters"] == RECORD["requestParameters"]
+
+
+def test_a_row_of_the_consoles_event_history_is_read_by_its_name() -> None:
+    row = {
+        "Event ID": "1",
+        "Event time": "2026-11-23T10:00:00Z",
+        "User name": "mallory",
+        "Event source": "ec2.amazonaws.com",
+        "Event name": "AuthorizeSecurityGroupIngress",
+        "Resources": "[]",
+    }
+    contents = read_bytes("x", table(row, quoting=csv.QUOTE_MINIMAL).encode(), WANTED)
+    (found,) = (json.loads(record) for record in contents.records)
+    alert = alert_of(found)
+    assert (alert.kind, alert.severity, alert.id) == ("not_understood", "high", "1")
+    assert alert.principal is not None
+    assert alert.principal.name == "mallory"
+
+
+S3 = {
+    "eventSource": "aws:s3",
+    "eventName": "ObjectCreated:Put",
+    "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}},
+}
+S3_BODY = {"Records": [S3]}
+
+
+@pytest.mark.parametrize(
+    "notification",
+    [
+        S3_BODY,
+        {"Messages": [{"Body": json.dumps(S3_BODY)}]},
+        {"Type": "Notification", "Message": json.dumps(S3_BODY)},
+        {"Type": "Notification", "Message": json.dumps({"s3Bucket": "b", "s3ObjectKey": ["k"]})},
+    ],
+)
+def test_a_notification_that_only_names_a_log_file_is_a_fault(notification: object) -> None:
+    contents = read_bytes("x", json.dumps(notification).encode(), WANTED)
+    assert contents.count == 0
+    assert "a notification of s3://b/k, which holds no record" in str(contents.faults[0])
+
+
+def test_a_zip_archive_that_is_damaged_or_a_bomb_is_one_fault() -> None:
+    for data, said in ((zipped(a=TEXT.encode())[:-30], "damaged"), (zipped(a=bytes(200 * 2**20)), "far more")):
+        (fault,) = read_bytes("x.zip", data, WANTED).faults
+        assert said in str(fault)
 
 
 def read(document: object) -> list[dict[str, Any]]:
