@@ -20,7 +20,7 @@ from chalicelib.security_groups.rules import (
     SecurityGroupRule,
     Tags,
 )
-from chalicelib.security_groups.wire_shapes import KeyNames, canonical, field, item_text, items, key_names
+from chalicelib.security_groups.wire_shapes import KeyNames, canonical, field, is_set, item_text, items, key_names
 
 # IANA numbers that AWS shows by name.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html
@@ -96,8 +96,9 @@ def read_flat_permission(parameters: Mapping[str, Any], direction: Direction | N
     """The rules of the short form, where protocol, ports and peers stand beside the group's id."""
     cidrs = {key: text(parameters.get(key)) for key in ("cidrIp", "cidrIpv6")}
     group_name, group_id = (text(parameters.get(key)) for key in ("sourceSecurityGroupName", "sourceSecurityGroupId"))
+    unread = tuple(_unreadable_text(parameters, key) for key in _FLAT_PEERS if _is_unreadable(parameters.get(key)))
     if not (any(cidrs.values()) or group_name or group_id):
-        return Reading()
+        return Reading(problems=unread)
     service = {key: parameters.get(key) for key in ("ipProtocol", "fromPort", "toPort")}
     peers: dict[str, Any] = {"ipRanges": cidrs["cidrIp"], "ipv6Ranges": cidrs["cidrIpv6"]}
     reading = read_ip_permissions([{**service, **peers}] if any(peers.values()) else [], direction)
@@ -107,7 +108,19 @@ def read_flat_permission(parameters: Mapping[str, Any], direction: Direction | N
         services = [service] if text(service["ipProtocol"]) else _EVERYTHING
         by_group = read_ip_permissions([{**each, "groups": [pair]} for each in services], direction)
         reading = reading.joined(by_group)
-    return reading
+    return reading.joined(Reading(problems=unread)) if unread else reading
+
+
+_FLAT_PEERS = ("cidrIp", "cidrIpv6", "sourceSecurityGroupName", "sourceSecurityGroupId")
+
+
+def _is_unreadable(value: object) -> bool:
+    """Whether something is there that should be a text and is none."""
+    return value is not None and text(value) is None and is_set(value)
+
+
+def _unreadable_text(source: Mapping[str, Any], key: str) -> str:
+    return f"{key} is not a text: {_shown(source.get(key))}"
 
 
 # What a source group is given where the call names no protocol: "full ICMP, UDP, and TCP access".
@@ -231,6 +244,7 @@ def _read_rule(rule: Mapping[str, Any], direction: Direction | None, gathered: _
     try:
         protocol = _protocol(rule)
         low, high = _ports(rule, protocol)
+        gathered.problems += [_unreadable_text(rule, key) for key in _RULE_PEERS if _is_unreadable(rule.get(key))]
         peers = _rule_peers(rule)
     except _UnreadableError as error:
         gathered.problems.append(str(error))
@@ -254,6 +268,9 @@ def _direction(is_egress: object) -> Direction | None:
     if is_egress in (True, "true"):
         return Direction.EGRESS
     return Direction.INGRESS if is_egress in (False, "false") else None
+
+
+_RULE_PEERS = ("cidrIpv4", "cidrIpv6", "cidrIp", "prefixListId", "referencedGroupId")
 
 
 def _rule_peers(rule: Mapping[str, Any]) -> list[Peer]:

@@ -139,3 +139,17 @@ def test_parameters_beside_the_wrapper_and_in_it_add_up() -> None:
     alert = alert_of(padded(sample, (), {"SecurityGroupId": {"tag": 1, "content": "sg-0bbbbbbbbbbbbbbbb"}}))
     assert alert.attachment is not None
     assert set(alert.attachment.groups_after or ()) == {r.GROUP_ID, "sg-0bbbbbbbbbbbbbbbb"}
+
+
+@pytest.mark.parametrize("key", ["cidrIp", "cidrIpv6", "sourceSecurityGroupId"])
+@pytest.mark.parametrize("value", [["10.0.0.0/8", "0.0.0.0/0"], {"zz": "0.0.0.0/0"}, True])
+def test_a_peer_that_is_no_text_is_not_passed_over_beside_others(key: str, value: Any) -> None:
+    narrow = r.permission(v4=("10.0.0.0/8",))
+    alert = alert_of(padded(r.authorize(narrow), (), {key: value}))
+    assert (alert.severity, len(alert.changes.added)) == ("high", 1)
+    assert any(f"{key} is not a text" in sentence for sentence in sentences(alert.unknowns))
+
+
+def test_a_peer_of_a_modified_rule_that_is_no_text_is_not_passed_over() -> None:
+    alert = alert_of(r.modify(r.new_values(CidrIpv4="10.0.0.0/8", CidrIpv6=["::/0"])))
+    assert (alert.severity, len(alert.changes.modified)) == ("high", 1)
