@@ -8,7 +8,7 @@ import gzip
 import io
 import json
 import zipfile
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -65,7 +65,9 @@ EXPORTS: dict[str, Any] = {
 }
 
 
-def table(row: dict[str, Any], between: str = ",", *, quoting: int = csv.QUOTE_ALL, newline: str = "\r\n") -> str:
+def table(
+    row: dict[str, Any], between: str = ",", *, quoting: Literal[0, 1] = csv.QUOTE_ALL, newline: str = "\r\n"
+) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, row, delimiter=between, quoting=quoting, lineterminator=newline)
     writer.writeheader()
