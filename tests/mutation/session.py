@@ -1,0 +1,137 @@
+"""pytest in this process: which tests run which lines, and whether tests notice a mutant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from time import process_time
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# The tests that need Python alone and are quick, as `make quick` runs them, and a few of the rooms above the core.
+TESTS = (
+    *(f"tests/{room}" for room in ("alert", "cloudtrail", "exposure", "rendering", "security_groups", "undo")),
+    "tests/sgwatch/test_record_cases.py",
+)
+_OPTIONS = ("-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-m", "not slow")
+
+
+class LinesRun:
+    """A plugin that notes the lines of the core that each test runs, and how long it takes in CPU seconds."""
+
+    def __init__(self, files: frozenset[str]) -> None:
+        self.lines: dict[str, dict[str, set[int]]] = {}
+        self.at_import: dict[str, set[int]] = {}
+        self.seconds: dict[str, float] = {}
+        self._files = files
+        self._now: dict[str, set[int]] = {}
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Iterator[None]:
+        """Modules of the core are imported while tests are collected."""
+        self._now = self.at_import
+        sys.settrace(self._called)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._now = {}
+        begun = process_time()
+        sys.settrace(self._called)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(None)
+            self.seconds[item.nodeid] = process_time() - begun
+            self.lines[item.nodeid] = self._now
+
+    def _called(self, frame: FrameType, _event: str, _argument: object) -> Any:
+        if frame.f_code.co_filename not in self._files:
+            return None
+        lines = self._now.setdefault(frame.f_code.co_filename, set())
+        lines.add(frame.f_lineno)
+
+        def run(inner: FrameType, _event: str, _argument: object) -> Any:
+            lines.add(inner.f_lineno)
+            return run
+
+        return run
+
+
+def lines_run(files: frozenset[str]) -> LinesRun:
+    """Run the core's tests once and note what each of them runs."""
+    noted = LinesRun(files)
+    status = pytest.main([*_OPTIONS, *TESTS], plugins=[noted])
+    if status != 0:
+        raise SystemExit(f"the tests fail without any mutant (pytest ended with {status})")
+    return noted
+
+
+class _Chosen:
+    """A plugin that keeps the tests that were asked for, in their order."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        self._turn = {nodeid: number for number, nodeid in enumerate(wanted)}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted(
+            (item for item in items if item.nodeid in self._turn), key=lambda item: self._turn[item.nodeid]
+        )
+
+
+class _MutantImport(MetaPathFinder, Loader):
+    """Gives one module's code in place of what its file holds."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self._name = name
+        self._path = path
+        self._code = code
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        found = PathFinder.find_spec(fullname, path, target)
+        if found is not None:
+            found.loader = self
+        return found
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(self._code, module.__dict__)
+
+
+def noticed(module: str, path: Path, code: CodeType, tests: Sequence[str]) -> bool:
+    """Whether one of the tests fails on the mutant; in a process that has not imported the core yet."""
+    from hypothesis import HealthCheck, Phase, settings  # noqa: PLC0415 - forked processes have it already
+
+    sys.meta_path.insert(0, _MutantImport(module, path, code))
+    # What `make test` draws, without looking for a smaller example of a failure.
+    settings.register_profile(
+        "mutants",
+        deadline=None,
+        derandomize=True,
+        max_examples=30,
+        suppress_health_check=[HealthCheck.too_slow],
+        phases=[Phase.explicit, Phase.generate],
+    )
+    os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+    files = list(dict.fromkeys(nodeid.split("::")[0] for nodeid in tests))
+    status = pytest.main([*_OPTIONS, "-x", *files], plugins=[_Chosen(tests)])
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise LookupError(f"none of {len(tests)} tests is there")
+    return status != 0
