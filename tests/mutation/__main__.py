@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
-from tests.mutation.session import ROOT, TESTS, lines_run, noticed
+from tests.mutation.session import ROOT, TESTS, MutantImport, lines_run, noticed
 from tests.mutation.sites import Mutant, mutants, mutated
 
 CORE = (
@@ -44,17 +44,33 @@ class Covering:
     at_import: dict[str, frozenset[int]]
     seconds: dict[str, float]
 
-    def tests_of(self, mutant: Mutant, function: tuple[int, int] | None) -> list[str]:
-        """The tests that may notice a mutant: those of its line, of its function, of its module, or all."""
+    def tests_of(self, mutant: Mutant, function: tuple[int, int] | None, budget: float) -> list[list[str]]:
+        """The tests that may notice a mutant, to be run one list after the other, ``budget`` seconds in all.
+
+        Those of its line, else of its function; for what is run at import those of its module, and then all.
+        """
         lines = self.lines.get(mutant.module, {})
         chosen = self._quickest(lines.get(mutant.line, ()))
         if not chosen and function is not None:
             chosen = self._quickest(test for line, tests in lines.items() if _is_in(line, function) for test in tests)
+        stages = [chosen]
         if function is None or not chosen or mutant.line in self.at_import.get(mutant.module, ()):
             # What is run at import may be noticed anywhere.
             near = self._quickest(test for tests in lines.values() for test in tests)
-            chosen = list(dict.fromkeys([*chosen, *near, *self._quickest(self.seconds)]))
-        return chosen
+            stages = [chosen, near, self._quickest(self.seconds)]
+        return list(self._within(stages, budget))
+
+    def _within(self, stages: list[list[str]], budget: float) -> Iterator[list[str]]:
+        seen: set[str] = set()
+        for stage in stages:
+            wanted = []
+            for test in stage:
+                if test not in seen and budget > 0:
+                    wanted.append(test)
+                    budget -= self.seconds[test]
+            seen.update(wanted)
+            if wanted:
+                yield wanted
 
     def _quickest(self, tests: Iterable[str]) -> list[str]:
         return sorted(set(tests), key=lambda test: (self.seconds[test], test))
@@ -149,9 +165,8 @@ def functions(source: str) -> list[tuple[int, int]]:
     return sorted(found, key=lambda lines: lines[1] - lines[0])
 
 
-def run(chosen: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
-    """Each mutant, and whether it was noticed."""
-    known = covering()
+def run(chosen: list[Mutant], known: Covering, jobs: int, budget: float) -> Iterator[tuple[Mutant, bool]]:
+    """Each mutant, and whether it was noticed by as many tests as take ``budget`` seconds."""
     running: dict[int, Mutant] = {}
     for mutant in chosen:
         if len(running) == jobs:
@@ -159,15 +174,14 @@ def run(chosen: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool]]:
         path = ROOT / "chalicelib" / mutant.module
         source = path.read_text()
         around = [lines for lines in functions(source) if lines[0] < mutant.line <= lines[1]]
-        tests = known.tests_of(mutant, around[0] if around else None)
+        stages = known.tests_of(mutant, around[0] if around else None, budget)
 
-        def attempt(mutant: Mutant = mutant, path: Path = path, tests: list[str] = tests, source: str = source) -> int:
+        def attempt(mutant: Mutant = mutant, path: Path = path, source: str = source) -> int:
             code = compile(mutated(source, mutant), str(path), "exec")
             name = f"chalicelib.{mutant.module.removesuffix('.py').replace('/', '.')}"
-            return 1 if noticed(name, path, code, tests) else 0
+            return 1 if noticed(MutantImport(name, path, code), stages, known.seconds) else 0  # noqa: B023 - forked now
 
-        allowed = 3 * sum(known.seconds[test] for test in tests) + _MORE_SECONDS
-        running[start(attempt, allowed)] = mutant
+        running[start(attempt, 3 * budget + _MORE_SECONDS)] = mutant
     while running:
         yield _next(running)
 
@@ -206,6 +220,9 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=600, help="how many mutants, drawn at random; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--budget", type=float, default=10, help="seconds of tests that a mutant may take to be noticed"
+    )
     parser.add_argument("--only", nargs="*", help="these mutants, by name")
     given = parser.parse_args()
     import hypothesis  # noqa: F401, PLC0415 - every child has it then
@@ -215,7 +232,7 @@ def main() -> int:
     if given.only is not None:
         chosen = [item for item in every if item.name in given.only]
     known, survived, equal, began = equivalents(), [], 0, monotonic()
-    for number, (mutant, was_noticed) in enumerate(run(chosen, given.jobs), 1):
+    for number, (mutant, was_noticed) in enumerate(run(chosen, covering(), given.jobs, given.budget), 1):
         if not was_noticed:
             survived.append(mutant)
             reason = known.get((mutant.module, _line_of(mutant), mutant.kind))

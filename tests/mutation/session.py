@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -77,11 +78,26 @@ def lines_run(files: frozenset[str]) -> LinesRun:
     return noted
 
 
-class _Chosen:
-    """A plugin that keeps the tests that were asked for, in their order."""
+# CPU seconds that a test may take beyond what it takes without a mutant.
+_MORE_SECONDS = 5.0
+NOTICED = 1
 
-    def __init__(self, wanted: Sequence[str]) -> None:
+
+class _Chosen:
+    """A plugin that keeps the tests that were asked for, in their order; one that takes far longer ends the process."""
+
+    def __init__(self, wanted: Sequence[str], seconds: Mapping[str, float]) -> None:
         self._turn = {nodeid: number for number, nodeid in enumerate(wanted)}
+        self._seconds = seconds
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        signal.signal(signal.SIGPROF, lambda *_: os._exit(NOTICED))
+        signal.setitimer(signal.ITIMER_PROF, 2 * self._seconds[item.nodeid] + _MORE_SECONDS)
+        try:
+            return (yield)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -90,7 +106,7 @@ class _Chosen:
         )
 
 
-class _MutantImport(MetaPathFinder, Loader):
+class MutantImport(MetaPathFinder, Loader):
     """Gives one module's code in place of what its file holds."""
 
     def __init__(self, name: str, path: Path, code: CodeType) -> None:
@@ -115,11 +131,11 @@ class _MutantImport(MetaPathFinder, Loader):
         exec(self._code, module.__dict__)
 
 
-def noticed(module: str, path: Path, code: CodeType, tests: Sequence[str]) -> bool:
+def noticed(mutant: MutantImport, stages: Sequence[Sequence[str]], seconds: Mapping[str, float]) -> bool:
     """Whether one of the tests fails on the mutant; in a process that has not imported the core yet."""
     from hypothesis import HealthCheck, Phase, settings  # noqa: PLC0415 - forked processes have it already
 
-    sys.meta_path.insert(0, _MutantImport(module, path, code))
+    sys.meta_path.insert(0, mutant)
     # What `make test` draws, without looking for a smaller example of a failure.
     settings.register_profile(
         "mutants",
@@ -130,8 +146,12 @@ def noticed(module: str, path: Path, code: CodeType, tests: Sequence[str]) -> bo
         phases=[Phase.explicit, Phase.generate],
     )
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+    return any(_fails(tests, seconds) for tests in stages)
+
+
+def _fails(tests: Sequence[str], seconds: Mapping[str, float]) -> bool:
     files = list(dict.fromkeys(nodeid.split("::")[0] for nodeid in tests))
-    status = pytest.main([*_OPTIONS, "-x", *files], plugins=[_Chosen(tests)])
+    status = pytest.main([*_OPTIONS, "-x", *files], plugins=[_Chosen(tests, seconds)])
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise LookupError(f"none of {len(tests)} tests is there")
     return status != 0
