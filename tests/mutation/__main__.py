@@ -97,9 +97,10 @@ def covering() -> Covering:
         if _in_child(lambda: _note(kept), seconds=1800) != 0:
             raise SystemExit("the tests that run which lines could not be noted")
     document = json.loads(kept.read_text())
+    names = list(document["seconds"])
     return Covering(
         {
-            module: {int(line): tuple(tests) for line, tests in lines.items()}
+            module: {int(line): tuple(names[place] for place in places) for line, places in lines.items()}
             for module, lines in document["lines"].items()
         },
         {module: frozenset(lines) for module, lines in document["at_import"].items()},
@@ -113,11 +114,11 @@ def _files_of(path: Path) -> list[Path]:
 
 def _note(kept: Path) -> int:
     noted = lines_run(frozenset(map(str, core_files())))
-    lines: dict[str, dict[int, list[str]]] = {}
-    for test, files in noted.lines.items():
+    lines: dict[str, dict[int, list[int]]] = {}
+    for place, files in enumerate(map(noted.lines.__getitem__, noted.seconds)):
         for file, numbers in files.items():
             for number in numbers:
-                lines.setdefault(named(Path(file)), {}).setdefault(number, []).append(test)
+                lines.setdefault(named(Path(file)), {}).setdefault(number, []).append(place)
     at_import = {named(Path(file)): sorted(numbers) for file, numbers in noted.at_import.items()}
     kept.write_text(json.dumps({"lines": lines, "at_import": at_import, "seconds": noted.seconds}))
     return 0
