@@ -44,6 +44,16 @@ class StagePlace:
         return f"sgwatch-{self.stage}-durable"
 
     @property
+    def forwarder(self) -> str:
+        """The name of the stacks, one in each other region, that ``sgwatch fleet deploy`` makes."""
+        return f"sgwatch-{self.stage}-forwarder"
+
+    @property
+    def fleet(self) -> str:
+        """The name of the stack with the bus that other accounts send to."""
+        return f"sgwatch-{self.stage}-fleet"
+
+    @property
     def queue(self) -> str:
         """The value of DELIVERY_QUEUE."""
         return f"sgwatch-{self.stage}-deliveries.fifo"

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sgwatch.aws_refusals import sentence
+from sgwatch.durable_stack import StackError
 
 POLL_SECONDS = 2.0
 MOST_POLLS = 450
@@ -82,6 +83,17 @@ class ForwarderStack:
         if ended in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             return StackOutcome.CREATED if creates else StackOutcome.UPDATED, ""
         return StackOutcome.FAILED, f"{ended}: {self._why()}"
+
+    def delete(self) -> None:
+        """Delete the stack and wait for its end.
+
+        Raises:
+            StackError: something of it is still there; the text says why.
+        """
+        self.client.delete_stack(StackName=self.name)
+        ended = self._end()
+        if ended not in (None, "DELETE_COMPLETE"):
+            raise StackError(f"{ended}: {self._why()}")
 
     def _end(self) -> str | None:
         for _ in range(MOST_POLLS):

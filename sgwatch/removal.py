@@ -6,35 +6,60 @@ AWS is asked, not Chalice's notes: those are on one machine, and say nothing of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chalicelib.alarm_path.repair import FILTERS, TOPIC
+from chalicelib.alarm_path.snapshot.collect_forwarders import AT_ONCE, opted_in
 from chalicelib.aws.clients import ClientFactory
 from chalicelib.deployment import AUDIT_ON_SCHEDULE, DELIVER, HANDLERS
+from sgwatch.aws_refusals import sentence
 from sgwatch.durable_mending import let_go, unprotect
 from sgwatch.durable_stack import PLANNED, Stack
 from sgwatch.durable_template import StagePlace
+from sgwatch.fleet_stacks import ForwarderStack
 from sgwatch.terraform_module import DEPLOYED_BY
 
 # Stored by `sgwatch init`, which marks what it stores.
 TAG = {"Key": "app", "Value": "sgwatch"}
-_NOT_THERE = ("ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException", "NotFoundException")
+_DURABLE = "stack of durable delivery"
+# Of StackSets, which `sgwatch fleet template` has people make.
+_IN_OTHER_ACCOUNTS = "its stacks are in other accounts: delete its instances first, in CloudFormation's StackSets"
+_NOT_THERE = (
+    "ResourceNotFoundException",
+    "NoSuchEntity",
+    "NoSuchEntityException",
+    "NotFoundException",
+    "StackSetNotFoundException",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MadeResource:
-    """One thing in AWS; ``kept`` is why it is not removed, empty where it is."""
+    """One thing in AWS; ``kept`` is why it is not removed, empty where it is.
+
+    What takes minutes and waits for nothing else of its kind is removed ``together`` with it.
+    """
 
     kind: str
     name: str
     remove: Callable[[], object] = field(repr=False)
     kept: str = ""
+    together: bool = False
+
+    @property
+    def has_queues(self) -> bool:
+        """Whether messages are lost with it."""
+        return self.kind == _DURABLE and not self.kept
 
 
 def made_resources(place: StagePlace, client: ClientFactory) -> Iterator[MadeResource]:
     """What is there of a stage: what brings events first, what the others need last."""
+    yield from forwarding(place, client)
     owner = _owner(place, client("lambda"))
     for found in (
         *_rules(place, client("events")),
@@ -46,6 +71,39 @@ def made_resources(place: StagePlace, client: ClientFactory) -> Iterator[MadeRes
     yield from _parameters(place, client("ssm"))
     yield from _repairs(place, client)
     yield from _log_groups(place, client("logs"))
+
+
+def forwarding(place: StagePlace, client: ClientFactory) -> Iterator[MadeResource]:
+    """What ``sgwatch fleet`` makes, and has people make: forwarders, the central bus, StackSets."""
+    errors: list[dict[str, Any]] = []
+    regions = opted_in(client, place.region, errors)
+    if regions is None:
+        why = f"not looked for: {errors[0]['call']}: {errors[0]['code']}"
+        yield MadeResource("stack of forwarders", f"{place.forwarder} in other regions", _nothing, why)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        others = [region for region in regions or () if region != place.region]
+        yield from (found for found in pool.map(partial(_forwarder, place, client), others) if found)
+    bus = ForwarderStack(client("cloudformation"), place.fleet)
+    if bus.status() not in (None, "DELETE_COMPLETE"):
+        yield MadeResource("stack of the fleet's bus", bus.name, bus.delete)
+    for name in (place.forwarder, f"sgwatch-{place.stage}-member-read"):
+        if _or_none(bus.client, partial(bus.client.describe_stack_set, StackSetName=name)) is not None:
+            yield MadeResource("StackSet", name, _nothing, _IN_OTHER_ACCOUNTS)
+
+
+def _forwarder(place: StagePlace, client: ClientFactory, region: str) -> MadeResource | None:
+    stack = ForwarderStack(client("cloudformation", region), place.forwarder)
+    kept = ""
+    try:
+        if stack.status() in (None, "DELETE_COMPLETE"):
+            return None
+    except (ClientError, BotoCoreError) as error:
+        kept = f"not looked for: {sentence(error)}"
+    return MadeResource("stack of forwarders", f"{stack.name} in {region}", stack.delete, kept, together=True)
+
+
+def _nothing() -> None:
+    """For what is kept."""
 
 
 def _owner(place: StagePlace, functions: Any) -> str:
@@ -102,7 +160,7 @@ def _remove_role(iam: Any, name: str) -> None:
 def _durable(place: StagePlace, client: ClientFactory) -> Iterator[MadeResource]:
     stack = Stack(client("cloudformation"), place)
     if stack.status() not in (None, "DELETE_COMPLETE", PLANNED):
-        yield MadeResource("stack of durable delivery", place.stack, partial(_remove_stack, place, client, stack))
+        yield MadeResource(_DURABLE, place.stack, partial(_remove_stack, place, client, stack))
 
 
 def _remove_stack(place: StagePlace, client: ClientFactory, stack: Stack) -> None:

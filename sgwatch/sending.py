@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import typer
 from chalicelib.alert.filters import Condition, ConditionFailed
 from chalicelib.alert.model import Alert
 from chalicelib.delivery.direct import DeliveryResult, Direct, Undelivered
+from chalicelib.deployment import AUDIT_ON_SCHEDULE
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.functions.alert_function import Route
 from chalicelib.settings.environment import from_environment, read_settings
@@ -32,17 +33,47 @@ SettingsStageOption = Annotated[
 ]
 
 
-def sound_settings(stage: str | None = None) -> tuple[Settings, tuple[str, ...]]:
-    """The settings of a stage, or of the environment; the sound part of them, and a sentence for each fault."""
+DeployedOption = Annotated[
+    bool, typer.Option("--deployed", help="With --stage: the settings of its deployed functions, asked of AWS.")
+]
+
+
+def sound_settings(stage: str | None = None, *, deployed: bool = False) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of a stage, or of the environment; the sound part of them, and a sentence for each fault.
+
+    Those of a stage are in .chalice/config.json, or those that its functions have.
+    """
+    if deployed and stage is None:
+        refuse("--deployed needs --stage: whose functions?")
     try:
         if stage is None:
             return from_environment(), ()
-        variables = deployed_stage(stage, Path()).variables
-        return read_settings(variables, f"stage {stage}"), stage_faults(variables, stage)
+        if deployed:
+            origin, variables = _of_functions(stage)
+        else:
+            origin, variables = f"stage {stage}", deployed_stage(stage, Path()).variables
+        return read_settings(variables, origin), stage_faults(variables, stage)
     except StageError as error:
         refuse(str(error))
     except SettingsError as error:
         return error.sound, error.faults if stage is None else stage_faults(variables, stage)
+
+
+def _of_functions(stage: str) -> tuple[str, Mapping[str, str]]:
+    """The name of the one function that every stage has, and its variables: Chalice gives all of them the same."""
+    from sgwatch import durable_access  # noqa: PLC0415 - boto3, which the shell's settings need not
+
+    with durable_access.refusals(stage):
+        place = durable_access.place_of(stage)
+        name = place.function(AUDIT_ON_SCHEDULE)
+        functions = durable_access.client("lambda")
+        try:
+            found = functions.get_function_configuration(FunctionName=name).get("Environment", {})
+        except functions.exceptions.ResourceNotFoundException:
+            refuse(f"stage {stage} is not deployed in {place.region}: sgwatch deploy --stage {stage} does that")
+    if "Error" in found:  # its variables are encrypted with a key that the caller may not use
+        refuse(f"the variables of {name} cannot be read: {found['Error'].get('Message')}")
+    return name, found.get("Variables", {})
 
 
 def configured_routes(settings: Settings) -> tuple[Route, ...]:

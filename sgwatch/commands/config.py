@@ -13,19 +13,20 @@ from rich.text import Text
 
 from chalicelib.settings.model import Row, Settings
 from chalicelib.text import visible
-from sgwatch.sending import SettingsStageOption, sound_settings
+from sgwatch.sending import DeployedOption, SettingsStageOption, sound_settings
 from sgwatch.terminal import console, note, read_in_part
 
 
 def config(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     stage: SettingsStageOption = None,
+    deployed: DeployedOption = False,
 ) -> None:
     """Read the settings back, of the shell or of a stage: each value, secrets masked, and where it came from.
 
     Exit status: 0 good, 2 the settings have faults, which are all listed.
     """
-    settings, faults = sound_settings(stage)
+    settings, faults = sound_settings(stage, deployed=deployed)
     rows = settings.describe()
     with read_in_part():
         _print(rows, settings, faults, as_json=as_json)

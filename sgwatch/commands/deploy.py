@@ -51,8 +51,8 @@ def deploy(
 ) -> None:
     """Deploy a stage, with durable delivery unless --direct, send a test alert and audit; safe to repeat.
 
-    Exit status: 0 it is deployed and the test alert was taken, 1 it is not (it says why), 2 the settings, the region or
-    AWS refused.
+    Exit status: 0 it is deployed and the test alert was taken, whatever the audit finds, 1 it is not (it says why),
+    2 the settings, the region or AWS refused.
     """
     project = Path()
     try:
@@ -177,4 +177,6 @@ def show_audit(stage: str, project: Path) -> None:
     for finding in dict.fromkeys(each for each in (*broken, *report.findings) if each.status is Status.FAIL):
         typer.echo(f"  {visible(finding.reason)}")
     if report.status is not Status.PASS:
-        typer.echo("Next: sgwatch repair, which shows what it would make before it makes anything.")
+        typer.echo(
+            "The stage works all the same. Next: sgwatch repair, which shows what it would make before it makes it."
+        )

@@ -17,7 +17,7 @@ from chalicelib.alert.model import Account, Alert, AlertKind, Severity, Undo
 from chalicelib.delivery.direct import Delivered, DeliveryResult, Direct
 from chalicelib.text import visible
 from sgwatch.aws_refusals import WAYS_OUT
-from sgwatch.sending import SettingsStageOption, configured_routes, deliver, sound_settings
+from sgwatch.sending import DeployedOption, SettingsStageOption, configured_routes, deliver, sound_settings
 from sgwatch.terminal import console, note, read_in_part
 
 # Somebody is waiting; a passing fault is over by then, and a lasting one need not be waited for.
@@ -27,12 +27,13 @@ _PATIENCE_SECONDS = 12.0
 def send_test(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     stage: SettingsStageOption = None,
+    deployed: DeployedOption = False,
 ) -> None:
     """Send a test alert to every configured destination, whatever its filters, and say what became of it.
 
     Exit status: 0 every destination has it, 1 one has not, 2 the settings have faults (the sound ones are tested).
     """
-    settings, faults = sound_settings(stage)
+    settings, faults = sound_settings(stage, deployed=deployed)
     for fault in faults:
         note(f"fault: {fault}")
     alert = test_alert(str(uuid.uuid4()), datetime.now(UTC))

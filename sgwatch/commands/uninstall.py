@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from botocore.exceptions import ClientError
 
+from chalicelib.alarm_path.snapshot.collect_forwarders import AT_ONCE
 from chalicelib.aws.clients import ClientFactory
 from chalicelib.text import number_of
 from sgwatch import durable_access
 from sgwatch.aws_refusals import sentence
 from sgwatch.commands.teardown import show_queues
 from sgwatch.durable_access import DurableStageOption, place_of, refusals
+from sgwatch.durable_stack import StackError
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
 from sgwatch.project_files import CONFIG, StageError
@@ -31,7 +35,7 @@ def uninstall(
     stage: DurableStageOption = "prod",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a stage from AWS, with its durable delivery, parameters, repairs and logs, after showing them.
+    """Remove a stage from AWS, with its forwarders, durable delivery, parameters, repairs and logs, after showing them.
 
     Exit status: 0 nothing is left, 1 something is (it says what and why), 2 AWS refused.
     """
@@ -49,7 +53,9 @@ def run(place: StagePlace, client: ClientFactory, project: Path, *, yes: bool) -
         return 0
     typer.echo(f"Stage {place.stage} in account {place.account}, region {place.region}:")
     _show(found)
-    if any(each.kind.startswith("stack") for each in found):
+    if all(each.kept for each in found):
+        return 1
+    if any(each.has_queues for each in found):
         typer.echo("Still in its queues, and lost with them:")
         show_queues(place, client("sqs"))
     if not (yes or agreed("Remove all of it?")):
@@ -72,26 +78,35 @@ def _show(found: Sequence[MadeResource]) -> None:
     for each in found:
         typer.echo(f"  {each.kind} {each.name}{' (stays: ' + each.kept + ')' if each.kept else ''}")
     counts = Counter(each.kind for each in found if not each.kept)
-    typer.echo(f"To remove: {', '.join(number_of(count, kind) for kind, count in counts.items())}.")
+    listed = ", ".join(number_of(count, kind) for kind, count in counts.items())
+    typer.echo(f"To remove: {listed or 'nothing'}.")
 
 
 def _remove_all(place: StagePlace, client: ClientFactory, found: Sequence[MadeResource]) -> dict[str, str]:
     """Remove in this order, and again what has come back meanwhile; gives why something could not be, by name."""
     failures: dict[str, str] = {}
     for _ in range(ROUNDS):
-        for each in found:
-            if each.kept:
-                continue
-            try:
-                each.remove()
-                typer.echo(f"Removed {each.kind} {each.name}.")
-                failures.pop(each.name, None)
-            except ClientError as error:
-                failures[each.name] = sentence(error)
+        for together, group in groupby((each for each in found if not each.kept), key=lambda each: each.together):
+            removed = list(group)
+            with ThreadPoolExecutor(AT_ONCE if together else 1) as pool:
+                for each, failure in zip(removed, pool.map(_remove, removed), strict=True):
+                    failures.pop(each.name, None)
+                    if failure:
+                        failures[each.name] = failure
         found = [each for each in made_resources(place, client) if not each.kept]
         if not found:
             break
     return failures
+
+
+def _remove(each: MadeResource) -> str | None:
+    """Remove one thing; gives why it could not be."""
+    try:
+        each.remove()
+    except (ClientError, StackError) as error:
+        return sentence(error) if isinstance(error, ClientError) else str(error)
+    typer.echo(f"Removed {each.kind} {each.name}.")
+    return None
 
 
 def _forget(place: StagePlace, project: Path) -> None:

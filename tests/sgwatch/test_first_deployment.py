@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,17 +54,23 @@ def alerts(cloud: LocalCloud, words: str, seconds: float = 30.0) -> list[str]:
     return []
 
 
-def left(cloud: LocalCloud) -> list[str]:
-    """Everything in the cloud whose name has sgwatch in it."""
-    iam, logs, events = cloud.client("iam"), cloud.client("logs"), cloud.client("events")
+def left(cloud: LocalCloud, region: str | None = None) -> list[str]:
+    """Everything in the cloud's region whose name has sgwatch in it."""
+
+    def client(service: str) -> Any:
+        return cloud.client(service, region=region)
+
+    iam, logs, events = client("iam"), client("logs"), client("events")
     names = [
-        *(item["FunctionName"] for item in cloud.client("lambda").list_functions()["Functions"]),
+        *(item["FunctionName"] for item in client("lambda").list_functions()["Functions"]),
         *(item["RoleName"] for item in iam.list_roles()["Roles"]),
         *(item["logGroupName"] for item in logs.describe_log_groups()["logGroups"]),
         *(item["Name"] for item in events.list_rules()["Rules"]),
-        *cloud.client("sqs").list_queues().get("QueueUrls", []),
-        *cloud.client("dynamodb").list_tables()["TableNames"],
-        *(item["Name"] for item in cloud.client("ssm").describe_parameters()["Parameters"]),
+        *client("sqs").list_queues().get("QueueUrls", []),
+        *client("dynamodb").list_tables()["TableNames"],
+        *(item["Name"] for item in client("ssm").describe_parameters()["Parameters"]),
+        *(item["AlarmName"] for item in client("cloudwatch").describe_alarms()["MetricAlarms"]),
+        *(item["StackName"] for item in client("cloudformation").describe_stacks()["Stacks"]),
     ]
     return [name for name in names if "sgwatch" in name]
 
@@ -84,9 +91,12 @@ def test_a_stage_is_made_alerts_is_made_again_and_leaves_nothing(cloud: LocalClo
     assert alerts(cloud, "tcp/22 opened to the internet on web")
     again = sgwatch(cloud, tmp_path, "deploy", "--stage", "eu", "--yes", "--no-test")
     assert again.returncode == 0, again.stdout + again.stderr
+    forwarded = sgwatch(cloud, tmp_path, "fleet", "deploy", "--stage", "eu", "--regions", "us-east-1", "--yes")
+    assert forwarded.returncode == 0, forwarded.stdout + forwarded.stderr
     gone = sgwatch(cloud, tmp_path, "uninstall", "--stage", "eu", "--yes")
     assert gone.returncode == 0, gone.stdout + gone.stderr
-    assert left(cloud) == []
+    assert "Removed stack of forwarders sgwatch-eu-forwarder in us-east-1." in gone.stdout
+    assert (left(cloud), left(cloud, "us-east-1")) == ([], [])
     assert "Nothing of stage eu is in account" in sgwatch(cloud, tmp_path, "uninstall", "--stage", "eu", "--yes").stdout
 
 
