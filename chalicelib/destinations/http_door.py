@@ -12,12 +12,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from ipaddress import ip_address
 from ssl import SSLCertVerificationError
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
 from chalicelib.destinations.contract import DeliveryError
@@ -129,6 +131,13 @@ class HttpDoor:
         self._max_response_bytes = max_response_bytes
         self._deadline = deadline
         self._now = now
+        self._client_certificate: str | None = None
+
+    def showing(self, client_certificate: str) -> Self:
+        """The same door, which shows this certificate to a receiver that asks for one: PEM, its key behind it."""
+        door = copy(self)
+        door._client_certificate = client_certificate  # noqa: SLF001 - its own class's
+        return door
 
     def post_json(
         self,
@@ -151,7 +160,9 @@ class HttpDoor:
         # A type of JSON may be said more exactly, as CloudEvents does.
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Content-Type": "application/json"}
         sent |= headers or {}
-        outcome = _within(self._deadline, lambda answered: self._attempt(url, data, sent, answered, max_response_bytes))
+        most = max_response_bytes or self._max_response_bytes
+        with _certificate_file(self._client_certificate) as file:
+            outcome = _within(self._deadline, lambda answered: self._attempt(url, data, sent, answered, most, file))
         if outcome is None:
             raise DeliveryError(f"no complete answer within {self._deadline:g} s", permanent=False, maybe_taken=True)
         if isinstance(outcome, DeliveryError):
@@ -164,7 +175,8 @@ class HttpDoor:
         data: bytes,
         headers: dict[str, str],
         answered: Callable[[HttpResponse], None],
-        most: int | None = None,
+        most: int,
+        certificate_file: str | None,
     ) -> HttpResponse | DeliveryError:
         import requests  # noqa: PLC0415 - only the functions that send pay for it
         import urllib3  # noqa: PLC0415
@@ -179,13 +191,14 @@ class HttpDoor:
                     session.proxies = {"https": network.proxy_url}
                 if network.ca_file:
                     session.verify = network.ca_file
+                session.cert = certificate_file
                 with session.post(
                     url, data=data, headers=headers, timeout=self._timeout, allow_redirects=False, stream=True
                 ) as response:
                     head = HttpResponse(response.status_code, b"", self._retry_after(response))
                     # Who answers 2xx has taken what was sent, whatever becomes of the body.
                     answered(head)
-                    return head._replace(body=self._body(response, most or self._max_response_bytes))
+                    return head._replace(body=self._body(response, most))
         except (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
             return _error_without_url(error)
 
@@ -207,6 +220,35 @@ class HttpDoor:
                 break
             body += chunk
         return bytes(body)
+
+
+@contextmanager
+def _certificate_file(pem: str | None) -> Iterator[str | None]:
+    """The file that TLS takes a certificate and its key from, readable by us alone and gone afterwards.
+
+    Raises:
+        DeliveryError: no certificate with its key is in it.
+    """
+    if pem is None:
+        yield None
+        return
+    from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError  # noqa: PLC0415 - where there is a certificate
+    from tempfile import NamedTemporaryFile  # noqa: PLC0415
+
+    with NamedTemporaryFile("w", suffix=".pem", encoding="utf-8") as file:
+        file.write(pem)
+        file.flush()
+        try:
+            # Without a password OpenSSL would ask on the terminal for an encrypted key's.
+            SSLContext(PROTOCOL_TLS_CLIENT).load_cert_chain(file.name, password="")
+            usable = True
+        except (SSLError, OSError, ValueError):
+            usable = False
+        if not usable:
+            raise DeliveryError(
+                "its client certificate and key cannot be used: unencrypted PEM of both", permanent=True
+            )
+        yield file.name
 
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))

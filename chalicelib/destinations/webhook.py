@@ -143,9 +143,8 @@ def build(name: str, values: Mapping[str, str], tools: Tools) -> Webhook:
     """The destination of these settings."""
     headers = parse_headers(values["HEADERS"]) if "HEADERS" in values else {}
     resolved = {header: tools.secret(value) for header, value in headers.items()}
-    return Webhook(
-        name, values["URL"], values.get("SECRET"), tools.http, encode=_encoder(values, tools), headers=resolved
-    )
+    http = tools.http.showing(values["CLIENT_CERTIFICATE"]) if "CLIENT_CERTIFICATE" in values else tools.http
+    return Webhook(name, values["URL"], values.get("SECRET"), http, encode=_encoder(values, tools), headers=resolved)
 
 
 def _encoder(values: Mapping[str, str], tools: Tools) -> Callable[[Alert, datetime], Body]:

@@ -144,6 +144,15 @@ def read_certificates(text: str) -> str:
     return text
 
 
+def read_client_certificate(text: str) -> str:
+    """A certificate and its key in PEM, or a reference to them."""
+    if parse_reference(text) is None and not ("-----BEGIN CERTIFICATE-----" in text and "PRIVATE KEY-----" in text):
+        raise ValueError(
+            "it is neither a certificate with its key (PEM) nor a reference such as ssm:/sgwatch/prod/client"
+        )
+    return text
+
+
 def read_signing_secrets(text: str) -> str:
     """One secret that signs, or two with a space between while they are rotated; or a reference to them."""
     if parse_reference(text) is None:

@@ -15,6 +15,7 @@ from chalicelib.settings.fields import (
     read_base_url,
     read_bot_token,
     read_channel,
+    read_client_certificate,
     read_event_bus_arn,
     read_headers,
     read_mention,
@@ -173,6 +174,13 @@ KINDS = (
                 "[destinations](destinations.md#recipes).",
                 read_template,
                 holds_url=True,
+            ),
+            Field(
+                "CLIENT_CERTIFICATE",
+                "A certificate and its unencrypted key (PEM, one behind the other) for a receiver that asks for one "
+                "(mutual TLS), or a reference to it.",
+                read_client_certificate,
+                secret=True,
             ),
         ),
         needs=(("URL",),),

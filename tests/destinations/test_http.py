@@ -246,6 +246,24 @@ def test_a_certificate_of_one_s_own_is_trusted_where_it_is_named(tmp_path: Path)
         assert trusting.post_json(found.url, {}).status == 200
 
 
+def test_a_receiver_that_asks_for_a_certificate_gets_it() -> None:
+    with receiver(tls=True, client_certificate=True) as found:
+        door = HttpDoor(1, 1, network=lambda: Network(ca_file=str(CERTIFICATE)))
+        assert door.showing(CERTIFICATE.read_text()).post_json(found.url, {}).status == 200
+        with pytest.raises(DeliveryError):
+            door.post_json(found.url, {})
+        assert len(found.requests) == 1
+
+
+def test_a_client_certificate_without_its_key_fails_for_good_and_is_not_shown() -> None:
+    certificate = CERTIFICATE.read_text().partition("-----BEGIN PRIVATE KEY")[0]
+    with receiver(tls=True) as found, pytest.raises(DeliveryError, match="its client certificate and key") as caught:
+        HttpDoor(1, 1).showing(certificate).post_json(found.url, {})
+    assert caught.value.permanent
+    assert "BEGIN" not in repr(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
 @pytest.mark.parametrize(
     ("answer", "maybe"), [(Answer(hang=True), True), (Answer(garbage=True), True)], ids=["silent", "garbage"]
 )

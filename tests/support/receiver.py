@@ -49,13 +49,16 @@ class Receiver:
 
 
 @contextmanager
-def receiver(*, tls: bool = False) -> Iterator[Receiver]:
-    """A running receiver on a free port."""
+def receiver(*, tls: bool = False, client_certificate: bool = False) -> Iterator[Receiver]:
+    """A running receiver on a free port; with ``client_certificate`` it takes only who shows its own certificate."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     server.daemon_threads = True
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(CERTIFICATE)
+        if client_certificate:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(CERTIFICATE)
         server.socket = context.wrap_socket(server.socket, server_side=True)
     found = Receiver(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     server.RequestHandlerClass = _handler(found)
