@@ -33,6 +33,14 @@ def with_environment(inner: Application, environment: Callable[[], Mapping[str, 
     return serve
 
 
+# What the addresses that a setting may want are called in a shell.
+VARIABLES = {
+    "Inbox page": "LOCAL_INBOX_URL",
+    "Slack incoming webhook": "LOCAL_SLACK_URL",
+    "Webhook": "LOCAL_WEBHOOK_URL",
+}
+
+
 def shell_lines(environment: Mapping[str, str], before: Iterable[str] = ()) -> list[str]:
     """What a shell evaluates so that its AWS clients talk to the local cloud."""
     return [*before, *(f"export {name}={quote(value)}" for name, value in environment.items()), CLI_FUNCTION]

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shlex import quote
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from localcloud.baseline import READER, confirmed_topic
 from localcloud.cloud import LocalCloud
@@ -104,24 +104,29 @@ def moto_unheard() -> Iterator[None]:
 
 
 @contextmanager
+def started(cloud: LocalCloud) -> Iterator[LocalCloud]:
+    """A local cloud from its start to its end, gone whole."""
+    with ExitStack() as stack:
+        stack.enter_context(moto_unheard())
+        with signals_held():
+            stack.enter_context(cloud)
+        yield cloud
+
+
+@contextmanager
 def running(
     project: Path,
+    cloud: LocalCloud,
     *,
     stage: str,
-    port: int = 0,
-    inbox_port: int = 0,
-    aws_managed_policies: bool = False,
-    on_record: Callable[[Mapping[str, Any]], None] | None = None,
     variables: Callable[[LocalCloud], Mapping[str, str]] = variables_of,
     on_started: Callable[[LocalCloud], None] = lambda _: None,
 ) -> Iterator[tuple[LocalCloud, LocalDeployment]]:
     """A local cloud with the project's app deployed in it. ``on_started`` is called before the deployment."""
-    cloud = LocalCloud(port=port, inbox_port=inbox_port, on_record=on_record, aws_managed_policies=aws_managed_policies)
     with ExitStack() as stack:
-        stack.enter_context(moto_unheard())
         with signals_held():
             folder = stack.enter_context(TemporaryDirectory(prefix="sgwatch-deploy-"))
-            stack.enter_context(cloud)
+        stack.enter_context(started(cloud))
         on_started(cloud)
         settings = variables(cloud)
         # A deployment by hand afterwards keeps the destinations of this one.

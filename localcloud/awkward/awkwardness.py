@@ -57,3 +57,4 @@ FULL = Awkwardness(
     throttled=20,
     clock_divisor=100.0,
 )
+BY_NAME = {"none": NONE, "mild": MILD, "full": FULL}

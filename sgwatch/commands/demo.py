@@ -80,7 +80,9 @@ def _start(console: Console, stack: ExitStack, name: str) -> LocalCloud:
         return made
 
     progress(console, "Starting a local AWS and making the resources of durable delivery …")
-    cloud, _ = stack.enter_context(running(stage.project, stage=name, on_started=make_alarm_path, variables=variables))
+    cloud, _ = stack.enter_context(
+        running(stage.project, LocalCloud(), stage=name, on_started=make_alarm_path, variables=variables)
+    )
     stage.set_up(cloud)
     return cloud
 

@@ -7,7 +7,9 @@ import os
 import queue
 import urllib.request
 import webbrowser
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,10 +21,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.text import Text
 
-from localcloud.addresses import ENVIRONMENT_PATH, shell_lines
+from localcloud.addresses import ENVIRONMENT_PATH, VARIABLES, shell_lines
+from localcloud.awkward.awkwardness import BY_NAME
 from localcloud.baseline import make_alarm_path
+from localcloud.cloud import LocalCloud
 from localcloud.deploy import DeployError
-from localcloud.session import Interrupted, ended_by_signals, running, stand_apart
+from localcloud.session import Interrupted, ended_by_signals, running, stand_apart, started
 from sgwatch.local_stage import LocalStage
 from sgwatch.project_files import CONFIG, StageError
 from sgwatch.stages import check
@@ -31,7 +35,6 @@ from sgwatch.terminal import refuse
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from localcloud.cloud import LocalCloud
     from localcloud.inbox import InboxMessage
 
 app = typer.Typer(help="A local AWS with sgwatch deployed in it.", invoke_without_command=True, no_args_is_help=False)
@@ -45,28 +48,57 @@ EXAMPLES = (
 )
 LOG_GROUPS = "/aws/lambda/"
 TIMEOUT_SECONDS = 5
+PORT_VARIABLE = "SGWATCH_LOCAL_PORT"
+
+
+class AwkwardnessName(StrEnum):
+    """The strengths in localcloud.awkward."""
+
+    NONE = "none"
+    MILD = "mild"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOptions:
+    """What was asked for; ``stage`` is None where nothing is deployed."""
+
+    port: int
+    stage: str | None
+    record: Path | None
+    awkward: AwkwardnessName
 
 
 @app.callback()
 def local(
     context: typer.Context,
     port: Annotated[
-        int, typer.Option(min=0, max=65_534, help="Port of the AWS endpoint; the page has the next one.")
+        int,
+        typer.Option(
+            min=0, max=65_534, envvar=PORT_VARIABLE, help="Port of the AWS endpoint; the page has the next one."
+        ),
     ] = DEFAULT_PORT,
     stage: Annotated[str, typer.Option(help="The stage of .chalice/config.json to deploy.")] = "dev",
     record: Annotated[Path | None, typer.Option(help="Write CloudTrail records to this file, as JSON Lines.")] = None,
     *,
     open_page: Annotated[bool, typer.Option("--open", help="Open the inbox page in the browser.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="Deploy nothing: an account in which sgwatch was never deployed.")
+    ] = False,
+    awkward: Annotated[
+        AwkwardnessName, typer.Option(help="How much of AWS's waiting and refusing there is.")
+    ] = AwkwardnessName.NONE,
 ) -> None:
     """Run the local cloud until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
     console = Console(stderr=True)
     try:
-        check(CONFIG, stage)
+        if not bare:
+            check(CONFIG, stage)
         lines = stand_apart(os.environ)
         with ended_by_signals():
-            _run(console, port, stage, record, lines, open_page=open_page)
+            _run(console, LocalOptions(port, None if bare else stage, record, awkward), lines, open_page=open_page)
     except Interrupted:
         console.print("Stopped; nothing is left behind.")
     except StageError as error:
@@ -81,39 +113,47 @@ def local(
         raise typer.Exit(2) from error
 
 
-def _run(
-    console: Console, port: int, stage: str, record: Path | None, lines: tuple[str, ...], *, open_page: bool
-) -> None:
+def _run(console: Console, options: LocalOptions, lines: tuple[str, ...], *, open_page: bool) -> None:
     with ExitStack() as stack:
-        on_record = _recorder(stack, record) if record is not None else None
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="sgwatch-stage-")))
-        local_stage = LocalStage(stage, folder)
-
-        def variables(cloud: LocalCloud) -> Mapping[str, str]:
-            made = local_stage.variables(cloud)
-            progress(console, "Deploying sgwatch into it (chalice deploy) …")
-            return made
-
-        progress(console, "Starting a local AWS and making the resources of durable delivery …")
-        cloud, _ = stack.enter_context(
-            running(
-                local_stage.project,
-                stage=stage,
-                port=port,
-                inbox_port=port + 1 if port else 0,
-                on_record=on_record,
-                aws_managed_policies=True,
-                variables=variables,
-                on_started=make_alarm_path,
-            )
-        )
-        local_stage.set_up(cloud)
+        cloud = stack.enter_context(_cloud(console, options))
         arrivals = stack.enter_context(cloud.inbox.listening())
         print_welcome(cloud, lines)
         if open_page:
             webbrowser.open(cloud.inbox_url)
         for message in _forever(arrivals):
             print_message(console, message)
+
+
+@contextmanager
+def _cloud(console: Console, options: LocalOptions) -> Iterator[LocalCloud]:
+    """The local cloud, with the stage deployed in it where one is named."""
+    with ExitStack() as stack:
+        made = LocalCloud(
+            port=options.port,
+            inbox_port=options.port + 1 if options.port else 0,
+            on_record=_recorder(stack, options.record) if options.record is not None else None,
+            aws_managed_policies=True,
+            awkwardness=BY_NAME[options.awkward],
+        )
+        if options.stage is None:
+            progress(console, "Starting a local AWS …")
+            cloud = stack.enter_context(started(made))
+            make_alarm_path(cloud)
+            yield cloud
+            return
+        local_stage = LocalStage(options.stage, Path(stack.enter_context(TemporaryDirectory(prefix="sgwatch-stage-"))))
+
+        def variables(cloud: LocalCloud) -> Mapping[str, str]:
+            found = local_stage.variables(cloud)
+            progress(console, "Deploying sgwatch into it (chalice deploy) …")
+            return found
+
+        progress(console, "Starting a local AWS and making the resources of durable delivery …")
+        cloud, _ = stack.enter_context(
+            running(local_stage.project, made, stage=options.stage, variables=variables, on_started=make_alarm_path)
+        )
+        local_stage.set_up(cloud)
+        yield cloud
 
 
 def progress(console: Console, line: str) -> None:
@@ -172,7 +212,7 @@ def print_message(console: Console, message: InboxMessage) -> None:
 
 @app.command("env")
 def environment(
-    port: Annotated[int, typer.Option(help="The port given to `sgwatch local`.")] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(envvar=PORT_VARIABLE, help="The port given to `sgwatch local`.")] = DEFAULT_PORT,
 ) -> None:
     """Print what makes a shell's AWS clients talk to a running local cloud: `eval "$(sgwatch local env)"`."""
     url = f"http://127.0.0.1:{port}{ENVIRONMENT_PATH}"
@@ -182,14 +222,15 @@ def environment(
     except (OSError, ValueError) as error:
         typer.echo(f"No local cloud answers on port {port}: {error}. Start one with `sgwatch local`.", err=True)
         raise typer.Exit(2) from error
-    for line in shell_lines(shared["environment"], stand_apart(dict(os.environ))):
+    addresses = {VARIABLES[name]: address for name, address in shared["addresses"].items() if name in VARIABLES}
+    for line in shell_lines(shared["environment"] | addresses, stand_apart(dict(os.environ))):
         typer.echo(line)
 
 
 @app.command()
 def logs(
     function: Annotated[str, typer.Argument(help="Only functions whose name contains this.")] = "",
-    port: Annotated[int, typer.Option(help="The port given to `sgwatch local`.")] = DEFAULT_PORT,
+    port: Annotated[int, typer.Option(envvar=PORT_VARIABLE, help="The port given to `sgwatch local`.")] = DEFAULT_PORT,
 ) -> None:
     """Print what the functions of a running local cloud wrote, oldest first."""
     client: Any = boto3.session.Session().client(
