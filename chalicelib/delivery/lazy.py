@@ -34,7 +34,7 @@ class Lazy:
         try:
             destination = self._built or self._build()
         except SecretError as error:
-            raise DeliveryError(str(error), permanent=False) from error
+            raise DeliveryError(str(error), permanent=error.permanent) from error
         self._built = destination
         try:
             return call(destination)

@@ -17,7 +17,14 @@ _SECRETS_MANAGER = r"secretsmanager:(?P<name>[\w/+=.@:-]+)(?:#(?P<key>.+))?"
 
 
 class SecretError(Exception):
-    """A reference could not be looked up; the text holds the reference and no secret."""
+    """A reference could not be looked up; the text holds the reference and no secret.
+
+    ``permanent`` is whether this process will never look it up: AWS was not asked, for want of a region or of credentials.
+    """
+
+    def __init__(self, text: str, *, permanent: bool = False) -> None:
+        self.permanent = permanent
+        super().__init__(text)
 
 
 class Reference(NamedTuple):
@@ -80,7 +87,9 @@ class Secrets:
             code = error.response.get("Error", {}).get("Code", "an unnamed error")
             raise SecretError(f"{value} could not be read: {code} on {error.operation_name}") from error
         except BotoCoreError as error:
-            raise SecretError(f"{value} could not be read: {type(error).__name__}") from error
+            name = type(error).__name__
+            permanent = name in ("NoRegionError", "NoCredentialsError")
+            raise SecretError(f"{value} could not be read: {name}", permanent=permanent) from error
         if not secret:
             raise SecretError(f"{value} is empty")
         return secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.settings.environment import read_settings
 from sgwatch.deployability import settings_faults
 from sgwatch.project_files import CONFIG, read_json, write_json
 from tests.support.deployment import ROOT, copy_project
+from tests.support.receiver import Answer, receiver
 
 SLACK = {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"}
 SSM_ARN = "arn:aws:ssm:eu-west-1:123456789012:parameter/sgwatch/prod/slack"
@@ -66,6 +69,14 @@ def test_the_case_of_a_severity_does_not_count(project: Path, severity: str) -> 
     assert settings_faults(project, "prod") == ()
 
 
+def test_a_blank_behind_an_address_does_not_count(project: Path) -> None:
+    set_to(project, {"SLACK_WEBHOOK_URL": SLACK["SLACK_WEBHOOK_URL"] + " "})
+    assert settings_faults(project, "prod") == ()
+    variables = read_json(project / CONFIG)["stages"]["prod"]["environment_variables"]
+    (destination,) = read_settings(variables).destinations
+    assert destination.values["WEBHOOK_URL"] == SLACK["SLACK_WEBHOOK_URL"]
+
+
 def sgwatch(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line without any AWS to reach, as on a machine where nothing is configured."""
     here = {"PATH": os.defpath, "HOME": str(folder), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -110,3 +121,38 @@ def test_no_region_and_no_credentials_are_said_one_after_the_other(project: Path
 def test_a_topic_that_is_no_arn_is_refused_before_anything_is_asked(project: Path) -> None:
     set_to(project, SLACK)
     one_sentence(sgwatch(project, "deploy", "--alarm-topic", "on-call"), "is not the ARN of an SNS topic")
+
+
+def test_a_reference_without_a_region_is_asked_for_once(project: Path) -> None:
+    set_to(project, {"SLACK_WEBHOOK_URL": "ssm:/sgwatch/prod/slack"})
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"}
+    done = sgwatch(project, "send-test", "--stage", "prod", "--json", **keys)
+    (result,) = json.loads(done.stdout)["results"]
+    assert (done.returncode, result["attempts"]) == (1, 1)
+    assert "sgwatch: no region: set AWS_REGION or AWS_DEFAULT_REGION" in done.stderr
+
+
+SAID = "<Code>ExpiredToken</Code><Message>The security token is expired</Message>"
+EXPIRED = f"<ErrorResponse><Error>{SAID}</Error></ErrorResponse>".encode()
+
+
+def test_expired_credentials_are_said_with_the_way_to_new_ones(project: Path) -> None:
+    set_to(project, SLACK)
+    keys = {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "x", "AWS_SESSION_TOKEN": "x"}
+    with receiver() as aws:
+        aws.will(Answer(403, EXPIRED, {"Content-Type": "text/xml"}))
+        done = sgwatch(project, "deploy", "--region", "eu-west-1", AWS_ENDPOINT_URL=aws.url, **keys)
+    one_sentence(done, "ExpiredToken: The security token is expired: log in again (aws sso login), or set AWS_PROFILE")
+
+
+def test_a_python_that_is_too_old_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1\nexit 1\n')
+    old.chmod(0o755)
+    command = ["make", "--file", str(ROOT / "Makefile"), "--no-print-directory", "setup", f"PYTHON={old}"]
+    for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt", "pyproject.toml"):
+        (tmp_path / name).write_text("")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "sgwatch needs Python 3.11 or newer;" in done.stderr
+    assert "make setup PYTHON=python3.13" in done.stderr

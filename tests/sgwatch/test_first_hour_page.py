@@ -81,7 +81,7 @@ class Terminals:
         assert self._first.stdout is not None
         self._first.stdin.write(f"{{ {line}\n}} </dev/null\nprintf '\\n=== %d\\n' $?\n")
         self._first.stdin.flush()
-        shown = []
+        shown: list[str] = []
         for each in self._first.stdout:
             if each.startswith("=== "):
                 return int(each[4:]), "".join(shown)
