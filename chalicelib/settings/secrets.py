@@ -19,7 +19,7 @@ _SECRETS_MANAGER = r"secretsmanager:(?P<name>[\w/+=.@:-]+)(?:#(?P<key>.+))?"
 class SecretError(Exception):
     """A reference could not be looked up; the text holds the reference and no secret.
 
-    ``permanent`` is whether this process will never look it up: AWS was not asked, for want of a region or of credentials.
+    ``permanent`` is whether waiting cannot help: AWS was not asked, for want of a region or of credentials.
     """
 
     def __init__(self, text: str, *, permanent: bool = False) -> None:
