@@ -57,6 +57,9 @@ test-slow: setup ## the long campaigns, and every property on all its examples
 chaos: setup ## 10,000 events through failing destinations and killed functions; EVENTS=500 SEED=2 for another
 	@$(BIN)/python -m tests.chaos --events $(or $(EVENTS),10000) --seed $(or $(SEED),1)
 
+awkward: setup ## random sequences of deploy, setup, changes, teardown and uninstall at full awkwardness; N=20 SEED=2 for another
+	@$(OFFLINE) $(BIN)/python -m tests.awkward --sequences $(or $(N),200) --seed $(or $(SEED),1)
+
 fix: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .

@@ -73,8 +73,16 @@ def deploy(
     raise typer.Exit(status)
 
 
-def run(place: StagePlace, client: ClientFactory, project: Path, *, direct: bool, yes: bool) -> int:
-    """Say what will be done, ask, do it and wait until it works."""
+def run(
+    place: StagePlace,
+    client: ClientFactory,
+    project: Path,
+    *,
+    direct: bool,
+    yes: bool,
+    compile_into: Callable[[Path], None] = bundle.prepare,
+) -> int:
+    """Say what will be done, ask, do it and wait until it works; ``compile_into`` puts bytecode into the project."""
     durable = deployed_stage(place.stage, project).durable is not None
     if direct and durable:
         refuse(f"stage {place.stage} has durable delivery: sgwatch teardown --stage {place.stage} takes it back first")
@@ -85,7 +93,7 @@ def run(place: StagePlace, client: ClientFactory, project: Path, *, direct: bool
     if not direct and setup.make(place, client, project / CONFIG, yes=True) is None:
         return 1
     write_policies(project / CONFIG, place.stage)
-    if not _deploy_functions(place, project):
+    if not _deploy_functions(place, project, compile_into):
         return 1
     wait_for_functions(place, client("lambda"))
     return 0 if direct else setup.run(place, client, project / CONFIG, yes=True)
@@ -105,10 +113,10 @@ def _show_plan(place: StagePlace, client: ClientFactory, *, direct: bool) -> Non
         note(f"Warning: IAM's simulation says that you may not {action}")
 
 
-def _deploy_functions(place: StagePlace, project: Path) -> bool:
+def _deploy_functions(place: StagePlace, project: Path, compile_into: Callable[[Path], None]) -> bool:
     try:
         note("Compiling the package's bytecode …")
-        bundle.prepare(project)
+        compile_into(project)
         note("Deploying the functions (chalice deploy) …")
         chalice_deploy(project, place.stage)
     except subprocess.CalledProcessError as error:
