@@ -22,7 +22,7 @@ from chalicelib.exposure.traffic import TrafficLine, is_ingress
 from chalicelib.security_groups.address_ranges import AddressRange
 from chalicelib.security_groups.changes import Change, Outcome
 from chalicelib.security_groups.controls import DEFAULT_GROUP
-from chalicelib.security_groups.lookup_result import Facts, LookupResult, PrefixList, ResolvedChange
+from chalicelib.security_groups.lookup_result import LookupResult, PrefixList, ResolvedChange
 from chalicelib.security_groups.phrases import rule_phrase
 from chalicelib.security_groups.rules import ALL_PROTOCOLS, ModifiedRule, SecurityGroupRule
 from chalicelib.security_groups.severity import (
@@ -37,7 +37,7 @@ from chalicelib.security_groups.unknowns import shortened
 from chalicelib.text import number_of
 
 # Callers import what judging takes and gives from here.
-__all__ = ["Exposure", "Facts", "Opens", "PrefixList", "Severity", "judge", "most_telling_rule", "severity_of"]
+__all__ = ["Exposure", "Opens", "PrefixList", "Severity", "judge", "most_telling_rule", "severity_of"]
 
 NO_LOOK_UPS = LookupResult()
 
@@ -55,39 +55,26 @@ class _Case(NamedTuple):
 
 
 def judge(
-    resolved: ResolvedChange | Change,
+    resolved: ResolvedChange,
     looked_up: LookupResult = NO_LOOK_UPS,
     *,
     by_root: bool,
     account_id: str | None = None,
-    facts: Facts | None = None,
 ) -> tuple[Exposure, ...]:
     """Every reason for the change's severity, worst first; never empty.
 
-    ``account_id`` is the account in which the change was made. ``facts`` and a bare change are how it was asked
-    for before look-ups were judged in the same pass.
+    ``account_id`` is the account in which the change was made.
     """
-    case = _case(resolved, looked_up, account_id, facts)
-    change = case.change
+    change = resolved.change
     if not change.succeeded:
         return (_attempt(change, by_root=by_root),)
     exposures = list(_unread(change))
     if by_root:
         reason = "The account's root user made this change."
         exposures.append(Exposure(Severity.HIGH, reason, kind=ExposureKind.ROOT))
-    exposures += _JUDGES[change.event.group](case)
+    around = Surroundings(account_id, looked_up.prefix_lists, looked_up.groups or {})
+    exposures += _JUDGES[change.event.group](_Case(resolved, looked_up, around))
     return in_order(exposures)
-
-
-def _case(
-    resolved: ResolvedChange | Change, looked_up: LookupResult, account_id: str | None, facts: Facts | None
-) -> _Case:
-    if isinstance(resolved, Change):
-        facts = facts or Facts()
-        named = resolved._replace(group_name=resolved.group_name or facts.group_name)
-        known = ResolvedChange(named, facts.before)
-        return _Case(known, looked_up, Surroundings(facts.account_id or account_id, facts.prefix_lists))
-    return _Case(resolved, looked_up, Surroundings(account_id, looked_up.prefix_lists, looked_up.groups or {}))
 
 
 def _attempt(change: Change, *, by_root: bool) -> Exposure:

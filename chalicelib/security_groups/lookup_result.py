@@ -27,18 +27,6 @@ class PrefixList(NamedTuple):
     owner_id: str | None = None
 
 
-class Facts(NamedTuple):
-    """What look-ups know beyond the record; everything is optional.
-
-    ``before`` are all the group's rules before the change.
-    """
-
-    account_id: str | None = None
-    group_name: str | None = None
-    before: tuple[SecurityGroupRule, ...] | None = None
-    prefix_lists: Mapping[str, PrefixList] = _NOTHING
-
-
 class GroupInfo(NamedTuple):
     """A security group as DescribeSecurityGroups shows it; its rules have no ids there."""
 

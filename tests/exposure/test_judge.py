@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EC2, lookup
 from chalicelib.cloudtrail.records import read_record
-from chalicelib.exposure.judge import Facts, Opens, PrefixList, judge, severity_of
+from chalicelib.exposure.judge import Exposure, Opens, PrefixList, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, Outcome
+from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult, ResolvedChange
 from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.support import records as r
@@ -259,6 +261,16 @@ def rule(cidr: str, low: int | None = 22, high: int | None = None, protocol: str
     return SecurityGroupRule(Direction.INGRESS, protocol, low, low if high is None else high, peer)
 
 
+def judged(
+    change: Change,
+    *,
+    before: tuple[SecurityGroupRule, ...] | None = None,
+    prefix_lists: Mapping[str, PrefixList] | None = None,
+) -> tuple[Exposure, ...]:
+    looked_up = LookupResult(prefix_lists=prefix_lists or {})
+    return judge(ResolvedChange(change, before), looked_up, by_root=False)
+
+
 def modified(*pairs: tuple[SecurityGroupRule, SecurityGroupRule]) -> Change:
     event = lookup(EC2, "ModifySecurityGroupRules")
     assert event is not None
@@ -288,18 +300,18 @@ def modified(*pairs: tuple[SecurityGroupRule, SecurityGroupRule]) -> Change:
 def test_a_modified_rule_is_judged_by_what_it_opens_beyond_its_former_self(
     before: SecurityGroupRule, after: SecurityGroupRule, severity: str
 ) -> None:
-    assert severity_of(judge(modified((before, after)), by_root=False, facts=Facts())) == severity
+    assert severity_of(judged(modified((before, after)))) == severity
 
 
 def test_narrowing_is_good_news() -> None:
-    (exposure,) = judge(modified((rule("0.0.0.0/0"), rule("10.0.0.0/8"))), by_root=False, facts=Facts())
+    (exposure,) = judged(modified((rule("0.0.0.0/0"), rule("10.0.0.0/8"))))
     assert exposure.reason.startswith("Good news")
     assert exposure.controls == ()
 
 
 def test_of_two_rules_that_change_places_each_is_judged_by_its_own_former_self() -> None:
     world, office = rule("0.0.0.0/0"), rule("203.0.113.0/24")
-    exposures = judge(modified((office, world), (world, office)), by_root=False, facts=Facts())
+    exposures = judged(modified((office, world), (world, office)))
     assert severity_of(exposures) == "critical"
 
 
@@ -311,43 +323,41 @@ def added(*new: SecurityGroupRule) -> Change:
 
 def test_a_look_up_never_lowers_a_severity() -> None:
     everything = (rule("0.0.0.0/0", None, None, "-1"),)
-    exposures = judge(added(rule("0.0.0.0/0")), by_root=False, facts=Facts(before=everything))
+    exposures = judged(added(rule("0.0.0.0/0")), before=everything)
     assert severity_of(exposures) == "critical"
 
 
 def test_a_half_that_the_group_had_makes_the_other_half_the_world() -> None:
     half, other_half = rule("0.0.0.0/1"), rule("128.0.0.0/1")
-    opened = judge(added(half), by_root=False, facts=Facts(before=(other_half,)))
+    opened = judged(added(half), before=(other_half,))
     assert (opened[0].severity, opened[0].opens, set(opened[0].controls)) == ("critical", "world", SSH_CONTROLS)
-    opened = judge(added(half), by_root=False, facts=Facts())
+    opened = judged(added(half))
     assert (opened[0].severity, opened[0].opens, opened[0].controls) == ("critical", "quarter", ())
 
 
 def test_what_rises_to_a_quarter_with_what_the_group_had_is_the_world() -> None:
     eighth, other_eighth = rule("0.0.0.0/3"), rule("32.0.0.0/3")
-    assert severity_of(judge(added(eighth), by_root=False, facts=Facts())) == "high"
-    assert severity_of(judge(added(eighth), by_root=False, facts=Facts(before=(other_eighth,)))) == "critical"
+    assert severity_of(judged(added(eighth))) == "high"
+    assert severity_of(judged(added(eighth), before=(other_eighth,))) == "critical"
     before = (other_eighth, rule("64.0.0.0/2"))
-    assert severity_of(judge(added(eighth), by_root=False, facts=Facts(before=before))) == "high"
+    assert severity_of(judged(added(eighth), before=before)) == "high"
 
 
 def test_a_half_that_became_the_other_half_is_not_the_world() -> None:
     halves = rule("128.0.0.0/1", 8443), rule("0.0.0.0/1", 8443)
-    facts = Facts(before=halves[:1])
-    exposures = judge(modified(halves), by_root=False, facts=facts)
+    exposures = judged(modified(halves), before=halves[:1])
     assert (severity_of(exposures), {item.opens for item in exposures}) == ("high", {Opens.QUARTER})
     assert not any(item.controls for item in exposures)
 
 
 def test_an_eighth_that_became_another_eighth_is_not_the_world() -> None:
     eighths = rule("0.0.0.0/3"), rule("32.0.0.0/3")
-    facts = Facts(before=eighths[:1])
-    assert severity_of(judge(modified(eighths), by_root=False, facts=facts)) == "high"
+    assert severity_of(judged(modified(eighths), before=eighths[:1])) == "high"
 
 
 def test_a_default_group_is_known_by_a_look_up_too() -> None:
-    facts = Facts(group_name="default")
-    assert severity_of(judge(added(rule("10.0.0.0/8")), by_root=False, facts=facts)) == "high"
+    known = LookupResult(groups={r.GROUP_ID: GroupInfo(r.GROUP_ID, "default")})
+    assert severity_of(judge(ResolvedChange(added(rule("10.0.0.0/8"))), known, by_root=False)) == "high"
 
 
 @pytest.mark.parametrize(
@@ -364,7 +374,7 @@ def test_a_default_group_is_known_by_a_look_up_too() -> None:
 def test_a_prefix_list_is_worth_what_is_in_it(known: PrefixList, severity: str) -> None:
     peer = Peer(PeerType.PREFIX_LIST, r.LIST_ID)
     change = added(SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, peer))
-    assert severity_of(judge(change, by_root=False, facts=Facts(prefix_lists={r.LIST_ID: known}))) == severity
+    assert severity_of(judged(change, prefix_lists={r.LIST_ID: known})) == severity
 
 
 @pytest.mark.parametrize(
@@ -381,13 +391,13 @@ def test_a_range_and_a_prefix_list_that_together_are_a_quarter_of_the_internet_a
 ) -> None:
     through_list = SecurityGroupRule(Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.PREFIX_LIST, r.LIST_ID))
     known = {r.LIST_ID: PrefixList("office", aws_managed=False, cidrs=cidrs, is_whole=is_whole)}
-    eighth, facts = rule("0.0.0.0/3"), Facts(prefix_lists=known)
+    eighth = rule("0.0.0.0/3")
     for change in (added(eighth, through_list), added(through_list, eighth)):
-        assert severity_of(judge(change, by_root=False, facts=facts)) == severity
-    later = facts._replace(before=(eighth,))
-    assert severity_of(judge(added(through_list), by_root=False, facts=later)) == alone
-    by_aws = Facts(prefix_lists={r.LIST_ID: PrefixList("com.amazonaws.s3", aws_managed=True, cidrs=cidrs)})
-    assert severity_of(judge(added(eighth, through_list), by_root=False, facts=by_aws)) == "high"
+        assert severity_of(judged(change, prefix_lists=known)) == severity
+    later = judged(added(through_list), before=(eighth,), prefix_lists=known)
+    assert severity_of(later) == alone
+    by_aws = {r.LIST_ID: PrefixList("com.amazonaws.s3", aws_managed=True, cidrs=cidrs)}
+    assert severity_of(judged(added(eighth, through_list), prefix_lists=by_aws)) == "high"
 
 
 def egress_to_list(protocol: str) -> Change:
@@ -414,15 +424,15 @@ def egress_to_list(protocol: str) -> Change:
 def test_all_egress_to_a_prefix_list_counts_as_to_the_world_where_the_list_may_be_that(
     protocol: str, known: PrefixList | None, severity: str
 ) -> None:
-    facts = Facts(prefix_lists={r.LIST_ID: known} if known else {})
-    assert severity_of(judge(egress_to_list(protocol), by_root=False, facts=facts)) == severity
+    lists = {r.LIST_ID: known} if known else {}
+    assert severity_of(judged(egress_to_list(protocol), prefix_lists=lists)) == severity
 
 
 def test_every_exposure_of_a_rule_names_it_and_is_a_sentence() -> None:
     change = read_change(
         read_record(authorize(tcp(22), permission(lists=(r.LIST_ID,)), permission(groups=(r.PEER_ID,))))
     )
-    exposures = judge(change, by_root=False)
+    exposures = judged(change)
     assert [item.rule for item in exposures] == list(change.changes.added)
     assert all(item.reason.endswith(".") for item in exposures)
 
