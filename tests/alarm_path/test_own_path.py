@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.alarm_path.checks.own_path import judge_own_path
-from chalicelib.alarm_path.checks.own_runs import LOOK_BACK, METRICS, PERIOD
 from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath, collect_own
+from chalicelib.alarm_path.snapshot.own_metrics import LOOK_BACK, RUN_METRICS, RUN_PERIOD
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
@@ -266,10 +266,10 @@ def test_all_functions_are_asked_about_in_one_call_of_whole_periods() -> None:
     assert own["functions"][0]["Metrics"]["Invocations"]["Values"] == [1.0]
     assert own["functions"][0]["Metrics"]["Errors"]["Values"] == [], "zeros are left out"
     asked = client.asked[0]
-    assert (asked["StartTime"], asked["EndTime"]) == (datetime(2026, 11, 16, 10, 5, tzinfo=UTC), NOW + PERIOD)
+    assert (asked["StartTime"], asked["EndTime"]) == (datetime(2026, 11, 16, 10, 5, tzinfo=UTC), NOW + RUN_PERIOD)
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
-    assert len(asked["MetricDataQueries"]) == 16 * len(METRICS) <= 500
-    assert len(asked["MetricDataQueries"]) * (LOOK_BACK / PERIOD) <= 100_800
+    assert len(asked["MetricDataQueries"]) == 16 * len(RUN_METRICS) <= 500
+    assert len(asked["MetricDataQueries"]) * (LOOK_BACK / RUN_PERIOD) <= 100_800
 
 
 @pytest.mark.parametrize("key", ["Input", "InputPath", "InputTransformer"])

@@ -22,11 +22,12 @@ from chalicelib.alarm_path.checks.forwarders import read_object, without_order
 from chalicelib.alarm_path.checks.own_deliveries import judge_deliveries
 from chalicelib.alarm_path.checks.own_forwarding import judge_forwarding
 from chalicelib.alarm_path.checks.own_resources import judge_resources
-from chalicelib.alarm_path.checks.own_runs import CALL, judge_runs
+from chalicelib.alarm_path.checks.own_runs import judge_runs
 from chalicelib.alarm_path.checks.resource_policies import ServiceCall, allows
 from chalicelib.alarm_path.fix_calls import FixCall, script
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.snapshot.model import Snapshot
+from chalicelib.alarm_path.snapshot.own_metrics import CALL
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
 from chalicelib.aws.arns import parse_arn
 from chalicelib.deployment import stage_of

@@ -15,10 +15,18 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.alarm_path.checks.own_deliveries import delivery_metrics_of, delivery_queries
-from chalicelib.alarm_path.checks.own_runs import CALL, metrics_of, queries, queue_age_of, queue_age_query, window
 from chalicelib.alarm_path.snapshot.collect import SnapshotPart
 from chalicelib.alarm_path.snapshot.collect_forwarders import collect_forwarding
+from chalicelib.alarm_path.snapshot.own_metrics import (
+    CALL,
+    delivery_metrics_of,
+    delivery_queries,
+    metrics_window,
+    queue_age_of,
+    queue_age_query,
+    run_metrics_of,
+    run_queries,
+)
 from chalicelib.aws.clients import ClientFactory
 
 _NOT_THERE = {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
@@ -194,11 +202,11 @@ def _add_metrics(ask: _OptionalCall, own: SnapshotPart, delivery_queue: str | No
     destinations = sorted({name for item in there for name in (item.get("Settings") or {}).get("destinations", ())})
     asked: SnapshotPart = {
         "MetricDataQueries": [
-            *queries(names),
+            *run_queries(names),
             *delivery_queries(names, destinations),
             *(queue_age_query(name) for name in (delivery_queue,) if name is not None and own.get("delivery_queue")),
         ],
-        **window(now),
+        **metrics_window(now),
     }
     results: list[SnapshotPart] = []
     while True:
@@ -210,7 +218,7 @@ def _add_metrics(ask: _OptionalCall, own: SnapshotPart, delivery_queue: str | No
             break
         asked["NextToken"] = answer["NextToken"]
     for place, function in enumerate(there):
-        function["Metrics"] = metrics_of(place, results)
+        function["Metrics"] = run_metrics_of(place, results)
     own["deliveries"] = delivery_metrics_of(names, destinations, results)
     if own.get("delivery_queue"):
         own["delivery_queue"]["OldestMessageAge"] = queue_age_of(results)
