@@ -20,7 +20,7 @@ from chalicelib.alert.model import Alert, to_json
 from chalicelib.delivery.direct import Direct
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.destinations.contract import Receipt
-from chalicelib.destinations.slack import payload
+from chalicelib.destinations.slack_message import payload
 from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.observability.metrics import Metrics

@@ -17,7 +17,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope
 from chalicelib.deployment import HANDLERS
-from chalicelib.destinations.slack import payload
+from chalicelib.destinations.slack_message import payload
 from chalicelib.settings.fields import Field
 from chalicelib.settings.kinds import KINDS, DestinationKind
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from localcloud.callers import PARTITION
 from localcloud.deploy import COPIED
 from localcloud.session import variables_of
-from sgwatch.commands import setup
+from sgwatch import durable_setup
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
 from sgwatch.project_files import CONFIG, read_json, stage_of_config, write_json
@@ -70,4 +70,4 @@ class LocalStage:
         place = StagePlace(self.name, PARTITION, cloud.region, cloud.account_id)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")  # moto names the kinds of resource that it does not make
-            setup.run(place, cache(cloud.client), self.config, yes=True)
+            durable_setup.run(place, cache(cloud.client), self.config, yes=True)

@@ -16,7 +16,7 @@ from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Receipt, RevisionTable
 from chalicelib.destinations.delivery_ids import delivery_id, safe_id
 from chalicelib.destinations.http_door import HttpDoor, error_for, is_success
-from chalicelib.destinations.slack import Presentation, payload
+from chalicelib.destinations.slack_message import Presentation, payload
 from chalicelib.destinations.slack_threads import Thread, begin, decode, encode
 from chalicelib.state.errors import StateError, VersionConflict
 

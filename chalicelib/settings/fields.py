@@ -218,7 +218,7 @@ def read_mention(text: str) -> str:
 
 def read_owner_mentions(text: str) -> str:
     """Owners of groups and whom to notify for them."""
-    from chalicelib.destinations.slack import parse_owner_mentions  # noqa: PLC0415 - where there are any
+    from chalicelib.destinations.slack_message import parse_owner_mentions  # noqa: PLC0415 - where there are any
 
     parse_owner_mentions(text)
     return text

@@ -18,11 +18,11 @@ from chalicelib.aws.clients import ClientFactory
 from chalicelib.delivery.direct import Delivered, Direct
 from chalicelib.deployment import HANDLERS
 from chalicelib.text import visible
-from sgwatch import bundle, durable_access
+from sgwatch import bundle, durable_access, durable_setup
 from sgwatch.chalice_command import ChaliceError, chalice_deploy
-from sgwatch.commands import setup
 from sgwatch.commands.audit import UsageError, gather_from_aws, judge_snapshot
 from sgwatch.commands.send_test import test_alert
+from sgwatch.commands.setup import AlarmTopic, place_with_topic
 from sgwatch.deployability import denied_actions, region_fault, settings_faults
 from sgwatch.durable_access import DurableStageOption, caller, refusals
 from sgwatch.durable_mending import deployed
@@ -45,7 +45,7 @@ TEST_SECONDS = 30.0
 def deploy(
     stage: DurableStageOption = "prod",
     direct: Annotated[bool, typer.Option("--direct", help="Without the resources of durable delivery.")] = False,
-    alarm_topic: setup.AlarmTopic = None,
+    alarm_topic: AlarmTopic = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     test: Annotated[bool, typer.Option("--test/--no-test", help="Send a test alert at the end.")] = True,
 ) -> None:
@@ -59,7 +59,7 @@ def deploy(
         if faults := settings_faults(project, stage):
             refuse(*faults)
         with refusals(stage):
-            place = setup.place_with_topic(stage, alarm_topic)
+            place = place_with_topic(stage, alarm_topic)
             if fault := region_fault(place, project, durable_access.client):
                 refuse(fault)
             status = run(place, durable_access.client, project, direct=direct, yes=yes)
@@ -90,13 +90,13 @@ def run(
     if not (yes or agreed("Deploy?")):
         note("Nothing was deployed.")
         return 1
-    if not direct and setup.make(place, client, project / CONFIG, yes=True) is None:
+    if not direct and durable_setup.make(place, client, project / CONFIG, yes=True) is None:
         return 1
     write_policies(project / CONFIG, place.stage)
     if not _deploy_functions(place, project, compile_into):
         return 1
     wait_for_functions(place, client("lambda"))
-    return 0 if direct else setup.run(place, client, project / CONFIG, yes=True)
+    return 0 if direct else durable_setup.run(place, client, project / CONFIG, yes=True)
 
 
 def _show_plan(place: StagePlace, client: ClientFactory, *, direct: bool) -> None:

@@ -152,7 +152,7 @@ def _json_line(alert: Alert) -> str:
 
 
 def _slack_line(alert: Alert) -> str:
-    from chalicelib.destinations.slack import payload  # noqa: PLC0415
+    from chalicelib.destinations.slack_message import payload  # noqa: PLC0415
 
     return json.dumps(payload(alert)) + "\n"
 

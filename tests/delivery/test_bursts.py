@@ -11,7 +11,7 @@ from chalicelib.alert.model import Account, Alert, AlertKind, Changes, SecurityG
 from chalicelib.delivery.envelope import BurstEnd, read
 from chalicelib.delivery.follow_ups import follow_ups
 from chalicelib.delivery.queue import Queue, QueueError
-from chalicelib.destinations.slack import payload as slack_payload
+from chalicelib.destinations.slack_message import payload as slack_payload
 from chalicelib.destinations.sns import MAX_BYTES
 from chalicelib.rendering.plain_text import plain_text
 from chalicelib.rendering.shrink import shrink

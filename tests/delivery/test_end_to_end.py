@@ -17,7 +17,7 @@ from chalicelib.state.state_table import StateTable
 from localcloud import LocalCloud
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
-from sgwatch.commands import setup
+from sgwatch import durable_setup
 from sgwatch.durable_mending import differences
 from sgwatch.durable_template import StagePlace
 
@@ -36,11 +36,11 @@ def cloud() -> Iterator[LocalCloud]:
         def client(service: str) -> Any:
             return clients.setdefault(service, running.client(service))
 
-        assert setup.run(place, client, config, yes=True) == 1
+        assert durable_setup.run(place, client, config, yes=True) == 1
         durable = json.loads(config.read_text())["stages"]["dev"]["environment_variables"]
         variables = {**durable, "WEBHOOK_URL": running.webhook_url, "WEBHOOK_SECRET": SECRET}
         deploy(ROOT, Path(folder), running.environment(), variables=variables)
-        assert setup.run(place, client, config, yes=True) == 0
+        assert durable_setup.run(place, client, config, yes=True) == 0
         assert list(differences(place, client)) == []
         yield running
 

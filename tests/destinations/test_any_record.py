@@ -16,7 +16,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS
 from chalicelib.delivery.envelope import Delivery, encode, read
-from chalicelib.destinations import slack, sns, webhook
+from chalicelib.destinations import slack_message, sns, webhook
 from chalicelib.rendering.plain_text import plain_text
 from chalicelib.security_groups.changes import NotWatched
 from tests.support import records as r
@@ -47,7 +47,7 @@ def alert_or_none(raw: dict[str, Any]) -> Alert | None:
 
 
 def assert_sound(alert: Alert) -> None:
-    message = slack.payload(alert)
+    message = slack_message.payload(alert)
     assert len(json.dumps(message)) < 9500 * 1.2
     assert len(message["blocks"]) <= 50
     texts = list(_texts(message))

@@ -15,8 +15,9 @@ from slack_sdk.models.blocks import Block
 from chalicelib.alert.model import Alert, Changes, Severity, Undo
 from chalicelib.destinations.contract import DeliveryError, Receipt
 from chalicelib.destinations.http_door import HttpDoor
-from chalicelib.destinations.slack import Mentions, Presentation, Slack, flat_payload, parse_owner_mentions, payload
+from chalicelib.destinations.slack import Slack, flat_payload
 from chalicelib.destinations.slack_markup import code, is_console_url, weight
+from chalicelib.destinations.slack_message import Mentions, Presentation, parse_owner_mentions, payload
 from chalicelib.text import is_plain
 from tests.support.alerts import (
     HOSTILE,

@@ -16,8 +16,8 @@ import pytest
 from chalicelib.alert.model import Alert, Changes, Exposure, Outcome, SecurityGroup, Severity
 from chalicelib.destinations.contract import DeliveryError
 from chalicelib.destinations.http_door import HttpDoor, HttpResponse, encode_json
-from chalicelib.destinations.slack import Mentions, Presentation
 from chalicelib.destinations.slack_bot import LEASE_SECONDS, Channel, SlackBot
+from chalicelib.destinations.slack_message import Mentions, Presentation
 from chalicelib.destinations.slack_threads import Thread, decode, encode
 from chalicelib.state.errors import StateError
 from localcloud.inbox import Inbox

@@ -16,7 +16,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Severity
 from chalicelib.cloudtrail.catalog import EVENTS, EventGroup, WatchedEvent
 from chalicelib.cloudtrail.tamper_calls import MENDING
-from chalicelib.destinations.slack import payload
+from chalicelib.destinations.slack_message import payload
 from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, world_controls
 from chalicelib.security_groups.rules import ALL_PROTOCOLS
 from chalicelib.settings.fields import Field

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from chalicelib.delivery.envelope import Delivery, encode, read
 from chalicelib.delivery.queue import DeadLetter, Queue
 from chalicelib.deployment import WITH_EVENTS
-from sgwatch import durable_access
+from sgwatch import durable_access, durable_setup
 from sgwatch.commands import redrive, setup, teardown
 from sgwatch.commands.silence import app as silence
 from sgwatch.durable_mending import differences
@@ -74,15 +74,15 @@ def deploy(client: Client) -> None:
 
 def ready(client: Client, config: Path) -> None:
     """A stage that was set up, deployed and set up again."""
-    assert setup.run(PLACE, client, config, yes=True) == 1
+    assert durable_setup.run(PLACE, client, config, yes=True) == 1
     deploy(client)
-    assert setup.run(PLACE, client, config, yes=True) == 0
+    assert durable_setup.run(PLACE, client, config, yes=True) == 0
 
 
 def test_setup_shows_the_change_set_makes_it_and_says_what_is_next(
     client: Client, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert setup.run(PLACE, client, config, yes=True) == 1
+    assert durable_setup.run(PLACE, client, config, yes=True) == 1
     said = capsys.readouterr().out
     assert "  add AWS::SQS::Queue Deliveries" in said
     assert "Next: chalice deploy --stage dev" in said
@@ -116,7 +116,7 @@ def test_a_second_setup_changes_nothing(client: Client, config: Path, capsys: py
     ready(client, config)
     before = config.read_text()
     capsys.readouterr()
-    assert setup.run(PLACE, client, config, yes=False) == 0, "nothing is asked where nothing would change"
+    assert durable_setup.run(PLACE, client, config, yes=False) == 0, "nothing is asked where nothing would change"
     assert "would" not in capsys.readouterr().out
     assert config.read_text() == before
     assert list(differences(PLACE, client)) == []
@@ -202,7 +202,7 @@ def test_setup_mends_what_somebody_changed_by_hand(
     ready(client, config)
     damage(client)
     assert list(differences(PLACE, client))
-    assert setup.run(PLACE, client, config, yes=True) == 0
+    assert durable_setup.run(PLACE, client, config, yes=True) == 0
     assert list(differences(PLACE, client)) == []
 
 
@@ -211,7 +211,7 @@ def test_setup_that_is_not_agreed_to_changes_nothing(
 ) -> None:
     before = config.read_text()
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
-    assert setup.run(PLACE, client, config, yes=False) == 1
+    assert durable_setup.run(PLACE, client, config, yes=False) == 1
     assert client("sqs").list_queues().get("QueueUrls", []) == []
     assert config.read_text() == before
     assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
@@ -222,7 +222,7 @@ def test_setup_that_nobody_answers_leaves_no_plan_behind(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     with pytest.raises(typer.Abort):
-        setup.run(PLACE, client, config, yes=False)
+        durable_setup.run(PLACE, client, config, yes=False)
     assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
     assert "Nothing was changed." in capsys.readouterr().err
 
@@ -334,7 +334,7 @@ def test_a_failed_update_says_why_and_leaves_settings_and_resources_as_they_were
         return RollingBack() if service == "cloudformation" else client(service)
 
     with pytest.raises(StackError, match="UPDATE_ROLLBACK_COMPLETE: Deliveries: no"):
-        setup.run(PLACE, failing, config, yes=True)
+        durable_setup.run(PLACE, failing, config, yes=True)
     assert config.read_text() == before
     assert list(differences(PLACE, client)) == []
 
@@ -390,7 +390,7 @@ def waiting(client: Client, name: str) -> int:
 def test_a_dry_run_shows_what_waits_and_why_and_leaves_it(
     client: Client, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     bury(client, "slack", 1)
     capsys.readouterr()
     for _ in range(2):
@@ -401,7 +401,7 @@ def test_a_dry_run_shows_what_waits_and_why_and_leaves_it(
 
 
 def test_redrive_sends_again_what_is_for_one_destination(client: Client, config: Path) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     for number, name in enumerate(("slack", "slack", "webhook")):
         bury(client, name, number)
     assert redrive.run(PLACE, client, "slack", dry_run=False) == 0
@@ -413,7 +413,7 @@ def test_redrive_sends_again_what_is_for_one_destination(client: Client, config:
 def test_redrive_sends_what_is_behind_other_letters_of_its_group(
     client: Client, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     for number in range(25):
         bury(client, "slack", number)
     capsys.readouterr()
@@ -424,14 +424,14 @@ def test_redrive_sends_what_is_behind_other_letters_of_its_group(
 
 
 def test_a_message_that_cannot_be_read_is_shown_and_stays(client: Client, config: Path) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     Queue(lambda: client("sqs"), PLACE.queue).send_to_dlq(DeadLetter("{", "the message is not JSON", "", "", "m", "g"))
     assert redrive.run(PLACE, client, None, dry_run=False) == 1
     assert (waiting(client, PLACE.queue), waiting(client, PLACE.dead_letters)) == (0, 1)
 
 
 def test_redrive_keeps_the_order_of_a_group_and_its_end_can_come_at_any_moment(client: Client, config: Path) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     for number in range(25):
         bury(client, "slack", number)
 
@@ -468,7 +468,7 @@ def test_redrive_keeps_the_order_of_a_group_and_its_end_can_come_at_any_moment(c
 def test_what_is_no_failed_event_is_shown_and_stays(
     client: Client, config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     url = client("sqs").get_queue_url(QueueName=PLACE.failed_events)["QueueUrl"]
     client("sqs").send_message(QueueUrl=url, MessageBody="{}")
     capsys.readouterr()
@@ -524,7 +524,7 @@ def test_an_event_of_a_function_that_is_gone_stays_and_holds_up_no_other(client:
 
 
 def test_redrive_ends_where_what_it_sends_comes_straight_back(client: Client, config: Path) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     bury(client, "slack", 1)
 
     class Refusing:
@@ -553,7 +553,7 @@ def test_redrive_ends_where_what_it_sends_comes_straight_back(client: Client, co
 
 
 def test_silences_are_added_listed_and_removed(client: Client, config: Path) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     runner = CliRunner()
 
     def sgwatch(*arguments: str) -> Any:
