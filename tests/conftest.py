@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 
 # All but thorough draw the same examples every time, so that a commit that passed passes again: the default few,
@@ -25,6 +27,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+# moto makes 1,300 images, with a volume and a snapshot each, whenever an account's region is first looked at.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+# Each session of boto3 reads the models of its services anew, and moto begins each of its mocks with a new session.
+_model_at = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda _, path: _model_at(path)  # type: ignore[method-assign]
 
 TESTS = Path(__file__).parent
 # Rooms of tests that deploy, start processes and wait for them, the longest first: at the end, with one of them

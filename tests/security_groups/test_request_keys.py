@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import botocore.session
 import pytest
-from botocore.model import Shape, StructureShape
+from botocore.model import ServiceModel, Shape, StructureShape
 
 from chalicelib.cloudtrail.catalog import EVENTS, EventGroup, WatchedEvent
 from chalicelib.cloudtrail.records import read_record
@@ -28,10 +29,14 @@ CHANGES = [event for event in EVENTS if event.group is not EventGroup.TAMPER]
 NOT_IN_A_MODEL = {"tag", "content", "cidrIpv6", "sourceSecurityGroupId", "groupSet", "groupName"}
 
 
-def model_of(event: WatchedEvent) -> StructureShape:
-    services = ["elb", "elbv2"] if event.source.startswith("elasticloadbalancing") else ["ec2"]
+@cache
+def service_models(*services: str) -> list[ServiceModel]:
     session = botocore.session.get_session()
-    models = [session.get_service_model(name) for name in services]
+    return [session.get_service_model(name) for name in services]
+
+
+def model_of(event: WatchedEvent) -> StructureShape:
+    models = service_models(*(["elb", "elbv2"] if event.source.startswith("elasticloadbalancing") else ["ec2"]))
     found = next(model for model in models if event.name in model.operation_names)
     shape = found.operation_model(event.name).input_shape
     assert isinstance(shape, StructureShape)
