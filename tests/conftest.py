@@ -32,7 +32,7 @@ os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.d
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 # Each session of boto3 reads the models of its services anew, and moto begins each of its mocks with a new session.
 _model_at = cache(JSONFileLoader().load_file)
-JSONFileLoader.load_file = lambda _, path: _model_at(path)  # type: ignore[method-assign]
+JSONFileLoader.load_file = lambda _, path: _model_at(path)  # type: ignore[method-assign, assignment]
 
 TESTS = Path(__file__).parent
 # Rooms of tests that deploy, start processes and wait for them, the longest first: at the end, with one of them
