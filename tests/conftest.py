@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 # full (`make test-slow`) as many as each property names, quick (`make quick`) fewer still.
 # HYPOTHESIS_PROFILE=thorough looks for new ones.
 settings.register_profile(
-    "default", deadline=None, derandomize=True, max_examples=30, suppress_health_check=[HealthCheck.too_slow]
+    "default", deadline=None, derandomize=True, max_examples=20, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("full", parent=settings.get_profile("default"), max_examples=200)
 settings.register_profile("thorough", parent=settings.get_profile("default"), derandomize=False, max_examples=2000)

@@ -126,7 +126,7 @@ def test_who_did_it_is_said_once_where_a_phone_shows_one_line() -> None:
 
 nasty = st.text(
     alphabet=st.one_of(st.characters(), st.sampled_from("<>&`*_~@|!#\n\r\u202e\u200b\ud800\U0001f600")), max_size=400
-) | st.builds(lambda a, b, n: a + b * n, st.sampled_from(["", HOSTILE]), st.characters(), st.integers(0, 20_000))
+) | st.builds(lambda a, b, n: a + b * n, st.sampled_from(["", HOSTILE]), st.characters(), st.integers(0, 5_000))
 
 
 @given(nasty)
@@ -139,7 +139,7 @@ def test_no_text_at_all_breaks_the_limits_or_becomes_markup(text: str) -> None:
 
 @pytest.mark.parametrize("character", ["&", "\U0001f600", "`", "\u202e", "a", "\ud800", '"', "\\"])
 def test_the_limits_hold_for_the_heaviest_characters(character: str) -> None:
-    check_limits(payload(hostile(character * 30_000)))
+    check_limits(payload(hostile(character * 6_000)))
 
 
 def test_the_worst_of_a_thousand_rules_is_shown_and_the_rest_is_counted() -> None:

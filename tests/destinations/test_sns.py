@@ -121,7 +121,7 @@ def test_as_many_rules_stay_as_fit() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-@pytest.mark.parametrize("text", ["x" * 300_000, "\U0001f600" * 70_000, "\ud800" * 50_000, "\x00", ""])
+@pytest.mark.parametrize("text", ["x" * 40_000, "\U0001f600" * 10_000, "\ud800" * 10_000, "\x00", ""])
 def test_absurd_texts_stay_within_the_limits(form: SnsFormat, text: str) -> None:
     check_limits(payload(hostile(text), form))
 

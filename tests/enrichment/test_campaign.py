@@ -116,19 +116,19 @@ def campaign(world: World, lookups: Lookups, how: settings, *, with_store: bool)
 SEEDED = settings(derandomize=True, suppress_health_check=FIXTURES_STAY, deadline=None, database=None)
 
 
-def test_forty_changes_are_told_truly_and_undone(world: World, lookups: Lookups) -> None:
-    made = campaign(world, lookups, settings(SEEDED, max_examples=14), with_store=True)
+def test_a_dozen_changes_are_told_truly_and_undone(world: World, lookups: Lookups) -> None:
+    made = campaign(world, lookups, settings(SEEDED, max_examples=6), with_store=True)
     # Of a plan's steps those are left out that the group has nothing for.
-    assert made["changes"] >= 40
-    assert made["with rule tags that come back"] >= 3
+    assert made["changes"] >= 12
 
 
 def test_what_is_told_without_a_state_table_is_true(world: World, lookups: Lookups) -> None:
-    assert campaign(world, lookups, settings(SEEDED, max_examples=10), with_store=False)["changes"] >= 25
+    assert campaign(world, lookups, settings(SEEDED, max_examples=4), with_store=False)["changes"] >= 6
 
 
 @pytest.mark.slow
 def test_hundreds_of_changes_are_told_truly_and_undone(world: World, lookups: Lookups) -> None:
     how = settings(max_examples=60, suppress_health_check=FIXTURES_STAY, deadline=None)
-    changes = sum(campaign(world, lookups, how, with_store=each)["changes"] for each in (True, False))
-    assert changes >= 300
+    made = campaign(world, lookups, how, with_store=True)
+    assert made["with rule tags that come back"] >= 3
+    assert made["changes"] + campaign(world, lookups, how, with_store=False)["changes"] >= 300

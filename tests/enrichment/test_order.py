@@ -210,7 +210,7 @@ def test_any_order_with_repeats_gives_the_rules_of_the_right_order(events: list[
     data=st.data(),
 )
 @settings(
-    max_examples=8,
+    max_examples=4,
     derandomize=True,
     deadline=None,
     database=None,

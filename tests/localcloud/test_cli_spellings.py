@@ -205,7 +205,14 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        # One in four at every run of the tests.
+        pytest.param(spelling, id=name, marks=() if place % 4 == 0 else pytest.mark.slow)
+        for place, (name, spelling) in enumerate(SPELLINGS.items())
+    ],
+)
 def test_what_the_alert_says_is_what_happened(
     spelling: tuple[str, ...], scene: Scene, deployed: LocalCloud, aws: Callable[..., Any]
 ) -> None:

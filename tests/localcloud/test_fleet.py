@@ -11,7 +11,7 @@ from localcloud import LocalCloud
 from tests.support.local import Alert, alert_in, sgwatch
 
 OTHER = "us-east-1"
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")]
 FORWARDER = "sgwatch-dev-forward-changes"
 
 

@@ -102,6 +102,7 @@ def running(temporary: Path, tmp_path: Path) -> Iterator[Running]:
     session.process.communicate()
 
 
+@pytest.mark.slow
 def test_what_it_prints_can_be_pasted_and_works(running: Running, temporary: Path, tmp_path: Path) -> None:
     lines = running.read_until("Ctrl-C ends it")
     exports = {match[1]: match[2] for line in lines if (match := re.fullmatch(r"export (\w+)=(.*)", line))}

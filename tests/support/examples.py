@@ -9,4 +9,4 @@ FULL_PROFILES = ("full", "thorough")
 
 def examples(full: int) -> int:
     """The number for ``max_examples`` where ``full`` are tried in the long run."""
-    return full if os.environ.get("HYPOTHESIS_PROFILE") in FULL_PROFILES else max(25, full // 10)
+    return full if os.environ.get("HYPOTHESIS_PROFILE") in FULL_PROFILES else max(15, full // 10)
