@@ -26,8 +26,8 @@ from localcloud.awkward.awkwardness import FULL
 from localcloud.baseline import make_alarm_path
 from localcloud.callers import PARTITION
 from localcloud.receivers.webhook import SECRET
-from sgwatch import bundle
-from sgwatch.commands import deploy, setup, teardown, uninstall
+from sgwatch import bundle, durable_setup
+from sgwatch.commands import deploy, teardown, uninstall
 from sgwatch.durable_template import StagePlace
 from sgwatch.project_files import CONFIG
 from sgwatch.removal import made_resources
@@ -112,7 +112,7 @@ class AwkwardCampaign:
             "deploy": partial(
                 deploy.run, place, client, project, direct=False, yes=True, compile_into=lambda _project: None
             ),
-            "setup": partial(setup.run, place, client, project / CONFIG, yes=True),
+            "setup": partial(durable_setup.run, place, client, project / CONFIG, yes=True),
             "change": self._change,
             "teardown": partial(self._quietly, partial(teardown.run, place, client, project / CONFIG, yes=True)),
             "uninstall": partial(self._quietly, partial(uninstall.run, place, client, project, yes=True)),

@@ -83,7 +83,7 @@ def audited() -> set[str]:
     """Collecting names each call by service and action, in the code itself or as an error would have it."""
     listed = re.findall(r'"([a-z]+)", [\w.]*region, "([A-Z]\w+)"', alarm_path("snapshot/collect"))
     found = {f"{service}:{action}" for service, action in listed}
-    others = ("snapshot/collect_own_path", "snapshot/collect_forwarders", "checks/own_runs")
+    others = ("snapshot/collect_own_path", "snapshot/collect_forwarders", "snapshot/own_metrics")
     return found | set(re.findall(r'"([a-z0-9]+:[A-Z]\w+)"', "".join(map(alarm_path, others))))
 
 
