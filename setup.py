@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CARRIED = ("app.py", "requirements.txt", ".chalice/config.json", "infra/durable.yaml", "schemas")
+CARRIED = ("app.py", "requirements.txt", ".chalice/config.json", "infra", "schemas")
 
 
 class BuildWithProject(build_py):

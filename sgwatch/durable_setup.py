@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 
@@ -22,9 +22,23 @@ ROUNDS = 3
 QUEUE_NAME_SECONDS = 61.0
 
 
-def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool) -> int:
+class MendingWords(NamedTuple):
+    """What is said before and after mending."""
+
+    before: str
+    after: str
+
+
+FOUND = MendingWords("Not as it should be:", "Mended.")
+# Nothing was wrong then: https://aws.github.io/chalice/topics/configfile.html has no setting for these.
+JUST_DEPLOYED = MendingWords("Setting what Chalice has no setting for:", "Set.")
+
+
+def run(
+    place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool, words: MendingWords = FOUND
+) -> int:
     """Stack, settings, mending, verdict."""
-    changed = make(place, client, config, yes=yes)
+    changed = make(place, client, config, yes=yes, words=words)
     if changed is None:
         return 1
     missing = [name for name in ("alert_on_change", "deliver") if not deployed(client("lambda"), place.function(name))]
@@ -35,12 +49,14 @@ def run(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: b
     return 0
 
 
-def make(place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool) -> tuple[str, ...] | None:
+def make(
+    place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool, words: MendingWords = FOUND
+) -> tuple[str, ...] | None:
     """Stack, settings and mending; gives the settings that changed, None where somebody said no."""
     if not _update_stack(Stack(client("cloudformation"), place), yes=yes):
         return None
     changed = _wire(place, config)
-    return changed if _mend(place, client, yes=yes) else None
+    return changed if _mend(place, client, words, yes=yes) else None
 
 
 def _update_stack(stack: Stack, *, yes: bool) -> bool:
@@ -90,11 +106,11 @@ def _wire(place: StagePlace, config: Path) -> tuple[str, ...]:
     return changed
 
 
-def _mend(place: StagePlace, client: Callable[[str], Any], *, yes: bool) -> bool:
+def _mend(place: StagePlace, client: Callable[[str], Any], words: MendingWords, *, yes: bool) -> bool:
     found = list(differences(place, client))
     if not found:
         return True
-    typer.echo("Not as it should be:")
+    typer.echo(words.before)
     for each in found:
         typer.echo(f"  {each.sentence}")
     if not _agreed("Mend this?", yes=yes):
@@ -106,7 +122,7 @@ def _mend(place: StagePlace, client: Callable[[str], Any], *, yes: bool) -> bool
         remaining = list(differences(place, client))
     for each in remaining:
         note(f"still: {each.sentence}")
-    typer.echo("Mended." if not remaining else "Not all of it could be mended.")
+    typer.echo(words.after if not remaining else "Not all of it could be mended.")
     return not remaining
 
 

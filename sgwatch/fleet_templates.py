@@ -17,8 +17,9 @@ import yaml
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
 from chalicelib.deployment import FORWARDED, rules
 from sgwatch.policies import READS_IN_MEMBERS
+from sgwatch.project_source import source
 
-FOLDER = Path(__file__).parents[1] / "infra"
+FOLDER = source() / "infra"
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 MAX_TEMPLATE_BYTES = 51_200
 

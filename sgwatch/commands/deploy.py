@@ -96,7 +96,10 @@ def run(
     if not _deploy_functions(place, project, compile_into):
         return 1
     wait_for_functions(place, client("lambda"))
-    return 0 if direct else durable_setup.run(place, client, project / CONFIG, yes=True)
+    if direct:
+        return 0
+    words = durable_setup.JUST_DEPLOYED
+    return durable_setup.run(place, client, project / CONFIG, yes=True, words=words)
 
 
 def _show_plan(place: StagePlace, client: ClientFactory, *, direct: bool) -> None:
