@@ -95,6 +95,7 @@ class LocalCloud:
         self._undo = ExitStack()
         self._session = boto3.session.Session()
         self._making_client = threading.Lock()
+        self._clients: dict[tuple[str, str, Credentials, str | None, str | None], Any] = {}
         self._called_at: dict[str, datetime] = {}
         self._servers: list[HttpServer] = []
         self._callers = Callers()
@@ -220,18 +221,26 @@ class LocalCloud:
         user_agent: str | None = None,
         source_ip: str | None = None,
     ) -> Any:
-        """A boto3 client of the endpoint, as the caller of the credentials."""
+        """A boto3 client of the endpoint, as the caller of the credentials; made once."""
         signed_by = credentials or self.credentials
+        key = (service, region or self.region, signed_by, user_agent, source_ip)
         with self._making_client:  # a session keeps the service models that it read, and is not thread-safe
-            client: Any = self._session.client(
-                service,  # type: ignore[call-overload]  # any service
-                endpoint_url=self.endpoint,
-                region_name=region or self.region,
-                aws_access_key_id=signed_by.access_key_id,
-                aws_secret_access_key=signed_by.secret_access_key,
-                aws_session_token=signed_by.session_token,
-                config=Config(retries={"total_max_attempts": 1}),
-            )
+            if key not in self._clients:
+                self._clients[key] = self._make_client(*key)
+            return self._clients[key]
+
+    def _make_client(
+        self, service: str, region: str, signed_by: Credentials, user_agent: str | None, source_ip: str | None
+    ) -> Any:
+        client: Any = self._session.client(
+            service,  # type: ignore[call-overload]  # any service
+            endpoint_url=self.endpoint,
+            region_name=region,
+            aws_access_key_id=signed_by.access_key_id,
+            aws_secret_access_key=signed_by.secret_access_key,
+            aws_session_token=signed_by.session_token,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
         headers = {"User-Agent": user_agent, "X-Forwarded-For": source_ip}
 
         def say_who(request: Any, **_: object) -> None:

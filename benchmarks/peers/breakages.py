@@ -15,15 +15,16 @@ ALARM, FILTER, GROUP, TRAIL = "security-group-changes", "security-group-changes"
 
 
 def _alarm(cloud: LocalCloud, **changes: Any) -> None:
-    """Put the alarm again with other fields; those given as None are left out."""
+    """Put the alarm again with other fields."""
     client = cloud.client("cloudwatch")
     (now,) = client.describe_alarms(AlarmNames=[ALARM])["MetricAlarms"]
     kept = (
-        *("AlarmName", "Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "Threshold"),
-        *("ComparisonOperator", "TreatMissingData", "AlarmActions", "ActionsEnabled"),
+        *("AlarmName", "AlarmDescription", "Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods"),
+        *("Threshold", "ComparisonOperator", "TreatMissingData", "ActionsEnabled"),
+        *("AlarmActions", "OKActions", "InsufficientDataActions"),
     )
     fields = {**{name: now[name] for name in kept if name in now}, **changes}
-    client.put_metric_alarm(**{name: value for name, value in fields.items() if value is not None})
+    client.put_metric_alarm(**fields)
 
 
 def _filter(cloud: LocalCloud, pattern: str | None = None, **transformation: Any) -> None:
@@ -39,10 +40,10 @@ def _filter(cloud: LocalCloud, pattern: str | None = None, **transformation: Any
 
 
 def _selectors(cloud: LocalCloud, **selector: Any) -> None:
-    cloud.client("cloudtrail").put_event_selectors(
-        TrailName=TRAIL,
-        EventSelectors=[{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], **selector}],
-    )
+    client = cloud.client("cloudtrail")
+    found = client.get_event_selectors(TrailName=TRAIL).get("EventSelectors")
+    (now,) = found or [{"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": []}]
+    client.put_event_selectors(TrailName=TRAIL, EventSelectors=[{**now, **selector}])
 
 
 def _topic(cloud: LocalCloud) -> str:

@@ -68,7 +68,7 @@ def _make_topic(context: FixContext, arn: str) -> Iterator[FixCall]:
     if topic is None:
         undo = FixCall("sns", "DeleteTopic", region, {"TopicArn": arn})
         yield FixCall("sns", "CreateTopic", region, {"Name": TOPIC}, "The topic that the alarms notify.", undo)
-    yield from _let_publish(context, topic or Topic(arn, {}, (), None, key_policy_collected=True), "")
+    yield from _let_publish(context, topic or _new_topic(context, arn), "")
     if not any(item.arn.startswith("arn:") for item in (topic.subscriptions if topic else None) or ()):
         yield from _subscribe(topic.subscriptions if topic else (), arn, region)
 
@@ -104,8 +104,19 @@ def topic_exists(context: FixContext) -> tuple[FixCall, ...]:
     made = {"TopicArn": str(arn)}
     undo = FixCall("sns", "DeleteTopic", arn.region, made)
     create = FixCall("sns", "CreateTopic", arn.region, {"Name": arn.resource}, "Make the topic again.", undo)
-    new = Topic(str(arn), {}, (), None, key_policy_collected=True)
+    new = _new_topic(context, str(arn))
     return (create, *_let_publish(context, new, context.alarm_arn), *_subscribe((), str(arn), arn.region))
+
+
+def _new_topic(context: FixContext, arn: str) -> Topic:
+    """A topic as CreateTopic makes it: its policy lets whatever acts for the owner publish.
+
+    https://github.com/awsdocs/iam-user-guide/issues/111
+    """
+    owner = {"StringEquals": {"AWS:SourceOwner": context.snapshot.account_id}}
+    default = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "SNS:Publish", "Resource": arn}
+    attributes = {"Policy": json.dumps({"Statement": [{**default, "Condition": owner}]})}
+    return Topic(arn, attributes, (), None, key_policy_collected=True)
 
 
 def topic_policy(context: FixContext) -> tuple[FixCall, ...]:

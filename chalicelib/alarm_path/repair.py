@@ -99,10 +99,11 @@ def _way(path: PathReport, *, edit_existing: bool) -> tuple[FixCall, ...]:
 def _with_another(finding: Finding, calls: Sequence[FixCall]) -> bool:
     """Whether a call for another link mends this one as well.
 
-    sgwatch's own alarm brings its own filter and topic; a trail delivers again once its log group is there.
+    sgwatch's own alarm brings its own filter and topic; a trail delivers again once its log group is there, and a
+    log group is made again with its filter.
     """
-    remade = any(call.action == "CreateLogGroup" for call in calls)
-    return finding.link in {PathLink.ALARM, PathLink.ACTION} or (finding.check == "trail-delivery" and remade)
+    needed = {"trail-delivery": "CreateLogGroup", "filter-exists": "PutMetricFilter"}.get(finding.check)
+    return finding.link in {PathLink.ALARM, PathLink.ACTION} or any(call.action == needed for call in calls)
 
 
 def _refused(report: Report) -> Plan:

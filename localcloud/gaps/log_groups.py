@@ -1,4 +1,4 @@
-"""What moto's log groups lack: filters put again, transformers, account policies."""
+"""What moto's log groups lack: filters put again and gone with their group, transformers, account policies."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ def put_metric_filter(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
     made = {key: call.params[key] for key in ("logGroupName", "filterName", "filterPattern", "metricTransformations")}
     made["applyOnTransformedLogs"] = bool(call.params.get("applyOnTransformedLogs"))
     backend.filters.metric_filters = [*kept, {**made, "creationTime": int(time.time() * 1000)}]
+    return {}
+
+
+def delete_log_group(call: ApiRequest, account_id: str) -> Mapping[str, Any]:
+    """DeleteLogGroup: the metric filters go with their log group."""
+    backend = logs_backends[account_id][call.region]
+    group = call.params["logGroupName"]
+    if backend.groups.pop(group, None) is None:
+        raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+    filters = backend.filters.metric_filters
+    backend.filters.metric_filters = [item for item in filters if item["logGroupName"] != group]
     return {}
 
 
@@ -99,6 +110,7 @@ def _log_group(call: ApiRequest, account_id: str) -> Any:
 
 LOGS: StandIns = {
     "PutMetricFilter": put_metric_filter,
+    "DeleteLogGroup": delete_log_group,
     "PutTransformer": put_transformer,
     "GetTransformer": get_transformer,
     "DeleteTransformer": delete_transformer,
