@@ -44,7 +44,7 @@ def audit(
     coverage = {event: _event(chains, gaps, event) for event in EVENTS}
     coverage = _with_unions(builder, chains, coverage)
     standards = _standards(chains, gaps, coverage)
-    own, own_notes = judge_own_path(snapshot)
+    own, own_notes = judge_own_path(snapshot, profile)
     paths = _paths(builder, chains, standard, met=standards[standard] is Status.PASS, profile=profile)
     notes = [*_notes(snapshot, chains, paths, standards), *own_notes]
     return Report(
@@ -309,9 +309,9 @@ def _notes(
     if standards[Standard.SECURITY_HUB] is not standards[Standard.CIS_5]:
         notes.append(WHY_TWO_FILTERS)
     notes += [
-        f"Log alarm {name} in {region.name} was not judged: no standard counts log alarms."
+        f"Log alarm {alarm.name} in {region.name} was not judged: no standard counts log alarms."
         for region in snapshot.regions.values()
-        for name in region.log_alarms
+        for alarm in region.log_alarms
     ]
     notes += [f"Could not be read: {error}." for error in snapshot.errors if not error.not_found]
     return notes

@@ -245,7 +245,26 @@ def test_a_composite_rule_is_read_with_names_quoted_bare_and_as_arns() -> None:
     assert holds(rule, states.get) is None
 
 
-@pytest.mark.parametrize("text", ["", "ALARM(a) AND", "AT_LEAST(2, ALARM, (a, b))", "(ALARM(a)", "ALARM(a) ALARM(b)"])
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("AT_LEAST(1, ALARM, (a, b))", True),
+        ("AT_LEAST(2, ALARM, (a, b))", False),
+        ('AT_LEAST(50%, ALARM, ("a", b, c, d))', None),
+        ("at_least(51%, not OK, (a, b))", False),
+        ("NOT AT_LEAST(2, OK, (a, b))", True),
+        ("AT_LEAST(1, OK, (a, c))", None),
+        ('AT_LEAST(1, ALARM, ("a, (b", a)) AND ALARM(a)', True),
+    ],
+)
+def test_a_composite_rule_counts_alarms(rule: str, expected: bool | None) -> None:
+    assert holds(parse_rule(rule), {"a": "ALARM", "b": "OK", "d": "OK"}.get) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ALARM(a) AND", "AT_LEAST(3, ALARM, (a, b))", "AT_LEAST(1, ALARM, ())", "(ALARM(a)", "ALARM(a) ALARM(b)"],
+)
 def test_a_rule_that_is_not_understood_is_refused(text: str) -> None:
     with pytest.raises(RuleError):
         parse_rule(text)

@@ -43,6 +43,17 @@ def _full() -> dict[str, Any]:
     account.errors = [error("kms:DescribeKey", resource=KEY)]
     document = account.document()
     document["regions"]["us-east-1"]["alarm_mute_rules"] = [{"Name": "n", "MuteTargets": {"AlarmNames": ["x"]}}]
+    document["self"] = {
+        "region": "us-east-1",
+        "rules": [{"Name": "r", "State": "ENABLED", "EventPattern": "{}", "Expected": {}, "Targets": [{"Arn": "f"}]}],
+        "functions": [{"FunctionName": "f", "Configuration": {"FunctionArn": "f"}, "Policy": "{}", "Metrics": {}}],
+        "dead_letter_queues": [{"QueueArn": "q", "Attributes": {"ApproximateNumberOfMessages": "0"}}],
+        "event_source_mappings": [{"UUID": "m", "State": "Enabled"}],
+        "alarms": [{"AlarmName": "a", "AlarmActions": ["t"]}],
+        "alarm_topics": {"t": ["arn:aws:sns:x"]},
+        "deliveries": {"slack": {"AlertsSent": None}},
+        "forwarding": {"expected": {}, "regions": {"eu-west-1": {"rules": []}}},
+    }
     return document
 
 

@@ -237,7 +237,7 @@ def test_a_composite_above_a_composite_is_followed() -> None:
 def test_a_composite_rule_that_is_not_understood_is_unknown() -> None:
     account = Account()
     account.alarms = [alarm(AlarmActions=[])]
-    account.composites = [composite("AT_LEAST(1, ALARM, (sg-changes))")]
+    account.composites = [composite("AT_MOST(1, OK, (sg-changes))")]
     assert account.report().status == "unknown"
     assert ("composite-alarm", "unknown") in broken(account.report())
 

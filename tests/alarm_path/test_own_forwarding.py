@@ -179,3 +179,15 @@ def test_a_dead_letter_queue_that_is_gone_is_a_hole() -> None:
     found, errors = collected(frozenset({"get_queue_url"}), "AWS.SimpleQueueService.NonExistentQueue")
     assert errors == []
     assert judge_forwarder(found["regions"]["us-east-1"], EXPECTED, BUS).state is ForwarderState.INCOMPLETE
+
+
+def test_a_trail_of_another_region_needs_a_forwarder_there() -> None:
+    own = {"region": "us-east-1"}
+    assert list(judge_forwarding(own, ACCOUNT, "aws", ["us-east-1"])) == []
+    (finding,) = judge_forwarding(own, ACCOUNT, "aws", ["us-east-1", "eu-west-1"])
+    assert finding.status.value == "unknown"
+    assert "the calls on trails in eu-west-1" in finding.reason
+    (finding,) = judge_forwarding(
+        {**own, "forwarding": {"regions": {"eu-west-1": {"rules": []}}}}, ACCOUNT, "aws", ["eu-west-1"]
+    )
+    assert "nor the calls on trails of eu-west-1" in finding.reason

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from chalicelib.alarm_path.alarms.composite_rule import ABSENT, Rule, RuleError, alarms_in, holds, parse_rule
-from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, LogAlarm, MetricAlarm
 from chalicelib.alarm_path.snapshot.model import Region
 from chalicelib.alarm_path.verdicts import Status
 
@@ -43,12 +43,17 @@ class Composites:
     names: dict[str, str] = field(default_factory=dict)
     rules: dict[str, tuple[CompositeAlarm, Rule]] = field(default_factory=dict)
     naming: dict[str, list[str]] = field(default_factory=dict)
+    named: dict[str, frozenset[str]] = field(default_factory=dict)
     unreadable: list[tuple[CompositeAlarm, str]] = field(default_factory=list)
 
     @classmethod
     def of(cls, region: Region, *, complete: bool) -> Composites:
         """Read every rule of a region once. ``complete`` says whether the region's alarms were all read."""
-        alarms: list[MetricAlarm | CompositeAlarm] = [*(region.metric_alarms or ()), *(region.composite_alarms or ())]
+        alarms: list[MetricAlarm | CompositeAlarm | LogAlarm] = [
+            *(region.metric_alarms or ()),
+            *(region.composite_alarms or ()),
+            *region.log_alarms,
+        ]
         states = {key: alarm.state for alarm in alarms for key in (alarm.name, alarm.arn)}
         found = cls(states, complete, {key: alarm.name for alarm in alarms for key in (alarm.name, alarm.arn)})
         for alarm in region.composite_alarms or ():
@@ -58,7 +63,8 @@ class Composites:
                 found.unreadable.append((alarm, str(error)))
                 continue
             found.rules[alarm.name] = (alarm, rule)
-            for child in alarms_in(rule):
+            found.named[alarm.name] = alarms_in(rule)
+            for child in found.named[alarm.name]:
                 found.naming.setdefault(child, []).append(alarm.name)
         return found
 
@@ -68,8 +74,8 @@ class Composites:
         waiting, seen = [name, arn], {name, arn}
         while waiting:
             for parent in self.naming.get(waiting.pop(), []):
-                alarm, rule = self.rules[parent]
-                found |= alarms_in(rule) | ({alarm.suppressor} if alarm.suppressor else set())
+                alarm, _ = self.rules[parent]
+                found |= self.named[parent] | ({alarm.suppressor} if alarm.suppressor else set())
                 waiting += {alarm.name, alarm.arn} - seen
                 seen |= {alarm.name, alarm.arn}
         return frozenset(found - {name, arn})
@@ -111,12 +117,12 @@ class Composites:
             return Parent(alarm, Status.FAIL, f"CloudWatch does not evaluate {what}: its rule leads back to itself.")
         if holds(rule, self._at_rest):
             return Parent(alarm, Status.FAIL, f"A change does not move {what}: it is true before the change too.")
-        named = [name for name in sorted(companions) if name in alarms_in(rule)]
+        named = [name for name in sorted(companions) if name in self.named[alarm.name]]
         truths = {self._truths(rule, {*firing, *together}) for together in _combinations(named, companions)}
         if truths != {(True, True)} or holds(rule, self._at_rest) is None:
             return Parent(alarm, *self._why_not(what, truths))
         if holds(rule, lambda key: firing.get(key) if key in firing else self._at_rest(key)):
-            back = ", ".join(f"{key} {state}" for key, state in firing.items() if key in alarms_in(rule))
+            back = ", ".join(f"{key} {state}" for key, state in firing.items() if key in self.named[alarm.name])
             reason = f"Once in ALARM nothing moves {what}: it still holds with {back} again."
             return Parent(alarm, Status.FAIL, reason)
         return self._suppressed(alarm, firing, companions)
@@ -125,7 +131,7 @@ class Composites:
         """Whether a composite's rule depends on its own state: CloudWatch then stops evaluating it."""
         waiting, seen = [alarm.name], set[str]()
         while waiting:
-            for child in alarms_in(self.rules[waiting.pop()][1]):
+            for child in self.named[waiting.pop()]:
                 name = self.names.get(child, child)
                 if name == alarm.name:
                     return True

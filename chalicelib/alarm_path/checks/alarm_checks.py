@@ -13,6 +13,7 @@ from chalicelib.alarm_path.alarms.simulation import Effort, Simulated, simulate
 from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds
+from chalicelib.alarm_path.patterns.evaluate import Verdict
 from chalicelib.alarm_path.patterns.joint_verdicts import may_match_together
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
@@ -38,6 +39,7 @@ class RegionIndex:
     by_namespace: dict[str, MetricAlarm] = field(default_factory=dict)
     composites: Composites = field(default_factory=lambda: Composites({}))
     backgrounds: dict[tuple[str, str], Background] = field(default_factory=dict)
+    published: dict[tuple[str, str], dict[tuple[int, Verdict, str | None], LogEvent]] = field(default_factory=dict)
     simulated: dict[tuple[str, str, tuple[LogEvent, ...], tuple[LogEvent, ...]], Simulated] = field(
         default_factory=dict
     )
@@ -139,6 +141,7 @@ def _runs(
     """
     feed = feeds.to(alarm, item)
     seen_from = (alarm.arn or alarm.name, feed.seen_from)
+    feed = replace(feed, known=index.published.setdefault(seen_from, feed.known))
     if seen_from not in index.backgrounds:
         index.backgrounds[seen_from] = feed.background()
     matched = [event for event in EVENTS if coverage.events.get(event, "never") != "never"]
@@ -326,16 +329,18 @@ def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[Topi
     """One route for each topic that an alarm notifies when it goes to ALARM; one that ends where there is none."""
     check = "alarm-actions"
     topics = [action for action in actions.on_alarm if _service(action) == "sns"]
-    muted, notes = _mute(region, name)
+    muted, notes = _mute(region, name, arn)
     silent = f"The actions of alarm {name} are disabled." if not actions.enabled else ""
     silent = silent or (f"Alarm {name} is muted by mute rule {muted}." if muted else "")
+    doubt = _unread_mute(region, name, arn)
     if not topics:
         return _ends(name, arn, Finding(check, Status.FAIL, name, silent or _no_topic(name, actions)))
     if silent:
         finding = Finding(check, Status.FAIL, name, silent)
         return [TopicRoute(topic, name, arn, (finding,), notes=notes) for topic in dict.fromkeys(topics)]
+    doubts = (Finding(check, Status.UNKNOWN, name, doubt),) if doubt else ()
     return [
-        TopicRoute(topic, name, arn, (_action(topic, name, region.name),), notes=notes)
+        TopicRoute(topic, name, arn, (_action(topic, name, region.name), *doubts), notes=notes)
         for topic in dict.fromkeys(topics)
     ]
 
@@ -373,12 +378,12 @@ def _muted_names(rule: Mapping[str, Any]) -> Sequence[str]:
     return names if isinstance(names, list) else ()
 
 
-def _mute(region: Region, name: str) -> tuple[str | None, tuple[str, ...]]:
+def _mute(region: Region, name: str, arn: str) -> tuple[str | None, tuple[str, ...]]:
     """The mute rule that silences an alarm now, and notes on those that will.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutAlarmMuteRule.html
     """
-    rules = [rule for rule in region.mute_rules if name in _muted_names(rule)]
+    rules = [rule for rule in region.mute_rules if {name, arn} & set(_muted_names(rule))]
     active = next((str(rule.get("Name")) for rule in rules if rule.get("Status") == "ACTIVE"), None)
     later = tuple(
         f"Mute rule {rule.get('Name')} is scheduled to mute alarm {name}."
@@ -386,3 +391,15 @@ def _mute(region: Region, name: str) -> tuple[str | None, tuple[str, ...]]:
         if rule.get("Status") == "SCHEDULED"
     )
     return active, later
+
+
+_MUTE_STATES = ("ACTIVE", "SCHEDULED", "EXPIRED")
+
+
+def _unread_mute(region: Region, name: str, arn: str) -> str | None:
+    """Why it is not known whether an alarm is muted; None where it is."""
+    rules = [rule for rule in region.mute_rules if {name, arn} & set(_muted_names(rule))]
+    unclear = next((rule for rule in rules if rule.get("Status") not in _MUTE_STATES), None)
+    if unclear is not None:
+        return f"Whether mute rule {unclear.get('Name')} mutes alarm {name} now is not known: it came without a status."
+    return None

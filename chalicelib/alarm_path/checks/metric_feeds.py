@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxF
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 from chalicelib.alarm_path.alarms.metric_series import UNSURE, Value
@@ -90,6 +90,8 @@ class AlarmFeed:
     feeds: Feeds
     reading: Mapping[tuple[str, str], Sequence[MetricQuery]]
     mixed_units: frozenset[tuple[str, str]]
+    # What each filter publishes for a verdict and an event; the same for all feeds that are seen from the same place.
+    known: dict[tuple[int, Verdict, str | None], tuple[Publication, ...]] = field(default_factory=dict)
 
     def records(self, event: str, around: Background) -> Records:
         """The records of an event that the filter matches, with what the filters publish for them."""
@@ -215,7 +217,13 @@ class AlarmFeed:
         matters = self.filters[place].default is not None and period_of(self.alarm) <= FILTER_INTERVAL
         return place if matters else -1
 
-    def _of_filter(self, place: int, verdict: Verdict, event: str | None) -> Iterator[Publication]:
+    def _of_filter(self, place: int, verdict: Verdict, event: str | None) -> tuple[Publication, ...]:
+        key = (place, verdict, event)
+        if key not in self.known:
+            self.known[key] = tuple(self._publications(*key))
+        return self.known[key]
+
+    def _publications(self, place: int, verdict: Verdict, event: str | None) -> Iterator[Publication]:
         found = self.filters[place]
         for query in self.reading.get((found.namespace, found.metric), ()):
             if query.unit not in {None, found.unit}:

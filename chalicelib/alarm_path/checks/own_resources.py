@@ -4,35 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.alarm_path.fix_calls import FixCall, script
+from chalicelib.alarm_path.checks.own_fixes import OwnTools, enable_actions, subscribe, update_mapping
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
-from chalicelib.aws.arns import parse_arn
 from chalicelib.text import number_of
 
 # Alerts wait this long where a destination asks for it (Retry-After); the stack's own alarm is set to ten minutes, too.
 MOST_SECONDS = 600
-SETUP = "sgwatch setup"
 
 
-def judge_resources(own: Json, functions: Mapping[str, Json]) -> Iterable[Finding]:
+def judge_resources(own: Json, functions: Mapping[str, Json], tools: OwnTools) -> Iterable[Finding]:
     """Findings about what was collected of them."""
     for arn, function in functions.items():
         if "Settings" in function:
-            yield _settings(arn, function["Settings"])
+            yield _settings(arn, function["Settings"], tools)
     if "delivery_queue" in own:
-        yield from _delivery_queue(own["delivery_queue"])
+        yield from _delivery_queue(own["delivery_queue"], tools)
     if "event_source_mappings" in own:
-        yield from _mappings(own["event_source_mappings"])
+        yield from _mappings(own["event_source_mappings"], tools)
     if "table" in own:
-        yield _table(own["table"])
+        yield _table(own["table"], tools)
     if "alarms" in own:
-        yield from _alarms(own["alarms"], own.get("alarm_topics") or {})
+        yield from _alarms(own["alarms"], own.get("alarm_topics") or {}, tools)
 
 
-def _settings(arn: str, settings: Json) -> Finding:
+def _settings(arn: str, settings: Json, tools: OwnTools) -> Finding:
     faults, destinations = int(settings.get("faults") or 0), list(settings.get("destinations") or ())
-    fix = "sgwatch config --deployed"
+    fix = tools.sgwatch("config")
     if not destinations:
         reason = f"Function {arn} has no destination: what it alerts on reaches nobody."
         return Finding("own-settings", Status.FAIL, arn, reason, fix)
@@ -42,9 +40,11 @@ def _settings(arn: str, settings: Json) -> Finding:
     return Finding("own-settings", Status.PASS, arn, f"Function {arn} sends to {', '.join(destinations)}.")
 
 
-def _delivery_queue(queue: Json | None) -> Iterable[Finding]:
+def _delivery_queue(queue: Json | None, tools: OwnTools) -> Iterable[Finding]:
     if queue is None:
-        yield Finding("own-queue", Status.FAIL, "delivery queue", "The queue of alerts does not exist.", SETUP)
+        yield Finding(
+            "own-queue", Status.FAIL, "delivery queue", "The queue of alerts does not exist.", tools.sgwatch("setup")
+        )
         return
     arn, age = str(queue.get("QueueArn")), queue.get("OldestMessageAge")
     if age is None:
@@ -52,51 +52,59 @@ def _delivery_queue(queue: Json | None) -> Iterable[Finding]:
         return
     late = float(age.get("Seconds") or 0) > MOST_SECONDS
     reason = f"The oldest message of queue {arn} has waited {float(age.get('Seconds') or 0):.0f} s."
-    yield Finding("own-queue", status_of(not late), arn, reason, "sgwatch audit --stage" if late else None)
+    yield Finding("own-queue", status_of(not late), arn, reason, tools.sgwatch("audit") if late else None)
 
 
-def _mappings(mappings: Iterable[Json]) -> Iterable[Finding]:
+def _mappings(mappings: Iterable[Json], tools: OwnTools) -> Iterable[Finding]:
     listed = list(mappings)
     if not listed:
         reason = "No event source mapping feeds the deliver function: queued alerts are not delivered."
-        yield Finding("own-event-source", Status.FAIL, "deliver", reason, "chalice deploy")
+        yield Finding("own-event-source", Status.FAIL, "deliver", reason, tools.deploy())
     for mapping in listed:
-        yield _mapping(mapping)
+        yield _mapping(mapping, tools)
 
 
-def _mapping(mapping: Json) -> Finding:
+def _mapping(mapping: Json, tools: OwnTools) -> Finding:
     name, state = str(mapping.get("UUID")), str(mapping.get("State"))
     if (mapping.get("FilterCriteria") or {}).get("Filters"):
         reason = f"Event source mapping {name} filters messages: those that it drops are deleted from the queue."
-        return Finding("own-event-source", Status.FAIL, name, reason, "chalice deploy")
+        fix = tools.aws(update_mapping(mapping, FilterCriteria={"Filters": []}))
+        return Finding("own-event-source", Status.FAIL, name, reason, fix)
     if state in ("Enabled", "Updating"):
         return Finding("own-event-source", Status.PASS, name, f"Event source mapping {name} is {state}.")
     if state in ("Creating", "Enabling"):
         return Finding("own-event-source", Status.UNKNOWN, name, f"Event source mapping {name} is still {state}.")
     why = f" ({mapping['StateTransitionReason']})" if mapping.get("StateTransitionReason") else ""
-    parsed = parse_arn(mapping.get("FunctionArn") or mapping.get("EventSourceArn"))
-    region = parsed.region if parsed else ""
-    fix = script((FixCall("lambda", "UpdateEventSourceMapping", region, {"UUID": name, "Enabled": True}),))
+    fix = tools.aws(update_mapping(mapping, Enabled=True))
     return Finding("own-event-source", Status.FAIL, name, f"Event source mapping {name} is {state}{why}.", fix)
 
 
-def _table(table: Json | None) -> Finding:
+def _table(table: Json | None, tools: OwnTools) -> Finding:
     if table is None:
-        return Finding("own-table", Status.FAIL, "state table", "The state table does not exist.", SETUP)
+        return Finding(
+            "own-table", Status.FAIL, "state table", "The state table does not exist.", tools.sgwatch("setup")
+        )
     status, name = str(table.get("TableStatus")), str(table.get("TableName"))
     # A table that is being updated answers all the while.
     alive = status in ("ACTIVE", "UPDATING")
-    return Finding("own-table", status_of(alive), name, f"State table {name} is {status}.", None if alive else SETUP)
+    return Finding(
+        "own-table",
+        status_of(alive),
+        name,
+        f"State table {name} is {status}.",
+        None if alive else tools.sgwatch("setup"),
+    )
 
 
-def _alarms(alarms: Iterable[Json], topics: Json) -> Iterable[Finding]:
+def _alarms(alarms: Iterable[Json], topics: Json, tools: OwnTools) -> Iterable[Finding]:
     """Each of sgwatch's own alarms has to notify a topic with a confirmed subscriber."""
     for alarm in alarms:
         arn, actions = str(alarm.get("AlarmArn") or alarm.get("AlarmName")), list(alarm.get("AlarmActions") or ())
         name = str(alarm.get("AlarmName"))
         if not alarm.get("ActionsEnabled", True) or not actions:
             why = "its actions are disabled" if actions else "it has no action"
-            yield Finding("own-alarms", Status.FAIL, arn, f"Alarm {name} notifies nobody: {why}.", SETUP)
+            fix = tools.aws(enable_actions(alarm)) if actions else tools.sgwatch("setup")
+            yield Finding("own-alarms", Status.FAIL, arn, f"Alarm {name} notifies nobody: {why}.", fix)
             continue
         unread = [action for action in actions if action not in topics]
         reached = any(str(item).startswith("arn:") for action in actions for item in topics.get(action, ()))
@@ -106,4 +114,5 @@ def _alarms(alarms: Iterable[Json], topics: Json) -> Iterable[Finding]:
             Status.UNKNOWN: "notifies a topic whose subscribers could not be read",
             Status.FAIL: "notifies a topic that nobody is subscribed to",
         }[status]
-        yield Finding("own-alarms", status, arn, f"Alarm {name} {words}.", None if status is Status.PASS else SETUP)
+        fix = tools.aws(subscribe(actions[0])) if status is Status.FAIL else None
+        yield Finding("own-alarms", status, arn, f"Alarm {name} {words}.", fix)

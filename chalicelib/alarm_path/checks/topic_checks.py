@@ -83,6 +83,13 @@ def _unread_topic(snapshot: Snapshot, arn: str, topic: Topic | None) -> Finding:
 def _policy(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
     call = ServiceCall(CLOUDWATCH, "sns:Publish", topic.arn, snapshot.account_id, alarm_arn)
     text = (topic.attributes or {}).get("Policy")
+    if topic.arn.endswith(".fifo"):
+        # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+        reason = (
+            f"Topic {_name(topic.arn)} is a FIFO topic, to which nothing can be published without a message group id; "
+            "whether CloudWatch alarms give one is not documented."
+        )
+        return Finding("topic-policy", Status.UNKNOWN, topic.arn, reason)
     if not text:
         reason = f"Topic {_name(topic.arn)} has no policy, so CloudWatch may not publish to it."
         return Finding("topic-policy", Status.FAIL, topic.arn, reason, _POLICY_FIX)

@@ -269,9 +269,11 @@ def _federated() -> tuple[Caller, ...]:
 def _services() -> tuple[Caller, ...]:
     scaling, name = "autoscaling.amazonaws.com", "AWSService"
     other = {"type": "AWSAccount", "principalId": "AROAEXAMPLE:x", "accountId": OTHER_ACCOUNT}
+    # The call's record in the other account has the same: AWS writes one for each account that is concerned.
+    shared = {"sharedEventID": "77777777-8888-4999-8000-111111111111"}
     return (
         _called("AWS service", {"type": name, "invokedBy": scaling}, scaling, scaling),
         _called("AWS itself", {"type": name, "invokedBy": _INTERNAL}, _INTERNAL, _INTERNAL),
-        _called("another account", other, _CLI, "198.51.100.9"),
-        _called("another account through a service", other | {"invokedBy": scaling}, scaling, scaling),
+        _called("another account", other, _CLI, "198.51.100.9", **shared),
+        _called("another account through a service", other | {"invokedBy": scaling}, scaling, scaling, **shared),
     )

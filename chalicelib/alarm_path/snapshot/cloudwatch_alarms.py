@@ -187,6 +187,22 @@ class CompositeAlarm:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class LogAlarm:
+    """One item of DescribeAlarms' LogAlarms: a composite alarm may name it."""
+
+    name: str
+    arn: str
+    state: str | None
+
+    @classmethod
+    def read(cls, item: Json) -> LogAlarm:
+        """From an item of DescribeAlarms."""
+        return cls(
+            str(item.get("AlarmName") or ""), str(item.get("AlarmArn") or ""), text_or_none(item.get("StateValue"))
+        )
+
+
 def _used(queries: tuple[MetricQuery, ...]) -> tuple[MetricQuery, ...]:
     wanted = [query for query in queries if query.returns]
     by_id: dict[str, list[MetricQuery]] = {}

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, Json, MetricAlarm
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, Json, LogAlarm, MetricAlarm
 from chalicelib.aws.arns import same_log_group
 
 # TrailNotFoundException, ResourceNotFoundException, NotFound, NotFoundException,
@@ -105,7 +105,10 @@ class LogGroup:
 
 @dataclass(frozen=True, slots=True)
 class MetricFilter:
-    """One item of DescribeMetricFilters; AWS allows exactly one transformation."""
+    """One item of DescribeMetricFilters; AWS allows exactly one transformation.
+
+    ``pattern`` is as it reads in this account (``patterns.in_account``).
+    """
 
     name: str
     log_group: str
@@ -171,7 +174,7 @@ class Region:
     transformers: Mapping[str, Any] | None
     transformer_policies: tuple[Json, ...] | None
     mute_rules: tuple[Json, ...]
-    log_alarms: tuple[str, ...] = ()
+    log_alarms: tuple[LogAlarm, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

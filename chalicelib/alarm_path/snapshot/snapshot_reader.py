@@ -10,9 +10,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from chalicelib.alarm_path.patterns.in_account import in_account
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import (
     CompositeAlarm,
     Json,
+    LogAlarm,
     MetricAlarm,
     number_of,
     parse_time,
@@ -176,7 +178,9 @@ def _region(name: str, item: Json, alarms: Arn) -> Region:
     return Region(
         name=name,
         log_groups=_each(item, "log_groups", _log_group, f"{where}.log_groups"),
-        metric_filters=_each(item, "metric_filters", _metric_filter, f"{where}.metric_filters"),
+        metric_filters=_each(
+            item, "metric_filters", lambda found, _: _metric_filter(found, alarms.account), f"{where}.metric_filters"
+        ),
         metric_alarms=_each(
             item, "metric_alarms", lambda alarm, _: MetricAlarm.read(named(alarm)), f"{where}.metric_alarms"
         ),
@@ -195,7 +199,7 @@ def _region(name: str, item: Json, alarms: Arn) -> Region:
             item, "transformer_policies", lambda policy, _: policy, f"{where}.transformer_policies"
         ),
         mute_rules=_each(item, "alarm_mute_rules", lambda rule, _: rule, f"{where}.alarm_mute_rules") or (),
-        log_alarms=_each(item, "log_alarms", lambda alarm, _: str(alarm.get("AlarmName")), f"{where}.log_alarms") or (),
+        log_alarms=_each(item, "log_alarms", lambda alarm, _: LogAlarm.read(named(alarm)), f"{where}.log_alarms") or (),
     )
 
 
@@ -208,14 +212,14 @@ def _log_group(item: Json, _where: str) -> LogGroup:
     )
 
 
-def _metric_filter(item: Json, _where: str) -> MetricFilter:
+def _metric_filter(item: Json, account: str) -> MetricFilter:
     transformations = item.get("metricTransformations") or [{}]
     first: Json = transformations[0]
     default = first.get("defaultValue")
     return MetricFilter(
         name=str(item.get("filterName") or ""),
         log_group=str(item.get("logGroupName") or ""),
-        pattern=str(item.get("filterPattern") or ""),
+        pattern=in_account(str(item.get("filterPattern") or ""), account),
         namespace=str(first.get("metricNamespace") or ""),
         metric=str(first.get("metricName") or ""),
         value=str(first.get("metricValue") if first.get("metricValue") is not None else ""),
