@@ -290,9 +290,10 @@ def routes(
     beside: Companions | None = None,
 ) -> tuple[TopicRoute, ...]:
     """The ways from an alarm, itself or through composite alarms above it, to topics."""
-    own = _actions(index.region, alarm.name, alarm.arn, alarm.actions)
+    own = _sure_of_mutes(snapshot, index.region, _actions(index.region, alarm.name, alarm.arn, alarm.actions))
     parents = index.composites.above(alarm.name, alarm.arn, rests.value if rests else None, beside)
-    above = [route for parent in parents for route in _through(index.region, parent)]
+    through = [route for parent in parents for route in _through(index.region, parent)]
+    above = _sure_of_mutes(snapshot, index.region, through)
     if any(route.topic for route in own):
         return (*own, *(route for route in above if route.topic))
     unread = _unread_composites(snapshot, index.region, alarm)
@@ -370,6 +371,20 @@ def _action(topic: str, name: str, region: str) -> Finding:
         reason = f"Alarm {name} in {region} names topic {topic}, and an alarm can only notify topics of its own region."
         return Finding("alarm-actions", Status.FAIL, name, reason)
     return Finding("alarm-actions", Status.PASS, name, f"Alarm {name} notifies topic {topic} when it goes to ALARM.")
+
+
+def _sure_of_mutes(snapshot: Snapshot, region: Region, found: Sequence[TopicRoute]) -> list[TopicRoute]:
+    """The routes, with a doubt where a mute rule was listed and could not be read: it may be about any alarm."""
+    errors = [e for e in snapshot.errors_of("cloudwatch:GetAlarmMuteRule", region=region.name) if not e.not_found]
+    if not errors:
+        return list(found)
+    reason = f"A mute rule, which may silence the alarm, could not be read: {errors[0]}."
+    return [
+        replace(route, findings=(*route.findings, Finding("alarm-actions", Status.UNKNOWN, route.owner_name, reason)))
+        if route.topic
+        else route
+        for route in found
+    ]
 
 
 def _muted_names(rule: Mapping[str, Any]) -> Sequence[str]:
