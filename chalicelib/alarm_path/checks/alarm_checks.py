@@ -14,6 +14,7 @@ from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds
 from chalicelib.alarm_path.patterns.evaluate import Verdict
+from chalicelib.alarm_path.patterns.in_account import in_account
 from chalicelib.alarm_path.patterns.joint_verdicts import may_match_together
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Actions, CompositeAlarm, MetricAlarm, MetricQuery
@@ -50,8 +51,10 @@ class RegionIndex:
     def of(cls, region: Region, account: str = "", *, complete: bool = False) -> RegionIndex:
         """Index a region once; judging then takes time in proportion to what it looks at.
 
-        Metrics of other accounts are left out: no filter here publishes to them.
+        Metrics of other accounts are left out: no filter here publishes to them. Patterns read as in the account.
         """
+        filters = region.metric_filters and tuple(_in_account(item, account) for item in region.metric_filters)
+        region = replace(region, metric_filters=filters)
         index = cls(region, composites=Composites.of(region, complete=complete))
         for alarm in region.metric_alarms or ():
             for key in dict.fromkeys(query.key for query in alarm.watched if query.account_id in {None, account}):
@@ -69,6 +72,11 @@ class RegionIndex:
             return ""
         read = alarm.watched[0]
         return f" The nearest is alarm {alarm.name}, which reads {read.namespace}/{read.metric}."
+
+
+def _in_account(item: MetricFilter, account: str) -> MetricFilter:
+    pattern = in_account(item.pattern, account)
+    return item if pattern == item.pattern else replace(item, pattern=pattern)
 
 
 @dataclass(frozen=True, slots=True)

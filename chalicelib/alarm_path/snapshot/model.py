@@ -105,10 +105,7 @@ class LogGroup:
 
 @dataclass(frozen=True, slots=True)
 class MetricFilter:
-    """One item of DescribeMetricFilters; AWS allows exactly one transformation.
-
-    ``pattern`` is as it reads in this account (``patterns.in_account``).
-    """
+    """One item of DescribeMetricFilters; AWS allows exactly one transformation."""
 
     name: str
     log_group: str

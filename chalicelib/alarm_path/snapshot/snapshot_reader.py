@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from chalicelib.alarm_path.patterns.in_account import in_account
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import (
     CompositeAlarm,
     Json,
@@ -178,9 +177,7 @@ def _region(name: str, item: Json, alarms: Arn) -> Region:
     return Region(
         name=name,
         log_groups=_each(item, "log_groups", _log_group, f"{where}.log_groups"),
-        metric_filters=_each(
-            item, "metric_filters", lambda found, _: _metric_filter(found, alarms.account), f"{where}.metric_filters"
-        ),
+        metric_filters=_each(item, "metric_filters", _metric_filter, f"{where}.metric_filters"),
         metric_alarms=_each(
             item, "metric_alarms", lambda alarm, _: MetricAlarm.read(named(alarm)), f"{where}.metric_alarms"
         ),
@@ -212,14 +209,14 @@ def _log_group(item: Json, _where: str) -> LogGroup:
     )
 
 
-def _metric_filter(item: Json, account: str) -> MetricFilter:
+def _metric_filter(item: Json, _where: str) -> MetricFilter:
     transformations = item.get("metricTransformations") or [{}]
     first: Json = transformations[0]
     default = first.get("defaultValue")
     return MetricFilter(
         name=str(item.get("filterName") or ""),
         log_group=str(item.get("logGroupName") or ""),
-        pattern=in_account(str(item.get("filterPattern") or ""), account),
+        pattern=str(item.get("filterPattern") or ""),
         namespace=str(first.get("metricNamespace") or ""),
         metric=str(first.get("metricName") or ""),
         value=str(first.get("metricValue") if first.get("metricValue") is not None else ""),
