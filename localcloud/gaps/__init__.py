@@ -14,6 +14,7 @@ from moto.ec2.models.security_groups import SecurityGroup
 from localcloud.calls import ApiRequest
 from localcloud.gaps import (
     alarm_calls,
+    concurrency,
     event_sources,
     function_metrics,
     groups,
@@ -51,7 +52,10 @@ def answers() -> dict[tuple[str, str], StandIn]:
 
 def amendments() -> dict[tuple[str, str], Callable[[ApiRequest, str, Mapping[str, Any]], Mapping[str, Any]]]:
     """What changes moto's outputs."""
-    return {("cloudwatch", "DescribeAlarms"): alarm_calls.describe_alarms}
+    return {
+        ("cloudwatch", "DescribeAlarms"): alarm_calls.describe_alarms,
+        ("lambda", "GetFunction"): concurrency.get_function,
+    }
 
 
 def wrappers() -> dict[tuple[str, str], Callable[[ApiRequest, str, Callable[[], Any]], Any]]:

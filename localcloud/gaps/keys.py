@@ -49,10 +49,11 @@ def schedule_key_deletion(call: ApiRequest, account_id: str) -> Mapping[str, Any
     key = key_of(call, account_id)
     days = int(call.params.get("PendingWindowInDays") or MONTH_DAYS)
     _set_state(key, "PendingDeletion")
-    key.deletion_date = datetime.now(UTC) + timedelta(days=days)
+    deleted_at = datetime.now(UTC) + timedelta(days=days)
+    key.deletion_date = deleted_at.replace(tzinfo=None)  # moto takes it from a time without zone
     return {
         "KeyId": key.arn,
-        "DeletionDate": key.deletion_date,
+        "DeletionDate": deleted_at,
         "KeyState": key.key_state,
         "PendingWindowInDays": days,
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -21,10 +23,13 @@ from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
 from chalicelib.alarm_path.repair import Plan, Subscriber, apply, plan
 from chalicelib.alarm_path.report import Report
 from chalicelib.alarm_path.snapshot.collect import collect
+from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath
 from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import Standard
+from localcloud.functions.older_sdk import write_models
 from tests.support.alarm_paths import ACCOUNT, REGION, Account, Document, alarm, metric_filter
+from tests.support.command_line import ROOT
 
 MAIL = Subscriber("email", "security@example.com")
 Clients = Callable[[str, str], Any]
@@ -489,6 +494,62 @@ def test_an_operation_that_the_sdk_does_not_know_is_an_error_and_no_crash(aws: A
     assert error["code"] == "OperationNotInSdk"
     assert "alarm_mute_rules" not in document["regions"][REGION]
     assert document["regions"][REGION]["metric_filters"] == []
+
+
+class OlderSdk:
+    """Clients of a moto server whose botocore has models without some operations."""
+
+    def __init__(self, aws: Aws, folder: Path, lacking: Iterable[tuple[str, str]]) -> None:
+        self._endpoint = aws.endpoint
+        self._session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing")
+        loader = self._session._session.get_component("data_loader")
+        loader.search_paths.insert(0, str(write_models(folder, lacking)))
+
+    def __call__(self, service: str, region: str) -> Any:
+        return self._session.client(  # type: ignore[call-overload]
+            service,
+            region_name=region,
+            endpoint_url=self._endpoint,
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+
+# What AWS added since the oldest release that pyproject.toml promises.
+LATER = {("cloudwatch", "ListAlarmMuteRules"), ("cloudwatch", "GetAlarmMuteRule"), ("logs", "GetTransformer")}
+# What an audit of this account asks, but for those without which there is nothing to collect.
+ASKED = {
+    *LATER,
+    ("cloudtrail", "GetTrailStatus"),
+    ("cloudtrail", "GetEventSelectors"),
+    ("logs", "DescribeLogGroups"),
+    ("logs", "DescribeMetricFilters"),
+    ("cloudwatch", "DescribeAlarms"),
+    *(("lambda", name) for name in ("GetFunction", "GetPolicy", "ListEventSourceMappings")),
+    *(("sqs", name) for name in ("GetQueueUrl", "GetQueueAttributes")),
+    ("dynamodb", "DescribeTable"),
+}
+OWN = OwnPath({"sgwatch-dev-alert_on_change": {}}, ("q",), "d.fifo", "t", "sgwatch-dev-deliver", "sgwatch-dev")
+
+
+@pytest.mark.parametrize(("lacking", "status"), [(LATER, "fail"), (ASKED, "unknown")])
+def test_an_audit_with_an_older_sdk_says_what_it_could_not_ask(
+    aws: Aws, tmp_path: Path, lacking: set[tuple[str, str]], status: str
+) -> None:
+    aws.with_trail()
+    auditor = Auditor(OlderSdk(aws, tmp_path, lacking), REGION, Standard.CIS_5, lambda: datetime.now(UTC), own=OWN)
+    document = auditor.document(datetime.now(UTC))
+    errors = {error["call"] for error in document["errors"] if error["code"] == "OperationNotInSdk"}
+    assert errors <= {f"{service}:{operation}" for service, operation in lacking}
+    assert "cloudwatch:ListAlarmMuteRules" in errors
+    assert len(errors) == 1 if lacking is LATER else len(errors) > 6
+    report = audit(read_snapshot(document), coverage_of, checked_at=datetime.now(UTC))
+    assert report.status.value == status
+
+
+def test_the_oldest_sdk_that_is_promised_is_a_dependency() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "boto3>=1.28" in project["dependencies"]
+    assert "boto3 1.28" in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 
 def test_only_the_filters_of_the_trails_log_groups_are_read(aws: Aws) -> None:

@@ -19,7 +19,12 @@ from chalicelib.aws.arns import Arn, log_group_name, parse_arn
 from chalicelib.aws.clients import ClientFactory
 
 SnapshotPart = dict[str, Any]
-NOT_IN_SDK = "OperationNotInSdk"
+
+
+def not_in_sdk(call: str, region: str, resource: str | None) -> SnapshotPart:
+    """The error of a call that the installed SDK does not know: the Lambda runtime's is often older than the newest."""
+    message = "the installed SDK has no such operation"
+    return {"call": call, "region": region, "resource": resource, "code": "OperationNotInSdk", "message": message}
 
 
 def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> SnapshotPart:
@@ -266,8 +271,7 @@ class _Collector:
         try:
             client = self.clients(service, region)
             if not hasattr(client, method):
-                # The Lambda runtime's SDK is often older than the newest operations.
-                self._refused(service, region, action, resource, NOT_IN_SDK, "the installed SDK has no such operation")
+                self.errors.append(not_in_sdk(f"{service}:{action}", region, resource))
                 return
             for answer in ask(client, method):
                 yield _plain({key: value for key, value in answer.items() if key != "ResponseMetadata"})

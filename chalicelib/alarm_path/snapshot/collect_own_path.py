@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.alarm_path.snapshot.collect import SnapshotPart
+from chalicelib.alarm_path.snapshot.collect import SnapshotPart, not_in_sdk
 from chalicelib.alarm_path.snapshot.collect_forwarders import collect_forwarding
 from chalicelib.alarm_path.snapshot.own_metrics import (
     CALL,
@@ -136,14 +136,17 @@ def _asker(clients: Callable[[str, str], Any], region: str, errors: list[Snapsho
     def ask(service: str, method: str, call: str, resource: str | None, **parameters: Any) -> SnapshotPart | None:
         """The answer; {} where AWS says that there is nothing; None, and an error noted, where it refuses."""
         try:
-            answer = getattr(clients(service, region), method)(**parameters)
+            operation = getattr(clients(service, region), method, None)
+            if operation is None:
+                errors.append(not_in_sdk(call, region, resource))
+                return None
+            answer = operation(**parameters)
         except ClientError as error:
             said = error.response.get("Error", {})
             if said.get("Code") in _NOT_THERE:
                 return {}
             code, message = said.get("Code", ""), said.get("Message", "")
-        except (BotoCoreError, ResponseParserError, AttributeError) as error:
-            # AttributeError: the installed SDK has no such operation.
+        except (BotoCoreError, ResponseParserError) as error:
             code, message = type(error).__name__, str(error)
         else:
             return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
