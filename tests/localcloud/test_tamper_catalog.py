@@ -736,12 +736,22 @@ ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
         ),
     ),
     "DeleteQueue": (
-        Attempt(made("sqs delete-queue --queue-url {old_queue}"), "queue sgwatch-dev-old was deleted", "high"),
+        Attempt(
+            made("sqs --endpoint-url {endpoint} delete-queue --queue-url {old_queue}"),
+            "queue sgwatch-dev-old was deleted",
+            "high",
+        ),
     ),
-    "PurgeQueue": (Attempt(made("sqs purge-queue --queue-url {queue}"), f"queue {SPARE} was emptied", "high"),),
+    "PurgeQueue": (
+        Attempt(
+            made("sqs --endpoint-url {endpoint} purge-queue --queue-url {queue}"), f"queue {SPARE} was emptied", "high"
+        ),
+    ),
     "SetQueueAttributes": (
         Attempt(
-            made("sqs set-queue-attributes --queue-url {queue} --attributes VisibilityTimeout=1"),
+            made(
+                "sqs --endpoint-url {endpoint} set-queue-attributes --queue-url {queue} --attributes VisibilityTimeout=1"
+            ),
             f"VisibilityTimeout of queue {SPARE} changed",
             "medium",
         ),
@@ -911,7 +921,8 @@ def _make_spares(account: Account, code: Any) -> None:
     account.client("secretsmanager").create_secret(Name=SECRET_NAME, SecretString="a")
     managed = iam.create_policy(PolicyName="extra", PolicyDocument=HARMLESS)["Policy"]["Arn"]
     account.values |= {
-        # The CLI calls the host that a queue's URL names.
+        # In us-east-1 version 1 of the CLI calls queue.amazonaws.com, whatever AWS_ENDPOINT_URL says.
+        "endpoint": account.cloud.endpoint,
         "queue": f"{account.cloud.endpoint}/{ACCOUNT}/{SPARE}",
         "old_queue": f"{account.cloud.endpoint}/{ACCOUNT}/sgwatch-dev-old",
         "managed": managed,
