@@ -750,7 +750,8 @@ ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     "SetQueueAttributes": (
         Attempt(
             made(
-                "sqs --endpoint-url {endpoint} set-queue-attributes --queue-url {queue} --attributes VisibilityTimeout=1"
+                "sqs --endpoint-url {endpoint} set-queue-attributes --queue-url {queue}"
+                " --attributes VisibilityTimeout=1"
             ),
             f"VisibilityTimeout of queue {SPARE} changed",
             "medium",
