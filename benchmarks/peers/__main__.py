@@ -31,7 +31,7 @@ Judge = Callable[[Mapping[str, str], Path], str]
 def sgwatch(environment: Mapping[str, str], folder: Path) -> str:
     """``pass``, ``fail`` or ``unknown``."""
     done = _run([sys.executable, "-m", "sgwatch", "audit", "--json"], environment, folder, Path.cwd())
-    return str(json.loads(done.stdout)["status"]) if done.stdout.startswith("{") else f"error: {done.stderr[-200:]}"
+    return str(json.loads(done.stdout)["status"]) if done.stdout.startswith("{") else _error(done.stderr)
 
 
 def prowler(program: str) -> Judge:
@@ -44,7 +44,7 @@ def prowler(program: str) -> Judge:
         results = [row for path in folder.glob("*.csv") for row in csv.DictReader(path.open(), delimiter=";")]
         statuses = {row["STATUS"] for row in results}
         if not statuses:
-            return f"error: {(done.stdout + done.stderr)[-200:]}"
+            return _error(done.stdout + done.stderr)
         return "fail" if "FAIL" in statuses else "pass"
 
     return judge
@@ -66,10 +66,15 @@ def custodian(program: str) -> Judge:
         done = _run([program, "run", "--output-dir", str(folder), "policy.json"], environment, folder, folder)
         found = folder / "changes" / "resources.json"
         if done.returncode or not found.exists():
-            return f"error: {done.stderr[-200:]}"
+            return _error(done.stderr)
         return "fail" if json.loads(found.read_text()) else "pass"
 
     return judge
+
+
+def _error(said: str) -> str:
+    """The end of what a program said, as a cell of the table."""
+    return f"error: {' '.join(said.split())[-200:].replace('|', ' ')}"
 
 
 def _run(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.peers.__main__ import SOUND
 from benchmarks.peers.breakages import BREAKAGES, MORE_BREAKAGES
 from chalicelib.alarm_path.audit import audit
 from chalicelib.alarm_path.patterns.pattern_coverage import coverage_of
@@ -21,6 +22,7 @@ from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Status
 from localcloud import LocalCloud
 from localcloud.baseline import make_alarm_path
+from tests.support.command_line import ROOT
 from tests.support.shell_aws import AwsShell
 
 ALL = BREAKAGES | MORE_BREAKAGES
@@ -63,6 +65,17 @@ def sound(cloud: LocalCloud) -> Iterator[Document]:
     _furnish(cloud)
     yield collected(cloud)
     _take_away(cloud)
+
+
+def test_the_docs_compare_each_way_with_other_tools() -> None:
+    text = (ROOT / "docs" / "alarm-path.md").read_text(encoding="utf-8")
+    table = text.partition("## Beside Prowler and Cloud Custodian")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    judged = {row[0]: row[1] for row in rows[1:-1]}
+    assert judged.pop(SOUND) == "pass"
+    assert set(judged.values()) == {"fail"}
+    assert judged.keys() <= BREAKAGES.keys()
+    assert len(judged) >= 20
 
 
 def collected(cloud: LocalCloud) -> Document:
