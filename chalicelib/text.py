@@ -61,9 +61,9 @@ def clip(text: str, limit: int, size: Callable[[str], int] = len) -> tuple[str, 
 def fit(entries: Iterable[str], limit: int, size: Callable[[str], int] = len) -> list[str]:
     """The first entries that fit in ``limit`` with a line break after each; no more are made than that."""
     kept: list[str] = []
-    left = limit
+    left, line_break = limit, size("\n")
     for entry in entries:
-        left -= size(entry) + size("\n")
+        left -= size(entry) + line_break
         if left < 0:
             break
         kept.append(entry)

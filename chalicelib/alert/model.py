@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import NoneType
 from typing import Any, NamedTuple, TypeVar
 
 from chalicelib.cloudtrail.principals import Principal
@@ -205,12 +206,12 @@ def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
     peer = rule.peer
     return {
         "id": rule.id,
-        "direction": rule.direction and rule.direction.value,
+        "direction": rule.direction and str(rule.direction),
         "protocol": rule.protocol,
         "from_port": rule.from_port,
         "to_port": rule.to_port,
         "peer": {
-            "type": peer.type.value,
+            "type": str(peer.type),
             "value": peer.value,
             "account_id": peer.account_id,
             "vpc_id": peer.vpc_id,
@@ -219,32 +220,45 @@ def encode_rule(rule: SecurityGroupRule) -> dict[str, Any]:
     }
 
 
-# Not published: for the title alone.
+# The others are not published: for the title alone.
 EXPOSURE_FIELDS = ("severity", "reason", "controls", "rule")
 
 
+def _encode_exposure(exposure: Exposure) -> dict[str, Any]:
+    return {
+        "severity": str(exposure.severity),
+        "reason": exposure.reason,
+        "controls": list(exposure.controls),
+        "rule": exposure.rule and encode_rule(exposure.rule),
+    }
+
+
+_ENCODERS: Mapping[type, Callable[[Any], object]] = {
+    SecurityGroupRule: encode_rule,
+    Exposure: _encode_exposure,
+    Unknown: lambda unknown: unknown.text,
+    datetime: format_time,
+    tuple: lambda items: [_encode(item) for item in items],
+    str: lambda text: text,
+    NoneType: lambda none: none,
+    bool: lambda flag: flag,
+    int: lambda number: number,
+}
+
+
 def _encode(value: object) -> Any:
-    match value:
-        case None | bool() | int():
-            return value
-        case str():
-            return str(value)  # a StrEnum as the plain string
-        case SecurityGroupRule():
-            return encode_rule(value)
-        case Unknown():
-            return value.text
-        case tuple() if not hasattr(value, "_fields"):
-            return [_encode(item) for item in value]
-        case datetime():
-            return format_time(value)
-        case Mapping():
-            return dict(value)
+    encoder = _ENCODERS.get(type(value))
+    if encoder is not None:
+        return encoder(value)
+    if isinstance(value, str):
+        return str(value)  # a StrEnum as the plain string
+    if isinstance(value, Mapping):
+        return dict(value)
     return _encode_fields(value)
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    names = EXPOSURE_FIELDS if isinstance(value, Exposure) else field_names(type(value))
-    return {name: _encode(getattr(value, name)) for name in names}
+    return {name: _encode(getattr(value, name)) for name in field_names(type(value))}
 
 
 def field_names(kind: Any) -> tuple[str, ...]:

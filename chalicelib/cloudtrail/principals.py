@@ -169,12 +169,24 @@ def _delegate(raw: Mapping[str, Any]) -> str | None:
 def _field(document: Mapping[str, Any], key: str) -> object:
     if key in document:
         return document[key]
+    if document.keys() <= _SPELLED:
+        return None
     # Glue and Athena fold keys to lower case, and records pass through them.
     folded = key.lower()
     for name, value in document.items():
         if str(name).lower() == folded:
             return value
     return None
+
+
+# Where all keys are among these, none of them is another spelling of one.
+_SPELLED = frozenset(
+    (
+        *("type", "principalId", "arn", "accountId", "accessKeyId", "userName", "invokedBy", "invokedByDelegate"),
+        *("sessionContext", "onBehalfOf", "sessionIssuer", "sourceIdentity", "attributes", "mfaAuthenticated"),
+        *("creationDate", "webIdFederationData", "userId", "identityStoreArn", "MFAUsed"),
+    )
+)
 
 
 def _word(document: Mapping[str, Any], key: str) -> str | None:

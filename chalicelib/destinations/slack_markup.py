@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any
-from urllib.parse import urlsplit
 
 from chalicelib.rendering.lines import utc
 from chalicelib.text import clip, visible
@@ -29,6 +28,10 @@ _CONSOLES = (
     "console.amazonaws-us-gov.com",
     "console.amazonaws-eusc.eu",
 )
+# The host ends at the first slash: no user, no port; and nothing behind it that ends a link anywhere.
+_CONSOLE_URL = re.compile(
+    rf"""https://(?:[a-z0-9-]+\.)*(?:{"|".join(map(re.escape, _CONSOLES))})(?:[/?#][^ "<>\\`|]*)?"""
+)
 
 
 def escape(text: str) -> str:
@@ -38,12 +41,17 @@ def escape(text: str) -> str:
 
 def weight(text: str) -> int:
     """How much of a limit a text uses: its length when escaped and encoded as JSON, never less than its own."""
-    return len(encode_basestring_ascii(escape(text))) - 2
+    return _encoded_length(escape(text))
+
+
+def _encoded_length(text: str) -> int:
+    return len(encode_basestring_ascii(text)) - 2
 
 
 def shortened(text: str, limit: int) -> str:
     """As much of the text as weighs no more than the limit, escaped."""
-    return escape(clip(text, limit, weight)[0])
+    escaped = escape(text)
+    return escaped if _encoded_length(escaped) <= limit else escape(clip(text, limit, weight)[0])
 
 
 def plain(text: str, limit: int) -> dict[str, Any]:
@@ -89,10 +97,10 @@ def section(text: dict[str, Any]) -> Block:
 
 def date(moment: datetime) -> str:
     """The reader's own time with UTC beside it."""
-    seconds = int(moment.timestamp())
+    seconds, shown = int(moment.timestamp()), utc(moment)
     if seconds <= 0:
-        return f"`{utc(moment)}`"
-    return f"<!date^{seconds}^{{date_short_pretty}} {{time_secs}}|{utc(moment)}>\n`{utc(moment)}`"
+        return f"`{shown}`"
+    return f"<!date^{seconds}^{{date_short_pretty}} {{time_secs}}|{shown}>\n`{shown}`"
 
 
 def button(label: str, url: str) -> dict[str, Any]:
@@ -111,13 +119,6 @@ def is_mention(text: str) -> bool:
 
 def is_console_url(url: str | None) -> bool:
     """Whether it is a page of the AWS console, of any partition, and safe and short enough for a button."""
-    if not url or len(url) > 600 or not url.isascii() or not url.isprintable() or any(c in url for c in ' "<>\\`|'):
+    if not url or len(url) > 600 or not url.isascii() or not url.isprintable():
         return False
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    in_console = any(host == name or host.endswith("." + name) for name in _CONSOLES)
-    return parts.scheme == "https" and in_console and port is None and "@" not in parts.netloc
+    return _CONSOLE_URL.fullmatch(url) is not None

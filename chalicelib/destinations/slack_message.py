@@ -75,17 +75,24 @@ def payload(alert: Alert, presentation: Presentation = PLAIN) -> dict[str, Any]:
     mention, runbook = presentation.mention, presentation.runbook
     opening = [header(_first_line(alert)), *([section(mrkdwn(mention))] if mention else [])]
     text = shortened(_notification(alert), 400)
-    message = {"text": f"{mention} {text}" if mention else text, "blocks": opening}
     closing = [{"type": "actions", "elements": [button("Open the runbook", runbook)]}] if runbook else []
-    message["blocks"] = [*opening, *closing]
-    left = MAX_WEIGHT - len(json.dumps(message))
     parts = list(sections(alert))
     is_alone = not any(isinstance(part, Diff) for part in parts)
     built: list[list[Block]] = [[] for _ in parts]
-    for place, part in sorted(enumerate(parts), key=lambda numbered: _CLAIMS.index(type(numbered[1]))):
-        built[place] = list(_section(alert, part, left, is_alone=is_alone))
-        left -= sum(len(json.dumps(block)) + 2 for block in built[place])
-    return {**message, "blocks": [*opening, *chain.from_iterable(built), *closing]}
+
+    def message() -> dict[str, Any]:
+        blocks = [*opening, *chain.from_iterable(built), *closing]
+        return {"text": f"{mention} {text}" if mention else text, "blocks": blocks}
+
+    for place, part in enumerate(parts):
+        if not isinstance(part, _FITTED):
+            built[place] = list(_section(alert, part, 0, is_alone=is_alone))
+    left, latest = MAX_WEIGHT - len(json.dumps(message())), list[Block]()
+    fitted = [place for place, part in enumerate(parts) if isinstance(part, _FITTED)]
+    for place in sorted(fitted, key=lambda place: _FITTED.index(type(parts[place]))):
+        left -= sum(len(json.dumps(block)) + 2 for block in latest)
+        latest = built[place] = list(_section(alert, parts[place], left, is_alone=is_alone))
+    return message()
 
 
 class Mentions(NamedTuple):
@@ -119,8 +126,8 @@ def parse_owner_mentions(text: str) -> dict[str, str]:
     return found
 
 
-# What is written first has the first claim on the room that is left.
-_CLAIMS = (Paragraph, Circumstances, Links, NotKnown, Reasons, Diff, WayBack)
+# What is as long as there is room for after the rest; what stands first has the first claim on it.
+_FITTED = (NotKnown, Reasons, Diff, WayBack)
 
 
 def _section(alert: Alert, part: Section, left: int, *, is_alone: bool) -> Iterator[Block]:
@@ -157,7 +164,10 @@ def _first_line(alert: Alert) -> str:
 def _notification(alert: Alert) -> str:
     """What a phone's lock screen and a screen reader get: the fallback ``text``."""
     # The fallback text is mrkdwn too, and has nothing to hide code in.
-    return mute(plain_notification(alert)).translate(_NO_MARKUP)
+    text = mute(plain_notification(alert))
+    for sign, drawn_alike in _NO_MARKUP.items():
+        text = text.replace(sign, drawn_alike)
+    return text
 
 
 def plain_notification(alert: Alert) -> str:
@@ -168,7 +178,7 @@ def plain_notification(alert: Alert) -> str:
     return " · ".join([clip(_first_line(alert), 200, weight)[0], *who, *where])
 
 
-_NO_MARKUP = str.maketrans({"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"})
+_NO_MARKUP = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}
 
 
 def _facts(facts: Iterable[Fact]) -> Iterator[Block]:

@@ -11,16 +11,18 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from chalicelib.exposure.already_open import RangesOf
-from chalicelib.exposure.traffic import Ports, Span, TrafficLine, address_range, is_ingress, joined, ports_of
+from chalicelib.exposure.traffic import Ports, Span, TrafficLine, address_range, is_ingress, ports_of
 from chalicelib.security_groups.address_ranges import (
     AddressRange,
     Breadth,
     Interval,
     breadth,
     breadth_of,
+    is_narrow,
     merged,
-    weight,
+    weight_below,
     weight_of,
+    weight_of_range,
     without,
 )
 from chalicelib.security_groups.rules import ALL_PROTOCOLS, ModifiedRule, SecurityGroupRule
@@ -46,11 +48,12 @@ class Opening(NamedTuple):
 
 
 class _Box(NamedTuple):
-    """Traffic by addresses of one IP version; ``breadth`` is how much of the internet these are."""
+    """Traffic by addresses of one IP version: what they weigh, and how much of the internet counts for the rule."""
 
     span: Span
     version: int
     intervals: tuple[Interval, ...]
+    weight: int
     breadth: Breadth
     rule: SecurityGroupRule
 
@@ -108,29 +111,35 @@ def _boxes(
     span, ranges = line.span(rule), ranges_of(rule)
     if before is None and len(ranges) == 1:
         (only,) = ranges
-        return [_Box(span, only.version, ((only.first, only.last),), breadth_of(only), rule)]
+        size = weight_of_range(only)
+        return [_Box(span, only.version, ((only.first, only.last),), size, breadth(only.version, size), rule)]
     boxes: list[_Box] = []
     for version in _VERSIONS:
         own = merged(ranges, version)
         if not own:
             continue
-        whole = breadth(version, weight_of(version, own))
+        size = weight_of(version, own)
+        whole = breadth(version, size)
         if before is None:
-            boxes.append(_Box(span, version, own, whole, rule))
+            boxes.append(_Box(span, version, own, size, whole, rule))
             continue
         was = line.span(before)
-        boxes += [_Box(piece, version, own, whole, rule) for piece in _outside(span, was)]
+        boxes += [_Box(piece, version, own, size, whole, rule) for piece in _outside(span, was)]
         both = Span(max(span.low, was.low), min(span.high, was.high))
         had = merged(ranges_of(before), version)
         more = without(own, had) if both.low <= both.high else ()
         if more:
-            boxes.append(_Box(both, version, more, _widened(version, had, more, whole), rule))
+            size = weight_of(version, more)
+            boxes.append(_Box(both, version, more, size, _widened(version, had, size, whole), rule))
     return boxes
 
 
-def _widened(version: int, had: Iterable[Interval], more: Iterable[Interval], whole: Breadth) -> Breadth:
-    """The breadth of what a widened rule opens more: all that it has where it comes to be of the world by that."""
-    kind = breadth(version, weight_of(version, more))
+def _widened(version: int, had: Iterable[Interval], more: int, whole: Breadth) -> Breadth:
+    """The breadth of what a widened rule opens more: all that it has where it comes to be of the world by that.
+
+    ``more`` is what the addresses weigh that the rule allows now and did not before.
+    """
+    kind = breadth(version, more)
     was = breadth(version, weight_of(version, had))
     return whole if kind >= Breadth.QUARTER or was < Breadth.QUARTER <= whole else kind
 
@@ -179,11 +188,11 @@ def _only(version: int, boxes: Iterable[_Box]) -> list[_Box]:
 def _of_version(
     version: int, line: TrafficLine, new: list[_Box], kept: list[_Box], gone: list[_Box], stay: list[_Box]
 ) -> list[Opening]:
-    everything = joined(interval for box in (*new, *kept, *stay) for interval in box.intervals)
-    if not new or breadth(version, weight_of(version, everything)) < Breadth.WIDE:
+    most = sum(box.weight for box in (*new, *kept, *stay))  # addresses of several boxes counted for each
+    if not new or is_narrow(version, most):
         return []  # which is nearly always, and saves the sweep
     pieces: dict[tuple[str, Breadth], list[Span]] = {}
-    for span, kind in _sweep(version, line, _roles(new, kept, gone, stay)):
+    for span, kind in _sweep(version, line, ((_NEW, new), (_KEPT, kept), (_GONE, gone), (_STAY, stay))):
         pieces.setdefault((line.protocol_at(span.low), kind), []).append(span)
     widest = max((kind for protocol, kind in pieces if protocol == ALL_PROTOCOLS), default=Breadth.PRIVATE)
     return [
@@ -204,7 +213,8 @@ class _Measure:
 
     def __init__(self, version: int, bounds: Sequence[int]) -> None:
         self._size = 1 << max(len(bounds) - 2, 0).bit_length()
-        leaves = [weight(version, low, high - 1) for low, high in pairwise(bounds)]
+        below = [weight_below(version, bound) for bound in bounds]
+        leaves = [upper - lower for lower, upper in pairwise(below)]
         self._whole = [0] * self._size + leaves + [0] * (self._size - len(leaves))
         for node in range(self._size - 1, 0, -1):
             self._whole[node] = self._whole[2 * node] + self._whole[2 * node + 1]
@@ -221,6 +231,9 @@ class _Measure:
         count, held, whole = self._count, self._held, self._whole
         low, high = first + self._size, end + self._size
         left, right = low, high - 1
+        levels = (left ^ right).bit_length()
+        node = left >> levels  # the lowest that holds the whole interval
+        before = held[node]
         while low < high:
             if low & 1:
                 count[low] += times
@@ -232,67 +245,74 @@ class _Measure:
                 held[high] = whole[high] if count[high] else held[2 * high] + held[2 * high + 1]
             low >>= 1
             high >>= 1
-        while left > 1:
+        for _ in range(levels):
             left >>= 1
             right >>= 1
             held[left] = whole[left] if count[left] else held[2 * left] + held[2 * left + 1]
-            if right != left:
-                held[right] = whole[right] if count[right] else held[2 * right] + held[2 * right + 1]
+            held[right] = whole[right] if count[right] else held[2 * right] + held[2 * right + 1]
+        change = held[node] - before
+        while node > 1:
+            node >>= 1
+            if count[node]:  # it is held whole, whatever is below
+                break
+            held[node] += change
 
 
-class _Placed(NamedTuple):
-    """A box with where it counts: as newly opened, as open after the change, as open before it."""
+class _Role(NamedTuple):
+    """Where a box counts: as newly opened, as open after the change, as open before it."""
 
-    box: _Box
     is_new: bool
     is_after: bool
     was: bool
 
 
-def _roles(new: list[_Box], kept: list[_Box], gone: list[_Box], stay: list[_Box]) -> list[_Placed]:
-    """The boxes of new, kept, removed and modified rules; of the last, what ``new`` opens is only a part."""
-    return [
-        *(_Placed(box, is_new=True, is_after=True, was=False) for box in new),
-        *(_Placed(box, is_new=False, is_after=True, was=True) for box in kept),
-        *(_Placed(box, is_new=False, is_after=False, was=True) for box in gone),
-        *(_Placed(box, is_new=False, is_after=True, was=False) for box in stay),
-    ]
-
-
-_WIDEST_FIRST = tuple(reversed(Breadth))
+_NEW = _Role(is_new=True, is_after=True, was=False)
+_KEPT = _Role(is_new=False, is_after=True, was=True)
+_GONE = _Role(is_new=False, is_after=False, was=True)
+# A modified rule as it is now, of which what is newly open is only a part.
+_STAY = _Role(is_new=False, is_after=True, was=False)
+# Boxes that count alike.
+_Boxes = tuple[_Role, Sequence[_Box]]
 
 
 class _LineSweep:
     """The measures at one place of the line, and how broad the broadest single new rule is there."""
 
-    def __init__(self, version: int, placed: Sequence[_Placed]) -> None:
-        bounds = sorted({bound for item in placed for low, high in item.box.intervals for bound in (low, high + 1)})
+    def __init__(self, version: int, placed: Sequence[_Boxes]) -> None:
+        intervals = [ends for _, boxes in placed for box in boxes for ends in box.intervals]
+        bounds = sorted({low for low, _ in intervals} | {high + 1 for _, high in intervals})
         self._place = {bound: place for place, bound in enumerate(bounds)}
         self._version = version
         self._own = _Measure(version, bounds)
         # Without rules before the change what is open after it is what is new.
-        has_before = not all(item.is_new for item in placed)
+        has_before = any(boxes for role, boxes in placed if not role.is_new)
         self._after = _Measure(version, bounds) if has_before else self._own
         self._before = _Measure(version, bounds) if has_before else None
+        self._measures = {role: list(self._measures_of(role)) for role, _ in placed}
         self._alone = [0] * len(Breadth)
 
-    def put(self, item: _Placed, times: int) -> None:
+    def _measures_of(self, role: _Role) -> Iterator[_Measure]:
+        if role.is_new:
+            yield self._own
+        if role.is_after and self._after is not self._own:
+            yield self._after
+        if role.was and self._before is not None:
+            yield self._before
+
+    def put(self, role: _Role, box: _Box, times: int) -> None:
         """Put a box in (1) or take it out (-1)."""
-        measures = [self._own] if item.is_new else []
-        if item.is_after and self._after is not self._own:
-            measures.append(self._after)
-        if item.was and self._before is not None:
-            measures.append(self._before)
-        for first, last in item.box.intervals:
-            for measure in measures:
+        for measure in self._measures[role]:
+            for first, last in box.intervals:
                 measure.put(self._place[first], self._place[last + 1], times)
-        if item.is_new:
-            self._alone[item.box.breadth] += times
+        if role.is_new:
+            self._alone[box.breadth] += times
 
     def breadth_together(self) -> Breadth | None:
         """How broad it is together; None where a single rule is as broad, or nothing of it is new."""
-        alone = next((kind for kind in _WIDEST_FIRST if self._alone[kind]), None)
-        if alone is None:
+        broadest = len(self._alone) - 1
+        while broadest >= 0 and not self._alone[broadest]:
+            broadest -= 1
+        if broadest < 0:
             return None
         found = breadth(self._version, self._own.weight)
         if self._before is not None:
@@ -301,19 +321,20 @@ class _LineSweep:
                 found = max(found, Breadth.QUARTER)
             if after is Breadth.ALL and before is not Breadth.ALL and found is Breadth.QUARTER:
                 found = Breadth.ALL
-        return found if found > alone and found > Breadth.NARROW else None
+        return found if found > max(broadest, Breadth.NARROW) else None
 
 
-def _sweep(version: int, line: TrafficLine, placed: Sequence[_Placed]) -> Iterator[tuple[Span, Breadth]]:
+def _sweep(version: int, line: TrafficLine, placed: Sequence[_Boxes]) -> Iterator[tuple[Span, Breadth]]:
     """The pieces of the line where it takes several rules, and how broad these are together."""
     here = _LineSweep(version, placed)
-    events: dict[int, list[tuple[_Placed, int]]] = {span.low: [] for _, span in line.stretches()}
-    for item in placed:
-        events.setdefault(item.box.span.low, []).append((item, 1))
-        events.setdefault(item.box.span.high + 1, []).append((item, -1))
+    events: dict[int, list[tuple[_Role, _Box, int]]] = {span.low: [] for _, span in line.stretches()}
+    for role, boxes in placed:
+        for box in boxes:
+            events.setdefault(box.span.low, []).append((role, box, 1))
+            events.setdefault(box.span.high + 1, []).append((role, box, -1))
     for stop, following in pairwise([*sorted(events), line.end + 1]):
-        for item, times in events[stop]:
-            here.put(item, times)
+        for role, box, times in events[stop]:
+            here.put(role, box, times)
         found = here.breadth_together()
         if found is not None and stop < following:
             yield Span(stop, following - 1), found

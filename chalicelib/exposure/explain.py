@@ -134,24 +134,21 @@ def _widest(ranges: Sequence[AddressRange]) -> str:
     return f"{shown} and {number_of(more, 'more range')}" if more > 0 else shown
 
 
-_PRIVATE = tuple(
-    filter(
-        None,
-        map(
-            parse_range,
-            (
-                *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
-                *("fc00::/7", "fe80::/10", "::1/128"),
-            ),
-        ),
-    )
-)
+_PRIVATE = {
+    4: ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+    6: ("fc00::/7", "fe80::/10", "::1/128"),
+}
+_PRIVATE_INTERVALS = {
+    version: [(found.first, found.last) for found in map(parse_range, texts) if found is not None]
+    for version, texts in _PRIVATE.items()
+}
 
 
 def _size(source: AddressRange) -> str:
     size, public = source.last - source.first + 1, count_public(source)
     if public == 0:
-        whose = "private" if any(known.covers(source) for known in _PRIVATE) else "reserved"
+        known = _PRIVATE_INTERVALS[source.version]
+        whose = "private" if any(first <= source.first and source.last <= last for first, last in known) else "reserved"
         return f"a {whose} address" if size == 1 else f"{whose} addresses"
     if source.version == 6:
         whole = "a public address" if size == 1 else "public addresses"

@@ -141,6 +141,8 @@ def _in_default_group(opening_rules: Sequence[SecurityGroupRule]) -> Iterator[Ex
 def _removals(case: _Case) -> Iterator[Exposure]:
     """The removed rules, first those that would be the worst to add."""
     rules, after = case.change.changes.removed, case.known.after
+    if not rules:
+        return
     line = TrafficLine(rules)
 
     def ranges_of(rule: SecurityGroupRule) -> Sequence[AddressRange]:

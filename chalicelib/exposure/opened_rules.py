@@ -65,6 +65,9 @@ def judge_opened(
 
 
 def _ranges_of(around: Surroundings) -> RangesOf:
+    if not around.prefix_lists:
+        return lambda rule: ranges_in(rule, around)
+
     @cache
     def in_list(rule: SecurityGroupRule) -> Sequence[AddressRange]:
         return ranges_in(rule, around)

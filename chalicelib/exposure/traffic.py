@@ -37,10 +37,14 @@ def address_range(rule: SecurityGroupRule) -> AddressRange | None:
 
 def ports_of(rule: SecurityGroupRule) -> tuple[Ports, ...]:
     """The rule's ports; () where its protocol has none."""
-    if rule.protocol not in WITH_PORTS:
-        return ()
+    return (_port_range(rule),) if rule.protocol in WITH_PORTS else ()
+
+
+def _port_range(rule: SecurityGroupRule) -> Ports:
     low, high = rule.ports
-    return (ALL_PORTS,) if low is None or high is None else ((min(low, high), max(low, high)),)
+    if low is None or high is None:
+        return ALL_PORTS
+    return (low, high) if low <= high else (high, low)
 
 
 class TrafficLine:
@@ -56,10 +60,10 @@ class TrafficLine:
         if rule.protocol == ALL_PROTOCOLS:
             return Span(0, self.end)
         start = self._starts[rule.protocol]
-        if rule.protocol in ICMP:
-            low, high = _types(*rule.ports)
+        if rule.protocol in WITH_PORTS:
+            low, high = _port_range(rule)
         else:
-            ((low, high),) = ports_of(rule) or ((0, 0),)
+            low, high = _types(*rule.ports) if rule.protocol in ICMP else (0, 0)
         return Span(start + _clamped(low), start + _clamped(high))
 
     def protocol_at(self, place: int) -> str:
@@ -79,7 +83,7 @@ class TrafficLine:
 
 
 def _clamped(offset: int) -> int:
-    return min(max(offset, 0), _STRETCH - 1)
+    return offset if 0 <= offset < _STRETCH else min(max(offset, 0), _STRETCH - 1)
 
 
 def _types(kind: int | None, code: int | None) -> Ports:

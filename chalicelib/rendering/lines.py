@@ -131,14 +131,14 @@ def diff_entries(alert: Alert) -> Iterator[str]:
     attempted.
     """
     changes = alert.changes
-    ranks = rule_ranks(alert)
     entries: list[tuple[str, SecurityGroupRule, ModifiedRule | None]] = [
         *(("+", rule, None) for rule in changes.added),
         *(("~", item.after, item) for item in changes.modified),
         *(("-", rule, None) for rule in changes.removed),
         *(("×", rule, None) for rule in changes.attempted),
     ]
-    if ranks:
+    if len(entries) > 1:
+        ranks = rule_ranks(alert)
         entries.sort(key=lambda entry: -ranks.get(entry[1], -1))
     for sign, rule, modified in entries:
         yield f"{sign} {rule_line(rule)}" if modified is None else modified_entry(modified)
@@ -175,7 +175,7 @@ def reasons(alert: Alert) -> Iterator[str]:
 
 def utc(moment: datetime) -> str:
     """``2026-11-23 10:00:00 UTC``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{moment.astimezone(UTC).isoformat(' ', 'seconds').removesuffix('+00:00')} UTC"
 
 
 def unshowable(undo: Undo, extra: Mapping[str, str]) -> str | None:

@@ -97,10 +97,12 @@ def _public_below(version: int) -> tuple[list[int], list[int], list[int]]:
 _PUBLIC_BELOW = {version: _public_below(version) for version in _BITS}
 
 
-def _count_public_below(version: int, address: int) -> int:
+def weight_below(version: int, address: int) -> int:
+    """What all the addresses below this one weigh together."""
     bounds, below, follows = _PUBLIC_BELOW[version]
     place = bisect_right(bounds, address) - 1
-    return below[place] + (address - bounds[place]) * follows[place]
+    public = below[place] + (address - bounds[place]) * follows[place]
+    return (public << _BITS[version] + 1) + (address - public)
 
 
 def weight(version: int, first: int, last: int) -> int:
@@ -108,8 +110,13 @@ def weight(version: int, first: int, last: int) -> int:
 
     ``breadth`` reads it. One number for both, since the judgement adds up and compares them by the ten thousand.
     """
-    public = _count_public_below(version, last + 1) - _count_public_below(version, first)
-    return (public << _BITS[version] + 1) + (last - first + 1 - public)
+    return weight_below(version, last + 1) - weight_below(version, first)
+
+
+@lru_cache(maxsize=32768)  # each rule's range is weighed several times
+def weight_of_range(found: AddressRange) -> int:
+    """What one range weighs."""
+    return weight(found.version, found.first, found.last)
 
 
 def public_addresses(version: int, weighed: int) -> int:
@@ -144,9 +151,14 @@ def breadth(version: int, weighed: int) -> Breadth:
     return Breadth.ALL if weighed == _EVERYTHING[version] else _BREADTHS[bisect_right(_THRESHOLDS[version], weighed)]
 
 
+def is_narrow(version: int, weighed: int) -> bool:
+    """Whether what weighs this much, or less, can be no wider than ``Breadth.NARROW``."""
+    return weighed < _THRESHOLDS[version][1]
+
+
 def breadth_of(found: AddressRange) -> Breadth:
     """The breadth of one range."""
-    return breadth(found.version, weight(found.version, found.first, found.last))
+    return breadth(found.version, weight_of_range(found))
 
 
 def is_public(candidate: AddressRange) -> bool:
@@ -156,7 +168,7 @@ def is_public(candidate: AddressRange) -> bool:
 
 def count_public(candidate: AddressRange) -> int:
     """How many addresses of the range are public."""
-    return public_addresses(candidate.version, weight(candidate.version, candidate.first, candidate.last))
+    return public_addresses(candidate.version, weight_of_range(candidate))
 
 
 def merged(ranges: Iterable[AddressRange], version: int) -> tuple[Interval, ...]:

@@ -7,10 +7,16 @@ from typing import Any
 
 from chalicelib.security_groups.rules import PeerType, SecurityGroupRule
 
+_RANGES = {
+    PeerType.IPV4: ("IpRanges", "CidrIp"),
+    PeerType.IPV6: ("Ipv6Ranges", "CidrIpv6"),
+    PeerType.PREFIX_LIST: ("PrefixListIds", "PrefixListId"),
+}
 
-def to_ip_permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
+
+def to_ip_permissions(rules: Iterable[SecurityGroupRule], *, described: bool = True) -> list[dict[str, Any]]:
     """The rules as IpPermissions of the EC2 API, one for each, so that nothing is merged away."""
-    return [_to_ip_permission(rule) for rule in rules]
+    return [_to_ip_permission(rule, described=described) for rule in rules]
 
 
 def _ports_of(rule: SecurityGroupRule) -> dict[str, int]:
@@ -18,7 +24,7 @@ def _ports_of(rule: SecurityGroupRule) -> dict[str, int]:
     return {key: port for key, port in (("FromPort", low), ("ToPort", high)) if port is not None}
 
 
-def _to_ip_permission(rule: SecurityGroupRule) -> dict[str, Any]:
+def _to_ip_permission(rule: SecurityGroupRule, *, described: bool) -> dict[str, Any]:
     peer: dict[str, Any] = {}
     if rule.peer.type is PeerType.SECURITY_GROUP:
         peer["GroupId" if rule.peer.value.startswith("sg-") else "GroupName"] = rule.peer.value
@@ -28,12 +34,8 @@ def _to_ip_permission(rule: SecurityGroupRule) -> dict[str, Any]:
             peer["VpcId"] = rule.peer.vpc_id
         where = "UserIdGroupPairs"
     else:
-        where, key = {
-            PeerType.IPV4: ("IpRanges", "CidrIp"),
-            PeerType.IPV6: ("Ipv6Ranges", "CidrIpv6"),
-            PeerType.PREFIX_LIST: ("PrefixListIds", "PrefixListId"),
-        }[rule.peer.type]
+        where, key = _RANGES[rule.peer.type]
         peer[key] = rule.peer.value
-    if rule.description is not None:
+    if described and rule.description is not None:
         peer["Description"] = rule.description
     return {"IpProtocol": rule.protocol, **_ports_of(rule), where: [peer]}

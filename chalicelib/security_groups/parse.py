@@ -34,7 +34,7 @@ def read_change(record: CloudTrailRecord) -> Change:
     outcome = read_outcome(record.error_code)
     no_answer = _why_missing(record, "responseElements") if outcome is Outcome.SUCCEEDED else None
     response = {} if no_answer else unwrapped(event.name, record.response_elements, "Response")
-    change = (_identify(event, outcome, request, *named_group(record)))._replace(no_answer=no_answer)
+    change = _identify(event, outcome, request, response, no_answer)
     if no_request:
         # What the answer holds is still good.
         if change.succeeded and change.group_id is None:
@@ -46,6 +46,8 @@ def read_change(record: CloudTrailRecord) -> Change:
 
 def _with_unknown_keys(change: Change, keys: tuple[str, ...]) -> Change:
     """The change with each parameter that the call was not known to have; what it does may be anything."""
+    if not keys:
+        return change
     problems = tuple(f"the parameter {printable(key, 60)}, which sgwatch does not know" for key in keys)
     return change._replace(
         unread=problems if change.succeeded and may_open(change.event) else (),
@@ -58,7 +60,10 @@ def named_group(record: CloudTrailRecord) -> tuple[str | None, str | None]:
     request = unwrapped(record.event_name, record.request_parameters)
     if (keys := REQUEST_KEYS.get(record.event_name or "")) is not None:
         request = canonical(request, keys).values
-    response = unwrapped(record.event_name, record.response_elements, "Response")
+    return _named_group(request, unwrapped(record.event_name, record.response_elements, "Response"))
+
+
+def _named_group(request: Parameters, response: Parameters) -> tuple[str | None, str | None]:
     group_id = text(field(request, "groupId")) or text(field(response, "groupId")) or _group_of_rules(response)
     return group_id, text(field(request, "groupName"))
 
@@ -80,8 +85,9 @@ def _why_missing(record: CloudTrailRecord, field_name: str) -> str | None:
 
 
 def _identify(
-    event: WatchedEvent, outcome: Outcome, request: Parameters, group_id: str | None, group_name: str | None
+    event: WatchedEvent, outcome: Outcome, request: Parameters, response: Parameters, no_answer: str | None
 ) -> Change:
+    group_id, group_name = _named_group(request, response)
     unknowns = []
     if event.group in (EventGroup.RULES, EventGroup.GROUPS) and not (group_id or group_name):
         unknowns.append(other("the security group: the record does not name it"))
@@ -91,6 +97,7 @@ def _identify(
         group_id=group_id,
         group_name=group_name,
         vpc_id=text(request.get("vpcId")) if event.name == "CreateSecurityGroup" else None,
+        no_answer=no_answer,
         unknowns=tuple(unknowns),
     )
 

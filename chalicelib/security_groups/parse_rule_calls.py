@@ -51,6 +51,8 @@ def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = (
 
 
 def _with_unread(change: Change, unread: tuple[str, ...]) -> Change:
+    if not unread:
+        return change
     unknowns = change.unknowns + unread_parts("part of the request", unread)
     return change._replace(unread=change.unread + unread, unknowns=unknowns)
 
@@ -87,7 +89,8 @@ def read_authorize(change: Change, request: Parameters, response: Parameters) ->
     if len(added) < len(requested.rules):
         # AWS authorizes all rules of a call or none: an answer with fewer was cut, or is not there.
         known = {rule.identity for rule in added}
-        added += tuple(rule._replace(tags=tags) for rule in requested.rules if rule.identity not in known)
+        asked = (rule for rule in requested.rules if not known or rule.identity not in known)
+        added += tuple(rule._replace(tags=tags) for rule in asked)
     # Nor does what the request holds and nobody can read go unsaid, where the answer may be short of it.
     short = len(answered.rules) < len(requested.rules) + len(requested.unread)
     unread = (requested.unread if short else ()) + answered.problems + _not_known(requested)
@@ -111,15 +114,17 @@ def _completed(
     answered: tuple[SecurityGroupRule, ...], requested: tuple[SecurityGroupRule, ...], tags: Tags | None = None
 ) -> tuple[SecurityGroupRule, ...]:
     """The answer's rules, with what only the request holds: a description, the account of a peer group, ``tags``."""
-    asked = {rule.identity: rule for rule in requested}
+    asked = {rule.identity: rule for rule in requested} if answered else {}
 
     def complete(rule: SecurityGroupRule) -> SecurityGroupRule:
         same = asked.get(rule.identity)
         own = tags if rule.tags is None else rule.tags
         if same is None:
             return rule if own is None else rule._replace(tags=own)
-        peer = rule.peer.completed(same.peer)
-        return rule._replace(peer=peer, description=rule.description or same.description, tags=own)
+        peer, described = rule.peer.completed(same.peer), rule.description or same.description
+        return SecurityGroupRule(
+            rule.direction, rule.protocol, rule.from_port, rule.to_port, peer, described, rule.id, own
+        )
 
     return tuple(complete(rule) for rule in answered)
 

@@ -41,7 +41,7 @@ class Peer(NamedTuple):
 
     def completed(self, other: Peer) -> Peer:
         """The peer with the account and the VPC that only another source of the same peer names."""
-        if (self.type, self.value) != (other.type, other.value):
+        if self == other or (self.type, self.value) != (other.type, other.value):
             return self
         return self._replace(account_id=self.account_id or other.account_id, vpc_id=self.vpc_id or other.vpc_id)
 
@@ -91,12 +91,15 @@ class SecurityGroupRule(NamedTuple):
     @property
     def ports(self) -> tuple[int | None, int | None]:
         """The port range with AWS's ways to say "all" made one: 0 to 65535, and -1 for ICMP."""
+        low, high = self.from_port, self.to_port
         if self.protocol in WITH_PORTS:
-            if self.from_port in (None, -1):
+            if low is None or low == -1:
                 return (0, 65535)
-            return (self.from_port, {None: self.from_port, -1: 65535}.get(self.to_port, self.to_port))
+            if high is None:
+                return (low, low)
+            return (low, 65535 if high == -1 else high)
         if self.protocol in ICMP:
-            return (-1 if self.from_port is None else self.from_port, -1 if self.to_port is None else self.to_port)
+            return (-1 if low is None else low, -1 if high is None else high)
         return (None, None)
 
 

@@ -10,7 +10,9 @@ from chalicelib.security_groups.rules import SecurityGroupRule
 
 
 class Severity(StrEnum):
-    """How bad it is; the members stand in rising order and compare by ``rank``."""
+    """How bad it is; the members stand in rising order and compare by ``rank``: 0 for info up to 4 for critical."""
+
+    rank: int
 
     INFO = "info"
     LOW = "low"
@@ -18,13 +20,9 @@ class Severity(StrEnum):
     HIGH = "high"
     CRITICAL = "critical"
 
-    @property
-    def rank(self) -> int:
-        """0 for info up to 4 for critical."""
-        return _RANKS[self]
 
-
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+for _rank, _severity in enumerate(Severity):
+    _severity.rank = _rank
 
 
 class Opens(StrEnum):

@@ -69,16 +69,13 @@ class _Gathered:
 
     def known(self, source: object, names: KeyNames) -> Mapping[str, Any]:
         """The object under the names that code reads; its unknown keys are noted."""
-        found = canonical(mapping(source), names)
+        given = mapping(source)
+        if given.keys() <= names.spelled:  # nearly always
+            return given
+        found = canonical(given, names)
         if found.unknown:
             self.unknown_keys.update(dict.fromkeys(found.unknown))
         return found.values
-
-    def attempt(self, read: Callable[[], SecurityGroupRule]) -> None:
-        try:
-            self.rules.append(read())
-        except _UnreadableError as error:
-            self.problems.append(str(error))
 
     def reading(self) -> Reading:
         return Reading(tuple(self.rules), tuple(self.problems), tuple(self.gaps), tuple(self.unknown_keys))
@@ -168,7 +165,7 @@ RULE = key_names(
 
 
 def _read_ip_permission(given: object, direction: Direction | None, gathered: _Gathered) -> None:
-    if not isinstance(given, Mapping):
+    if not isinstance(given, (dict, Mapping)):
         gathered.problems.append(f"an IpPermission that is not an object: {_shown(given)}")
         return
     permission = gathered.known(given, PERMISSION)
@@ -182,13 +179,14 @@ def _read_ip_permission(given: object, direction: Direction | None, gathered: _G
     for key, names, read_peer in _PEERS:
         for entry in items(permission.get(key)):
             has_peer = True
-            known = gathered.known(entry, names) if isinstance(entry, Mapping) else entry
-
-            def read(read_peer: Callable[[object], Peer] = read_peer, entry: object = known) -> SecurityGroupRule:
-                description = text(mapping(entry).get("description"))
-                return SecurityGroupRule(direction, protocol, low, high, read_peer(entry), description)
-
-            gathered.attempt(read)
+            known = gathered.known(entry, names) if isinstance(entry, (dict, Mapping)) else entry
+            try:
+                peer = read_peer(known)
+            except _UnreadableError as error:
+                gathered.problems.append(str(error))
+                continue
+            description = text(mapping(known).get("description"))
+            gathered.rules.append(SecurityGroupRule(direction, protocol, low, high, peer, description))
     if not has_peer:
         gathered.gaps.append(f"an IpPermission for {_shown(protocol)} that names no peer")
 

@@ -21,7 +21,9 @@ def items(value: object) -> list[Any]:
 
     What stands beside the wrapper of a list is a member, too: nothing that a caller wrote may be passed over.
     """
-    while isinstance(value, Mapping):
+    if value is None or isinstance(value, list):
+        return value or []
+    while isinstance(value, (dict, Mapping)):  # nearly always a dict, and the check for that is the quicker
         wrapped = [key for key in _WRAPPERS if key in value]
         if not wrapped:
             return [value] if value else []
@@ -57,7 +59,7 @@ def field(source: Mapping[str, Any], name: str) -> Any:
 
 def item_text(item: object, name: str) -> str | None:
     """A text in a list of texts: bare, under its name, or as ``{"tag": 1, "content": …}``."""
-    if not isinstance(item, Mapping):
+    if not isinstance(item, (dict, Mapping)):
         return text(item)
     return text(field(item, name)) or text(item.get("content"))
 

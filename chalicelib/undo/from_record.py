@@ -108,4 +108,4 @@ def _by_id_or_value(rules: tuple[SecurityGroupRule, ...]) -> dict[str, Any]:
     if all(ids):
         return {"SecurityGroupRuleIds": ids}
     # A rule to revoke need not be described, and what is left out cannot be wrong.
-    return {"IpPermissions": to_ip_permissions(rule._replace(description=None) for rule in rules)}
+    return {"IpPermissions": to_ip_permissions(rules, described=False)}
