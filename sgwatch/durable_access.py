@@ -46,6 +46,11 @@ def caller() -> str:
     return str(client("sts").get_caller_identity()["Arn"])
 
 
+def caller_account() -> str:
+    """The account in which the command is run."""
+    return str(client("sts").get_caller_identity()["Account"])
+
+
 @contextmanager
 def refusals(stage: str) -> Iterator[None]:
     """Ends the command with status 2 and a sentence where AWS refuses, cannot be reached or lacks the stage."""

@@ -112,8 +112,9 @@ def _line(silence: Silence, reported: int | None, now: datetime) -> str:
     """One silence in less than the 500 characters that messages show of a sentence."""
     fresh = "" if reported is None else f" ({silence.count - reported:,} since the last digest)"
     critical = ", critical ones too" if silence.critical_too else ""
+    owner = f", owner {printable(silence.owner, 60)}" if silence.owner else ""
     return (
-        f"{silence.id}, by {printable(silence.author, 120)}: {printable(silence.reason, 120)}; "
+        f"{silence.id}, by {printable(silence.author, 120)}{owner}: {printable(silence.reason, 120)}; "
         f"{'until' if silence.until > now else 'ended'} {format_time(silence.until)}; "
         f"{number_of(silence.count, 'alert')} held back{fresh}, where {printable(silence.when, 100)}{critical}"
     )

@@ -29,7 +29,7 @@ NEVER_HELD_BACK = (AlertKind.TEST, AlertKind.DELIVERY_PROBLEM)
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """One silence. ``count`` is how many alerts it has held back."""
+    """One silence. ``count`` is how many alerts it has held back; ``owner`` answers for the automation it expects."""
 
     id: str
     when: str
@@ -39,6 +39,7 @@ class Silence:
     until: datetime
     critical_too: bool = False
     count: int = 0
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Silences:
                 "sk": silence.id,
                 "expression": silence.when,
                 "author": silence.author,
+                "owner": silence.owner or None,
                 "reason": silence.reason,
                 "created_at": int(silence.created_at.timestamp()),
                 "ends_at": int(silence.until.timestamp()),
@@ -177,6 +179,7 @@ def _silence(item: StateItem, now: datetime) -> Silence | None:
             until=min(until, created_at + LONGEST),
             critical_too=item["critical_too"] is True,
             count=int(item["held_back"]),
+            owner=str(item.get("owner") or ""),
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -574,9 +575,34 @@ def test_silences_are_added_listed_and_removed(client: Client, config: Path) -> 
     assert sgwatch("remove", "nobody").exit_code == 1
 
 
+def test_expected_automation_has_an_owner_and_an_end_and_covers_its_own_role_alone(
+    client: Client, config: Path
+) -> None:
+    setup.run(PLACE, client, config, yes=True)
+    runner, until = CliRunner(), (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    options = ["--owner", "team-platform", "--until", until, "--reason", "pipeline", "--stage", "dev"]
+    made = runner.invoke(silence, ["add", "--automation", "role/ci/terraform-ci", *options])
+    assert made.exit_code == 0, made.output
+    (listed,) = [
+        json.loads(line) for line in runner.invoke(silence, ["list", "--json", "--stage", "dev"]).stdout.splitlines()
+    ]
+    assert listed["when"] == "principal.account_id == '123456789012' && principal.role == 'terraform-ci'"
+    assert (listed["owner"], listed["critical_too"]) == ("team-platform", False)
+    assert listed["until"] > until, "a day is over when it ends"
+    assert "owner team-platform: pipeline" in runner.invoke(silence, ["list", "--stage", "dev"]).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--for", "2h", "--reason", "r"], "--when or --automation"),
+        (["--when", "severity", "--reason", "r"], "--for or --until"),
+        (["--when", "severity", "--for", "2h", "--until", "2027-01-31", "--reason", "r"], "--for or --until"),
+        (["--when", "severity", "--until", "tomorrow", "--reason", "r"], "neither a day such as"),
+        (["--when", "severity", "--until", "2020-01-31", "--reason", "r"], "is over"),
+        (["--when", "severity", "--until", "2099-01-31", "--reason", "r"], "90 days at most"),
+        (["--automation", "role/x", "--for", "2h", "--reason", "r"], "--owner"),
+        (["--automation", "role/x", "--for", "2h", "--reason", "r", "--owner", "o", "--critical-too"], "never covers"),
         (["--when", "severity ==", "--for", "2h", "--reason", "r"], "not a JMESPath expression"),
         (["--when", "severity", "--for", "2 hours", "--reason", "r"], "is not a time such as 30m"),
         (["--when", "severity", "--for", "91d", "--reason", "r"], "90 days at most"),
