@@ -7,7 +7,9 @@ import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
+
+from localcloud.receivers.slack import UPDATED
 
 if TYPE_CHECKING:
     from localcloud.inbox import Inbox, InboxMessage
@@ -37,6 +39,9 @@ def page_application(
         if path == "/events":
             start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
             return _stream(inbox)
+        if path == "/messages" and environ["REQUEST_METHOD"] == "DELETE":
+            inbox.clear()
+            return _answer(start_response, "text/plain; charset=utf-8", "The inbox is empty.")
         if path == "/messages":
             everything = [shown(message) for message in inbox.messages(accepted=None)]
             return _answer(start_response, "application/json", json.dumps(everything))
@@ -89,4 +94,27 @@ def shown(message: InboxMessage) -> dict[str, Any]:
         "accepted": message.accepted,
         "note": message.note,
         "link": message.link,
+        "thread": thread_key(message),
+        "replaces": message.note == UPDATED,
     }
+
+
+def thread_key(message: InboxMessage) -> str | None:
+    """What the messages of one thread, or of one incident, have in common; None where there is no thread."""
+    payload = message.payload
+    if not isinstance(payload, Mapping) or not message.accepted:
+        return None
+    found: object = None
+    match message.service:
+        case "slack":
+            found = payload.get("thread_ts") or message.headers.get("ts") or payload.get("ts")
+        case "google_chat":
+            found = (payload.get("thread") or {}).get("threadKey")
+        case "pagerduty":
+            found = payload.get("dedup_key")
+        case "jsm":
+            # An alert is closed by its alias, which is in the path then: v2/alerts/ALIAS/close.
+            closed = message.where.split("/")
+            found = payload.get("alias") or (unquote(closed[2]) if len(closed) > 3 else None)
+    where = message.where if message.service == "slack" else ""
+    return f"{message.service}/{where}/{found}" if found else None
