@@ -142,9 +142,15 @@ class Webhook(NamedTuple):
 def build(name: str, values: Mapping[str, str], tools: Tools) -> Webhook:
     """The destination of these settings."""
     headers = parse_headers(values["HEADERS"]) if "HEADERS" in values else {}
-    resolved = {header: tools.secret(value) for header, value in headers.items()}
+    resolved = {header: _resolved(value, tools.secret) for header, value in headers.items()}
     http = tools.http.showing(values["CLIENT_CERTIFICATE"]) if "CLIENT_CERTIFICATE" in values else tools.http
     return Webhook(name, values["URL"], values.get("SECRET"), http, encode=_encoder(values, tools), headers=resolved)
+
+
+def _resolved(value: str, secret: Callable[[str], str]) -> str:
+    """A header's value with the reference looked up that it is, or ends with: ``Bearer ssm:/sgwatch/prod/token``."""
+    scheme, blank, last = value.rpartition(" ")
+    return f"{scheme}{blank}{secret(last)}"
 
 
 def _encoder(values: Mapping[str, str], tools: Tools) -> Callable[[Alert, datetime], Body]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chalicelib.alert.model import Severity
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.destinations.http_door import url_fault
-from chalicelib.settings.secrets import parse_reference
+from chalicelib.settings.secrets import parse_reference, references_in
 
 if TYPE_CHECKING:
     from chalicelib.alert.quiet_hours import QuietHours, TimeOfDay
@@ -168,6 +168,7 @@ def read_headers(text: str) -> str:
         from chalicelib.destinations.webhook import parse_headers  # noqa: PLC0415 - needed where a webhook is
 
         parse_headers(text)
+        references_in(text)
     return text
 
 

@@ -164,7 +164,7 @@ KINDS = (
             Field(
                 "HEADERS",
                 "Headers that are sent along: `Name: value`, with semicolons between; or a reference to that. Each "
-                "value may be a reference too.",
+                "value may be a reference, or end with one (`Authorization: Bearer ssm:/sgwatch/prod/token`).",
                 read_headers,
                 secret=True,
             ),

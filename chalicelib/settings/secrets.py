@@ -54,6 +54,16 @@ def parse_reference(value: str) -> Reference | None:
     return None
 
 
+def references_in(headers: str) -> list[Reference]:
+    """The references in the text of a webhook's headers: a whole value, or what stands behind ``Bearer``.
+
+    Raises:
+        ValueError: one begins like a reference and is none.
+    """
+    words = re.split(r"[\s;]+", headers)
+    return [reference for word in words if (reference := parse_reference(word)) is not None]
+
+
 class Secrets:
     """Looks references up, through clients made by ``client(service)`` when they are first needed."""
 

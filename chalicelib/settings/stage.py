@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chalicelib.settings.reader import SettingsReader
-from chalicelib.settings.secrets import Reference, parse_reference
+from chalicelib.settings.secrets import Reference, parse_reference, references_in
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html; Lambda measures the JSON object of them.
 MAX_ENVIRONMENT_BYTES = 4096
@@ -52,11 +52,13 @@ def _kind_of(value: object) -> str:
 
 def _reference_faults(variables: Mapping[str, str], stage: str) -> Iterator[str]:
     for name, value in variables.items():
-        reference = _reference(value.strip())
-        if reference is not None and not is_within(reference, stage):
+        for reference in _references(name, value.strip()):
+            if is_within(reference, stage):
+                continue
             service = "ssm:/" if reference.service == "ssm" else "secretsmanager:"
+            shown = f"{reference.service}:{reference.name}" + (f"#{reference.key}" if reference.key else "")
             yield (
-                f'{name}: "{value}" is outside of what stage {stage} may read: keep it under '
+                f'{name}: "{shown}" is outside of what stage {stage} may read: keep it under '
                 f"{service}sgwatch/{stage}/ or {service}sgwatch/{SHARED}/"
             )
 
@@ -70,11 +72,14 @@ def is_within(reference: Reference, stage: str) -> bool:
     return name.removeprefix("/").startswith((f"sgwatch/{stage}/", f"sgwatch/{SHARED}/"))
 
 
-def _reference(value: str) -> Reference | None:
+def _references(name: str, value: str) -> list[Reference]:
     try:
-        return parse_reference(value)
+        if name.startswith("WEBHOOK") and name.endswith("_HEADERS"):
+            return references_in(value)
+        reference = parse_reference(value)
     except ValueError:
-        return None  # the reader has said so
+        return []  # the reader has said so
+    return [] if reference is None else [reference]
 
 
 def _size_faults(variables: Mapping[str, str]) -> Iterator[str]:

@@ -234,3 +234,19 @@ def test_a_reference_is_looked_up_once_and_again_after_it_was_refused() -> None:
         assert ssm.asked == 2
         assert [request.path for request in webhook.requests][-2:] == ["/the-first-secret", "/the-second-secret"]
     assert "-secret" not in "".join(written)
+
+
+def test_a_reference_inside_a_header_is_looked_up_behind_its_scheme_and_again_after_it_was_refused() -> None:
+    written: list[str] = []
+    with receiver() as webhook:
+        webhook.will(Answer(401), Answer())
+        ssm = Ssm("the-first-secret", "the-second-secret")
+        headers = "Authorization: Bearer ssm:/sgwatch/prod/token; X-Team: security people"
+        made = function(written, lambda service: ssm, WEBHOOK_URL=webhook.url, WEBHOOK_HEADERS=headers)
+        with pytest.raises(NotDelivered):
+            made.handle(RECORD, INVOCATION)
+        made.handle(RECORD, INVOCATION)
+        sent = [request.headers["authorization"] for request in webhook.requests]
+        assert sent == ["Bearer the-first-secret", "Bearer the-second-secret"]
+        assert webhook.requests[0].headers["x-team"] == "security people"
+    assert "-secret" not in "".join(written)

@@ -447,3 +447,23 @@ def test_a_webhook_in_place_of_the_queue_is_shown_nowhere(url: str) -> None:
         read_settings({"WEBHOOK_URL": "https://example.com/hook", "DELIVERY_QUEUE": url, "STATE_TABLE": "state"})
     assert "DELIVERY_QUEUE" in str(raised.value)
     assert "plant" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("headers", "outside"),
+    [
+        ("Authorization: Bearer ssm:/sgwatch/prod/token; X-Key: secretsmanager:sgwatch/shared/keys#hec", None),
+        ("X-Team: sec; Authorization: Splunk ssm:/sgwatch/dev/token", "ssm:/sgwatch/dev/token"),
+        ("X-Key: secretsmanager:other/keys#hec", "secretsmanager:other/keys#hec"),
+    ],
+)
+def test_references_inside_headers_are_held_to_the_stage_like_others(headers: str, outside: str | None) -> None:
+    faults = stage_faults({"WEBHOOK_URL": "https://example.com/hook", "WEBHOOK_HEADERS": headers}, "prod")
+    assert [fault.partition(" is outside")[0] for fault in faults] == (
+        [] if outside is None else [f'WEBHOOK_HEADERS: "{outside}"']
+    )
+
+
+def test_a_reference_inside_headers_that_is_none_is_a_fault() -> None:
+    (fault,) = faults_of(WEBHOOK_URL="https://example.com/hook", WEBHOOK_HEADERS="Authorization: Bearer ssm:/a//b")
+    assert "written ssm:/sgwatch/prod/name" in fault

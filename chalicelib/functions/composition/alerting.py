@@ -49,12 +49,18 @@ def routes(settings: Settings, redactor: Redactor, client: ClientFactory = aws_c
     tools = Tools(http, client, runbook_of(settings.runbook), secret, _state_table(settings, client))
 
     def destination(configured: DestinationSettings) -> Destination:
+        looked_up: set[str] = set()
+
+        def own_secret(value: str) -> str:
+            looked_up.add(value)
+            return secret(value)
+
         def build() -> Destination:
-            values = {name: secret(value) for name, value in configured.values.items()}
-            return builder_of(configured.kind)(configured.name, values, tools)
+            values = {name: own_secret(value) for name, value in configured.values.items()}
+            return builder_of(configured.kind)(configured.name, values, tools._replace(secret=own_secret))
 
         def forget() -> None:
-            for value in configured.values.values():
+            for value in looked_up:
                 secrets.forget(value)
 
         return Lazy(configured.name, build, forget)
