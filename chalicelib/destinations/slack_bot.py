@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Receipt, RevisionTable
 from chalicelib.destinations.delivery_ids import delivery_id, safe_id
 from chalicelib.destinations.http_door import HttpDoor, error_for, is_success
+from chalicelib.destinations.rule_states import event_time
 from chalicelib.destinations.slack_message import Presentation, payload
 from chalicelib.destinations.slack_threads import Thread, begin, decode, encode
 from chalicelib.state.errors import StateError, VersionConflict
@@ -72,8 +73,8 @@ class Channel(NamedTuple):
         """Replace a message."""
         self._call("chat.update", {**message, "ts": ts})
 
-    def find(self, delivery: str, since: datetime, thread_ts: str = "") -> str | None:
-        """The ``ts`` of what was posted for a delivery, in a thread or in the channel; None where it is not there."""
+    def find(self, deliveries: Container[str], since: datetime, thread_ts: str = "") -> Mapping[str, Any] | None:
+        """What was posted for one of some deliveries, in a thread or in the channel; None where it is not there."""
         body: dict[str, Any] = {
             "oldest": f"{since.timestamp():.6f}",
             "limit": 200,
@@ -84,8 +85,9 @@ class Channel(NamedTuple):
             body, method = {**body, "ts": thread_ts}, "conversations.replies"
         for message in self._call(method, body).get("messages", ()):
             metadata = message.get("metadata") or {}
-            if (metadata.get("event_payload") or {}).get("id") == delivery:
-                return str(message["ts"])
+            if (metadata.get("event_payload") or {}).get("id") in deliveries:
+                found: Mapping[str, Any] = message
+                return found
         return None
 
     def _call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -149,7 +151,8 @@ class SlackBot(NamedTuple):
             if thread.stale:
                 thread = self._updated(thread)
         except DeliveryError as error:
-            if not error.maybe_taken:
+            # What an attempt before this one may have posted is still to be looked for.
+            if not error.maybe_taken and not lease.was_begun:
                 thread = thread.ended(delivery)
             raise
         finally:
@@ -160,17 +163,29 @@ class SlackBot(NamedTuple):
         """The thread with the alert in it: what an unfinished attempt posted is found, not posted again."""
         delivery, now = delivery_id(alert), self.now()
         since = datetime.fromtimestamp(max(0.0, now.timestamp() - 86_400), UTC)
+        if not thread.is_news(now):
+            thread = self._adopted(alert, thread, since)
         if thread.is_news(now):
             try:
-                if not again or self.channel.find(delivery, since, thread.ts) is None:
+                if not again or self.channel.find((delivery,), since, thread.ts) is None:
                     self.channel.post(self._message(alert), delivery, thread.ts, to_channel=thread.is_worse(alert))
                 return thread.with_alert(alert, delivery)
             except SlackRefusedError as error:
                 if error.word not in _GONE:
                     raise
         message = self._message(alert)
-        found = self.channel.find(delivery, since) if again else None
-        return begin(alert, delivery, found or self.channel.post(message, delivery), message, now)
+        found = self.channel.find((delivery,), since) if again else None
+        ts = str(found["ts"]) if found else self.channel.post(message, delivery)
+        return begin(alert, delivery, ts, message, now)
+
+    def _adopted(self, alert: Alert, thread: Thread, since: datetime) -> Thread:
+        """The thread that another alert's unfinished attempt opened, where it did: this alert belongs into it."""
+        others = [each for each in thread.pending if each != delivery_id(alert)]
+        found = self.channel.find(others, since) if others else None
+        if found is None or found.get("thread_ts", found["ts"]) != found["ts"]:
+            return thread
+        root = {"text": found.get("text", ""), "blocks": found.get("blocks", [])}
+        return Thread(str(found["ts"]), self.now().timestamp(), event_time(alert), root, pending=thread.pending)
 
     def _updated(self, thread: Thread) -> Thread:
         try:

@@ -65,9 +65,10 @@ class Thread(NamedTuple):
                 rules[key] = state
         kept = dict(sorted(rules.items(), key=lambda item: -item[1].at)[:MOST_RULES])
         worst = alert.severity if alert.severity.rank > Severity(self.worst).rank else Severity(self.worst)
-        return self._replace(
-            posted=(*self.posted, delivery)[-MOST_ALERTS:], worst=worst.value, rules=kept, stale=True
-        ).ended(delivery)
+        posted, first = (*self.posted, delivery)[-MOST_ALERTS:], min(self.first_event_at, event_time(alert))
+        return self._replace(posted=posted, first_event_at=first, worst=worst.value, rules=kept, stale=True).ended(
+            delivery
+        )
 
     def begun(self, delivery: str) -> Thread:
         """With a delivery noted as begun, so that a later attempt looks for what it posted."""
