@@ -578,7 +578,7 @@ def test_silences_are_added_listed_and_removed(client: Client, config: Path) -> 
 def test_expected_automation_has_an_owner_and_an_end_and_covers_its_own_role_alone(
     client: Client, config: Path
 ) -> None:
-    setup.run(PLACE, client, config, yes=True)
+    durable_setup.run(PLACE, client, config, yes=True)
     runner, until = CliRunner(), (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
     options = ["--owner", "team-platform", "--until", until, "--reason", "pipeline", "--stage", "dev"]
     made = runner.invoke(silence, ["add", "--automation", "role/ci/terraform-ci", *options])
