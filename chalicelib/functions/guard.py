@@ -274,7 +274,7 @@ class Guard:
     def _is_own_status(self, records: Mapping[str, CloudTrailRecord]) -> bool:
         """Whether all that was written is the remembered status.
 
-        Each audit with news writes it, so an audit after that would go round in circles; and what is remembered is not
+        Each audit writes it, so an audit after that would go round in circles; and what is remembered is not
         trusted, no matter who wrote it.
         """
         return bool(records) and all(
@@ -324,7 +324,10 @@ class Guard:
         if self._is_overtaken(found):
             # Another audit came to its end since this one began, and may have seen what came after.
             again = _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
-            found, reported = again or found, reported and again is None
+            if again is not None:
+                # What an alert has said by now is what anything else is news to.
+                alerted = decide(found.previous, self._standing(found).status, self.alerts.now()).memory
+                found, reported = (replace(again, previous=alerted) if reported else again), False
         standing = self._standing(found)
         if may_repair:
             after = self._repaired(found, seed, deliveries, log)
@@ -344,7 +347,7 @@ class Guard:
         if found.forgotten is None and not deliveries.undelivered:
             before = previous.parts if previous else None
             parts = before if standing.parts is None else standing.parts
-            self._remember(replace(decision.memory, parts=parts), previous, deliveries, log)
+            self._remember(replace(decision.memory, parts=parts), deliveries, log)
         if found.audited is not None:
             self._ping(standing, log)
 
@@ -375,11 +378,7 @@ class Guard:
         deliveries.send([repaired(standing, done, f"{seed}/repaired", self.region)])
         return standing
 
-    def _remember(
-        self, memory: RememberedStatus, previous: RememberedStatus | None, deliveries: _GuardDeliveries, log: Log
-    ) -> None:
-        if memory == previous:
-            return
+    def _remember(self, memory: RememberedStatus, deliveries: _GuardDeliveries, log: Log) -> None:
         try:
             self.memory.save(memory)
         except MemoryUnavailable as error:

@@ -49,7 +49,7 @@ def test_times_that_cannot_be_read_are_not_known_and_hide_no_status() -> None:
 def test_an_announcement_in_the_future_silences_nothing(ahead: timedelta) -> None:
     decision = decide(RememberedStatus(Status.FAIL, NOON + ahead, None, NOON + ahead), Status.FAIL, NOON)
     assert decision.occasion is Occasion.STILL_BROKEN
-    assert decision.memory == RememberedStatus(Status.FAIL, NOON, None, NOON)
+    assert decision.memory == RememberedStatus(Status.FAIL, NOON, None, NOON, NOON)
 
 
 def test_what_began_is_remembered_until_it_is_over() -> None:

@@ -110,6 +110,27 @@ def test_an_audit_from_before_the_mending_does_not_say_that_it_still_is_broken(g
     assert guarded.scheduled() == []
 
 
+def test_an_audit_that_found_a_break_hears_of_one_that_ended_meanwhile_and_found_it_mended(guarded: Guarded) -> None:
+    guarded.scheduled()
+    finds = [without_filter]
+
+    def slow() -> Audited:
+        if not finds:
+            return sound()
+        found = finds.pop()()
+        guarded.now += timedelta(seconds=3)
+        guarded.scheduled()
+        return found
+
+    guarded.finds = slow
+    broken, mended = guarded.tampered()
+    assert (broken["alarm_path"]["status"], broken["severity"]) == ("fail", "high")
+    assert mended["title"].startswith("The alarm path works again")
+    assert guarded.kept.memory is not None
+    assert guarded.kept.memory.status is Status.PASS
+    assert guarded.scheduled() == []
+
+
 def test_a_recovery_is_reported_once_with_who_mended_it_and_how_long_it_was_broken(guarded: Guarded) -> None:
     guarded.kept.memory = RememberedStatus(Status.FAIL, NOW, PARTS, NOW - timedelta(hours=2))
     put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
@@ -267,7 +288,7 @@ def test_a_scheduled_audit_that_is_refused_is_told_and_fails_the_function(guarde
     with pytest.raises(NotAudited, match="GetCallerIdentity"):
         guarded.scheduled()
     assert b"may be broken" in guarded.webhook.requests[0].body
-    assert guarded.kept.memory == RememberedStatus(Status.UNKNOWN, NOW, PARTS, NOW)
+    assert guarded.kept.memory == RememberedStatus(Status.UNKNOWN, NOW, PARTS, NOW, NOW)
 
 
 def test_a_function_of_somebody_else_is_no_tampering_and_not_audited(guarded: Guarded) -> None:
@@ -317,11 +338,11 @@ def test_a_recovery_is_told_though_what_was_before_could_not_be_read_at_first(gu
     assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again"]
 
 
-def test_an_unchanged_status_is_not_written_again(guarded: Guarded) -> None:
+def test_every_audit_is_written_so_that_one_under_way_hears_of_it(guarded: Guarded) -> None:
     guarded.scheduled()
-    saved = list(guarded.kept.saved)
+    guarded.now += timedelta(hours=1)
     guarded.scheduled()
-    assert guarded.kept.saved == saved
+    assert [each.audited_at for each in guarded.kept.saved] == [NOW, NOW + timedelta(hours=1)]
 
 
 def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) -> None:

@@ -32,13 +32,15 @@ class RememberedStatus:
     """What has to be remembered between two audits.
 
     ``since`` is when the status ceased to be pass. ``parts`` are the names of what the path consisted of, so that one
-    that is gone is still known for a part. Each is None where it is not known.
+    that is gone is still known for a part. ``audited_at`` tells every audit from the one before it, so that one under
+    way notices another that has ended, whatever it found. Each is None where it is not known.
     """
 
     status: Status
     announced_at: datetime | None
     parts: frozenset[str] | None = None
     since: datetime | None = None
+    audited_at: datetime | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For a parameter or a table."""
@@ -47,6 +49,7 @@ class RememberedStatus:
             "status": self.status.value,
             "announced_at": self.announced_at.isoformat() if self.announced_at else None,
             "since": self.since.isoformat() if self.since else None,
+            "audited_at": self.audited_at.isoformat() if self.audited_at else None,
             "parts": None if self.parts is None else sorted(self.parts),
         }
 
@@ -68,6 +71,7 @@ class RememberedStatus:
             parse_time(value.get("announced_at")),
             frozenset(map(str, parts)) if isinstance(parts, list) else None,
             parse_time(value.get("since")),
+            parse_time(value.get("audited_at")),
         )
 
     def clamped(self, now: datetime) -> RememberedStatus:
@@ -95,7 +99,8 @@ def decide(previous: RememberedStatus | None, status: Status, now: datetime) -> 
     occasion = _occasion(known, status, now)
     announced_at = known.announced_at if known else None
     return Decision(
-        occasion, RememberedStatus(status, now if occasion else announced_at, since=_since(known, status, now))
+        occasion,
+        RememberedStatus(status, now if occasion else announced_at, since=_since(known, status, now), audited_at=now),
     )
 
 
