@@ -18,7 +18,7 @@ PACKAGING := PYTHONDONTWRITEBYTECODE=1 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REG
 WIRED = DELIVERY_QUEUE=sgwatch-$(STAGE)-deliveries.fifo STATE_TABLE=sgwatch-$(STAGE)-state
 OFFLINE := PIP_NO_INDEX=1 PIP_FIND_LINKS=$(WHEELS)
 
-.PHONY: setup demo test quick test-slow chaos check fix package bench docs clean help
+.PHONY: setup demo test quick test-slow chaos awkward mutants check fix package bench docs clean help
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -59,6 +59,9 @@ chaos: setup ## 10,000 events through failing destinations and killed functions;
 
 awkward: setup ## random sequences of deploy, setup, changes, teardown and uninstall at full awkwardness; N=20 SEED=2 for another
 	@$(OFFLINE) $(BIN)/python -m tests.awkward --sequences $(or $(N),200) --seed $(or $(SEED),1)
+
+mutants: setup ## how many mutants of the pure core its tests notice; SAMPLE=600 SEED=2 for another sample
+	@$(BIN)/python -m tests.mutation --sample $(or $(SAMPLE),600) --seed $(or $(SEED),1)
 
 fix: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

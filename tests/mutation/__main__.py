@@ -15,12 +15,15 @@ import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
+from itertools import chain
 from math import sqrt
 from pathlib import Path
 from random import Random
 from time import monotonic
+from types import CodeType
 
-from tests.mutation.session import ROOT, TESTS, MutantImport, lines_run, noticed
+from tests.mutation.session import ROOT, TESTS, InLoadedCore, MutantImport, in_loaded_core, lines_run, noticed
 from tests.mutation.sites import Mutant, mutants, mutated
 
 CORE = (
@@ -156,6 +159,7 @@ def _status(ended: int) -> int | None:
     return os.WEXITSTATUS(ended) if os.WIFEXITED(ended) else None
 
 
+@cache
 def functions(source: str) -> list[tuple[int, int]]:
     """The lines of every function, the innermost first."""
     found = [
@@ -166,25 +170,81 @@ def functions(source: str) -> list[tuple[int, int]]:
     return sorted(found, key=lambda lines: lines[1] - lines[0])
 
 
-def run(chosen: list[Mutant], known: Covering, jobs: int, budget: float) -> Iterator[tuple[Mutant, bool]]:
-    """Each mutant, and whether it was noticed by as many tests as take ``budget`` seconds."""
-    running: dict[int, Mutant] = {}
-    for mutant in chosen:
-        if len(running) == jobs:
+@dataclass(frozen=True)
+class Trial:
+    """How mutants are tried: with which tests, so many at once, for so many seconds of tests each."""
+
+    known: Covering
+    jobs: int
+    budget: float
+
+    def run(self, chosen: list[Mutant]) -> Iterator[tuple[Mutant, bool]]:
+        """Each mutant, and whether it was noticed; those of what is only run at import last, which take longest."""
+        at_import = [item for item in chosen if self._is_at_import(item)]
+        others = [item for item in chosen if item not in set(at_import)]
+        yield from self._in_loaded_core(others)
+        yield from self._each(at_import, self._imported)
+
+    def _is_at_import(self, mutant: Mutant) -> bool:
+        return _function_around(mutant) is None or mutant.line in self.known.at_import.get(mutant.module, ())
+
+    def _in_loaded_core(self, chosen: list[Mutant]) -> Iterator[tuple[Mutant, bool]]:
+        reading, writing = os.pipe()
+
+        def go(core: InLoadedCore) -> None:
+            with os.fdopen(writing, "w", buffering=1) as out:
+                for mutant, found in self._each(chosen, lambda item: partial(self._loaded, core, item)):
+                    out.write(f"{chosen.index(mutant)} {int(found)}\n")
+
+        def serve() -> int:
+            in_loaded_core(go)
+            return 0
+
+        server = start(serve, 24 * 3600)
+        os.close(writing)
+        with os.fdopen(reading) as results:
+            for line in results:
+                place, found = line.split()
+                yield chosen[int(place)], found == "1"
+        if os.waitpid(server, 0)[1]:
+            raise SystemExit("the core's tests could not be loaded")
+
+    def _each(
+        self, chosen: list[Mutant], attempt_of: Callable[[Mutant], Callable[[], int]]
+    ) -> Iterator[tuple[Mutant, bool]]:
+        running: dict[int, Mutant] = {}
+        for mutant in chosen:
+            if len(running) == self.jobs:
+                yield _next(running)
+            running[start(attempt_of(mutant), 3 * self.budget + _MORE_SECONDS)] = mutant
+        while running:
             yield _next(running)
-        path = ROOT / "chalicelib" / mutant.module
-        source = path.read_text()
-        around = [lines for lines in functions(source) if lines[0] < mutant.line <= lines[1]]
-        stages = known.tests_of(mutant, around[0] if around else None, budget)
 
-        def attempt(mutant: Mutant = mutant, path: Path = path, source: str = source) -> int:
-            code = compile(mutated(source, mutant), str(path), "exec")
+    def _loaded(self, core: InLoadedCore, mutant: Mutant) -> int:
+        stages = self.known.tests_of(mutant, _function_around(mutant), self.budget)
+        found = core.notices(_code(mutant), mutant.line, list(chain.from_iterable(stages)), self.known.seconds)
+        return int(found)
+
+    def _imported(self, mutant: Mutant) -> Callable[[], int]:
+        def attempt() -> int:
             name = f"chalicelib.{mutant.module.removesuffix('.py').replace('/', '.')}"
-            return 1 if noticed(MutantImport(name, path, code), stages, known.seconds) else 0  # noqa: B023 - forked now
+            changed = MutantImport(name, ROOT / "chalicelib" / mutant.module, _code(mutant))
+            stages = self.known.tests_of(mutant, _function_around(mutant), self.budget)
+            return int(noticed(changed, stages, self.known.seconds))
 
-        running[start(attempt, 3 * budget + _MORE_SECONDS)] = mutant
-    while running:
-        yield _next(running)
+        return attempt
+
+
+def _code(mutant: Mutant) -> CodeType:
+    path = ROOT / "chalicelib" / mutant.module
+    code: CodeType = compile(mutated(path.read_text(), mutant), str(path), "exec")
+    return code
+
+
+def _function_around(mutant: Mutant) -> tuple[int, int] | None:
+    """The lines of the innermost function whose body a mutant is in."""
+    found = functions((ROOT / "chalicelib" / mutant.module).read_text())
+    return next((lines for lines in found if lines[0] < mutant.line <= lines[1]), None)
 
 
 def _next(running: dict[int, Mutant]) -> tuple[Mutant, bool]:
@@ -232,8 +292,9 @@ def main() -> int:
     chosen = Random(given.seed).sample(every, min(given.sample, len(every))) if given.sample else every
     if given.only is not None:
         chosen = [item for item in every if item.name in given.only]
+    trial = Trial(covering(), given.jobs, given.budget)
     known, survived, equal, began = equivalents(), [], 0, monotonic()
-    for number, (mutant, was_noticed) in enumerate(run(chosen, covering(), given.jobs, given.budget), 1):
+    for number, (mutant, was_noticed) in enumerate(trial.run(chosen), 1):
         if not was_noticed:
             survived.append(mutant)
             reason = known.get((mutant.module, _line_of(mutant), mutant.kind))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from time import process_time
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 ROOT = Path(__file__).parents[2]
 # The tests that need Python alone and are quick, as `make quick` runs them, and a few of the rooms above the core.
@@ -92,8 +95,7 @@ class _Chosen:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        signal.signal(signal.SIGPROF, lambda *_: os._exit(NOTICED))
-        signal.setitimer(signal.ITIMER_PROF, 2 * self._seconds[item.nodeid] + _MORE_SECONDS)
+        _limit(self._seconds[item.nodeid])
         try:
             return (yield)
         finally:
@@ -131,11 +133,78 @@ class MutantImport(MetaPathFinder, Loader):
         exec(self._code, module.__dict__)
 
 
-def noticed(mutant: MutantImport, stages: Sequence[Sequence[str]], seconds: Mapping[str, float]) -> bool:
-    """Whether one of the tests fails on the mutant; in a process that has not imported the core yet."""
-    from hypothesis import HealthCheck, Phase, settings  # noqa: PLC0415 - forked processes have it already
+class InLoadedCore:
+    """A plugin that collects the tests and, in place of running them, gives them to ``go``; nothing is imported again.
 
-    sys.meta_path.insert(0, mutant)
+    A process forked there puts a mutant's code into the functions that are loaded: a tenth of a second, where
+    importing the core and its tests anew takes some.
+    """
+
+    def __init__(self, go: Callable[[InLoadedCore], None]) -> None:
+        self._go = go
+        self._items: dict[str, pytest.Item] = {}
+        self._functions: dict[tuple[str, str], list[FunctionType]] = {}
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._items = {item.nodeid: item for item in session.items}
+        for found in gc.get_objects():
+            if isinstance(found, FunctionType):
+                key = (found.__code__.co_filename, found.__code__.co_qualname)
+                self._functions.setdefault(key, []).append(found)
+        gc.freeze()
+        self._go(self)
+        return True
+
+    def notices(self, code: CodeType, line: int, tests: Sequence[str], seconds: Mapping[str, float]) -> bool:
+        """Whether one of the tests fails with the code of the function at the line."""
+        changed = [
+            (function, inner)
+            for inner in _function_codes(code)
+            if line in {number for _, _, number in _all_lines(inner)}
+            for function in self._functions.get((inner.co_filename, inner.co_qualname), ())
+            if function.__code__.co_firstlineno == inner.co_firstlineno
+        ]
+        for function, inner in changed:
+            function.__code__ = inner
+        for item in (self._items[test] for test in tests if test in self._items):
+            _limit(seconds[item.nodeid])
+            reports = runtestprotocol(item, nextitem=None, log=False)
+            if any(report.failed for report in reports):
+                return True
+        return False
+
+
+def _function_codes(code: CodeType) -> Iterator[CodeType]:
+    """The functions and methods of a module, without those inside of them."""
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            if inner.co_flags & inspect.CO_NEWLOCALS:
+                yield inner
+            else:
+                yield from _function_codes(inner)
+
+
+def _all_lines(code: CodeType) -> Iterator[tuple[int, int, int | None]]:
+    yield from code.co_lines()
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _all_lines(inner)
+
+
+def in_loaded_core(go: Callable[[InLoadedCore], None]) -> None:
+    """Load the core and collect its tests, and go on from there."""
+    _register_profile()
+    pytest.main([*_OPTIONS, *TESTS], plugins=[InLoadedCore(go)])
+
+
+def _limit(seconds: float) -> None:
+    signal.signal(signal.SIGPROF, lambda *_: os._exit(NOTICED))
+    signal.setitimer(signal.ITIMER_PROF, 2 * seconds + _MORE_SECONDS)
+
+
+def _register_profile() -> None:
+    from hypothesis import HealthCheck, Phase, settings  # noqa: PLC0415 - the notes of lines need it not
+
     # What `make test` draws, without looking for a smaller example of a failure.
     settings.register_profile(
         "mutants",
@@ -146,6 +215,12 @@ def noticed(mutant: MutantImport, stages: Sequence[Sequence[str]], seconds: Mapp
         phases=[Phase.explicit, Phase.generate],
     )
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+
+
+def noticed(mutant: MutantImport, stages: Sequence[Sequence[str]], seconds: Mapping[str, float]) -> bool:
+    """Whether one of the tests fails on the mutant; in a process that has not imported the core yet."""
+    sys.meta_path.insert(0, mutant)
+    _register_profile()
     return any(_fails(tests, seconds) for tests in stages)
 
 

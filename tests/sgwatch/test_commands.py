@@ -22,7 +22,7 @@ from sgwatch.__main__ import COMMANDS, share_region
 from tests.support import command_line
 from tests.support.command_line import BASE, ROOT
 from tests.support.receiver import Answer, receiver
-from tests.support.records import authorize, world
+from tests.support.records import authorize, permission, world
 
 SHARED = ROOT.parent / "shared" / "events" / "records.jsonl"
 SCHEMA = json.loads((ROOT / "schemas" / "alert.v1.json").read_text())
@@ -359,6 +359,17 @@ def test_two_records_with_one_example_id_are_two_alerts(tmp_path: Path) -> None:
     done = sgwatch("replay", "--format", "json", str(path))
     assert [json.loads(line)["severity"] for line in done.stdout.splitlines()] == ["medium", "critical"]
     assert "1 repeated" in done.stderr
+
+
+def test_an_addendum_with_another_request_hides_no_record(tmp_path: Path) -> None:
+    addendum = {"reason": "UPDATED_DATA", "originalEventID": "1"}
+    narrow = authorize(permission(v4=("10.0.0.0/8",)), eventID="2", addendum=addendum)
+    path = tmp_path / "records.jsonl"
+    path.write_text("\n".join(map(json.dumps, [authorize(world(), eventID="1"), narrow])))
+    done = sgwatch("replay", "--format", "json", str(path))
+    alerts = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [alert["severity"] for alert in alerts] == ["critical", "low"]
+    assert "supplements 1" in alerts[1]["summary"]
 
 
 def test_an_addendum_takes_the_place_of_the_record_it_supplements(tmp_path: Path) -> None:

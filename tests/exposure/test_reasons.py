@@ -1,0 +1,238 @@
+"""What a reason says, whole: each word of it depends on something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chalicelib.alert.build import alert_of, not_of_our_rule
+from chalicelib.cloudtrail.catalog import lookup
+from chalicelib.cloudtrail.records import read_record
+from chalicelib.exposure.judge import judge
+from chalicelib.exposure.opened_rules import in_order
+from chalicelib.security_groups.address_ranges import parse_range
+from chalicelib.security_groups.changes import Change, Changes, Outcome
+from chalicelib.security_groups.lookup_result import GroupInfo, Interface, LookupResult, PrefixList, ResolvedChange
+from chalicelib.security_groups.parse import read_change
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.severity import Exposure, ExposureKind, Opens, Severity
+from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, shortened, unread_parts, without
+from tests.support import records as r
+
+LIST = r.LIST_ID
+
+
+def rule(
+    value: str, port: int | None = 22, direction: Direction = Direction.INGRESS, protocol: str = "tcp"
+) -> SecurityGroupRule:
+    kind = PeerType.PREFIX_LIST if value.startswith("pl-") else PeerType.IPV6 if ":" in value else PeerType.IPV4
+    return SecurityGroupRule(direction, protocol, port, port, Peer(kind, value))
+
+
+def judged(
+    changes: Changes,
+    looked_up: LookupResult = LookupResult(),  # noqa: B008 - a tuple of what nobody changes
+    before: tuple[SecurityGroupRule, ...] | None = None,
+    *,
+    name: str = "AuthorizeSecurityGroupIngress",
+    by_root: bool = False,
+) -> tuple[Exposure, ...]:
+    event = lookup("ec2.amazonaws.com", name)
+    assert event is not None
+    made = Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=changes)
+    known = ResolvedChange(made, before, is_whole=before is not None)
+    return judge(known, looked_up, by_root=by_root, account_id=r.ACCOUNT)
+
+
+def added(*rules: SecurityGroupRule) -> Changes:
+    return Changes(added=rules)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (
+            "8.0.0.0/8",
+            "8.0.0.0/8 (16,777,216 public addresses) can reach tcp/9999. That is a public range of /8 or wider.",
+        ),
+        ("2600::/16", "can reach tcp/9999. That is a public range of /16 or wider."),
+        ("8.0.0.0/9", "8.0.0.0/9 (8,388,608 public addresses) can reach tcp/9999."),
+    ],
+)
+def test_a_wide_public_range_is_said_after_who_can_do_what(value: str, reason: str) -> None:
+    (only, *_) = judged(added(rule(value, 9999)))
+    assert only.reason.endswith(reason)
+
+
+def test_by_root_is_a_reason_of_its_own() -> None:
+    found = judged(added(rule("10.0.0.0/8")), by_root=True)
+    assert (found[0].severity, found[0].kind) == (Severity.HIGH, ExposureKind.ROOT)
+
+
+def known_list(*cidrs: str, name: str | None = "corp", owner: str = r.ACCOUNT, whole: bool = True) -> LookupResult:
+    return LookupResult(
+        prefix_lists={LIST: PrefixList(name, aws_managed=False, cidrs=cidrs, is_whole=whole, owner_id=owner)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "said"),
+    [
+        (known_list("0.0.0.0/0"), "All traffic may leave to the internet (0.0.0.0/0) through prefix list corp."),
+        (known_list("0.0.0.0/2"), "All traffic may leave to a quarter or more of the internet through prefix list"),
+        (known_list("0.0.0.0/0", name=None), f"through prefix list {LIST}."),
+        (known_list("10.0.0.0/8", whole=False), "of which not all addresses are known"),
+        (known_list("10.0.0.0/8", owner=r.OTHER_ACCOUNT), f"of account {r.OTHER_ACCOUNT}, which can change it unseen"),
+        (LookupResult(), f"prefix list {LIST}, whose addresses are not known"),
+    ],
+)
+def test_all_egress_to_a_list_says_what_is_known_of_it(looked_up: LookupResult, said: str) -> None:
+    out = rule(LIST, None, Direction.EGRESS, "-1")
+    worst, *_ = judged(added(out), looked_up, name="AuthorizeSecurityGroupEgress")
+    assert (worst.severity, said in worst.reason) == (Severity.MEDIUM, True), worst.reason
+
+
+def test_all_egress_to_what_cannot_be_read_may_be_anywhere() -> None:
+    out = rule("00.0.0.0/0", None, Direction.EGRESS, "-1")
+    worst, *_ = judged(added(out), name="AuthorizeSecurityGroupEgress")
+    assert "00.0.0.0/0, which cannot be read and may be anywhere" in worst.reason
+
+
+def test_of_a_list_with_both_ip_versions_each_is_judged_and_said_by_its_own_ranges() -> None:
+    worst, *_ = judged(added(rule(LIST)), known_list("8.0.0.0/24", "2600::/48"))
+    assert worst.severity == "medium"
+    only_v6, *_ = judged(added(rule(LIST)), known_list("10.0.0.0/8", "2600::/48"))
+    assert "2600::/48" in only_v6.reason
+    assert "10.0.0.0/8" not in only_v6.reason
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "-1"])
+def test_of_a_lists_addresses_the_worst_count(protocol: str) -> None:
+    port = 22 if protocol == "tcp" else None
+    found = judged(added(rule(LIST, port, protocol=protocol)), known_list("0.0.0.0/0", "10.0.0.0/8"))
+    assert [item.severity for item in found] == ["critical"]
+
+
+def test_who_could_before_is_said_of_ingress_alone() -> None:
+    before = (rule("10.0.0.0/8"), rule("10.0.0.0/8", direction=Direction.EGRESS))
+    worst, *_ = judged(added(rule("0.0.0.0/0")), LookupResult(), before)
+    assert "10.0.0.0/8" in worst.reason
+    out = rule("0.0.0.0/0", None, Direction.EGRESS, "-1")
+    worst, *_ = judged(added(out), LookupResult(), before, name="AuthorizeSecurityGroupEgress")
+    assert "10.0.0.0/8" not in worst.reason
+
+
+def test_a_public_address_raises_no_egress_and_no_group() -> None:
+    interfaces = LookupResult(interfaces=(Interface("eni-1", public_addresses=("203.0.113.7",)),))
+    out = rule("0.0.0.0/0", None, Direction.EGRESS, "-1")
+    (worst, *_) = judged(added(out), interfaces, name="AuthorizeSecurityGroupEgress")
+    assert (worst.severity, "203.0.113.7" in worst.reason) == (Severity.MEDIUM, False)
+    peer = SecurityGroupRule(
+        Direction.INGRESS, "tcp", 22, 22, Peer(PeerType.SECURITY_GROUP, "sg-2", account_id=r.OTHER_ACCOUNT)
+    )
+    (worst, *_) = judged(added(peer), interfaces)
+    assert (worst.severity, "203.0.113.7" in worst.reason) == (Severity.MEDIUM, False)
+    (worst, *_) = judged(added(rule("0.0.0.0/0", 8080)), interfaces)
+    assert (worst.severity, "203.0.113.7" in worst.reason) == (Severity.CRITICAL, True)
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "severity", "said"),
+    [
+        (("10.0.0.0/8",), "low", "adds no public range"),
+        (("10.0.0.0/8", "203.0.113.0/24"), "medium", "now also mean 203.0.113.0/24."),
+        (("x", "10.0.0.0/8"), "medium", "now also mean x, which cannot be read."),
+        (("x", "203.0.113.0/24"), "medium", "now also mean 203.0.113.0/24 and x, which cannot be read."),
+    ],
+)
+def test_of_a_lists_new_entries_the_public_and_the_unreadable_ones_are_said(
+    cidrs: tuple[str, ...], severity: str, said: str
+) -> None:
+    request = {"PrefixListId": LIST, "AddEntry": [{"Cidr": cidr} for cidr in cidrs]}
+    change = read_change(read_record(r.wrapped("ModifyManagedPrefixList", request)))
+    worst, *_ = judge(change, by_root=False, account_id=r.ACCOUNT)
+    assert (worst.severity, said in worst.reason) == (severity, True), worst.reason
+
+
+def test_a_changed_list_without_a_name_goes_by_its_id() -> None:
+    request = {"PrefixListId": LIST, "AddEntry": {"Cidr": "0.0.0.0/0"}}
+    change = read_change(read_record(r.wrapped("ModifyManagedPrefixList", request)))
+    groups = {"sg-1": GroupInfo("sg-1", "web", rules=(rule(LIST),))}
+    for name in (None, "corp"):
+        looked_up = known_list(name=name)._replace(groups=groups)
+        worst, *_ = judge(ResolvedChange(change), looked_up, by_root=False, account_id=r.ACCOUNT)
+        assert f"prefix list {name or LIST}" in worst.reason
+    worst, *_ = judge(ResolvedChange(change), LookupResult(groups=groups), by_root=False, account_id=r.ACCOUNT)
+    assert f"prefix list {LIST}" in worst.reason
+
+
+def test_ranges_of_two_versions_cover_each_other_nowhere() -> None:
+    every4, every6, some4 = (parse_range(text) for text in ("0.0.0.0/0", "::/0", "10.0.0.0/8"))
+    assert every4 is not None
+    assert every6 is not None
+    assert some4 is not None
+    assert (every4.covers(some4), every6.covers(some4), some4.covers(every4)) == (True, False, False)
+
+
+def test_what_is_known_is_taken_out_by_its_topic() -> None:
+    unknowns = (other("a"), Unknown(UnknownTopic.DIRECTION, "b"))
+    assert without(unknowns, UnknownTopic.DIRECTION) == (other("a"),)
+    assert without(unknowns) == unknowns
+
+
+def test_the_first_parts_are_named_and_the_rest_counted() -> None:
+    assert shortened(["a"] * 3) == ("a", "2 more parts like this")
+    assert shortened(["a"] * 2) == ("a", "1 more part like this")
+    assert shortened("abcde") == tuple("abcde")
+    assert shortened("abcdef") == (*"abcde", "1 more part like these")
+    assert unread_parts("x", "ab") == tuple(Unknown(UnknownTopic.UNREAD_RULE, f"x: {each}") for each in "ab")
+
+
+def test_of_reasons_alike_the_whole_internet_comes_first_and_what_cannot_be_read_last() -> None:
+    unread = Exposure(Severity.HIGH, "a", kind=ExposureKind.UNREAD)
+    part, whole = (Exposure(Severity.HIGH, "b", opens=opens) for opens in (Opens.QUARTER, Opens.WORLD))
+    worse = Exposure(Severity.CRITICAL, "c", opens=Opens.QUARTER)
+    assert in_order([unread, part, whole, worse]) == (worse, whole, part, unread)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "title"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/9", "narrowed to tcp/22 from 10.0.0.0/9"),
+        (None, "10.0.0.0/9", "tcp/22 now open to 10.0.0.0/9"),
+    ],
+)
+def test_a_modified_rule_is_titled_by_what_is_known_of_it(before: str | None, after: str, title: str) -> None:
+    from chalicelib.alert.headline import title as titled  # noqa: PLC0415 - the parameter has the better name
+
+    event = lookup("ec2.amazonaws.com", "ModifySecurityGroupRules")
+    assert event is not None
+    pair = ModifiedRule(rule(before) if before else None, rule(after))
+    changes = Changes(modified=(pair,), before_known=before is not None)
+    made = Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=changes)
+    exposures = judge(ResolvedChange(made), by_root=False, account_id=r.ACCOUNT)
+    assert title in titled(made, exposures)
+
+
+def test_an_event_that_is_not_watched_is_one_alert_a_day_account_and_region() -> None:
+    alert = not_of_our_rule(r.record("DescribeInstances", {}))
+    assert alert.id == f"not-of-our-rule-{r.ACCOUNT}-{r.REGION}-2026-11-23"
+    bare: dict[str, Any] = {"eventName": "DescribeInstances"}
+    assert not_of_our_rule(bare).id == "not-of-our-rule-no-account-no-region-undated"
+
+
+def test_an_attribute_of_groups_counts_beside_an_empty_list() -> None:
+    request = {"instanceId": "i-1", "attribute": "groupSet", "value": "sg-0b", "groupSet": {"items": []}}
+    attachment = alert_of(r.record("ModifyInstanceAttribute", request)).attachment
+    assert attachment is not None
+    assert attachment.groups_after == ("sg-0b",)
+
+
+def test_a_target_that_the_request_does_not_name_is_in_the_answer() -> None:
+    answer = {"ipamPrefixListResolverTarget": {"prefixListId": "pl-9", "ipamPrefixListResolverId": "res-9"}}
+    request: dict[str, Any] = {"prefixListId": {"zz": 1}, "ipamPrefixListResolverId": ["x", "y"]}
+    raw = r.record("CreateIpamPrefixListResolverTarget", request, answer)
+    entries = read_change(read_record(raw)).prefix_list
+    assert entries is not None
+    assert (entries.prefix_list_id, entries.resolver) == ("pl-9", "IPAM resolver res-9")
