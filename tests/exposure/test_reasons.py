@@ -52,17 +52,15 @@ def added(*rules: SecurityGroupRule) -> Changes:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (
-            "8.0.0.0/8",
-            "8.0.0.0/8 (16,777,216 public addresses) can reach tcp/9999. That is a public range of /8 or wider.",
-        ),
-        ("2600::/16", "can reach tcp/9999. That is a public range of /16 or wider."),
-        ("8.0.0.0/9", "8.0.0.0/9 (8,388,608 public addresses) can reach tcp/9999."),
+        ("8.0.0.0/8", "tcp/8080 (proxy), a high-risk port. That is a public range of /8 or wider."),
+        ("2600::/16", "tcp/8080 (proxy), a high-risk port. That is a public range of /16 or wider."),
+        ("8.0.0.0/9", "8.0.0.0/9 (8,388,608 public addresses) can reach tcp/8080 (proxy), a high-risk port."),
     ],
 )
 def test_a_wide_public_range_is_said_after_who_can_do_what(value: str, reason: str) -> None:
-    (only, *_) = judged(added(rule(value, 9999)))
+    (only, *_) = judged(added(rule(value, 8080)))
     assert only.reason.endswith(reason)
+    assert only.reason.startswith(f"{value} (")
 
 
 def test_by_root_is_a_reason_of_its_own() -> None:
@@ -151,7 +149,7 @@ def test_of_a_lists_new_entries_the_public_and_the_unreadable_ones_are_said(
 ) -> None:
     request = {"PrefixListId": LIST, "AddEntry": [{"Cidr": cidr} for cidr in cidrs]}
     change = read_change(read_record(r.wrapped("ModifyManagedPrefixList", request)))
-    worst, *_ = judge(change, by_root=False, account_id=r.ACCOUNT)
+    worst, *_ = judge(ResolvedChange(change), by_root=False, account_id=r.ACCOUNT)
     assert (worst.severity, said in worst.reason) == (severity, True), worst.reason
 
 
