@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -27,8 +28,8 @@ from sgwatch.removal import MadeResource, made_resources
 from sgwatch.stages import deployed_file, wire
 from sgwatch.terminal import agreed, note
 
-# A function that was still running writes its log group again.
-ROUNDS = 3
+# A function that was still running when it was deleted writes its log group again, for seconds.
+ROUNDS, PAUSE_SECONDS = 8, 5.0
 
 
 def uninstall(
@@ -44,7 +45,14 @@ def uninstall(
     raise typer.Exit(status)
 
 
-def run(place: StagePlace, client: ClientFactory, project: Path, *, yes: bool) -> int:
+def run(
+    place: StagePlace,
+    client: ClientFactory,
+    project: Path,
+    *,
+    yes: bool,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
     """Show, ask, remove, look again."""
     found = list(made_resources(place, client))
     if not found:
@@ -61,7 +69,7 @@ def run(place: StagePlace, client: ClientFactory, project: Path, *, yes: bool) -
     if not (yes or agreed("Remove all of it?")):
         note("Nothing was removed.")
         return 1
-    failures = _remove_all(place, client, found)
+    failures = _remove_all(place, client, found, sleep)
     left = list(made_resources(place, client))
     _forget(place, project)
     if not left:
@@ -82,7 +90,9 @@ def _show(found: Sequence[MadeResource]) -> None:
     typer.echo(f"To remove: {listed or 'nothing'}.")
 
 
-def _remove_all(place: StagePlace, client: ClientFactory, found: Sequence[MadeResource]) -> dict[str, str]:
+def _remove_all(
+    place: StagePlace, client: ClientFactory, found: Sequence[MadeResource], sleep: Callable[[float], None]
+) -> dict[str, str]:
     """Remove in this order, and again what has come back meanwhile; gives why something could not be, by name."""
     failures: dict[str, str] = {}
     for _ in range(ROUNDS):
@@ -96,6 +106,9 @@ def _remove_all(place: StagePlace, client: ClientFactory, found: Sequence[MadeRe
         found = [each for each in made_resources(place, client) if not each.kept]
         if not found:
             break
+        if not failures:
+            note("Waiting for functions that are still running: their log groups came back …")
+            sleep(PAUSE_SECONDS)
     return failures
 
 
