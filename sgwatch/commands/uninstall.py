@@ -30,6 +30,8 @@ from sgwatch.terminal import agreed, note
 
 # A function that was still running when it was deleted writes its log group again, for seconds.
 ROUNDS, PAUSE_SECONDS = 8, 5.0
+# What AWS refused may go once something else has gone.
+ATTEMPTS = 3
 
 
 def uninstall(
@@ -95,7 +97,7 @@ def _remove_all(
 ) -> dict[str, str]:
     """Remove in this order, and again what has come back meanwhile; gives why something could not be, by name."""
     failures: dict[str, str] = {}
-    for _ in range(ROUNDS):
+    for attempt in range(ROUNDS):
         for together, group in groupby((each for each in found if not each.kept), key=lambda each: each.together):
             removed = list(group)
             with ThreadPoolExecutor(AT_ONCE if together else 1) as pool:
@@ -104,7 +106,7 @@ def _remove_all(
                     if failure:
                         failures[each.name] = failure
         found = [each for each in made_resources(place, client) if not each.kept]
-        if not found:
+        if not found or (failures and attempt + 1 >= ATTEMPTS):
             break
         if not failures:
             note("Waiting for functions that are still running: their log groups came back …")
