@@ -36,7 +36,8 @@ def agreed(question: str, *, err: bool = False) -> bool:
         return typer.confirm(question, err=err)
     except typer.Abort as abort:
         if not isinstance(abort.__context__, KeyboardInterrupt):
-            raise
+            note("\nNobody answered; --yes goes on without asking.")
+            raise typer.Exit(1) from None
         note("")
         raise typer.Exit(130) from None
 

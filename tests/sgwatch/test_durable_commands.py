@@ -222,7 +222,7 @@ def test_setup_that_nobody_answers_leaves_no_plan_behind(
     client: Client, config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
-    with pytest.raises(typer.Abort):
+    with pytest.raises(typer.Exit):
         durable_setup.run(PLACE, client, config, yes=False)
     assert Stack(client("cloudformation"), PLACE).status() in (None, "DELETE_COMPLETE")
     assert "Nothing was changed." in capsys.readouterr().err
