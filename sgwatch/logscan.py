@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 _HEAD = b'{"Records":['
@@ -50,7 +52,9 @@ def scan(data: bytes, names: frozenset[str]) -> Scan | None:
     if b"" in found:
         return None
     keys = [item for item in found if item[:1] == b":"]
-    wanted = {f':"{name}"'.encode() for name in names}.intersection(keys)
+    wanted = _keys(names).intersection(keys)
+    if not wanted:  # every name was looked at: whatever the brackets do, there is no such record
+        return Scan((), len(keys))
     try:
         spans = list(_spans(data, wanted))
     except (_UnusualError, ValueError, RecursionError):
@@ -60,7 +64,13 @@ def scan(data: bytes, names: frozenset[str]) -> Scan | None:
     return Scan(tuple(data[first:last] for first, last in spans), len(keys))
 
 
-def _spans(data: bytes, wanted: set[bytes]) -> Iterator[tuple[int, int]]:
+@lru_cache(maxsize=1)
+def _keys(names: frozenset[str]) -> frozenset[bytes]:
+    """What follows ``"eventName"`` in a record with one of these names."""
+    return frozenset(f':"{name}"'.encode() for name in names)
+
+
+def _spans(data: bytes, wanted: AbstractSet[bytes]) -> Iterator[tuple[int, int]]:
     """Where each watched record begins and ends, in the file's order."""
     end = 0
     for position, name in sorted(_occurrences(data, wanted)):
@@ -74,7 +84,7 @@ def _spans(data: bytes, wanted: set[bytes]) -> Iterator[tuple[int, int]]:
         yield first, end
 
 
-def _occurrences(data: bytes, wanted: set[bytes]) -> Iterator[tuple[int, str]]:
+def _occurrences(data: bytes, wanted: AbstractSet[bytes]) -> Iterator[tuple[int, str]]:
     for key in wanted:
         needle, name = b'"eventName"' + key, key[2:-1].decode()
         position = data.find(needle)

@@ -124,8 +124,8 @@ def replay(
 
 
 # Below this many records, starting processes takes longer than they save.
-_WORTH_PROCESSES = 1_000
-_BATCH = 100
+_WORTH_PROCESSES = 200
+_BATCH = 50
 
 
 def _judged(

@@ -69,24 +69,39 @@ def find_files(paths: Iterable[str]) -> Found:
 
 
 def _listed(folder: str, unreadable: list[Fault]) -> list[str]:
-    """The files of a folder and of those in it, in order of name; a link to nothing too, so that reading it says so."""
+    """The files of a folder and of those in it, in order of name; a link to nothing too, so that reading it says so.
+
+    Texts and not ``Path``: of 20,000 small files, making those takes a third of the time that reading takes.
+    """
 
     def fail(error: OSError) -> None:
         unreadable.append(Fault(str(error.filename), f"cannot be read: {error.strerror or error}"))
 
-    paths = (Path(root, name) for root, _, names in os.walk(folder, onerror=fail) for name in names)
-    return [str(path) for path in sorted(paths) if not _is_special(path)]
+    paths = [
+        path
+        for root, _, names in os.walk(os.fspath(Path(folder)), onerror=fail)
+        for path in (os.path.join(root, name).removeprefix(os.curdir + os.sep) for name in names)
+        if not _is_special(path)
+    ]
+    return sorted(paths, key=lambda path: path.split(os.sep))
 
 
-def _is_special(path: Path) -> bool:
+def _is_special(path: str) -> bool:
     """Whether it is a pipe, a socket or a device."""
-    with suppress(OSError):
-        return not stat.S_ISREG(path.stat().st_mode)
-    return False
+    mode = _mode(path)
+    return mode is not None and not stat.S_ISREG(mode)
 
 
 def _is_stream(path: str) -> bool:
-    return Path(path).is_fifo() or Path(path).is_char_device()
+    mode = _mode(path)
+    return mode is not None and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))
+
+
+def _mode(path: str) -> int | None:
+    """The kind of file it is and who may do what with it; None where there is none."""
+    with suppress(OSError):
+        return os.stat(path).st_mode
+    return None
 
 
 def _is_of_trail(path: str) -> bool:
@@ -95,8 +110,8 @@ def _is_of_trail(path: str) -> bool:
 
 
 def _may_hold_records(path: str) -> bool:
-    name = Path(path)
-    return not name.name.startswith(".") and name.suffix.lower() in _ENDINGS
+    name = os.path.basename(path)
+    return not name.startswith(".") and os.path.splitext(name)[1].lower().rstrip(".") in _ENDINGS
 
 
 def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = None) -> Iterator[Contents]:
@@ -142,7 +157,8 @@ def _bytes_of(path: str) -> bytes:
     if path == STANDARD_INPUT:
         return _read_standard_input()
     if not _is_stream(path):
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            return file.read()
     descriptor = os.open(path, os.O_RDONLY)
     try:
         return read_to_end(descriptor)
@@ -160,7 +176,7 @@ def _read_standard_input() -> bytes:
 
 def _size(path: str) -> int:
     with suppress(OSError):
-        return Path(path).stat().st_size
+        return os.stat(path).st_size
     return 0
 
 

@@ -75,6 +75,12 @@ def test_a_file_as_cloudtrail_writes_it_is_scanned_and_not_parsed() -> None:
     assert [json.loads(item) for item in found.records] == [listed[1]]
 
 
+def test_a_file_without_a_watched_name_is_not_looked_at_further() -> None:
+    found = scan(compact({"Records": [record("AssumeRole"), record("PutThing")]}), WANTED.names)
+    assert found is not None
+    assert (found.records, found.count) == ((), 2)
+
+
 def test_an_object_inside_a_request_that_looks_like_a_record_is_no_record() -> None:
     inner = [{"a": "}]"}, record(WATCHED), record(WATCHED)]
     listed = [record("PutThing", requestParameters={"document": inner}), record("AssumeRole")]

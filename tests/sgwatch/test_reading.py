@@ -161,6 +161,17 @@ def test_digests_and_insights_are_passed_over_quietly(tmp_path: Path) -> None:
     assert [item.faults for item in read_files(found.files, WANTED)] == [(), ()]
 
 
+def test_files_are_named_from_the_path_that_was_given_and_in_order_folder_by_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a-b/1.json", "a/2.json", "a/b/3.JSON", "a.", ".hidden.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert find_files(["."]).files == ("a/2.json", "a/b/3.JSON", "a-b/1.json", "a.")
+    assert find_files(["./a/", "a/../a-b"]).files == ("a/2.json", "a/b/3.JSON", "a/../a-b/1.json")
+
+
 def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(record("1")))
     # Nobody, not even root, can open a path of over 4,096 bytes.

@@ -14,7 +14,7 @@ from chalicelib.security_groups.severity import Severity
 from sgwatch.replaying import Tally, itself, replay
 from tests.support.records import authorize, revoke, world
 
-RECORDS = 1_500
+RECORDS = 300
 
 
 def _alone(raw: Mapping[str, Any]) -> Alert:
