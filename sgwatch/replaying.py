@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from chalicelib.alert.build import alert_of
@@ -91,6 +91,11 @@ def itself(alert: Alert) -> Alert:
     return alert
 
 
+def nothing_more(_wanted: Wanted) -> Iterable[Contents]:
+    """No contents but those of the files."""
+    return ()
+
+
 def replay(
     files: Iterable[str],
     groups: Iterable[EventGroup],
@@ -99,8 +104,11 @@ def replay(
     min_severity: Severity = Severity.INFO,
     on_read: Callable[[Contents], None] | None = None,
     make: Callable[[Mapping[str, Any]], Alert] = alert_of,
+    more: Callable[[Wanted], Iterable[Contents]] = nothing_more,
 ) -> Iterator[Made]:
     """The alerts of the watched records in these files; ``on_read`` is called with each file's contents.
+
+    ``more`` are contents that are not of files, as of objects in S3.
 
     ``finish`` gives each alert the form that is wanted; it runs where the alert is made, which is in other processes
     where there are many and ``make`` is the one that needs nothing but the record.
@@ -109,7 +117,8 @@ def replay(
     supplements, from the later record, which has more.
     """
     with Spool() as spool:
-        for contents in read_files(files, Wanted.of(events_of(groups))):
+        wanted = Wanted.of(events_of(groups))
+        for contents in chain(read_files(files, wanted), more(wanted)):
             tally.take(contents)
             for record in contents.records:
                 spool.add(record)

@@ -29,7 +29,7 @@ from sgwatch.workers import begin, cores, in_order, pool
 STANDARD_INPUT = "-"
 _ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ".tsv", ".txt", ".zip", ""})
 # Below this much, starting processes takes longer than they save.
-_WORTH_PROCESSES = 4 * 2**20
+WORTH_PROCESSES = 4 * 2**20
 _KEPT_IN_MEMORY = 16 * 2**20
 # CloudTrail writes many small files; sending one to a process costs as much as reading some ten of them.
 _BATCH_BYTES = 2**20
@@ -59,8 +59,8 @@ def find_files(paths: Iterable[str]) -> Found:
         if path == STANDARD_INPUT or Path(path).is_file() or _is_stream(path):
             files.append(path)
         elif Path(path).is_dir():
-            logs = [item for item in _listed(path, unreadable) if not _is_of_trail(item)]
-            wanted = [item for item in logs if _may_hold_records(item)]
+            logs = [item for item in _listed(path, unreadable) if not is_of_trail(item)]
+            wanted = [item for item in logs if may_hold_records(item)]
             files += wanted
             passed_over += len(logs) - len(wanted)
         else:
@@ -104,12 +104,13 @@ def _mode(path: str) -> int | None:
     return None
 
 
-def _is_of_trail(path: str) -> bool:
+def is_of_trail(path: str) -> bool:
     """Digests and Insights: CloudTrail puts them beside the logs, and they are no logs."""
     return "CloudTrail-Digest" in path or "CloudTrail-Insight" in path
 
 
-def _may_hold_records(path: str) -> bool:
+def may_hold_records(path: str) -> bool:
+    """Whether a file is named like one of records."""
     name = os.path.basename(path)
     return not name.startswith(".") and os.path.splitext(name)[1].lower().rstrip(".") in _ENDINGS
 
@@ -118,7 +119,7 @@ def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = Non
     """The contents of each file in order; ``processes`` is how many may read at once (None: one for each core)."""
     sized = [(path, _size(path)) for path in files]
     processes = cores() if processes is None else processes
-    if processes < 2 or len(sized) < 2 or sum(size for _, size in sized) < _WORTH_PROCESSES:
+    if processes < 2 or len(sized) < 2 or sum(size for _, size in sized) < WORTH_PROCESSES:
         yield from (read_file(path, wanted) for path, _ in sized)
         return
     with pool(processes) as readers:

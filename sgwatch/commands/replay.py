@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +15,8 @@ import typer
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, Severity, to_json
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
+from sgwatch.bucket_logs import SCHEME, LogSelection
+from sgwatch.bucket_reading import in_buckets
 from sgwatch.reading import Contents, Fault
 from sgwatch.replaying import Tally, itself
 from sgwatch.replaying import replay as alerts_of
@@ -30,9 +34,12 @@ class ReplayFormat(StrEnum):
     CSV = "csv"
 
 
-def replay(
+def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Files, folders, .gz, JSON Lines, or - for standard input.")
+        list[str],
+        typer.Argument(
+            metavar="PATH...", help="Files, folders, .gz, JSON Lines, s3://bucket/prefix, or - for standard input."
+        ),
     ],
     form: Annotated[
         ReplayFormat,
@@ -48,27 +55,49 @@ def replay(
     enrich: Annotated[
         bool, typer.Option("--enrich", help="Look up in AWS what the records do not hold, as it is now.")
     ] = False,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="s3://: log files of this day's folder and later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="s3://: log files of this day's folder and earlier.")
+    ] = None,
+    account: Annotated[str, typer.Option(metavar="IDS", help="s3://: log files of these accounts.")] = "",
+    log_region: Annotated[str, typer.Option(metavar="REGIONS", help="s3://: log files of these regions.")] = "",
+    requester_pays: Annotated[
+        bool, typer.Option("--requester-pays", help="s3://: pay for the requests to a bucket of somebody else.")
+    ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="s3://: keep in this file what was read, and read the rest another time."),
+    ] = None,
 ) -> None:
     """Print the alerts that the records in files would have made, oldest first.
 
     Files may be CloudTrail log files, EventBridge events, answers of LookupEvents or bare records, as JSON or JSON
     Lines, gzipped or not; also what CloudWatch Logs, Athena, CloudTrail Lake, SNS and SQS give out. Each record is
-    judged by itself; AWS is asked nothing without --enrich. A record seen again is alerted once. Exit status: 0 good,
-    1 something could not be read or delivered, 2 no record was found, or a path or a setting is wrong.
+    judged by itself; AWS is asked nothing without --enrich or an s3:// path. A record seen again is alerted once. Exit
+    status: 0 good, 1 something could not be read or delivered, 2 no record was found, or a path or a setting is wrong.
     """
-    groups, found = _groups(watch), _files(paths)
+    groups, found = _groups(watch), _files([path for path in paths if not path.startswith(SCHEME)])
+    in_s3 = [path for path in paths if path.startswith(SCHEME)]
+    selection = _selection(since, until, account, log_region)
+    if not in_s3 and (selection != LogSelection() or requester_pays or resume):
+        refuse("--since, --until, --account, --log-region, --requester-pays and --resume are for s3:// paths")
     deliver = _sender() if send else None
     make = _enriched() if enrich else alert_of
     tally = Tally(faults=list(found.unreadable))
-    with progress("Reading", len(found.files)) as advance:
+    with (
+        in_buckets(in_s3, selection, groups, requester_pays=requester_pays, resume=resume) as objects,
+        progress("Reading", len(found.files) + objects.count) as advance,
+    ):
         hear = _hearer(advance)
         if form in _LINES and deliver is None:
-            for line in alerts_of(found.files, groups, tally, _LINES[form], min_severity, hear, make):
+            for line in alerts_of(found.files, groups, tally, _LINES[form], min_severity, hear, make, objects.contents):
                 sys.stdout.write(line)
             undelivered = 0
         else:
-            alerts = alerts_of(found.files, groups, tally, itself, min_severity, hear, make)
-            undelivered = _print_all(alerts, _printer(form, found.files, tally), deliver)
+            alerts = alerts_of(found.files, groups, tally, itself, min_severity, hear, make, objects.contents)
+            undelivered = _print_all(alerts, _printer(form, chain(found.files, objects.paths()), tally), deliver)
     note(tally.sentence())
     if not tally.records:
         refuse(f"no CloudTrail record was found in {', '.join(paths)}")
@@ -83,10 +112,24 @@ def _files(paths: list[str]) -> Found:
     if found.passed_over:
         are = "file in the folders is" if found.passed_over == 1 else "files in the folders are"
         note(f"{found.passed_over:,} {are} not named like records (.json, .gz, .log …): not read")
-    if not found.files:
+    if paths and not found.files:
         note("there is no file to read in " + ", ".join(paths))
     _note_faults(found.unreadable)
     return found
+
+
+def _selection(since: datetime | None, until: datetime | None, accounts: str, regions: str) -> LogSelection:
+    named = frozenset(filter(None, (item.strip() for item in accounts.split(","))))
+    if wrong := sorted(item for item in named if not (len(item) == 12 and item.isdecimal())):
+        refuse(f'--account: "{wrong[0]}" is no account id of twelve digits')
+    if since and until and since > until:
+        refuse(f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}")
+    return LogSelection(
+        since and since.date(),
+        until and until.date(),
+        named,
+        frozenset(filter(None, (item.strip() for item in regions.split(",")))),
+    )
 
 
 def _hearer(advance: Callable[[], None]) -> Callable[[Contents], None]:
@@ -184,18 +227,18 @@ _PRINTERS: dict[ReplayFormat, Printer] = {
 }
 
 
-def _printer(form: ReplayFormat, files: Sequence[str], tally: Tally) -> Printer:
+def _printer(form: ReplayFormat, files: Iterable[str], tally: Tally) -> Printer:
     return _PRINTERS[form] if form is not ReplayFormat.HTML else _report_of(files, tally)
 
 
-def _report_of(files: Sequence[str], tally: Tally) -> Printer:
+def _report_of(files: Iterable[str], tally: Tally) -> Printer:
     def print_report(alerts: Iterator[Alert]) -> None:
         from sgwatch.replay_report.evidence import evidence  # noqa: PLC0415 - the other formats do without
         from sgwatch.replay_report.page import page  # noqa: PLC0415
         from sgwatch.version import VERSION  # noqa: PLC0415
 
         made = list(alerts)
-        typer.echo(page(made, evidence(files, map(str, tally.faults), VERSION)))
+        typer.echo(page(made, evidence(tuple(files), map(str, tally.faults), VERSION)))
 
     return print_report
 
