@@ -14,7 +14,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import chain
 from math import sqrt
@@ -185,6 +185,28 @@ class Trial:
         yield from self._in_loaded_core(others)
         yield from self._each(at_import, self._imported)
 
+    def run_fully(self, chosen: list[Mutant]) -> Iterator[tuple[Mutant, bool]]:
+        """As ``run``; a mutant that survived while tests were left out for their time is tried again with all of them.
+
+        "Survived" then means that no test that may notice it did, never that there was no time to look.
+        """
+        again = []
+        for mutant, was_noticed in self.run(chosen):
+            if not was_noticed and self._leaves_out(mutant):
+                again.append(mutant)
+            else:
+                yield mutant, was_noticed
+        yield from replace(self, budget=self._all_seconds()).run(again)
+
+    def _leaves_out(self, mutant: Mutant) -> bool:
+        around = _function_around(mutant)
+        return self.known.tests_of(mutant, around, self.budget) != self.known.tests_of(
+            mutant, around, self._all_seconds()
+        )
+
+    def _all_seconds(self) -> float:
+        return sum(self.known.seconds.values()) + 1
+
     def _is_at_import(self, mutant: Mutant) -> bool:
         return _function_around(mutant) is None or mutant.line in self.known.at_import.get(mutant.module, ())
 
@@ -281,9 +303,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=600, help="how many mutants, drawn at random; 0 for all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument(
-        "--budget", type=float, default=10, help="seconds of tests that a mutant may take to be noticed"
-    )
+    parser.add_argument("--budget", type=float, default=10, help="seconds of tests at first; survivors get all")
     parser.add_argument("--only", nargs="*", help="these mutants, by name")
     given = parser.parse_args()
     import hypothesis  # noqa: F401, PLC0415 - every child has it then
@@ -294,7 +314,7 @@ def main() -> int:
         chosen = [item for item in every if item.name in given.only]
     trial = Trial(covering(), given.jobs, given.budget)
     known, survived, equal, began = equivalents(), [], 0, monotonic()
-    for number, (mutant, was_noticed) in enumerate(trial.run(chosen), 1):
+    for number, (mutant, was_noticed) in enumerate(trial.run_fully(chosen), 1):
         if not was_noticed:
             survived.append(mutant)
             reason = known.get((mutant.module, _line_of(mutant), mutant.kind))

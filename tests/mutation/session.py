@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[2]
 # The tests that need Python alone and are quick, as `make quick` runs them, and a few of the rooms above the core.
 TESTS = (
     *(f"tests/{room}" for room in ("alert", "cloudtrail", "exposure", "rendering", "security_groups", "undo")),
-    "tests/sgwatch/test_record_cases.py",
+    *(f"tests/enrichment/test_{name}.py" for name in ("before", "remember", "truth", "wire_shapes")),
+    *(f"tests/sgwatch/test_{name}.py" for name in ("preview", "record_cases")),
+    "tests/destinations/test_incidents.py",
 )
 _OPTIONS = ("-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-m", "not slow")
 
