@@ -11,8 +11,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from chalicelib.exposure.traffic import Span, TrafficLine, is_ingress, joined
-from chalicelib.security_groups.address_ranges import AddressRange
+from chalicelib.exposure.traffic import Span, TrafficLine, is_ingress
+from chalicelib.security_groups.address_ranges import AddressRange, joined
 from chalicelib.security_groups.rules import SecurityGroupRule
 
 RangesOf = Callable[[SecurityGroupRule], Sequence[AddressRange]]

@@ -236,12 +236,9 @@ def _from_prefix_list(found: Opening, around: Surroundings) -> Exposure:
     if found.breadth is not None:
         exposure = _from_addresses(found, around)
         exposure = exposure._replace(reason=f"Through prefix list {name}: {exposure.reason}")
-    elif is_whole(known):
+    else:
         reason = f"Prefix list {name} is empty; it lets nobody in yet."
         exposure = _exposure(Severity.LOW, reason, found, Opens.NOTHING)
-    else:
-        reason = f"Not all addresses in prefix list {name} are known; they can {_use(found)}."
-        exposure = _exposure(Severity.MEDIUM, reason, found)
     return _with_doubts(exposure, known, found, around)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from chalicelib.security_groups.address_ranges import AddressRange, parse_range
+from chalicelib.security_groups.address_ranges import AddressRange, joined, parse_range
 from chalicelib.security_groups.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, PeerType, SecurityGroupRule
 
 # A range of ports, both ends in it.
@@ -93,14 +93,3 @@ def _types(kind: int | None, code: int | None) -> Ports:
     if code is None or not 0 <= code <= 255:
         return (kind * 256, kind * 256 + 255)
     return (kind * 256 + code, kind * 256 + code)
-
-
-def joined(pieces: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
-    """The pieces in order, those that touch or overlap as one."""
-    found: list[tuple[int, int]] = []
-    for low, high in sorted(pieces):
-        if found and low <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
-        else:
-            found.append((low, high))
-    return tuple(found)

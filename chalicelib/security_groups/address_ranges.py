@@ -173,13 +173,18 @@ def count_public(candidate: AddressRange) -> int:
 
 def merged(ranges: Iterable[AddressRange], version: int) -> tuple[Interval, ...]:
     """What the ranges of this IP version hold together, as disjoint intervals in order."""
-    joined: list[Interval] = []
-    for first, last in sorted((item.first, item.last) for item in ranges if item.version == version):
-        if joined and first <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], last))
+    return joined((item.first, item.last) for item in ranges if item.version == version)
+
+
+def joined(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The intervals in order, those that touch or overlap as one."""
+    found: list[Interval] = []
+    for low, high in sorted(intervals):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], high))
         else:
-            joined.append((first, last))
-    return tuple(joined)
+            found.append((low, high))
+    return tuple(found)
 
 
 def without(intervals: Iterable[Interval], gone: Iterable[Interval]) -> tuple[Interval, ...]:

@@ -11,11 +11,11 @@ from chalicelib.cloudtrail.catalog import lookup
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.exposure.judge import judge
 from chalicelib.exposure.opened_rules import in_order
-from chalicelib.security_groups.address_ranges import parse_range
+from chalicelib.security_groups.address_ranges import joined, parse_range
 from chalicelib.security_groups.changes import Change, Changes, Outcome
 from chalicelib.security_groups.lookup_result import GroupInfo, Interface, LookupResult, PrefixList, ResolvedChange
 from chalicelib.security_groups.parse import read_change
-from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule, diff
 from chalicelib.security_groups.severity import Exposure, ExposureKind, Opens, Severity
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, shortened, unread_parts, without
 from tests.support import records as r
@@ -234,3 +234,113 @@ def test_a_target_that_the_request_does_not_name_is_in_the_answer() -> None:
     entries = read_change(read_record(raw)).prefix_list
     assert entries is not None
     assert (entries.prefix_list_id, entries.resolver) == ("pl-9", "IPAM resolver res-9")
+
+
+def test_a_list_that_aws_manages_is_said_whole() -> None:
+    aws_list = PrefixList("com.amazonaws.s3", aws_managed=True, cidrs=())
+    (only,) = judged(added(rule(LIST)), LookupResult(prefix_lists={LIST: aws_list}))
+    assert only.reason == "com.amazonaws.s3, a prefix list managed by AWS, can reach tcp/22."
+    assert only.severity is Severity.LOW
+
+
+@pytest.mark.parametrize(("owner", "opens"), [(r.ACCOUNT, Opens.NOTHING), (r.OTHER_ACCOUNT, Opens.SOME)])
+def test_an_empty_list_opens_nothing_unless_another_account_can_fill_it(owner: str, opens: Opens) -> None:
+    (only,) = judged(added(rule(LIST)), known_list(owner=owner))
+    assert only.opens is opens
+
+
+def test_a_list_of_another_account_opens_the_world_where_it_holds_it() -> None:
+    worst, *_ = judged(added(rule(LIST)), known_list("0.0.0.0/0", owner=r.OTHER_ACCOUNT))
+    assert (worst.opens, worst.severity) == (Opens.WORLD, Severity.CRITICAL)
+
+
+def test_who_could_leave_before_is_not_who_could_come_in() -> None:
+    before = (rule("10.0.0.0/8"), rule("192.168.0.0/16", direction=Direction.EGRESS))
+    worst, *_ = judged(added(rule("0.0.0.0/0")), LookupResult(), before)
+    assert "10.0.0.0/8" in worst.reason
+    assert "192.168" not in worst.reason
+
+
+def test_new_entries_of_another_accounts_list_say_whose_it_is() -> None:
+    request = {"PrefixListId": LIST, "AddEntry": {"Cidr": "8.0.0.0/24"}}
+    change = read_change(read_record(r.wrapped("ModifyManagedPrefixList", request)))
+    groups = {"sg-1": GroupInfo("sg-1", "web", rules=(rule(LIST, 443),))}
+    looked_up = known_list(owner=r.OTHER_ACCOUNT)._replace(groups=groups)
+    found = judge(ResolvedChange(change), looked_up, by_root=False, account_id=r.ACCOUNT)
+    assert [f"Account {r.OTHER_ACCOUNT} owns the list" in item.reason for item in found].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        ([(1, 2), (5, 9), (6, 7)], ((1, 2), (5, 9))),
+        ([(5, 6), (1, 2), (7, 9)], ((1, 2), (5, 9))),
+        ([(1, 2), (4, 5)], ((1, 2), (4, 5))),
+        ([], ()),
+    ],
+)
+def test_pieces_that_touch_or_overlap_are_one(
+    pieces: list[tuple[int, int]], whole: tuple[tuple[int, int], ...]
+) -> None:
+    assert joined(pieces) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "request_parameters"),
+    [
+        ("ModifyIpamPrefixListResolverTarget", {"prefixListId": LIST}),
+        ("ModifyIpamPrefixListResolverTarget", {"ipamPrefixListResolverTargetId": "t-1"}),
+        ("ModifyIpamPrefixListResolverTarget", {"ipamPrefixListResolverId": "res-1"}),
+        ("ModifyIpamPrefixListResolver", {"ipamPrefixListResolverId": "res-1"}),
+        ("ModifyIpamPrefixListResolver", {"rules": {"items": [{"staticCidr": "8.0.0.0/24"}]}}),
+    ],
+)
+def test_one_id_is_enough_to_tell_of_a_resolver(name: str, request_parameters: dict[str, Any]) -> None:
+    assert read_change(read_record(r.record(name, request_parameters))).prefix_list is not None
+
+
+@pytest.mark.parametrize("name", ["ModifyIpamPrefixListResolverTarget", "ModifyIpamPrefixListResolver"])
+def test_a_denied_call_that_carries_nothing_is_still_told_as_denied(name: str) -> None:
+    change = read_change(read_record(r.record(name, {}, None, errorCode=r.DENIED)))
+    assert change.outcome is Outcome.DENIED
+
+
+def test_a_version_too_long_for_a_number_is_none() -> None:
+    for version, number in ((10**17, 10**17), ("9" * 5000, None), ("x", None)):
+        change = read_change(
+            read_record(r.record("RestoreManagedPrefixListVersion", {"prefixListId": LIST, "previousVersion": version}))
+        )
+        assert change.prefix_list is not None
+        assert change.prefix_list.restored_version == number
+
+
+def test_rules_are_compared_out_of_any_iterable() -> None:
+    before, after = (rule("10.0.0.0/8"), rule("10.0.0.0/9")), (rule("10.0.0.0/8"), rule("10.1.0.0/16"))
+    assert diff(iter(before), iter(after)) == diff(before, after)
+
+
+def test_two_halves_of_a_wide_range_are_said_as_one() -> None:
+    worst, *_ = judged(added(rule("8.0.0.0/9"), rule("8.128.0.0/9")))
+    assert (worst.severity, worst.reason.startswith("16,777,216 public addresses or more can ")) == ("high", True)
+    worst, *_ = judged(added(rule("2600::/17"), rule("2600:8000::/17")))
+    assert worst.reason.startswith("Public IPv6 ranges of a /16 or more can ")
+
+
+def test_all_that_is_said_of_a_list_is_of_the_lists_kind_unless_it_opens_a_group() -> None:
+    request = {"PrefixListId": LIST, "AddEntry": {"Cidr": "8.0.0.0/24"}}
+    change = read_change(read_record(r.wrapped("ModifyManagedPrefixList", request)))
+    groups = {"sg-1": GroupInfo("sg-1", "web", rules=(rule(LIST),))}
+    found = judge(ResolvedChange(change), known_list()._replace(groups=groups), by_root=False, account_id=r.ACCOUNT)
+    assert [item.kind for item in found if item.kind is not ExposureKind.OPENING] == [ExposureKind.PREFIX_LIST] * 2
+
+
+def test_a_changed_rule_that_opens_nothing_and_whose_values_before_are_not_known_is_titled_so() -> None:
+    from chalicelib.alert.headline import title as titled  # noqa: PLC0415 - the parameter has the better name
+
+    event = lookup("ec2.amazonaws.com", "ModifySecurityGroupRules")
+    assert event is not None
+    changes = Changes(modified=(ModifiedRule(None, rule("10.0.0.0/9")),), before_known=False)
+    made = Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=changes)
+    nothing = Exposure(Severity.LOW, "", rule=rule("10.0.0.0/9"), kind=ExposureKind.OPENING, opens=Opens.NOTHING)
+    said = f"Rule changed to tcp/22 from 10.0.0.0/9 by a changed rule on {r.GROUP_ID}, which opens nothing new"
+    assert titled(made, (nothing,)) == said

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 # The tests that need Python alone and are quick, as `make quick` runs them, and a few of the rooms above the core.
 TESTS = (
     *(f"tests/{room}" for room in ("alert", "cloudtrail", "exposure", "rendering", "security_groups", "undo")),
-    *(f"tests/enrichment/test_{name}.py" for name in ("before", "remember", "truth", "wire_shapes")),
+    *(f"tests/enrichment/test_{name}.py" for name in ("before", "remember", "wire_shapes")),
     *(f"tests/sgwatch/test_{name}.py" for name in ("preview", "record_cases")),
     "tests/destinations/test_incidents.py",
 )

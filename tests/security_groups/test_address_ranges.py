@@ -162,3 +162,28 @@ def test_what_is_without_other_intervals_is_what_they_do_not_hold(
 
 def test_the_whole_of_a_version_is_written_as_aws_does() -> None:
     assert [world(version) for version in (4, 6)] == [parse_range("0.0.0.0/0"), parse_range("::/0")]
+
+
+NOT_PUBLIC = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8"),
+    *("169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"),
+)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 32))
+def test_as_many_are_public_as_the_networks_that_are_not_leave(address: int, prefix: int) -> None:
+    whole = ip_network((address, prefix), strict=False)
+    inside = [each for each in map(ip_network, NOT_PUBLIC) if each.overlaps(whole)]
+    found = parse_range(str(whole))
+    assert found is not None
+    assert count_public(found) == max(0, whole.num_addresses - sum(each.num_addresses for each in inside))
+
+
+@pytest.mark.parametrize("cidr", NOT_PUBLIC)
+def test_the_networks_that_are_not_public_end_where_they_end(cidr: str) -> None:
+    network = ip_network(cidr)
+    first, last = (int(end) for end in (network.network_address, network.broadcast_address))
+    ends = [parse_range(str(ip_network(end))) for end in (first, last)]
+    beside = [parse_range(str(ip_network(end))) for end in (first - 1, last + 1) if 0 <= end < 2**32]
+    assert [count_public(found) for found in ends if found] == [0, 0]
+    assert {count_public(found) for found in beside if found} == {1}
