@@ -34,8 +34,7 @@ def page_application(
     def serve(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/":
-            html = files("localcloud").joinpath("inbox_page.html").read_text(encoding="utf-8")
-            return _answer(start_response, "text/html; charset=utf-8", html)
+            return _answer(start_response, "text/html; charset=utf-8", with_drawing("inbox_page.html"))
         if path == "/events":
             start_response("200 OK", [("Content-Type", "text/event-stream"), ("Cache-Control", "no-store")])
             return _stream(inbox)
@@ -55,6 +54,15 @@ def page_application(
         return receivers(environ, start_response)
 
     return serve
+
+
+def with_drawing(name: str) -> str:
+    """A page of this package, with the style and the script that draw a message."""
+    folder = files("localcloud")
+    page = folder.joinpath(name).read_text(encoding="utf-8")
+    for part in ("message_drawing.css", "message_drawing.js"):
+        page = page.replace(f"/* {part} */", folder.joinpath(part).read_text(encoding="utf-8").rstrip())
+    return page
 
 
 def _answer(start_response: StartResponse, kind: str, text: str) -> list[bytes]:

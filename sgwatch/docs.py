@@ -30,6 +30,8 @@ from sgwatch.policies import STATEMENTS
 from sgwatch.previews import previews
 
 DOCS = Path(__file__).parents[1] / "docs"
+# The local cloud's drawing of messages. Its files are read and not imported: that would bring in moto.
+DRAWING = DOCS.parent / "localcloud"
 PAGES = (
     DOCS.parent / "README.md",
     DOCS / "cli.md",
@@ -59,6 +61,7 @@ def main() -> None:
     record = json.loads((DOCS / "example-record.json").read_text(encoding="utf-8"))
     (DOCS / "alert.svg").write_text(draw(payload(alert_of(record))), encoding="utf-8")
     (DOCS / "gallery.md").write_text(gallery(), encoding="utf-8")
+    (DOCS / "alert-gallery.html").write_text(gallery_page(), encoding="utf-8")
     for page in PAGES:
         page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -68,8 +71,11 @@ def gallery() -> str:
     lines = [
         "# Gallery",
         "",
-        "One alert as each kind of [destination](destinations.md) is sent it: what `sgwatch preview` prints, made by",
-        "`make docs`. Addresses and keys are left out.",
+        "One alert as each kind of [destination](destinations.md) shows it. The [page](alert-gallery.html) has all of them:",
+        "",
+        "[![The alert in Slack, as e-mail, in Teams, Google Chat, Discord and PagerDuty](gallery.png)](alert-gallery.html)",
+        "",
+        "And as each is sent it: what `sgwatch preview` prints, made by `make docs`. Addresses and keys are left out.",
     ]
     for item in previews(alert_of(EXAMPLE)):
         message = item.payload.get("Message")
@@ -83,6 +89,19 @@ def gallery() -> str:
             "```",
         ]
     return "\n".join(lines) + "\n"
+
+
+def gallery_page() -> str:
+    """One alert drawn as each destination shows it: a page that loads nothing."""
+    page = (DRAWING / "gallery_page.html").read_text(encoding="utf-8")
+    for name in ("message_drawing.css", "message_drawing.js"):
+        page = page.replace(f"/* {name} */", (DRAWING / name).read_text(encoding="utf-8").rstrip())
+    messages = [
+        {"service": item.kind.key, "title": item.label, "accepted": True, "text": "", "payload": item.payload}
+        for item in previews(alert_of(EXAMPLE))
+    ]
+    # https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
+    return page.replace(">[]<", f">{json.dumps(messages, ensure_ascii=False).replace('<', chr(92) + 'u003c')}<")
 
 
 def with_tables(text: str) -> str:

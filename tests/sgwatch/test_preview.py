@@ -13,7 +13,7 @@ from chalicelib.settings.environment import read_settings
 from chalicelib.settings.kinds import KINDS, DestinationKind
 from sgwatch.__main__ import build
 from sgwatch.commands.preview import EXAMPLE
-from sgwatch.docs import DOCS, gallery
+from sgwatch.docs import DOCS, gallery, gallery_page
 from sgwatch.previews import previews, sample_settings
 
 
@@ -59,3 +59,4 @@ def test_what_is_not_known_ends_with_status_2(arguments: tuple[str, ...]) -> Non
 
 def test_the_gallery_is_up_to_date() -> None:
     assert (DOCS / "gallery.md").read_text() == gallery(), "run `make docs`"
+    assert (DOCS / "alert-gallery.html").read_text() == gallery_page(), "run `make docs`"
