@@ -55,7 +55,7 @@ function mrkdwn(text) {
       if (!chunk.trim()) continue;
       const quoted = /^(&gt;|>) ?/.test(chunk);
       const target = el(quoted ? "blockquote" : "p");
-      inline(quoted ? chunk.replace(/^(&gt;|>) ?/gm, "") : chunk, target);
+      inline((quoted ? chunk.replace(/^(&gt;|>) ?/gm, "") : chunk).replace(/^\n+|\n+$/g, ""), target);
       box.append(target);
     }
   });
@@ -125,7 +125,7 @@ function adaptiveCard(card, into) {
 }
 
 // Discord's markdown: https://support.discord.com/hc/en-us/articles/210298617
-const DISCORD = /\\([^\w\s])|\*\*((?:\\.|[^*\\])+)\*\*|\[((?:\\.|[^\]\\])+)\]\(<?([^)>\s]+)>?\)/g;
+const DISCORD = /\\([^a-zA-Z0-9\s])|\*\*((?:\\.|[^*\\])+)\*\*|\[((?:\\.|[^\]\\])+)\]\(<?([^)>\s]+)>?\)/g;
 
 function discordInline(text, into) {
   let last = 0;

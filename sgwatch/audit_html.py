@@ -70,6 +70,7 @@ def page(report: Report, document: Mapping[str, Any], file: SnapshotFile | None 
     body = [
         f'<header><p class="soft">Alarm path of account {account}, as of {stamp}</p>',
         f'<h1 class="{status.value}">{MARKS[status]} {_text(sentence)}</h1>{_counts(report)}</header>',
+        "<main>",
         "<h2>Standards</h2>",
         _standards(report),
         "<h2>Events</h2>",
@@ -80,6 +81,7 @@ def page(report: Report, document: Mapping[str, Any], file: SnapshotFile | None 
         f"<h2>Findings outside any path</h2>{_findings(report.findings)}" if report.findings else "",
         f"<h2>Notes</h2><ul>{''.join(f'<li>{_text(note)}</li>' for note in report.notes)}</ul>" if report.notes else "",
         *_evidence(report, document, file),
+        "</main>",
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head>{_HEAD}'

@@ -71,9 +71,9 @@ def gallery() -> str:
     lines = [
         "# Gallery",
         "",
-        "One alert as each kind of [destination](destinations.md) shows it. The [page](alert-gallery.html) has all of them:",
+        "One alert as each kind of [destination](destinations.md) shows it; all are on the [page](alert-gallery.html):",
         "",
-        "[![The alert in Slack, as e-mail, in Teams, Google Chat, Discord and PagerDuty](gallery.png)](alert-gallery.html)",
+        "[![The alert in Slack, in an e-mail, in Teams, Google Chat and Discord](gallery.png)](alert-gallery.html)",
         "",
         "And as each is sent it: what `sgwatch preview` prints, made by `make docs`. Addresses and keys are left out.",
     ]

@@ -25,6 +25,7 @@ def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
     body = "".join(
         [
             '<a class="skip" href="#list">Skip to the alerts</a>',
+            "<main>",
             _header(alerts),
             _filters(),
             f"<h2>When</h2>{chart}" if chart else "",
@@ -34,6 +35,7 @@ def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
             '</div><h2>Alerts</h2><div id="list"></div><button type="button" id="more" hidden></button>',
             *_matters(alerts),
             *_evidence(evidence),
+            "</main>",
             columns(alerts),
             *chunks(alerts),
         ]

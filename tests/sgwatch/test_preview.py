@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,10 @@ def test_what_is_not_known_ends_with_status_2(arguments: tuple[str, ...]) -> Non
 def test_the_gallery_is_up_to_date() -> None:
     assert (DOCS / "gallery.md").read_text() == gallery(), "run `make docs`"
     assert (DOCS / "alert-gallery.html").read_text() == gallery_page(), "run `make docs`"
+
+
+def test_the_gallery_page_loads_nothing_and_no_payload_ends_its_script() -> None:
+    page = gallery_page()
+    assert not re.findall(r"(?:src|href)=[\"']", page.split("<script", maxsplit=1)[0])
+    assert page.count("</script>") == 2
+    assert page.count("<main>") == 1
