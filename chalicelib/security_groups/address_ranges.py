@@ -87,7 +87,7 @@ def _public_below(version: int) -> tuple[list[int], list[int], list[int]]:
     bounds, below, follows = [0], [0], [1]
     for network in map(ip_network, _NOT_PUBLIC[version]):
         first, end = int(network.network_address), int(network.broadcast_address) + 1
-        public = below[-1] + (first - bounds[-1]) * follows[-1]
+        public = below[-1] + first - bounds[-1]
         bounds += [first, end]
         below += [public, public]
         follows += [0, 1]

@@ -344,3 +344,33 @@ def test_a_changed_rule_that_opens_nothing_and_whose_values_before_are_not_known
     nothing = Exposure(Severity.LOW, "", rule=rule("10.0.0.0/9"), kind=ExposureKind.OPENING, opens=Opens.NOTHING)
     said = f"Rule changed to tcp/22 from 10.0.0.0/9 by a changed rule on {r.GROUP_ID}, which opens nothing new"
     assert titled(made, (nothing,)) == said
+
+
+def test_rules_whose_removal_the_record_does_not_list_are_said_so() -> None:
+    event = lookup("ec2.amazonaws.com", "RevokeSecurityGroupIngress")
+    assert event is not None
+    made = Change(event, Outcome.SUCCEEDED, r.GROUP_ID)
+    for change, said in (
+        (
+            made._replace(no_answer="omitted"),
+            "Which rules were removed is not known: AWS's answer is not in the record.",
+        ),
+        (made._replace(rule_ids=("sgr-1",)), "Rules were removed that the record does not list."),
+        (made, "Nothing was removed: the group had no such rules."),
+    ):
+        assert said in [item.reason for item in judge(ResolvedChange(change), by_root=False, account_id=r.ACCOUNT)]
+
+
+def test_a_title_of_rules_that_open_nothing_is_of_the_first() -> None:
+    from chalicelib.alert.headline import title as titled  # noqa: PLC0415 - the parameter has the better name
+
+    event = lookup("ec2.amazonaws.com", "AuthorizeSecurityGroupIngress")
+    assert event is not None
+    first, second = rule("10.0.0.0/9"), rule("10.128.0.0/9")
+    made = Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=added(first, second))
+    nothing = tuple(
+        Exposure(Severity.LOW, "", rule=each, kind=ExposureKind.OPENING, opens=Opens.NOTHING)
+        for each in (first, second)
+    )
+    said = f"Rule for tcp/22 from 10.0.0.0/9 and 1 more rule added on {r.GROUP_ID}, which opens nothing new"
+    assert titled(made, nothing) == titled(made, ()) == said

@@ -187,3 +187,17 @@ def test_the_networks_that_are_not_public_end_where_they_end(cidr: str) -> None:
     beside = [parse_range(str(ip_network(end))) for end in (first - 1, last + 1) if 0 <= end < 2**32]
     assert [count_public(found) for found in ends if found] == [0, 0]
     assert {count_public(found) for found in beside if found} == {1}
+
+
+@pytest.mark.parametrize(
+    ("gone", "left"),
+    [
+        ([(5, 9)], ((1, 4),)),
+        ([(1, 4), (5, 5)], ()),
+        ([(0, 1)], ((2, 5),)),
+        ([(2, 2), (4, 4)], ((1, 1), (3, 3), (5, 5))),
+        ([(6, 9)], ((1, 5),)),
+    ],
+)
+def test_ends_that_meet_are_taken_out(gone: list[tuple[int, int]], left: tuple[tuple[int, int], ...]) -> None:
+    assert without([(1, 5)], gone) == left

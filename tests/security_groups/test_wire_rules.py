@@ -267,3 +267,9 @@ def test_a_key_that_is_not_known_and_not_set_is_nothing(value: object) -> None:
 def test_every_spelling_of_a_permissions_keys_is_read() -> None:
     given = {"IPPROTOCOL": "tcp", "fromport": 22, "ToPort": 22, "UserIdGroupPairs": [{"GROUPID": "sg-1"}]}
     assert [rule.peer.value for rule in read_ip_permissions([given], IN).rules] == ["sg-1"]
+
+
+@pytest.mark.parametrize(("length", "shown"), [(78, f"'{'x' * 78}'"), (79, f"'{'x' * 76}…")])
+def test_a_value_that_is_no_port_is_shown_up_to_80_characters(length: int, shown: str) -> None:
+    reading = read_ip_permissions(items(permission("tcp", "x" * length, 22, v4=("0.0.0.0/0",))), IN)
+    assert any(problem.endswith(f"is not a number: {shown}") for problem in reading.unread), reading.unread

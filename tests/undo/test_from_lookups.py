@@ -223,3 +223,11 @@ def test_versions_and_descriptions_of_entries_are_read_as_what_they_are() -> Non
     assert (entries.version, entries.entries[0].description, entries.is_renamed) == (3, "5", True)
     (command,) = restore(listed(version=entries.version), REGION).commands or ()
     assert sent(command)[1]["CurrentVersion"] == 4
+
+
+@pytest.mark.parametrize("group_id", [None, "web", "sg-1; rm"])
+def test_rules_of_a_deleted_group_without_an_id_keep_their_peers(group_id: str | None) -> None:
+    itself = rule(2, PeerType.SECURITY_GROUP)._replace(peer=Peer(PeerType.SECURITY_GROUP, group_id or "sg-2"))
+    undo = restore(deleted(itself)._replace(group_id=group_id), REGION, GROUP)
+    (authorized,) = [command for command in undo.commands or () if "authorize-security-group" in command]
+    assert json.dumps(group_id or "sg-2") in authorized
