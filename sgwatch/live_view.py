@@ -1,0 +1,226 @@
+"""What a stage does at this moment: one look at its queues, its remembered status and its functions' log lines.
+
+A look makes as many requests as the stage has log groups and queues, and some for the titles of new alerts: about ten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.alarm_path.verdicts import Status
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
+from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, ParameterMemory, TableMemory
+from chalicelib.aws.clients import ClientFactory
+from chalicelib.delivery.alert_archive import AlertArchive
+from chalicelib.deployment import AUDIT_ON_SCHEDULE, DELIVER, WITH_EVENTS
+from chalicelib.functions.composition.auditing import parameter_name
+from chalicelib.state.errors import StateError
+from chalicelib.state.state_table import StateTable
+from sgwatch.durable_template import StagePlace
+from sgwatch.stages import DeployedStage
+
+# The phrases of the functions' log lines (docs/delivery.md) that say what became of an alert, and whether it is good.
+OUTCOMES = {"alert sent": True, "alert queued": True, "alert suppressed": True, "delivery failed": False}
+MAX_PAGES = 3
+MAX_TITLES = 10
+# Lines reach CloudWatch Logs some seconds after they were written.
+OVERLAP = timedelta(seconds=30)
+
+
+class LiveAccessError(Exception):
+    """Something could not be read; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOutcome:
+    """One log line on an alert; ``title`` is None where the state table does not keep the alert."""
+
+    at: datetime
+    said: str
+    destination: str
+    severity: str
+    event_id: str
+    event_name: str
+    reason: str
+    line_id: str = field(repr=False)
+    title: str | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the alert went where it should."""
+        return OUTCOMES[self.said]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLevel:
+    """How full a queue is; ``oldest_seconds`` is CloudWatch's, minutes old, None where it has none."""
+
+    name: str
+    messages: int
+    oldest_seconds: float | None
+    is_for_failures: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveLook:
+    """One look at a stage."""
+
+    at: datetime
+    path: RememberedStatus | None
+    queues: tuple[QueueLevel, ...]
+    outcomes: tuple[LoggedOutcome, ...]
+
+    @property
+    def last_by_destination(self) -> Mapping[str, LoggedOutcome]:
+        """The newest outcome at each destination."""
+        return {item.destination: item for item in self.outcomes if item.destination}
+
+    @property
+    def verdict(self) -> Status:
+        """Fail where the path is broken, a dead letter waits or a destination failed last; unknown as the audit's."""
+        stuck = any(queue.is_for_failures and queue.messages for queue in self.queues)
+        failed = any(not item.is_good for item in self.last_by_destination.values())
+        if stuck or failed:
+            return Status.FAIL
+        return Status.UNKNOWN if self.path is None else self.path.status
+
+
+class LiveView:
+    """Looks at a stage again and again; remembers the lines that it has seen."""
+
+    def __init__(self, place: StagePlace, stage: DeployedStage, client: ClientFactory, since: datetime) -> None:
+        self._place, self._stage, self._client = place, stage, client
+        self._since = since
+        self._urls: dict[str, str] = {}
+        self._seen: dict[str, LoggedOutcome] = {}
+        self._last: dict[str, LoggedOutcome] = {}
+
+    def look(self, now: datetime) -> LiveLook:
+        """What there is now; ``outcomes`` has the new ones, after the last of each destination before them.
+
+        Raises:
+            LiveAccessError: the remembered status or the state table cannot be read.
+        """
+        found = sorted(self._new_outcomes(), key=lambda item: item.at)
+        titled = [*found[:-MAX_TITLES], *map(self._with_title, found[-MAX_TITLES:])]
+        before = tuple(self._last.values())
+        self._last |= {item.destination: item for item in titled if item.destination}
+        self._since = max(self._since, now - OVERLAP)
+        return LiveLook(now, self._path(), tuple(self._queues(now)), (*before, *titled))
+
+    def _path(self) -> RememberedStatus | None:
+        table = self._table()
+        memory = (
+            ParameterMemory(lambda: self._client("ssm"), parameter_name(self._stage.stage))
+            if table is None
+            else TableMemory(table, StateError)
+        )
+        try:
+            return memory.load()
+        except MemoryUnavailable as error:
+            raise LiveAccessError(str(error)) from error
+
+    def _table(self) -> StateTable | None:
+        durable = self._stage.durable
+        return None if durable is None else StateTable(lambda: self._client("dynamodb"), durable.table)
+
+    def _queues(self, now: datetime) -> Iterator[QueueLevel]:
+        if self._stage.durable is None:
+            return
+        place, sqs = self._place, self._client("sqs")
+        names = (place.queue, place.dead_letters, place.failed_events)
+        ages = self._ages(names, now)
+        for name in names:
+            if name not in self._urls:
+                self._urls[name] = str(sqs.get_queue_url(QueueName=name)["QueueUrl"])
+            kinds = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            found = sqs.get_queue_attributes(QueueUrl=self._urls[name], AttributeNames=kinds)["Attributes"]
+            count = sum(int(found.get(kind, 0)) for kind in kinds)
+            yield QueueLevel(name, count, ages.get(name), name != place.queue)
+
+    def _ages(self, names: Iterable[str], now: datetime) -> Mapping[str, float]:
+        """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
+        by_id = {f"q{number}": name for number, name in enumerate(names)}
+        queries = [
+            {
+                "Id": key,
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/SQS",
+                        "MetricName": "ApproximateAgeOfOldestMessage",
+                        "Dimensions": [{"Name": "QueueName", "Value": name}],
+                    },
+                    "Period": 60,
+                    "Stat": "Maximum",
+                },
+            }
+            for key, name in by_id.items()
+        ]
+        answer = self._client("cloudwatch").get_metric_data(
+            MetricDataQueries=queries, StartTime=now - timedelta(minutes=10), EndTime=now, ScanBy="TimestampDescending"
+        )
+        return {by_id[item["Id"]]: float(item["Values"][0]) for item in answer["MetricDataResults"] if item["Values"]}
+
+    def _new_outcomes(self) -> Iterator[LoggedOutcome]:
+        handlers = (*WITH_EVENTS, AUDIT_ON_SCHEDULE) if self._stage.durable is None else (DELIVER,)
+        for handler in handlers:
+            for event in self._lines(f"/aws/lambda/{self._place.function(handler)}"):
+                item = outcome_of(event)
+                if item is not None and item.line_id not in self._seen:
+                    self._seen[item.line_id] = item
+                    yield item
+
+    def _lines(self, group: str) -> Iterator[Mapping[str, Any]]:
+        arguments: dict[str, Any] = {
+            "logGroupName": group,
+            "startTime": int(self._since.timestamp() * 1000),
+            "filterPattern": " ".join(f'?"{phrase}"' for phrase in OUTCOMES),
+        }
+        for _ in range(MAX_PAGES):
+            try:
+                answer = self._client("logs").filter_log_events(**arguments)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ResourceNotFoundException":  # the function has not run yet
+                    return
+                raise
+            yield from answer["events"]
+            if not answer.get("nextToken"):
+                return
+            arguments["nextToken"] = answer["nextToken"]
+
+    def _with_title(self, item: LoggedOutcome) -> LoggedOutcome:
+        table = self._table()
+        if table is None or not item.event_id:
+            return item
+        with contextlib.suppress(StateError):
+            for alert in AlertArchive(table, lambda: datetime.now(UTC)).of_event(item.event_id):
+                return replace(item, title=alert.title, event_name=alert.event.name or "")
+        return item
+
+
+def outcome_of(event: Mapping[str, Any]) -> LoggedOutcome | None:
+    """The outcome that a log event tells of; None where it is another line."""
+    try:
+        line = json.loads(event["message"])
+    except ValueError:
+        return None
+    if not isinstance(line, dict) or line.get("event") not in OUTCOMES:
+        return None
+    text: Callable[[str], str] = lambda name: str(line.get(name) or "")  # noqa: E731
+    return LoggedOutcome(
+        at=datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
+        said=line["event"],
+        destination=text("destination"),
+        severity=text("severity"),
+        event_id=text("event_id"),
+        event_name=text("event_name"),
+        reason=text("reason") or text("by"),
+        line_id=str(event["eventId"]),
+    )

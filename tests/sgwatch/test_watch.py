@@ -1,0 +1,161 @@
+"""``sgwatch watch`` against moto and records: one look, its status, and what is printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from chalicelib.alarm_path.verdicts import Status
+from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
+from chalicelib.alarm_path.watch.status_store import ParameterMemory
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
+from chalicelib.deployment import ALERT_ON_CHANGE, Stage
+from chalicelib.settings.model import DurableSettings
+from sgwatch.commands.watch import document, run
+from sgwatch.durable_template import StagePlace
+from sgwatch.live_view import LiveView, outcome_of
+from sgwatch.stages import DeployedStage
+
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+PLACE = StagePlace("dev", "aws", REGION, ACCOUNT)
+NOW = datetime.now(UTC).replace(microsecond=0)
+Client = Callable[..., Any]
+
+
+def stage(durable: DurableSettings | None = None) -> DeployedStage:
+    return DeployedStage(Stage("sgwatch-dev-"), DEFAULT_WATCH, durable, REGION, {})
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    with mock_aws():
+        yield cache(boto3.client)
+
+
+def log(client: Client, handler: str, *lines: dict[str, object]) -> None:
+    group = f"/aws/lambda/{PLACE.function(handler)}"
+    client("logs").create_log_group(logGroupName=group)
+    client("logs").create_log_stream(logGroupName=group, logStreamName="s")
+    events = [
+        {"timestamp": int((NOW - timedelta(seconds=60 - number)).timestamp() * 1000), "message": json.dumps(line)}
+        for number, line in enumerate(lines)
+    ]
+    client("logs").put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+
+def remember(client: Client, status: Status) -> None:
+    memory = RememberedStatus(status, None, audited_at=NOW)
+    ParameterMemory(lambda: client("ssm"), "/sgwatch/dev/alarm-path").save(memory)
+
+
+def view(client: Client, durable: DurableSettings | None = None) -> LiveView:
+    return LiveView(PLACE, stage(durable), client, NOW - timedelta(minutes=15))
+
+
+def once(client: Client, durable: DurableSettings | None = None) -> int:
+    return run(view(client, durable), once=True, as_json=False, now=lambda: NOW)
+
+
+SENT = {
+    "event": "alert sent",
+    "destination": "slack",
+    "severity": "critical",
+    "event_id": "e-1",
+    "event_name": "AuthorizeSecurityGroupIngress",
+}
+FAILED = {**SENT, "event": "delivery failed", "reason": "HTTP 404 no_service"}
+
+
+def test_a_delivered_alert_and_a_path_that_passes_are_good(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    remember(client, Status.PASS)
+    log(client, ALERT_ON_CHANGE, {"event": "record is not watched"}, SENT)
+    assert once(client) == 0
+    out = capsys.readouterr().out
+    assert "✔ alarm path: pass, audited" in out
+    assert "✔ slack: alert sent" in out
+    assert "critical  slack  sent  AuthorizeSecurityGroupIngress e-1" in out
+
+
+def test_a_destination_whose_last_alert_failed_is_bad(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    remember(client, Status.PASS)
+    log(client, ALERT_ON_CHANGE, SENT, FAILED)
+    assert once(client) == 1
+    assert "HTTP 404 no_service" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("status", "code"), [(Status.FAIL, 1), (Status.UNKNOWN, 2)])
+def test_the_remembered_status_counts(client: Client, status: Status, code: int) -> None:
+    remember(client, status)
+    assert once(client) == code
+
+
+def test_where_no_audit_is_remembered_it_is_unknown(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    assert once(client) == 2
+    assert "no audit is remembered" in capsys.readouterr().out
+
+
+def durable_parts(client: Client) -> DurableSettings:
+    for name in (PLACE.queue, PLACE.dead_letters, PLACE.failed_events):
+        attributes = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        client("sqs").create_queue(QueueName=name, Attributes=attributes)
+    client("dynamodb").create_table(
+        TableName=PLACE.table,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return DurableSettings(PLACE.queue, PLACE.table)
+
+
+def test_a_failed_event_that_waits_is_bad_and_says_what_to_do(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    durable = durable_parts(client)
+    url = client("sqs").get_queue_url(QueueName=PLACE.failed_events)["QueueUrl"]
+    client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    assert once(client, durable) == 1
+    assert "✘ sgwatch-dev-failed-events: 1 waiting; sgwatch redrive sends it again" in capsys.readouterr().out
+
+
+def test_a_second_look_has_nothing_again_and_keeps_each_destination_s_last(client: Client) -> None:
+    remember(client, Status.PASS)
+    log(client, ALERT_ON_CHANGE, SENT, FAILED)
+    watched = view(client)
+    assert len(watched.look(NOW).outcomes) == 2
+    again = watched.look(NOW)
+    assert [item.said for item in again.outcomes] == ["delivery failed"]
+    assert again.verdict is Status.FAIL
+    assert document(again)["status"] == "fail"
+
+
+def test_looks_go_on_until_they_are_interrupted_and_say_nothing_twice(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remember(client, Status.PASS)
+    log(client, ALERT_ON_CHANGE, SENT)
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(view(client), once=False, as_json=False, now=lambda: NOW, sleep=sleep)
+    assert waits == [5.0] * 3
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("message", ["START RequestId: 1", "[]", '{"event": "other"}'])
+def test_other_lines_are_no_outcomes(message: str) -> None:
+    assert outcome_of({"message": message, "timestamp": 0, "eventId": "1"}) is None
