@@ -71,7 +71,7 @@ COMMANDS = (
     Subcommand("uninstall", "uninstall", "uninstall", "Remove a stage from AWS, after showing it; leaves nothing."),
     Subcommand("setup", "setup", "setup", "Make, wire and mend the resources of durable delivery."),
     Subcommand("teardown", "teardown", "teardown", "Take the resources of durable delivery away."),
-    Subcommand("watch", "watch", "watch", "Show a stage live: alerts, the alarm path, queues, destinations."),
+    Subcommand("watch", "live", "watch", "Show a stage live: alerts, the alarm path, queues, destinations."),
     Subcommand("redrive", "redrive", "redrive", "Show what could not be delivered and why, and send it again."),
     Subcommand("silence", "silence", "app", "Hold back alerts for a time, with a reason: add, list, remove."),
     Subcommand(

@@ -18,7 +18,7 @@ from chalicelib.alarm_path.watch.status_store import ParameterMemory
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.deployment import ALERT_ON_CHANGE, Stage
 from chalicelib.settings.model import DurableSettings
-from sgwatch.commands.watch import document, run
+from sgwatch.commands.live import document, run
 from sgwatch.durable_template import StagePlace
 from sgwatch.live_view import LiveView, outcome_of
 from sgwatch.stages import DeployedStage
