@@ -138,3 +138,20 @@ def test_every_make_target_that_is_named_exists() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
         for target in re.findall(r"`?\bmake (demo|test|setup|fix|bench|docs|package)\b", (ROOT / page).read_text()):
             assert f"\n{target}:" in makefile
+
+
+def test_each_row_of_the_comparison_names_a_command_that_proves_it() -> None:
+    table = (ROOT / "README.md").read_text().split("<!-- comparison -->")[1].split("<!-- /comparison -->")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]
+    assert len(rows) >= 3
+    names = {item.name for item in COMMANDS if item.exists}
+    assert [row[0] for row in rows if row[2].strip("`").removeprefix("sgwatch ").split()[0] not in names] == []
+
+
+def test_the_comparison_s_counts_are_those_of_the_measured_table() -> None:
+    counted = re.search(r"^\| \*\*right of 21\*\* \|(.*)\|$", (DOCS / "alarm-path.md").read_text(), re.MULTILINE)
+    assert counted is not None
+    ours, prowler, custodian = (cell.strip() for cell in counted[1].split("|"))
+    (row,) = [line for line in (ROOT / "README.md").read_text().splitlines() if "right of 21 accounts" in line]
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert (cells[1], cells[5], cells[6]) == (ours, prowler, custodian)
