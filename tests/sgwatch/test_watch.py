@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -42,7 +42,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         yield cache(boto3.client)
 
 
-def log(client: Client, handler: str, *lines: dict[str, object]) -> None:
+def log(client: Client, handler: str, *lines: Mapping[str, object]) -> None:
     group = f"/aws/lambda/{PLACE.function(handler)}"
     client("logs").create_log_group(logGroupName=group)
     client("logs").create_log_stream(logGroupName=group, logStreamName="s")
