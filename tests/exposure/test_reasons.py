@@ -12,7 +12,7 @@ from chalicelib.cloudtrail.records import read_record
 from chalicelib.exposure.judge import judge
 from chalicelib.exposure.opened_rules import in_order
 from chalicelib.security_groups.address_ranges import joined, parse_range
-from chalicelib.security_groups.changes import Change, Changes, Outcome
+from chalicelib.security_groups.changes import Attachment, Change, Changes, Outcome
 from chalicelib.security_groups.lookup_result import GroupInfo, Interface, LookupResult, PrefixList, ResolvedChange
 from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule, diff
@@ -374,3 +374,17 @@ def test_a_title_of_rules_that_open_nothing_is_of_the_first() -> None:
     )
     said = f"Rule for tcp/22 from 10.0.0.0/9 and 1 more rule added on {r.GROUP_ID}, which opens nothing new"
     assert titled(made, nothing) == titled(made, ()) == said
+
+
+@pytest.mark.parametrize(("groups", "kept"), [(None, True), (("sg-1",), False)])
+def test_a_call_that_set_groups_did_not_keep_them(groups: tuple[str, ...] | None, kept: bool) -> None:
+    event = lookup("ec2.amazonaws.com", "ModifyInstanceAttribute")
+    assert event is not None
+    attachment = Attachment("instance", "i-1", None, groups)
+    assert Change(event, Outcome.SUCCEEDED, None, attachment=attachment).keeps_groups is kept
+
+
+def test_a_peer_that_cannot_be_read_is_shown_up_to_60_characters() -> None:
+    out = rule("x" * 61, None, Direction.EGRESS, "-1")
+    worst, *_ = judged(added(out), name="AuthorizeSecurityGroupEgress")
+    assert f" {'x' * 59}…, which cannot be read and may be anywhere" in worst.reason
