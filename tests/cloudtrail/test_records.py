@@ -252,3 +252,17 @@ def test_an_addendum_names_the_record_that_it_supplements() -> None:
     raw = {"eventID": "2", "addendum": {"reason": "UPDATED_DATA", "originalEventID": "1"}}
     assert read_record(raw).supplements == "1"
     assert read_record({"eventID": "2", "addendum": {"reason": "DELIVERY_DELAY"}}).supplements is None
+
+
+def test_of_an_item_that_lost_its_record_all_that_it_tells_is_kept() -> None:
+    item = {"EventId": "1", "EventName": "DeleteTrail", "EventSource": "cloudtrail.amazonaws.com"}
+    item |= {"EventTime": "2026-11-23T10:00:00Z", "Username": "alice", "AccessKeyId": "AKIAEXAMPLE"}
+    (record,) = unwrap({"Events": [item]})
+    assert record == {
+        "eventID": "1",
+        "eventName": "DeleteTrail",
+        "eventSource": "cloudtrail.amazonaws.com",
+        "eventTime": "2026-11-23T10:00:00Z",
+        "userIdentity": {"userName": "alice", "accessKeyId": "AKIAEXAMPLE"},
+        "sgwatchIncomplete": "the record in this item of LookupEvents is missing",
+    }
