@@ -63,6 +63,20 @@ def math_alarm(path: LocalCloud, name: str, expression: str, threshold: float, *
     )
 
 
+def idle_alarm(path: LocalCloud, name: str) -> None:
+    """An alarm without a datapoint: it stays in the state that it is set to."""
+    path.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="Idle",
+        MetricName=name,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+    )
+
+
 def state(path: LocalCloud, name: str) -> str:
     kinds = ["MetricAlarm", "CompositeAlarm"]
     found = path.client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=kinds)
@@ -116,7 +130,7 @@ def test_an_expression_over_an_expression_is_evaluated_in_order(path: LocalCloud
 def test_a_composite_alarm_follows_the_alarms_that_it_names(path: LocalCloud) -> None:
     cloudwatch = path.client("cloudwatch")
     for name in ("left", "right"):
-        math_alarm(path, name, "m1 * 0", 99.0)
+        idle_alarm(path, name)
     rule = 'ALARM("left") AND NOT OK(right)'
     cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule=rule, AlarmActions=[topic(path, "both")])
     cloudwatch.set_alarm_state(AlarmName="left", StateValue="ALARM", StateReason="r")
@@ -128,7 +142,7 @@ def test_a_composite_alarm_follows_the_alarms_that_it_names(path: LocalCloud) ->
 def test_a_composite_alarm_is_silent_while_its_suppressor_is_in_alarm(path: LocalCloud) -> None:
     cloudwatch = path.client("cloudwatch")
     for name in ("cause", "maintenance"):
-        math_alarm(path, name, "m1 * 0", 99.0)
+        idle_alarm(path, name)
     arn = f"arn:aws:cloudwatch:{path.region}:{path.account_id}:alarm:maintenance"
     cloudwatch.put_composite_alarm(
         AlarmName="suppressed",
