@@ -117,13 +117,13 @@ SEEDED = settings(derandomize=True, suppress_health_check=FIXTURES_STAY, deadlin
 
 
 def test_a_dozen_changes_are_told_truly_and_undone(world: World, lookups: Lookups) -> None:
-    made = campaign(world, lookups, settings(SEEDED, max_examples=6), with_store=True)
+    made = campaign(world, lookups, settings(SEEDED, max_examples=5), with_store=True)
     # Of a plan's steps those are left out that the group has nothing for.
-    assert made["changes"] >= 12
+    assert made["changes"] >= 10
 
 
 def test_what_is_told_without_a_state_table_is_true(world: World, lookups: Lookups) -> None:
-    assert campaign(world, lookups, settings(SEEDED, max_examples=4), with_store=False)["changes"] >= 6
+    assert campaign(world, lookups, settings(SEEDED, max_examples=3), with_store=False)["changes"] >= 4
 
 
 @pytest.mark.slow

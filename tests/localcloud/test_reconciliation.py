@@ -132,7 +132,6 @@ def test_a_change_whose_event_never_came_is_told_late_in_full(unheard: Unheard, 
     assert unheard.found_later() == [], "it was told"
 
 
-@pytest.mark.slow
 def test_a_group_that_was_made_unheard_is_told_late(unheard: Unheard) -> None:
     made = unheard.ec2.create_security_group(GroupName="made-unheard", Description="d")["GroupId"]
     (alert,) = unheard.found_later()
@@ -141,7 +140,6 @@ def test_a_group_that_was_made_unheard_is_told_late(unheard: Unheard) -> None:
     assert unheard.found_later() == []
 
 
-@pytest.mark.slow
 def test_a_group_that_was_deleted_unheard_is_told_late(unheard: Unheard, group: str) -> None:
     unheard.ec2.delete_security_group(GroupId=group)
     (alert,) = unheard.found_later()
@@ -150,7 +148,6 @@ def test_a_group_that_was_deleted_unheard_is_told_late(unheard: Unheard, group: 
     assert unheard.found_later() == []
 
 
-@pytest.mark.slow
 def test_a_change_that_cloudtrail_does_not_know_is_a_drift(unheard: Unheard, group: str) -> None:
     unheard.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[SSH])
     (record,) = [each for each in unheard.cloud.records if is_opening(each, group)]
@@ -173,7 +170,6 @@ def is_opening(record: Mapping[str, Any], group: str) -> bool:
     return named and record["eventName"] == "AuthorizeSecurityGroupIngress"
 
 
-@pytest.mark.slow
 def test_the_schedule_sends_the_digest_of_silences_once(unheard: Unheard) -> None:
     wanted = ("--when", "severity == 'low'", "--for", "2h", "--reason", "load test", "--author", "alice")
     assert sgwatch(unheard.cloud, "silence", "add", *wanted, *STAGE).returncode == 0

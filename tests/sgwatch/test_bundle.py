@@ -67,6 +67,7 @@ def test_all_that_an_alert_imports_is_there_with_bytecode(package: Path) -> None
     assert {name for name in wanted if importlib.util.cache_from_source(name, optimization="") not in found} == set()
 
 
+@pytest.mark.slow
 def test_the_same_files_give_the_same_bytes(package: Path, tmp_path: Path) -> None:
     again = copy_project(tmp_path)
     prepare(again)
