@@ -96,7 +96,7 @@ def test_without_a_default_value_every_statistic_of_one_record_is_one(statistic:
     assert run(Statistic=statistic, Threshold=1.5).fires == "fail"
 
 
-def test_an_alarm_that_rests_in_alarm_is_told() -> None:
+def test_an_alarm_that_rests_in_alarm_is_reported() -> None:
     assert run(TreatMissingData="breaching").leaves == "fail"
     assert run(TreatMissingData="ignore").leaves == "fail"
     assert run(default=0.0, Threshold=0.0).leaves == "fail"

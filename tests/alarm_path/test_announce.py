@@ -19,7 +19,7 @@ def test_a_first_audit_is_news_only_when_it_does_not_pass() -> None:
     assert decide(None, Status.UNKNOWN, NOON).occasion is Occasion.CHANGED
 
 
-def test_a_broken_path_is_told_at_once_then_daily_then_on_recovery() -> None:
+def test_a_broken_path_is_reported_at_once_then_daily_then_on_recovery() -> None:
     memory: RememberedStatus | None = RememberedStatus(Status.PASS, None)
     told = []
     for hour in range(60):

@@ -218,7 +218,7 @@ def test_a_composite_alarm_in_alarm_is_noted() -> None:
 
 
 @pytest.mark.parametrize(("state", "answer"), [("ACTIVE", "fail"), ("SCHEDULED", "pass"), ("EXPIRED", "pass")])
-def test_an_alarm_muted_now_tells_nobody(state: str, answer: str) -> None:
+def test_an_alarm_muted_now_shows_nobody(state: str, answer: str) -> None:
     document = Account().document()
     rule = {"Name": "night", "Status": state, "MuteTargets": {"AlarmNames": ["sg-changes"]}}
     document["regions"][REGION]["alarm_mute_rules"] = [rule]

@@ -93,7 +93,7 @@ def test_no_name_is_cut_in_a_narrow_terminal() -> None:
         ([], "sgwatch repair --apply --email ADDRESS"),
     ],
 )
-def test_who_has_not_confirmed_is_told_apart_from_nobody(subscriptions: list[dict[str, Any]], said: str) -> None:
+def test_who_has_not_confirmed_is_distinguished_from_nobody(subscriptions: list[dict[str, Any]], said: str) -> None:
     ours = TOPIC.replace("security", "sgwatch-alarms")
     account = Account()
     account.alarms = [alarm(AlarmActions=[ours])]
@@ -170,7 +170,7 @@ def test_the_chain_is_drawn_with_a_mark_at_each_link(width: int) -> None:
     assert "aws cloudwatch enable-alarm-actions --region us-east-1 --alarm-names sg-changes" in text
 
 
-def test_a_name_longer_than_the_terminal_is_told_in_full() -> None:
+def test_a_name_longer_than_the_terminal_is_reported_in_full() -> None:
     name = "security-group-changes-" * 5
     account = Account()
     account.filters, account.alarms = [metric_filter(name)], [alarm(name, name, Threshold=9)]
@@ -220,7 +220,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_escapes_what_it_shows() -> No
     assert not any(word in html for word in ("src=", "<link", "@import", "url("))
 
 
-def test_who_is_to_be_told_is_one_at_a_time() -> None:
+def test_who_is_to_be_reported_is_one_at_a_time() -> None:
     assert subscriber_of(None, None) is None
     with pytest.raises(UsageError):
         subscriber_of("a@example.com", "https://example.com")

@@ -215,7 +215,7 @@ def test_a_single_missing_link_is_made_alone(aws: Aws) -> None:
     assert aws.judged()[1].status == "pass"
 
 
-def test_a_stopped_trail_is_not_touched_and_the_command_is_told(aws: Aws) -> None:
+def test_a_stopped_trail_is_not_touched_and_the_command_is_reported(aws: Aws) -> None:
     aws.with_trail()
     aws("cloudtrail", REGION).stop_logging(Name="main")
     snapshot, report = aws.judged()

@@ -90,7 +90,7 @@ def test_targets_or_a_queue_that_could_not_be_read_are_unknown() -> None:
     assert judge_forwarder({"rules": sound()["rules"]}, EXPECTED, BUS).state is ForwarderState.UNREAD
 
 
-def test_a_stage_without_any_forwarder_is_told_what_it_does_not_see_and_not_failed() -> None:
+def test_a_stage_without_any_forwarder_is_reported_what_it_does_not_see_and_not_failed() -> None:
     (finding,) = findings({"us-east-1": {"rules": []}, "us-west-2": {"rules": []}}).values()
     assert (finding.check, finding.status.value) == ("own-forwarding", "unknown")
     assert finding.reason == (

@@ -104,29 +104,29 @@ def test_what_is_as_deployed_passes() -> None:
     assert errors == []
 
 
-def test_a_disabled_rule_is_told() -> None:
+def test_a_disabled_rule_is_reported() -> None:
     answers, _ = judged(describe_rule=_deployed()["describe_rule"] | {"State": "DISABLED"})
     assert answers["own-rule"] == "fail"
 
 
-def test_a_changed_pattern_is_told() -> None:
+def test_a_changed_pattern_is_reported() -> None:
     changed = _deployed()["describe_rule"] | {"EventPattern": '{"detail": {"eventName": []}}'}
     assert judged(describe_rule=changed)[0]["own-pattern"] == "fail"
 
 
-def test_a_rule_without_its_target_and_a_function_that_is_gone_are_told() -> None:
+def test_a_rule_without_its_target_and_a_function_that_is_gone_are_reported() -> None:
     assert judged(list_targets_by_rule={"Targets": []})[0]["own-target"] == "fail"
     assert judged(get_function="ResourceNotFoundException")[0]["own-rule"] == "fail"
 
 
-def test_a_permission_taken_away_is_told_and_one_that_cannot_be_read_is_unknown() -> None:
+def test_a_permission_taken_away_is_reported_and_one_that_cannot_be_read_is_unknown() -> None:
     assert judged(get_policy="ResourceNotFoundException")[0]["own-permission"] == "fail"
     answers, errors = judged(get_policy="AccessDeniedException")
     assert answers["own-permission"] == "unknown"
     assert errors[0]["call"] == "lambda:GetPolicy"
 
 
-def test_a_function_that_cannot_run_is_told() -> None:
+def test_a_function_that_cannot_run_is_reported() -> None:
     assert (
         judged(get_function={"Configuration": CONFIGURATION, "Concurrency": {"ReservedConcurrentExecutions": 0}})[0][
             "own-function"
@@ -137,7 +137,7 @@ def test_a_function_that_cannot_run_is_told() -> None:
     assert judged(get_function=failed)[0]["own-function"] == "fail"
 
 
-def test_a_missing_on_failure_destination_and_undelivered_alerts_are_told() -> None:
+def test_a_missing_on_failure_destination_and_undelivered_alerts_are_reported() -> None:
     findings, _, _ = whole(get_function_event_invoke_config="ResourceNotFoundException")
     (missing,) = [finding for finding in findings if finding.check == "own-on-failure"]
     assert (missing.status.value, missing.fix) == ("fail", "sgwatch setup --stage prod")
@@ -157,7 +157,7 @@ def test_a_schedule_needs_no_pattern() -> None:
     assert judged(describe_rule=rule)[0]["own-pattern"] == "pass"
 
 
-def test_a_function_that_is_gone_is_told_even_where_others_have_rules() -> None:
+def test_a_function_that_is_gone_is_reported_even_where_others_have_rules() -> None:
     client = Canned(_deployed())
     gone = {"FunctionName": "sgwatch-prod-other", "Configuration": None}
     own, _ = collect_own(lambda *_: client, REGION, OwnPath({"sgwatch-prod-alert_on_change": PATTERN}), now=NOW)
@@ -167,7 +167,7 @@ def test_a_function_that_is_gone_is_told_even_where_others_have_rules() -> None:
     assert failed == ["Function sgwatch-prod-other does not exist."]
 
 
-def test_a_function_that_no_rule_invokes_is_told() -> None:
+def test_a_function_that_no_rule_invokes_is_reported() -> None:
     assert judged(list_rule_names_by_target={"RuleNames": []})[0]["own-target"] == "fail"
 
 
@@ -219,7 +219,7 @@ def test_an_error_that_lambda_still_tries_again_is_a_note() -> None:
     assert len(notes) == 1
 
 
-def test_errors_of_another_day_that_were_made_good_are_not_told() -> None:
+def test_errors_of_another_day_that_were_made_good_are_not_reported() -> None:
     assert about_runs(counted({40: (1, 1), 30: (1, 0)}))[1] == []
 
 

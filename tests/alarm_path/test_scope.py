@@ -87,7 +87,7 @@ def touches(
 
 
 @pytest.mark.parametrize("call", TAMPER_CALLS, ids=lambda call: call.name)
-def test_every_call_on_a_part_is_told_apart_from_others(call: TamperCall) -> None:
+def test_every_call_on_a_part_is_distinguished_from_others(call: TamperCall) -> None:
     if call.scope is Scope.OWN:
         part, other = ({call.names[0]: value} for value in OWN[call.names[0]])
     elif call.is_account_wide:
@@ -113,7 +113,7 @@ def test_what_is_gone_is_known_from_before() -> None:
     assert touches("DeleteTopic", {"topicArn": TOPIC}, PARTS, frozenset()) is True
 
 
-def test_a_deletion_without_a_memory_cannot_be_told() -> None:
+def test_a_deletion_without_a_memory_cannot_be_reported() -> None:
     assert touches("DeleteTopic", {"topicArn": TOPIC}, None, frozenset()) is None
 
 
@@ -123,7 +123,7 @@ def test_what_was_put_is_there_to_be_seen_without_a_memory() -> None:
 
 
 @pytest.mark.parametrize("parameters", [{}, {"topicArn": None}, {"topicArn": 7}, {"name": ""}, {"alarmNames": [None]}])
-def test_a_call_that_names_nothing_cannot_be_told(parameters: dict[str, Any]) -> None:
+def test_a_call_that_names_nothing_cannot_be_reported(parameters: dict[str, Any]) -> None:
     assert touches("DeleteTopic", parameters, PARTS, PARTS) is None
 
 

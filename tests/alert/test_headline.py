@@ -125,7 +125,7 @@ def test_a_denied_tampering_leaves_nothing_to_undo() -> None:
         ),
     ],
 )
-def test_the_entries_of_a_prefix_list_are_told(fields: Json, reason: str) -> None:
+def test_the_entries_of_a_prefix_list_are_reported(fields: Json, reason: str) -> None:
     request = {"PrefixListId": r.LIST_ID, "AddEntry": {"Cidr": "203.0.113.0/24"}, "RemoveEntry": {"Cidr": "10.0.0.0/8"}}
     assert alert_of(r.wrapped("ModifyManagedPrefixList", request, **fields)).exposures[0].reason == reason
 

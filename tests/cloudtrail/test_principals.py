@@ -130,7 +130,7 @@ def test_every_field_of_an_identity_center_session_is_read() -> None:
         (["garbage"], "unknown"),
     ],
 )
-def test_the_name_is_the_human_where_one_can_be_told(identity: object, name: str) -> None:
+def test_the_name_is_the_human_where_one_can_be_reported(identity: object, name: str) -> None:
     assert principal(identity).name == name
 
 

@@ -254,7 +254,7 @@ def test_an_addendum_names_the_record_that_it_supplements() -> None:
     assert read_record({"eventID": "2", "addendum": {"reason": "DELIVERY_DELAY"}}).supplements is None
 
 
-def test_of_an_item_that_lost_its_record_all_that_it_tells_is_kept() -> None:
+def test_of_an_item_that_lost_its_record_all_that_it_shows_is_kept() -> None:
     item = {"EventId": "1", "EventName": "DeleteTrail", "EventSource": "cloudtrail.amazonaws.com"}
     item |= {"EventTime": "2026-11-23T10:00:00Z", "Username": "alice", "AccessKeyId": "AKIAEXAMPLE"}
     (record,) = unwrap({"Events": [item]})

@@ -75,7 +75,7 @@ def test_a_message_of_two_hundred_changes_names_every_group_once(like: Alert) ->
         assert sum(line.startswith(f"  - {group} ") for line in lines) == 1
 
 
-def test_more_groups_than_one_message_can_name_are_told_in_several() -> None:
+def test_more_groups_than_one_message_can_name_are_reported_in_several() -> None:
     ids = [f"sg-{number:017x}" for number in range(600)]
     told = follow_ups([change(number, group) for number, group in enumerate(ids)], "w")
     assert [alert.title.split(" of ")[1].split(" by ")[0] for alert in told] == [
@@ -142,7 +142,7 @@ def test_after_the_window_the_next_change_goes_out_at_once(durable: World) -> No
     assert not bursts.admit(change(2))
 
 
-def test_nothing_is_folded_into_a_window_that_was_told(durable: World) -> None:
+def test_nothing_is_folded_into_a_window_that_was_reported(durable: World) -> None:
     bursts = durable.made.bursts
     bursts.admit(change(0))
     bursts.admit(change(1))
@@ -151,7 +151,7 @@ def test_nothing_is_folded_into_a_window_that_was_told(durable: World) -> None:
     assert bursts.admit(change(2)), "the window is closed, though its seconds are not over"
 
 
-def test_the_same_end_twice_tells_the_same(durable: World) -> None:
+def test_the_same_end_twice_shows_the_same(durable: World) -> None:
     bursts = durable.made.bursts
     for number in range(3):
         bursts.admit(change(number))
@@ -160,7 +160,7 @@ def test_the_same_end_twice_tells_the_same(durable: World) -> None:
     assert once == again
 
 
-def test_one_folded_change_is_told_as_itself(durable: World) -> None:
+def test_one_folded_change_is_reported_as_itself(durable: World) -> None:
     bursts = durable.made.bursts
     bursts.admit(change(0))
     bursts.admit(change(1))

@@ -148,7 +148,7 @@ def test_a_failure_that_cannot_be_written_down_comes_back_when_it_was_asked_to(d
     assert waits == [602.0]
 
 
-def test_a_refusal_goes_to_the_dead_letter_queue_at_once_and_the_others_are_told(durable: World) -> None:
+def test_a_refusal_goes_to_the_dead_letter_queue_at_once_and_the_others_are_reported(durable: World) -> None:
     slack, sns = Recorder("slack", errors=[lasting()]), Recorder("sns")
     durable.queue_for(critical_open_ssh(), slack, sns)
     durable.run(durable.function(slack, sns))

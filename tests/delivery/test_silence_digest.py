@@ -72,7 +72,7 @@ def test_without_a_silence_there_is_no_digest(durable: World) -> None:
     assert told(durable) == [], "it is over and held nothing back"
 
 
-def test_the_digest_is_told_once_a_day(durable: World) -> None:
+def test_the_digest_is_reported_once_a_day(durable: World) -> None:
     silence(durable)
     said = []
     for _ in range(50):
@@ -92,7 +92,7 @@ def test_the_next_digest_counts_what_is_new(durable: World) -> None:
     assert "5 alerts held back (2 since the last digest)" in alert.exposures[0].reason
 
 
-def test_a_silence_that_ended_is_told_once_more(durable: World) -> None:
+def test_a_silence_that_ended_is_reported_once_more(durable: World) -> None:
     silence(durable, hours=5)
     hold_back(durable)
     told(durable)
@@ -140,7 +140,7 @@ class Overtaken(Silences):
         return super().all()
 
 
-def test_of_two_that_write_it_down_at_once_one_tells_it(durable: World) -> None:
+def test_of_two_that_write_it_down_at_once_one_shows_it(durable: World) -> None:
     silence(durable)
     overtaken = Overtaken(durable)
     alerts: list[Alert] = []

@@ -94,7 +94,7 @@ def test_a_server_error_is_worth_a_retry(make: Make, inbox: Receiver, status: in
     assert not failure(make(inbox), critical_open_ssh()).permanent
 
 
-def test_a_failure_tells_the_status(make_over_http: Make, inbox: Receiver) -> None:
+def test_a_failure_shows_the_status(make_over_http: Make, inbox: Receiver) -> None:
     inbox.will(Answer(418, b"short and stout"))
     assert failure(make_over_http(inbox), critical_open_ssh()).reason == "it answered HTTP 418"
 
@@ -127,7 +127,7 @@ def test_it_sends_once_and_leaves_retrying_to_others(make_over_http: Make, inbox
         Answer(garbage=True),
     ],
 )
-def test_no_error_log_or_repr_tells_the_secrets(
+def test_no_error_log_or_repr_shows_the_secrets(
     make_over_http: Make, inbox: Receiver, caplog: pytest.LogCaptureFixture, answer: Answer
 ) -> None:
     caplog.set_level(logging.DEBUG)

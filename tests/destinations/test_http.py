@@ -315,7 +315,7 @@ FAILURES: dict[str, tuple[Callable[[], DeliveryError], bool, str]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_is_told_in_our_words_and_leaks_nothing(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_is_reported_in_our_words_and_leaks_nothing(name: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     fail, permanent, reason = FAILURES[name]
     error = fail()
@@ -335,7 +335,7 @@ def test_a_host_name_that_does_not_resolve_is_worth_a_retry() -> None:
     assert (error.reason, error.permanent) == ("its host name could not be resolved", False)
 
 
-def test_no_log_tells_the_path_of_a_request_that_went_well(inbox: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_shows_the_path_of_a_request_that_went_well(inbox: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     DOOR.post_json(f"{inbox.url}/{SECRET}", {})
     assert "XYZZY" not in caplog.text

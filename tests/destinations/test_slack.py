@@ -189,7 +189,7 @@ def test_why_there_is_no_undo_is_said() -> None:
     assert "Undo not known: the rules of a deleted group are not in the record" in json.dumps(payload(group_deleted()))
 
 
-def test_the_first_line_tells_what_matters() -> None:
+def test_the_first_line_shows_what_matters() -> None:
     message = payload(critical_open_ssh())
     assert message["blocks"][0]["text"]["text"].startswith("🔴 CRITICAL: tcp/22 opened to the internet on web")
     assert message["text"].startswith("🔴 CRITICAL: tcp/22 opened to the internet on web")
@@ -277,7 +277,7 @@ def slack_error(inbox: Receiver, answer: Answer, alert: Alert | None = None) -> 
         (410, "channel_is_archived"),
     ],
 )
-def test_what_slack_refuses_stays_refused_and_its_word_is_told(inbox: Receiver, status: int, word: str) -> None:
+def test_what_slack_refuses_stays_refused_and_its_word_is_reported(inbox: Receiver, status: int, word: str) -> None:
     error = slack_error(inbox, Answer(status, word.encode()))
     assert error.permanent
     assert error.reason.startswith(f"it answered HTTP {status}: {word}")

@@ -95,7 +95,7 @@ def test_the_readme_leads_to_every_page(page: Path) -> None:
 
 
 @pytest.mark.parametrize("group", EventGroup)
-def test_every_group_of_events_is_told_where_one_chooses(group: EventGroup) -> None:
+def test_every_group_of_events_is_reported_where_one_chooses(group: EventGroup) -> None:
     assert f"`{group}`" in (DOCS / "cli.md").read_text()
 
 

@@ -54,7 +54,7 @@ def worst(alert: Alert) -> str:
     return alert.exposures[0].reason
 
 
-def test_who_could_before_is_told(world: World, enricher: Enricher) -> None:
+def test_who_could_before_is_reported(world: World, enricher: Enricher) -> None:
     group_id = new_group(world, enricher)
     inner = {**WORLD_SSH, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
     enricher.alert_of(authorize(world, group_id, inner))
@@ -139,7 +139,7 @@ def test_the_alert_of_a_repeated_event_is_the_same(world: World, enricher: Enric
     assert enricher.alert_of(record) == enricher.alert_of(record)
 
 
-def test_an_interfaces_groups_before_and_after_are_told_and_undone(world: World, enricher: Enricher) -> None:
+def test_an_interfaces_groups_before_and_after_are_reported_and_undone(world: World, enricher: Enricher) -> None:
     first, second = world.new_group((), {}), world.new_group((), {})
     interface_id, _ = interface(world, [first], public=False)
     change = "modify-network-interface-attribute"
@@ -186,7 +186,7 @@ def modify_list(world: World, list_id: str, version: int, cidr: str) -> dict[str
     return world.call("modify-managed-prefix-list", request)
 
 
-def test_a_changed_prefix_list_tells_which_groups_it_opens_and_can_be_restored(
+def test_a_changed_prefix_list_shows_which_groups_it_opens_and_can_be_restored(
     world: World, enricher: Enricher
 ) -> None:
     made = world.ec2.create_managed_prefix_list(

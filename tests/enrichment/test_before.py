@@ -68,7 +68,7 @@ def modified(evidence: RuleSources) -> Any:
     return resolve(read_change(read_record(record("ModifySecurityGroupRules", MODIFY))), evidence)
 
 
-def test_a_snapshot_tells_the_former_rule_by_its_id() -> None:
+def test_a_snapshot_shows_the_former_rule_by_its_id() -> None:
     known = modified(RuleSources(live=(AFTER, OTHER), snapshot=(RULE, OTHER)))
     (item,) = known.change.changes.modified
     assert (item.before, item.after) == (RULE, AFTER)
@@ -77,7 +77,7 @@ def test_a_snapshot_tells_the_former_rule_by_its_id() -> None:
     assert known.change.unknowns == ()
 
 
-def test_live_rules_alone_tell_the_direction_but_not_the_former_values() -> None:
+def test_live_rules_alone_show_the_direction_but_not_the_former_values() -> None:
     known = modified(RuleSources(live=(AFTER, OTHER)))
     (item,) = known.change.changes.modified
     assert item.before is None
@@ -88,17 +88,17 @@ def test_live_rules_alone_tell_the_direction_but_not_the_former_values() -> None
     assert [item.split(":")[0] for item in sentences(known.change.unknowns)] == ["the previous values of sgr-1"]
 
 
-def test_config_tells_the_one_rule_that_is_live_no_more() -> None:
+def test_config_shows_the_one_rule_that_is_live_no_more() -> None:
     (item,) = modified(RuleSources(live=(AFTER, OTHER), config=without_ids(RULE, OTHER))).change.changes.modified
     assert item.before == RULE
 
 
-def test_config_that_has_the_change_already_tells_nothing() -> None:
+def test_config_that_has_the_change_already_shows_nothing() -> None:
     (item,) = modified(RuleSources(live=(AFTER, OTHER), config=without_ids(AFTER, OTHER))).change.changes.modified
     assert item.before is None
 
 
-def test_config_that_differs_in_more_than_one_rule_tells_nothing() -> None:
+def test_config_that_differs_in_more_than_one_rule_shows_nothing() -> None:
     third = OTHER._replace(from_port=80, to_port=80)
     (item,) = modified(RuleSources(live=(AFTER, OTHER), config=without_ids(RULE, OTHER, third))).change.changes.modified
     assert item.before is None
@@ -133,7 +133,7 @@ def test_where_snapshot_and_live_rules_differ_only_what_both_know_counts() -> No
     assert unseen not in known.before
 
 
-def test_a_rule_revoked_by_id_without_an_answer_is_told_by_the_snapshot() -> None:
+def test_a_rule_revoked_by_id_without_an_answer_is_reported_by_the_snapshot() -> None:
     revoke = record(
         "RevokeSecurityGroupIngress", {"groupId": "sg-1", "securityGroupRuleIds": [{"securityGroupRuleId": "sgr-1"}]}
     )
@@ -146,7 +146,7 @@ def test_a_rule_revoked_by_id_without_an_answer_is_told_by_the_snapshot() -> Non
 FOREIGN = RULE._replace(peer=Peer(PeerType.SECURITY_GROUP, "sg-9", "444455556666", "vpc-9"))
 
 
-def test_a_group_revoked_by_id_comes_back_with_the_account_that_the_answer_does_not_tell() -> None:
+def test_a_group_revoked_by_id_comes_back_with_the_account_that_the_answer_does_not_show() -> None:
     answer = {"securityGroupRuleId": "sgr-1", "ipProtocol": "tcp", "fromPort": 22, "toPort": 22}
     answer |= {"referencedGroupId": "sg-9", "description": "old", "isEgress": False}
     request = {"groupId": "sg-1", "securityGroupRuleIds": [{"securityGroupRuleId": "sgr-1"}]}
@@ -158,7 +158,7 @@ def test_a_group_revoked_by_id_comes_back_with_the_account_that_the_answer_does_
     assert '{"GroupId": "sg-9", "UserId": "444455556666", "VpcId": "vpc-9", "Description": "old"}' in command
 
 
-def test_live_rules_tell_that_a_modified_rule_lets_a_group_of_another_account_in() -> None:
+def test_live_rules_show_that_a_modified_rule_lets_a_group_of_another_account_in() -> None:
     values = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "ReferencedGroupId": "sg-9"}
     changed = {"GroupId": "sg-1", "SecurityGroupRule": {"SecurityGroupRuleId": "sgr-1", "SecurityGroupRule": values}}
     raw = record("ModifySecurityGroupRules", {"ModifySecurityGroupRulesRequest": changed})
@@ -185,7 +185,7 @@ def test_the_former_description_of_a_rule_that_the_snapshot_lacks_stays_unknown(
     assert revoked(None, RuleSources(snapshot=(RULE,))) == ()
 
 
-def test_a_rule_described_by_id_is_not_told_from_a_later_self() -> None:
+def test_a_rule_described_by_id_is_not_reported_from_a_later_self() -> None:
     described = {"SecurityGroupRuleId": "sgr-1", "Description": "x", "tag": 1}
     name = "UpdateSecurityGroupRuleDescriptionsIngress"
     raw = record(name, {f"{name}Request": {"GroupId": "sg-1", "SecurityGroupRuleDescription": described}})
@@ -234,7 +234,7 @@ def opened(*cidrs: str) -> dict[str, Any]:
     return record("AuthorizeSecurityGroupIngress", {"groupId": "sg-1", "ipPermissions": {"items": [permission]}})
 
 
-def test_of_changes_in_quick_succession_that_open_the_same_one_is_told_in_full() -> None:
+def test_of_changes_in_quick_succession_that_open_the_same_one_is_reported_in_full() -> None:
     rules = [live("sgr-1", "0.0.0.0/0"), live("sgr-2", "0.0.0.0/1"), live("sgr-3", "128.0.0.0/1")]
     groups = {"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web"}]}
     answers = {"ec2:DescribeSecurityGroupRules": {"SecurityGroupRules": rules}, "ec2:DescribeSecurityGroups": groups}
@@ -243,7 +243,7 @@ def test_of_changes_in_quick_succession_that_open_the_same_one_is_told_in_full()
     assert all("opens nothing new" in item.reason for item in halves.exposures)
 
 
-def test_a_deleted_groups_rules_are_told_by_config() -> None:
+def test_a_deleted_groups_rules_are_reported_by_config() -> None:
     delete = record("DeleteSecurityGroup", {"groupId": "sg-1"})
     known = resolve(read_change(read_record(delete)), RuleSources(config=without_ids(RULE, OTHER)))
     assert known.change.changes.removed == without_ids(RULE, OTHER)
@@ -297,7 +297,7 @@ def test_when_config_looked_is_said_for_it_may_have_missed_a_change_in_between()
     assert f"what changed between the call and {look}: the state before is as of then" in sentences(alert.unknowns)
 
 
-def test_an_endpoints_groups_are_told_whole_with_the_change_undone() -> None:
+def test_an_endpoints_groups_are_reported_whole_with_the_change_undone() -> None:
     request = {"vpcEndpointId": "vpce-1", "addSecurityGroupIds": ["sg-2"], "removeSecurityGroupIds": ["sg-1"]}
     endpoint = {"VpcEndpoints": [{"Groups": [{"GroupId": "sg-9"}, {"GroupId": "sg-2"}]}]}
     alert = alert_of(record("ModifyVpcEndpoint", request), {"ec2:DescribeVpcEndpoints": endpoint})
@@ -342,7 +342,7 @@ def test_what_is_remembered_of_an_endpoint_counts_only_where_its_live_groups_agr
     assert before_last(first, ({"addSecurityGroupIds": ["sg-2"]}, ["sg-1", "sg-2"]), last) == ("sg-1", "sg-2")
 
 
-def test_an_instances_groups_before_are_told_by_config() -> None:
+def test_an_instances_groups_before_are_reported_by_config() -> None:
     recorded = {"configurationItems": [{"configuration": json.dumps({"securityGroups": [{"groupId": "sg-1"}]})}]}
     request = {"instanceId": "i-1", "groupSet": {"items": [{"groupId": "sg-2"}]}}
     alert = alert_of(record("ModifyInstanceAttribute", request), {"config:GetResourceConfigHistory": recorded})
@@ -357,7 +357,7 @@ def interface(**fields: Any) -> dict[str, Any]:
     return {"NetworkInterfaceId": "eni-1", "Groups": [{"GroupId": "sg-1"}], "InterfaceType": "interface", **fields}
 
 
-def test_interfaces_tell_what_they_belong_to() -> None:
+def test_interfaces_show_what_they_belong_to() -> None:
     load_balancer = interface(
         Description="ELB app/web/50dc6c495c0c9188", RequesterId="amazon-elb", RequesterManaged=True
     )
@@ -418,7 +418,7 @@ def test_a_prefix_list_with_more_entries_than_one_page_is_judged_by_those_that_c
     assert alert.exposures[0].reason.startswith("Not all addresses in prefix list pl-1 are known")
 
 
-def test_a_kept_prefix_list_tells_nothing_of_a_later_event() -> None:
+def test_a_kept_prefix_list_shows_nothing_of_a_later_event() -> None:
     answers = {"ec2:GetManagedPrefixListEntries": {"Entries": [{"Cidr": "10.0.0.0/8"}]}}
     reader, moment = Stubbed(answers), datetime(2026, 11, 23, 10, 0, 10, tzinfo=UTC)
     enricher = Enricher(Lookups(reader, {"123456789012": "production"}, timeout=20, clock=lambda: moment))

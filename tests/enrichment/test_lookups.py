@@ -70,7 +70,7 @@ def faulty(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple
     server.stop()
 
 
-def test_the_alert_tells_name_tags_owner_vpc_and_account(lookups: Lookups, world: World, opened: Any) -> None:
+def test_the_alert_shows_name_tags_owner_vpc_and_account(lookups: Lookups, world: World, opened: Any) -> None:
     alert = Enricher(lookups).alert_of(opened)
     assert alert.security_group is not None
     assert alert.security_group.name
@@ -121,7 +121,7 @@ def test_a_late_lookup_does_not_delay_the_alert(faulty: tuple[FaultyEndpoint, En
     assert_complete_otherwise(alert)
 
 
-def test_an_endpoint_that_is_down_costs_only_what_it_would_have_told(
+def test_an_endpoint_that_is_down_costs_only_what_it_would_have_reported(
     faulty: tuple[FaultyEndpoint, Enricher], opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -198,7 +198,7 @@ def test_the_accounts_alias_is_looked_up_where_a_call_is_left_and_kept_for_the_n
     assert "iam:ListAccountAliases" not in counting.asked
 
 
-def test_the_state_table_tells_the_alias_to_other_containers(
+def test_the_state_table_shows_the_alias_to_other_containers(
     lookups: Lookups, world: World, alias_of_the_account: str
 ) -> None:
     snapshots = Snapshots(MemoryTable())

@@ -51,7 +51,7 @@ def test_a_late_event_takes_the_place_of_its_time() -> None:
     assert late.rules_before("2", second.event_time) == (rule("sgr-1", 80),)
 
 
-def test_an_event_that_comes_twice_is_told_the_same_and_changes_nothing() -> None:
+def test_an_event_that_comes_twice_is_reported_the_same_and_changes_nothing() -> None:
     added = past("1", 10, added=(rule("sgr-2", 80),))
     removed = past("2", 20, removed=(rule("sgr-2", 80),))
     done = fold(fold(SNAPSHOT, added), removed)
@@ -160,7 +160,7 @@ def test_the_tags_of_a_removed_rule_are_forgotten_with_its_removal() -> None:
     assert trimmed(removed, NOON + timedelta(days=2)).rule_tags == {}
 
 
-def test_a_drift_that_was_told_is_history_like_any_change() -> None:
+def test_a_drift_that_was_reported_is_history_like_any_change() -> None:
     live = (rule("sgr-1", 22), rule("sgr-9", 3389))
     told = observed(SNAPSHOT, live, *[NOON + timedelta(minutes=5)] * 2)
     assert told.rules == live

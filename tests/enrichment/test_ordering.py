@@ -48,7 +48,7 @@ def test_rules_that_two_seconds_left_wrong_are_all_put_right() -> None:
     assert order(fitting(BASE, (*reversed(first), *reversed(second)), live)) == "xyde"
 
 
-def test_no_order_is_told_where_none_gives_the_live_rules() -> None:
+def test_no_order_is_reported_where_none_gives_the_live_rules() -> None:
     assert fitting(BASE, (A, B, C), (*BASE, rule("sgr-4", 8080))) is None
 
 

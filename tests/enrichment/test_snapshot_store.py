@@ -85,7 +85,7 @@ def test_what_was_put_is_got(table: SnapshotTable) -> None:
     assert table.get("got", "2") is None
 
 
-def test_a_writer_that_was_outrun_is_told(table: SnapshotTable) -> None:
+def test_a_writer_that_was_outrun_is_reported(table: SnapshotTable) -> None:
     table.put_revision(item("outrun", "1"), 0)
     with pytest.raises(VersionConflict):
         table.put_revision(item("outrun", "1"), 0)
@@ -140,7 +140,7 @@ class Failing(MemoryTable):
         super().put_revision(item, seen)
 
 
-def test_what_could_not_be_written_is_told_all_the_same_and_written_with_the_next_change() -> None:
+def test_what_could_not_be_written_is_reported_all_the_same_and_written_with_the_next_change() -> None:
     table = Failing()
     snapshots = Snapshots(table)
     with pytest.raises(StateError):

@@ -50,7 +50,7 @@ def assert_live(snapshots: Snapshots, group: SimulatedGroup) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("lookup_faults", "table_faults"), [(0.0, 0.0), (0.3, 0.0), (0.0, 0.3)])
-def test_what_is_told_at_once_is_true_whatever_fails(seed: int, lookup_faults: float, table_faults: float) -> None:
+def test_what_is_reported_at_once_is_true_whatever_fails(seed: int, lookup_faults: float, table_faults: float) -> None:
     group = SimulatedGroup(Random(seed), lookup_faults)
     enricher, _ = listener(group, table_faults)
     group.create()
@@ -63,7 +63,7 @@ def test_what_is_told_at_once_is_true_whatever_fails(seed: int, lookup_faults: f
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_is_told_late_is_true(seed: int) -> None:
+def test_what_is_reported_late_is_true(seed: int) -> None:
     group = SimulatedGroup(Random(seed))
     enricher, _ = listener(group)
     group.create()

@@ -266,7 +266,7 @@ def test_without_durable_delivery_the_missing_table_is_named_and_cloudtrail_aske
     assert "revoke-security-group-ingress" in run(event_id, "--stage", "absent").stdout
 
 
-def test_an_event_is_found_in_the_state_table_as_it_was_told(
+def test_an_event_is_found_in_the_state_table_as_it_was_reported(
     world: World, lookups: Lookups, table: StateTable, on_path: None
 ) -> None:
     enricher = Enricher(lookups, Snapshots(MemoryTable()))

@@ -157,7 +157,7 @@ def test_config_is_asked_on_the_wire_for_what_it_recorded_last_before_the_event(
         ("ModifyInstanceAttribute", "AWS::EC2::Instance", {"securityGroups": [{"groupId": "sg-9"}]}),
     ],
 )
-def test_config_tells_the_groups_of_a_resource(
+def test_config_shows_the_groups_of_a_resource(
     config: ConfigEndpoint, event: str, kind: str, configuration: dict[str, Any]
 ) -> None:
     config.items = [{**config.items[0], "resourceType": kind, "configuration": json.dumps(configuration)}]

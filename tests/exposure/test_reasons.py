@@ -295,12 +295,12 @@ def test_pieces_that_touch_or_overlap_are_one(
         ("ModifyIpamPrefixListResolver", {"rules": {"items": [{"staticCidr": "8.0.0.0/24"}]}}),
     ],
 )
-def test_one_id_is_enough_to_tell_of_a_resolver(name: str, request_parameters: dict[str, Any]) -> None:
+def test_one_id_is_enough_to_name_a_resolver(name: str, request_parameters: dict[str, Any]) -> None:
     assert read_change(read_record(r.record(name, request_parameters))).prefix_list is not None
 
 
 @pytest.mark.parametrize("name", ["ModifyIpamPrefixListResolverTarget", "ModifyIpamPrefixListResolver"])
-def test_a_denied_call_that_carries_nothing_is_still_told_as_denied(name: str) -> None:
+def test_a_denied_call_that_carries_nothing_is_still_reported_as_denied(name: str) -> None:
     change = read_change(read_record(r.record(name, {}, None, errorCode=r.DENIED)))
     assert change.outcome is Outcome.DENIED
 

@@ -23,7 +23,7 @@ from sgwatch.project_files import StageError
 from sgwatch.stages import deployed_stage
 
 
-def test_a_functions_name_tells_its_stage() -> None:
+def test_a_functions_name_shows_its_stage() -> None:
     stage = stage_of("sgwatch-eu-prod-alert_on_tampering")
     assert stage == Stage("sgwatch-eu-prod-")
     assert stage.name == "eu-prod"
@@ -31,7 +31,7 @@ def test_a_functions_name_tells_its_stage() -> None:
     assert parameter_name(stage) == "/sgwatch/eu-prod/alarm-path"
 
 
-def test_another_name_tells_none() -> None:
+def test_another_name_shows_none() -> None:
     assert stage_of("local") is None
 
 

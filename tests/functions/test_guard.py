@@ -36,7 +36,7 @@ def guarded(webhook: Receiver) -> Guarded:
     return Guarded(webhook, Kept(RememberedStatus(Status.PASS, None, PARTS)))
 
 
-def test_tampering_is_told_with_who_did_it_and_what_is_broken_now(guarded: Guarded) -> None:
+def test_tampering_is_reported_with_who_did_it_and_what_is_broken_now(guarded: Guarded) -> None:
     guarded.finds = without_filter
     (alert,) = guarded.tampered()
     assert (alert["kind"], alert["severity"]) == ("alarm_path", "high")
@@ -64,7 +64,7 @@ def test_what_tampering_broke_is_not_announced_a_second_time_but_remembered(guar
     assert guarded.scheduled() == []
 
 
-def test_a_path_that_was_broken_daily_is_told_and_its_recovery(guarded: Guarded) -> None:
+def test_a_path_that_was_broken_daily_is_reported_and_its_recovery(guarded: Guarded) -> None:
     guarded.finds = without_filter
     told = []
     for hour in range(26):
@@ -283,7 +283,7 @@ def test_a_defect_in_the_audit_does_not_lose_the_alert(guarded: Guarded) -> None
     assert any('"audit broke"' in line and "in defect" in line for line in guarded.written), "with its traceback"
 
 
-def test_a_scheduled_audit_that_is_refused_is_told_and_fails_the_function(guarded: Guarded) -> None:
+def test_a_scheduled_audit_that_is_refused_is_reported_and_fails_the_function(guarded: Guarded) -> None:
     guarded.finds = refused
     with pytest.raises(NotAudited, match="GetCallerIdentity"):
         guarded.scheduled()
@@ -303,7 +303,7 @@ def test_nonsense_is_alerted_as_not_understood(guarded: Guarded) -> None:
     assert alert["kind"] == "not_understood"
 
 
-def test_what_was_not_delivered_is_not_remembered_as_told(guarded: Guarded) -> None:
+def test_what_was_not_delivered_is_not_remembered_as_reported(guarded: Guarded) -> None:
     guarded.finds = without_filter
     guarded.webhook.will(Answer(400))
     with pytest.raises(NotDelivered):
@@ -323,14 +323,14 @@ def test_faulty_settings_fail_the_function_after_everything_was_done(guarded: Gu
 
 
 @pytest.mark.parametrize("failing", ["load", "save"])
-def test_a_status_that_cannot_be_kept_is_told_too_often_rather_than_never(guarded: Guarded, failing: str) -> None:
+def test_a_status_that_cannot_be_kept_is_reported_too_often_rather_than_never(guarded: Guarded, failing: str) -> None:
     guarded.finds, guarded.kept.failing = without_filter, {failing}
     with pytest.raises(MemoryUnavailable):
         guarded.scheduled()
     assert len(guarded.webhook.requests) == 1
 
 
-def test_a_recovery_is_told_though_what_was_before_could_not_be_read_at_first(guarded: Guarded) -> None:
+def test_a_recovery_is_reported_though_what_was_before_could_not_be_read_at_first(guarded: Guarded) -> None:
     guarded.kept.memory, guarded.kept.failing = RememberedStatus(Status.FAIL, NOW, PARTS), {"load"}
     with pytest.raises(MemoryUnavailable):
         guarded.scheduled()
@@ -345,7 +345,7 @@ def test_every_audit_is_written_so_that_one_under_way_hears_of_it(guarded: Guard
     assert [each.audited_at for each in guarded.kept.saved] == [NOW, NOW + timedelta(hours=1)]
 
 
-def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) -> None:
+def test_sgwatchs_own_disabled_rule_is_reported_as_its_own_path(guarded: Guarded) -> None:
     rule = "arn:aws:events:us-east-1:123456789012:rule/sgwatch-prod-alert_on_change-event"
     document = Account().document()
     document["self"] = {
@@ -363,7 +363,7 @@ def test_sgwatchs_own_disabled_rule_is_told_as_its_own_path(guarded: Guarded) ->
 REPAIRED = [RepairCall("logs:PutMetricFilter", "Count the 7 events.", "aws logs delete-metric-filter …")]
 
 
-def test_a_repair_is_told_with_what_it_made_and_how_things_stand_then(guarded: Guarded) -> None:
+def test_a_repair_is_reported_with_what_it_made_and_how_things_stand_then(guarded: Guarded) -> None:
     found = iter([without_filter(), sound()])
     guarded.finds = lambda: next(found)
     asked: list[frozenset[str] | None] = []
@@ -383,7 +383,7 @@ def test_a_repair_is_told_with_what_it_made_and_how_things_stand_then(guarded: G
     assert guarded.kept.memory.status is Status.PASS
 
 
-def test_a_repair_that_was_refused_is_told_as_such(guarded: Guarded) -> None:
+def test_a_repair_that_was_refused_is_reported_as_such(guarded: Guarded) -> None:
     guarded.finds = without_filter
     guarded.repairs = lambda *_: [RepairCall("logs:PutMetricFilter", "", "", failure="AccessDeniedException")]
     (alert,) = guarded.scheduled()

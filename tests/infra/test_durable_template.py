@@ -101,7 +101,7 @@ def test_the_table_is_on_demand_expiring_recoverable_and_encrypted(deployed: Non
     assert written["SSESpecification"] == {"SSEEnabled": True}
 
 
-def test_every_alarm_treats_silence_as_good_and_tells_the_topic() -> None:
+def test_every_alarm_treats_silence_as_good_and_shows_the_topic() -> None:
     alarms = {name: item["Properties"] for name, item in RESOURCES.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
     assert set(alarms) == {"UndeliveredAlarm", "FailedEventsAlarm", "BacklogAlarm", "DeliverErrorsAlarm"}
     for alarm in alarms.values():

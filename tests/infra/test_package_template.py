@@ -58,7 +58,7 @@ def test_the_functions_are_wired_to_them(resources: dict[str, Any]) -> None:
     assert deliver["FunctionName"] == "sgwatch-prod-deliver"
 
 
-def test_every_function_is_told_of_the_queue_and_the_table(resources: dict[str, Any]) -> None:
+def test_every_function_is_reported_of_the_queue_and_the_table(resources: dict[str, Any]) -> None:
     functions = {
         name: item["Properties"]["Environment"]["Variables"]
         for name, item in resources.items()

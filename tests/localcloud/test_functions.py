@@ -36,7 +36,7 @@ def test_calls_that_no_rule_matches_run_nothing(small: LocalCloud) -> None:
     assert (ran - before, len(small.functions.invocations) - ran) == (1, 0)
 
 
-def test_an_event_is_delivered_again_when_told_to_duplicate(small: LocalCloud) -> None:
+def test_an_event_is_delivered_again_when_asked_to_duplicate(small: LocalCloud) -> None:
     small.events.duplicates = 1
     try:
         small.client("ec2").create_security_group(GroupName="twice", Description="d")
@@ -140,7 +140,7 @@ def test_a_function_that_exits_is_an_error_and_not_the_end(run: Callable[..., An
     assert run("count").payload == {"count": 1}
 
 
-def test_a_process_is_kept_warm_and_told_apart_from_a_cold_one(small: LocalCloud, run: Callable[..., Any]) -> None:
+def test_a_process_is_kept_warm_and_distinguished_from_a_cold_one(small: LocalCloud, run: Callable[..., Any]) -> None:
     run("exit")
     cold, warm = run("count"), run("count")
     assert (cold.payload["count"], warm.payload["count"]) == (1, 2)
@@ -187,7 +187,7 @@ def test_what_a_function_prints_is_in_its_log_group(small: LocalCloud) -> None:
     assert any(text.startswith("REPORT RequestId:") and "Max Memory Used:" in text for text in texts)
 
 
-def test_a_schedule_runs_its_function_when_told_to_tick(small: LocalCloud) -> None:
+def test_a_schedule_runs_its_function_when_asked_to_tick(small: LocalCloud) -> None:
     assert small.schedules.tick("hourly") == 1
     small.wait_until_idle()
     assert small.inbox.messages("webhook")[-1].title == "hourly"

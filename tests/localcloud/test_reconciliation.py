@@ -118,7 +118,7 @@ def group(unheard: Unheard, request: pytest.FixtureRequest) -> str:
     return str(made["GroupId"])
 
 
-def test_a_change_whose_event_never_came_is_told_late_in_full(unheard: Unheard, group: str) -> None:
+def test_a_change_whose_event_never_came_is_reported_late_in_full(unheard: Unheard, group: str) -> None:
     unheard.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[SSH])
     assert unheard.cloud.wait_until_idle()
     assert unheard.arrived() == [], "the rule is disabled"
@@ -132,7 +132,7 @@ def test_a_change_whose_event_never_came_is_told_late_in_full(unheard: Unheard, 
     assert unheard.found_later() == [], "it was told"
 
 
-def test_a_group_that_was_made_unheard_is_told_late(unheard: Unheard) -> None:
+def test_a_group_that_was_made_unheard_is_reported_late(unheard: Unheard) -> None:
     made = unheard.ec2.create_security_group(GroupName="made-unheard", Description="d")["GroupId"]
     (alert,) = unheard.found_later()
     assert (alert["kind"], alert["event"]["name"]) == ("security_group_change", "CreateSecurityGroup")
@@ -140,7 +140,7 @@ def test_a_group_that_was_made_unheard_is_told_late(unheard: Unheard) -> None:
     assert unheard.found_later() == []
 
 
-def test_a_group_that_was_deleted_unheard_is_told_late(unheard: Unheard, group: str) -> None:
+def test_a_group_that_was_deleted_unheard_is_reported_late(unheard: Unheard, group: str) -> None:
     unheard.ec2.delete_security_group(GroupId=group)
     (alert,) = unheard.found_later()
     assert (alert["kind"], alert["event"]["name"]) == ("security_group_change", "DeleteSecurityGroup")

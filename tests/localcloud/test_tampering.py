@@ -132,7 +132,7 @@ def test_the_audit_of_the_stage_finds_sgwatchs_own_path_sound(watched: Watched) 
     }
 
 
-def test_a_deleted_filter_is_told_and_its_return(watched: Watched) -> None:
+def test_a_deleted_filter_is_reported_and_its_return(watched: Watched) -> None:
     logs = watched.by_mallory("logs")
     [kept] = logs.describe_metric_filters(logGroupName="trail-logs", filterNamePrefix=f"{FILTER}-cis")["metricFilters"]
     alert = watched.broken_by(
@@ -143,7 +143,7 @@ def test_a_deleted_filter_is_told_and_its_return(watched: Watched) -> None:
     watched.mended_by(lambda: sgwatch(watched.cloud, "repair", "--apply"))
 
 
-def test_disabled_actions_are_told_and_their_return(watched: Watched) -> None:
+def test_disabled_actions_are_reported_and_their_return(watched: Watched) -> None:
     cloudwatch = watched.by_mallory("cloudwatch")
     # Both of repair's alarms: after the test before, each of them may carry every event.
     names = [item["AlarmName"] for item in cloudwatch.describe_alarms(AlarmNamePrefix=FILTER)["MetricAlarms"]]
@@ -152,7 +152,7 @@ def test_disabled_actions_are_told_and_their_return(watched: Watched) -> None:
     watched.mended_by(lambda: cloudwatch.enable_alarm_actions(AlarmNames=names))
 
 
-def test_an_ended_subscription_is_told_and_its_return(watched: Watched) -> None:
+def test_an_ended_subscription_is_reported_and_its_return(watched: Watched) -> None:
     sns = watched.by_mallory("sns")
     [subscription] = sns.list_subscriptions_by_topic(TopicArn=watched.topic)["Subscriptions"]
     alert = watched.broken_by("Unsubscribe", lambda: sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"]))
@@ -162,14 +162,14 @@ def test_an_ended_subscription_is_told_and_its_return(watched: Watched) -> None:
     watched.mended_by(lambda: confirm(watched.cloud))
 
 
-def test_a_stopped_trail_is_told_and_its_return(watched: Watched) -> None:
+def test_a_stopped_trail_is_reported_and_its_return(watched: Watched) -> None:
     trail = watched.by_mallory("cloudtrail")
     alert = watched.broken_by("StopLogging", lambda: trail.stop_logging(Name="main"))
     assert "Trail main is not logging." in alert["summary"]
     watched.mended_by(lambda: trail.start_logging(Name="main"))
 
 
-def test_a_disabled_rule_of_sgwatch_is_told_and_its_return(watched: Watched) -> None:
+def test_a_disabled_rule_of_sgwatch_is_reported_and_its_return(watched: Watched) -> None:
     events = watched.by_mallory("events")
     rule = "sgwatch-dev-alert_on_change-event"
     alert = watched.broken_by("DisableRule", lambda: events.disable_rule(Name=rule))
@@ -188,7 +188,7 @@ def test_an_alarm_of_somebody_else_is_counted_and_not_alerted(watched: Watched) 
     assert len(watched.cloud.inbox.messages("webhook")) == before
 
 
-def test_the_schedule_audits_and_has_nothing_to_tell(watched: Watched) -> None:
+def test_the_schedule_audits_and_has_nothing_to_report(watched: Watched) -> None:
     before = len(watched.cloud.inbox.messages("webhook"))
     assert watched.cloud.schedules.tick("audit_on_schedule") == 1
     assert watched.cloud.wait_until_idle()
@@ -197,7 +197,7 @@ def test_the_schedule_audits_and_has_nothing_to_tell(watched: Watched) -> None:
     assert json.loads(name)["status"] == "pass"
 
 
-def test_with_auto_repair_the_filter_is_back_and_that_is_told(watched: Watched) -> None:
+def test_with_auto_repair_the_filter_is_back_and_that_is_reported(watched: Watched) -> None:
     functions = watched.cloud.client("lambda")
     name = "sgwatch-dev-alert_on_tampering"
     variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]

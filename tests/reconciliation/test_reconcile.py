@@ -184,7 +184,7 @@ def test_the_tags_of_rules_are_learned_by_the_sweep_and_come_back(region: Region
     assert '"TagSpecifications": [{"ResourceType": "security-group-rule"' in sent.undo.commands[0]
 
 
-def test_a_drift_is_told_once(region: Region, group: str) -> None:
+def test_a_drift_is_reported_once(region: Region, group: str) -> None:
     region.open_ssh(group)
     region.later()
     region.later()
@@ -213,7 +213,7 @@ def test_a_call_that_cloudtrail_knows_and_no_alert_reported_is_reported_late_in_
     assert region.later() == Sweep(groups=2)
 
 
-def test_a_late_alert_that_could_not_be_told_is_told_by_the_next_sweep(region: Region, group: str) -> None:
+def test_a_late_alert_that_could_not_be_reported_is_reported_by_the_next_sweep(region: Region, group: str) -> None:
     region.trail.records = [region.open_ssh(group)]
     region.sweep()
     region.durable.clock.forward(GRACE.total_seconds())
@@ -244,7 +244,7 @@ def test_a_drift_names_the_calls_that_do_not_explain_it(region: Region, group: s
     assert "AuthorizeSecurityGroupIngress by alice" in sentences(drift.unknowns)[0]
 
 
-def test_a_deletion_that_is_told_late_is_no_drift_too(region: Region, group: str) -> None:
+def test_a_deletion_that_is_reported_late_is_no_drift_too(region: Region, group: str) -> None:
     region.ec2.delete_security_group(GroupId=group)
     record = {**call_record(region, "DeleteSecurityGroup"), "requestParameters": {"groupId": group}}
     region.trail.records = [record]
@@ -305,7 +305,7 @@ def test_the_same_difference_at_another_time_is_another_drift(region: Region, gr
     assert len({alert.id for alert in region.sent}) == 3
 
 
-def test_a_drift_that_could_not_be_told_is_told_by_the_next_sweep(region: Region, group: str) -> None:
+def test_a_drift_that_could_not_be_reported_is_reported_by_the_next_sweep(region: Region, group: str) -> None:
     region.open_ssh(group)
     region.sweep()
     region.durable.clock.forward(GRACE.total_seconds())
@@ -358,7 +358,7 @@ def test_two_calls_of_one_second_heard_the_wrong_way_round_are_no_drift(region: 
     assert [rule.from_port for rule in snapshot.rules or () if rule.direction == "ingress"] == [22]
 
 
-def test_a_call_whose_event_may_still_come_is_not_told_late(region: Region, group: str) -> None:
+def test_a_call_whose_event_may_still_come_is_not_reported_late(region: Region, group: str) -> None:
     """The same difference as an hour ago, which its event explained; now it is there again, made by a fresh call."""
     region.open_ssh(group)
     region.sweep()
@@ -372,7 +372,7 @@ def test_a_call_whose_event_may_still_come_is_not_told_late(region: Region, grou
     assert region.sweep() == Sweep(groups=2, late=1, drifts=1)
 
 
-def test_a_call_that_is_not_watched_is_not_told_late(region: Region, group: str) -> None:
+def test_a_call_that_is_not_watched_is_not_reported_late(region: Region, group: str) -> None:
     attached = {
         **call_record(region, "ModifyNetworkInterfaceAttribute"),
         "requestParameters": {
@@ -394,7 +394,7 @@ def told_at_once(region: Region, group: str, port: int) -> None:
     region.send(region.alert_of(region.open_port(group, port)))
 
 
-def test_a_change_that_is_told_during_the_look_into_cloudtrail_is_no_drift(region: Region, group: str) -> None:
+def test_a_change_that_is_reported_during_the_look_into_cloudtrail_is_no_drift(region: Region, group: str) -> None:
     region.open_ssh(group)
     region.sweep()
     region.durable.clock.forward(GRACE.total_seconds())
@@ -406,7 +406,7 @@ def test_a_change_that_is_told_during_the_look_into_cloudtrail_is_no_drift(regio
     assert region.later() == Sweep(groups=2)
 
 
-def test_a_change_that_is_told_just_after_a_drift_is_not_forgotten(region: Region, group: str) -> None:
+def test_a_change_that_is_reported_just_after_a_drift_is_not_forgotten(region: Region, group: str) -> None:
     region.open_ssh(group)
     region.sweep()
     region.durable.clock.forward(GRACE.total_seconds())
@@ -434,7 +434,7 @@ class Meanwhile(Snapshots):
         self.happens()
 
 
-def test_a_change_that_is_told_while_tags_are_learned_is_not_forgotten(region: Region, group: str) -> None:
+def test_a_change_that_is_reported_while_tags_are_learned_is_not_forgotten(region: Region, group: str) -> None:
     record = region.open_ssh(group)
     region.send(region.alert_of(record))
     (opened,) = record["responseElements"]["securityGroupRuleSet"]["items"]
@@ -461,7 +461,7 @@ def test_a_change_during_the_first_sweep_that_is_heard_after_it_is_no_drift(dura
     assert made.later() == Sweep(groups=2)
 
 
-def test_a_group_that_changes_unseen_between_all_sweeps_is_told_all_the_same(region: Region, group: str) -> None:
+def test_a_group_that_changes_unseen_between_all_sweeps_is_reported_all_the_same(region: Region, group: str) -> None:
     for port in range(8000, 8006):
         region.open_port(group, port)
         region.sweep()
@@ -471,7 +471,7 @@ def test_a_group_that_changes_unseen_between_all_sweeps_is_told_all_the_same(reg
     assert {8000, 8001, 8002} <= sent
 
 
-def test_calls_on_a_group_that_changes_all_the_time_are_told_late_all_the_same(region: Region, group: str) -> None:
+def test_calls_on_a_group_that_changes_all_the_time_are_reported_late_all_the_same(region: Region, group: str) -> None:
     for port in range(8000, 8004):
         region.trail.records.append(region.open_port(group, port))
         region.sweep()
@@ -479,7 +479,7 @@ def test_calls_on_a_group_that_changes_all_the_time_are_told_late_all_the_same(r
     assert [alert.kind for alert in region.sent] == [AlertKind.SECURITY_GROUP_CHANGE] * 3
 
 
-def test_a_told_change_that_could_not_be_remembered_is_no_drift(region: Region, group: str) -> None:
+def test_a_reported_change_that_could_not_be_remembered_is_no_drift(region: Region, group: str) -> None:
     record = region.open_ssh(group)
     region.send(alert_of(record))
     region.trail.records = [record]
@@ -487,7 +487,7 @@ def test_a_told_change_that_could_not_be_remembered_is_no_drift(region: Region, 
     assert [alert.kind for alert in region.sent] == [AlertKind.SECURITY_GROUP_CHANGE]
 
 
-def test_what_was_done_before_the_first_sweep_is_not_told_late(durable: World) -> None:
+def test_what_was_done_before_the_first_sweep_is_not_reported_late(durable: World) -> None:
     ec2, dynamodb = boto3.client("ec2"), boto3.client("dynamodb")
     group = ec2.create_security_group(GroupName="web", Description="d")["GroupId"]
     made = Region(durable, ec2, Trail(), Snapshots(StateTable(lambda: dynamodb, TABLE)))

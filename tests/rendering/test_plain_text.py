@@ -85,7 +85,7 @@ def endpoint_call(**request: str) -> Json:
         (endpoint_call(PolicyDocument="{}"), ("VPC endpoint vpce-1", "not changed")),
     ],
 )
-def test_the_groups_of_a_resource_are_told_as_far_as_they_are_known(record: Json, lines: tuple[str, ...]) -> None:
+def test_the_groups_of_a_resource_are_reported_as_far_as_they_are_known(record: Json, lines: tuple[str, ...]) -> None:
     assert [fact.lines for fact in facts(alert_of(record)) if fact.label == "Groups of"] == [lines]
 
 
@@ -99,7 +99,7 @@ def test_no_name_can_begin_a_line_as_a_heading_does() -> None:
     assert [line for line in opening if line and not line.startswith((" ", "MEDIUM: web", "AWS answered"))] == []
 
 
-def test_signs_tell_what_became_of_a_rule() -> None:
+def test_signs_show_what_became_of_a_rule() -> None:
     added, removed, tried = rule("10.0.0.1/32"), rule("10.0.0.2/32"), rule("10.0.0.3/32")
     alert = critical_open_ssh()._replace(changes=Changes((added,), (removed,), (), (tried,)), exposures=())
     assert list(diff_entries(alert)) == [
@@ -109,7 +109,7 @@ def test_signs_tell_what_became_of_a_rule() -> None:
     ]
 
 
-def test_a_modified_rule_tells_before_and_after() -> None:
+def test_a_modified_rule_shows_before_and_after() -> None:
     (entry,) = diff_entries(modify_before_known())
     assert entry == ('~ ingress tcp 22 from 10.0.0.0/8  "office"\n  → ingress tcp 22 from 0.0.0.0/0  "everybody"')
 
@@ -119,7 +119,7 @@ def test_a_modified_rule_whose_former_self_is_not_known_says_so() -> None:
     assert entry.endswith("(what it was before is not known)")
 
 
-def test_a_description_is_told_from_what_to_what() -> None:
+def test_a_description_is_reported_from_what_to_what() -> None:
     (entry,) = diff_entries(description_update())
     assert entry == '~ ingress tcp 22 from 10.0.0.0/8\n  description: "office" → "office VPN"'
     before = rule(description="x")
@@ -150,7 +150,7 @@ def test_a_reason_that_several_rules_share_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_the_text_tells_what_the_alert_holds(sample: str) -> None:
+def test_the_text_shows_what_the_alert_holds(sample: str) -> None:
     alert = SAMPLES[sample]()
     told = " ".join(plain_text(alert).split())
     for text in (alert.title, *(item.reason for item in alert.exposures), *sentences(alert.unknowns)):
@@ -169,12 +169,12 @@ def test_only_commands_links_and_rules_are_wider_than_80_columns(sample: str) ->
         assert len(line) <= 80 or line.startswith(("  aws ", "  https://", "  + "))
 
 
-def test_the_alarm_path_is_told_where_it_was_looked_at() -> None:
+def test_the_alarm_path_is_reported_where_it_was_looked_at() -> None:
     alert = revoke()._replace(alarm_path=AlarmPath("fail", None))
     assert "\nAlarm path   fail\n" in plain_text(alert)
 
 
-def test_undo_commands_are_told_exactly_or_not_at_all() -> None:
+def test_undo_commands_are_reported_exactly_or_not_at_all() -> None:
     command = "aws ec2 x --y '" + "z" * 500 + '\'  "two  blanks"'
     assert f"\n  {command}\n" in plain_text(revoke()._replace(undo=Undo((command,))))
     told = plain_text(revoke()._replace(undo=Undo(("aws 'a\u200bb'",))))

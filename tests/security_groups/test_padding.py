@@ -104,7 +104,7 @@ def test_unknown_keys_of_a_record_change_nothing(name: str) -> None:
     assert alert_of({**extra, **sample, **extra}) == alert_of(sample)
 
 
-def test_the_worst_is_told_first_and_the_rest_counted() -> None:
+def test_the_worst_is_reported_first_and_the_rest_counted() -> None:
     alert = alert_of(padded(r.authorize(r.world()), (), padding(400)))
     text = " ".join(plain_text(alert).split())
     assert alert.title == f"tcp/22 opened to the internet on {r.GROUP_ID}, and more not understood"

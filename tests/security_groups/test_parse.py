@@ -95,7 +95,7 @@ def test_an_answer_that_was_cut_hides_nothing_that_was_asked_for_and_cannot_be_r
     assert (len(change.changes.added), len(change.unread)) == (1, 1)
 
 
-def test_an_answer_that_is_whole_tells_what_in_the_request_cannot_be_read() -> None:
+def test_an_answer_that_is_whole_shows_what_in_the_request_cannot_be_read() -> None:
     answer = {ANSWER: items(stored(cidrIpv4="0.0.0.0/0"), stored("sgr-2", cidrIpv4="10.0.0.0/8"))}
     change = change_of(r.authorize(world(22), permission("tcp", "all", v4=("10.0.0.0/8",)), answer=answer))
     assert (len(change.changes.added), change.unread) == (2, ())
@@ -121,7 +121,7 @@ def test_rules_are_read_from_the_answer_where_the_request_is_missing() -> None:
         {"groupId": r.GROUP_ID, "ipPermissions": items("text")},
     ],
 )
-def test_an_authorize_that_tells_of_no_rule_is_not_understood(request_parameters: object) -> None:
+def test_an_authorize_that_names_no_rule_is_not_understood(request_parameters: object) -> None:
     with pytest.raises(NotUnderstood):
         change_of(r.authorize(requestParameters=request_parameters))
 
@@ -134,7 +134,7 @@ def test_a_request_that_cloudtrail_left_out_is_said_to_be_too_large(event_name: 
         change_of(r.record(event_name, left_out))
 
 
-def test_what_can_be_read_is_told_beside_what_cannot() -> None:
+def test_what_can_be_read_is_reported_beside_what_cannot() -> None:
     change = change_of(r.authorize(world(), "text"))
     assert len(change.changes.added) == 1
     assert len(change.unread) == 1
@@ -240,14 +240,14 @@ def test_readable_rules_of_an_answer_survive_an_unreadable_one() -> None:
         {"tag": 1, "content": r.RULE_ID},
     ],
 )
-def test_a_revoke_by_ids_alone_does_not_tell_what_was_removed(ids: object) -> None:
+def test_a_revoke_by_ids_alone_does_not_show_what_was_removed(ids: object) -> None:
     request = {"groupId": r.GROUP_ID, "securityGroupRuleIds": ids}
     change = change_of(r.record("RevokeSecurityGroupIngress", request))
     assert (change.rule_ids, change.changes.removed, change.changes.before_known) == ((r.RULE_ID,), (), False)
     assert said(change, r.RULE_ID, "by id only")
 
 
-def test_a_revoke_that_tells_of_no_rule_is_not_understood() -> None:
+def test_a_revoke_that_names_no_rule_is_not_understood() -> None:
     with pytest.raises(NotUnderstood):
         change_of(r.revoke())
 
@@ -261,7 +261,7 @@ def test_a_revoke_that_tells_of_no_rule_is_not_understood() -> None:
         ({"ReferencedGroupId": r.PEER_ID}, r.PEER_ID),
     ],
 )
-def test_modify_tells_new_values_and_neither_direction_nor_former_self(peer: Json, value: str) -> None:
+def test_modify_shows_new_values_and_neither_direction_nor_former_self(peer: Json, value: str) -> None:
     change = change_of(r.modify(r.new_values(Description="office", **peer)))
     (modified,) = change.changes.modified
     assert modified.before is None
@@ -328,7 +328,7 @@ def test_create_without_an_answer_says_that_the_id_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("group", "known"), [({"groupId": r.GROUP_ID}, (r.GROUP_ID, None)), ({"groupName": "web"}, (None, "web"))]
 )
-def test_delete_does_not_tell_the_rules(group: Json, known: tuple[str | None, str | None]) -> None:
+def test_delete_does_not_show_the_rules(group: Json, known: tuple[str | None, str | None]) -> None:
     change = change_of(r.delete(group))
     assert (change.group_id, change.group_name) == known
     assert not change.changes.before_known
@@ -358,14 +358,14 @@ GROUPS = items({"groupId": "sg-1"}, {"groupId": "sg-2"})
         ),
     ],
 )
-def test_attachments_tell_the_new_groups_only(name: str, source: str, request_parameters: Json) -> None:
+def test_attachments_show_the_new_groups_only(name: str, source: str, request_parameters: Json) -> None:
     change = change_of(r.record(name, request_parameters, eventSource=f"{source}.amazonaws.com"))
     assert change.attachment is not None
     assert (change.attachment.groups_before, change.attachment.groups_after) == (None, ("sg-1", "sg-2"))
     assert said(change, "before")
 
 
-def test_an_endpoint_tells_the_groups_it_was_given_and_those_it_lost() -> None:
+def test_an_endpoint_shows_the_groups_it_was_given_and_those_it_lost() -> None:
     request = {
         "VpcEndpointId": "vpce-1",
         "AddSecurityGroupId": {"tag": 1, "content": "sg-1"},
@@ -445,7 +445,7 @@ def test_an_entry_of_a_prefix_list_that_cannot_be_read_is_said(entry: object) ->
         *("ModifyManagedPrefixList", "RestoreManagedPrefixListVersion"),
     ],
 )
-def test_a_call_that_tells_nothing_is_not_understood(name: str, request_parameters: Json) -> None:
+def test_a_call_that_shows_nothing_is_not_understood(name: str, request_parameters: Json) -> None:
     with pytest.raises(NotUnderstood, match="nothing that can be read"):
         change_of(r.record(name, request_parameters))
     assert change_of(r.record(name, request_parameters, errorCode=r.DENIED)).outcome is Outcome.DENIED

@@ -316,7 +316,7 @@ def test_the_audit_has_settings_of_its_own() -> None:
     assert "example.com" not in repr(settings.audit)
 
 
-def test_faults_in_the_settings_of_the_audit_are_told() -> None:
+def test_faults_in_the_settings_of_the_audit_are_reported() -> None:
     given = {"AUDIT_STANDARD": "cis", "HEARTBEAT_URL": "http://hush-hush", "AUTO_REPAIR": "yes"}
     faults = faults_of(SNS_TOPIC_ARN=TOPIC, **given)
     assert [fault.split(":")[0] for fault in faults] == list(given)

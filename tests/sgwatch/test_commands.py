@@ -211,7 +211,7 @@ def until_it_is_read(pipe: Path, process: subprocess.Popen[bytes]) -> int:
     raise AssertionError("the command never opened its file")
 
 
-def test_explain_tells_where_fields_came_from(two_records: Path) -> None:
+def test_explain_shows_where_fields_came_from(two_records: Path) -> None:
     done = sgwatch("explain", "--json", "--event-id", "1", str(two_records))
     answer = json.loads(done.stdout)
     item = "requestParameters.ipPermissions.items[0]"
@@ -266,7 +266,7 @@ def test_a_destination_without_the_test_alert_is_named_and_the_status_is_1() -> 
     assert "secret-path" not in done.stdout + done.stderr
 
 
-def test_faulty_settings_are_told_and_the_sound_destinations_tested() -> None:
+def test_faulty_settings_are_reported_and_the_sound_destinations_tested() -> None:
     with receiver() as hook:
         done = sgwatch("send-test", WEBHOOK_URL=hook.url, SNS_TOPIC_ARN="nonsense")
     assert done.returncode == 2

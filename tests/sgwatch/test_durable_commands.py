@@ -292,7 +292,7 @@ def test_there_is_nothing_to_tear_down_twice(client: Client, config: Path, capsy
     assert capsys.readouterr().out == "Stack sgwatch-dev-durable is not there: nothing to remove.\n"
 
 
-def test_a_stage_without_durable_delivery_is_told_how_to_get_it(client: Client) -> None:
+def test_a_stage_without_durable_delivery_is_shown_how_to_get_it(client: Client) -> None:
     program = typer.Typer()
     program.command()(redrive.redrive)
     for done in (
@@ -356,7 +356,7 @@ def test_teardown_waits_for_the_function_to_go_and_shows_what_is_left(
     assert kept["FunctionEventInvokeConfigs"] == [], "its on-failure destination is gone"
 
 
-def test_who_does_not_want_to_lose_what_waits_is_told_how_to_have_it_delivered(client: Client, config: Path) -> None:
+def test_who_does_not_want_to_lose_what_waits_is_shown_how_to_have_it_delivered(client: Client, config: Path) -> None:
     ready(client, config)
     bury(client, "slack", 1)
     client("lambda").delete_function(FunctionName=PLACE.function("deliver"))

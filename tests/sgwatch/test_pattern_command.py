@@ -94,7 +94,7 @@ def test_records_in_any_envelope_are_tried_in_file_order(tmp_path: Path, wrap: A
     assert "2 of 3 records counted" in run(SIX, "--test", str(path))[1]
 
 
-def test_documents_over_several_lines_are_read_and_a_fault_in_one_is_told_by_its_own_line(tmp_path: Path) -> None:
+def test_documents_over_several_lines_are_read_and_a_fault_in_one_is_reported_by_its_own_line(tmp_path: Path) -> None:
     path, sound = tmp_path / "records.json", json.dumps(record("CreateSecurityGroup"), indent=2)
     path.write_text(f"{sound}\n{sound}\n")
     assert json.loads(run(SIX, "--test", str(path), "--json")[1])["matches"] == [True, True]

@@ -68,7 +68,7 @@ def test_a_bad_line_is_named_with_its_number_and_the_rest_is_read() -> None:
     assert str(contents.faults[0]) == "file, line 2: not JSON: Expecting value at column 15"
 
 
-def test_a_text_without_an_end_is_told_by_where_it_begins() -> None:
+def test_a_text_without_an_end_is_reported_by_where_it_begins() -> None:
     (fault,) = read_bytes("file", b'{"eventName": "Authorize', WANTED).faults
     assert str(fault) == "file, line 1: not JSON: Unterminated string starting at column 15"
 

@@ -103,7 +103,7 @@ def test_an_event_that_cannot_be_looked_for_says_what_to_set() -> None:
 
 
 @pytest.mark.parametrize(("interrupted", "status"), [(True, 130), (False, 1)])
-def test_an_interrupt_at_a_question_is_told_apart_from_no_answer(interrupted: bool, status: int) -> None:
+def test_an_interrupt_at_a_question_is_distinguished_from_no_answer(interrupted: bool, status: int) -> None:
     asking = "import typer; from sgwatch.terminal import agreed; typer.run(lambda: print(agreed('Go?')))"
     command = [sys.executable, "-c", asking]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=BASE) as process:
