@@ -32,9 +32,8 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 demo: setup ## play the story in the terminal: no AWS account, no network
 	@$(OFFLINE) $(BIN)/python -m sgwatch demo
 
-# A file stays with one worker, which makes what its tests share once; tests/conftest.py has the longest first. One
-# worker more than there are cores, since some of them wait for a server or for a time to pass.
-SPREAD = -n $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)') --dist loadfile --no-loadscope-reorder
+# A file stays with one worker, which makes what its tests share once; tests/conftest.py has the longest first.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 test: setup ## static checks and tests, as CI runs them
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

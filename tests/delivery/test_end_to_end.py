@@ -22,7 +22,7 @@ from sgwatch.durable_mending import differences
 from sgwatch.durable_template import StagePlace
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")]
 
 
 @pytest.fixture(scope="module")

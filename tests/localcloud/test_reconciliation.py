@@ -22,7 +22,7 @@ from localcloud.receivers.webhook import SECRET
 from tests.support.command_line import ROOT
 from tests.support.local import Alert, alert_in, sgwatch
 
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")]
 
 STAGE = ("--stage", "dev")
 RULE = "sgwatch-dev-alert_on_change-event"
