@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.alarm_path.snapshot.own_metrics import queue_age_query
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, ParameterMemory, TableMemory
@@ -21,13 +22,14 @@ from chalicelib.aws.clients import ClientFactory
 from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.deployment import AUDIT_ON_SCHEDULE, DELIVER, WITH_EVENTS
 from chalicelib.functions.composition.auditing import parameter_name
+from chalicelib.observability.logs import ALERT_QUEUED, ALERT_SENT, ALERT_SUPPRESSED, DELIVERY_FAILED
 from chalicelib.state.errors import StateError
 from chalicelib.state.state_table import StateTable
 from sgwatch.durable_template import StagePlace
 from sgwatch.stages import DeployedStage
 
-# The phrases of the functions' log lines (docs/delivery.md) that say what became of an alert, and whether it is good.
-OUTCOMES = {"alert sent": True, "alert queued": True, "alert suppressed": True, "delivery failed": False}
+# The functions' log lines that say what became of an alert, and whether it is good.
+OUTCOMES = {ALERT_SENT: True, ALERT_QUEUED: True, ALERT_SUPPRESSED: True, DELIVERY_FAILED: False}
 MAX_PAGES = 3
 MAX_TITLES = 10
 # Lines reach CloudWatch Logs some seconds after they were written.
@@ -75,7 +77,13 @@ class LiveLook:
     at: datetime
     path: RememberedStatus | None
     queues: tuple[QueueLevel, ...]
-    outcomes: tuple[LoggedOutcome, ...]
+    earlier: tuple[LoggedOutcome, ...]
+    new: tuple[LoggedOutcome, ...]
+
+    @property
+    def outcomes(self) -> tuple[LoggedOutcome, ...]:
+        """The last one of each destination before this look, and those that are new."""
+        return (*self.earlier, *self.new)
 
     @property
     def last_by_destination(self) -> Mapping[str, LoggedOutcome]:
@@ -93,17 +101,17 @@ class LiveLook:
 
 
 class LiveView:
-    """Looks at a stage again and again; remembers the lines that it has seen."""
+    """Looks at a stage again and again; remembers the lines that it has seen and may see again."""
 
     def __init__(self, place: StagePlace, stage: DeployedStage, client: ClientFactory, since: datetime) -> None:
         self._place, self._stage, self._client = place, stage, client
         self._since = since
         self._urls: dict[str, str] = {}
-        self._seen: dict[str, LoggedOutcome] = {}
+        self._seen: dict[str, datetime] = {}
         self._last: dict[str, LoggedOutcome] = {}
 
     def look(self, now: datetime) -> LiveLook:
-        """What there is now; ``outcomes`` has the new ones, after the last of each destination before them.
+        """What there is now.
 
         Raises:
             LiveAccessError: the remembered status or the state table cannot be read.
@@ -113,7 +121,10 @@ class LiveView:
         before = tuple(self._last.values())
         self._last |= {item.destination: item for item in titled if item.destination}
         self._since = max(self._since, now - OVERLAP)
-        return LiveLook(now, self._path(), tuple(self._queues(now)), (*before, *titled))
+        # Times in Logs are whole milliseconds, so that a line a little older is read once more.
+        again = self._since - timedelta(seconds=1)
+        self._seen = {line_id: at for line_id, at in self._seen.items() if at >= again}
+        return LiveLook(now, self._path(), tuple(self._queues(now)), before, tuple(titled))
 
     def _path(self) -> RememberedStatus | None:
         table = self._table()
@@ -146,23 +157,9 @@ class LiveView:
             yield QueueLevel(name, count, ages.get(name), name != place.queue)
 
     def _ages(self, names: Iterable[str], now: datetime) -> Mapping[str, float]:
-        """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
+        """The age in seconds by the queue's name, where CloudWatch has one."""
         by_id = {f"q{number}": name for number, name in enumerate(names)}
-        queries = [
-            {
-                "Id": key,
-                "MetricStat": {
-                    "Metric": {
-                        "Namespace": "AWS/SQS",
-                        "MetricName": "ApproximateAgeOfOldestMessage",
-                        "Dimensions": [{"Name": "QueueName", "Value": name}],
-                    },
-                    "Period": 60,
-                    "Stat": "Maximum",
-                },
-            }
-            for key, name in by_id.items()
-        ]
+        queries: Any = [queue_age_query(name, key, timedelta(minutes=1)) for key, name in by_id.items()]
         answer = self._client("cloudwatch").get_metric_data(
             MetricDataQueries=queries, StartTime=now - timedelta(minutes=10), EndTime=now, ScanBy="TimestampDescending"
         )
@@ -174,7 +171,7 @@ class LiveView:
             for event in self._lines(f"/aws/lambda/{self._place.function(handler)}"):
                 item = outcome_of(event)
                 if item is not None and item.line_id not in self._seen:
-                    self._seen[item.line_id] = item
+                    self._seen[item.line_id] = item.at
                     yield item
 
     def _lines(self, group: str) -> Iterator[Mapping[str, Any]]:

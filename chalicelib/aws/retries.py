@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -45,7 +46,7 @@ class CallFailed(Exception):  # noqa: N818 - it reads as what happened
         return not self.code and self.name not in _NEVER_SENT
 
 
-class AwsCalls:
+class AwsCalls(ABC):
     """Calls about one thing in AWS by its name; ``client`` is called for the client when it is first needed.
 
     The clients make one attempt each (clients.py); the further ones are made here. None is begun
@@ -71,9 +72,9 @@ class AwsCalls:
         self._jitter = jitter
         self._clock = clock
 
+    @abstractmethod
     def _is_retryable(self, failure: CallFailed) -> bool:
         """Whether another attempt may succeed."""
-        raise NotImplementedError
 
     def _call_once(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
         """The answer of one attempt; raises CallFailed."""

@@ -23,7 +23,7 @@ from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Queue,
 from chalicelib.delivery.turns import Sending, Turns, Waiting
 from chalicelib.destinations.contract import DeliveryError, Destination, resolve
 from chalicelib.observability import metrics as names
-from chalicelib.observability.logs import Log
+from chalicelib.observability.logs import ALERT_SENT, DELIVERY_FAILED, Log
 from chalicelib.observability.metrics import Metrics
 from chalicelib.state.errors import StateError
 
@@ -304,7 +304,7 @@ class _Attempt:
             return cut
 
     def _delivered(self, alert: Alert, reference: str | None, claim: Claimed) -> None:
-        said = "what the alert ends was closed" if self.message.only_resolves else "alert sent"
+        said = "what the alert ends was closed" if self.message.only_resolves else ALERT_SENT
         self.log.info(said, severity=alert.severity, reference=reference, attempts=claim.attempts)
         try:
             self.function.ledger.delivered(self.message.id, self.message.destination, reference)
@@ -350,7 +350,7 @@ class _Attempt:
 
     def _give_up(self, reason: str, claim: Claimed) -> AttemptResult:
         function, name = self.function, self.message.destination
-        self.log.error("delivery failed", reason=reason, permanent=True, attempts=claim.attempts)
+        self.log.error(DELIVERY_FAILED, reason=reason, permanent=True, attempts=claim.attempts)
         function.metrics.emit(names.DELIVERY_FAILURES, destination=name)
         received = self.received
         function.queue.send_to_dlq(

@@ -14,7 +14,7 @@ from chalicelib.delivery.decision import GateDecision
 from chalicelib.delivery.direct import NotDecided
 from chalicelib.delivery.queue import QueueError
 from chalicelib.delivery.silences import Silences
-from chalicelib.observability.logs import Log
+from chalicelib.observability.logs import ALERT_SUPPRESSED, Log
 from chalicelib.state.errors import StateError
 
 
@@ -60,7 +60,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - an item that somebody else wrote may break anything, and must not hold an alert back
             self._fault("silences could not be read, sending", error, log)
             return False
-        log.info("alert suppressed", by=f"silence {silence.id}", severity=alert.severity)
+        log.info(ALERT_SUPPRESSED, by=f"silence {silence.id}", severity=alert.severity)
         return True
 
     def _folded(self, alert: Alert, log: Log) -> bool:

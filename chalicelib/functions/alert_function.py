@@ -19,7 +19,7 @@ from chalicelib.delivery.direct import Delivered, HandoverResult, NotDecided, No
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.destinations.contract import DeliveryError, Destination
 from chalicelib.observability import metrics as names
-from chalicelib.observability.logs import Log
+from chalicelib.observability.logs import ALERT_QUEUED, ALERT_SENT, ALERT_SUPPRESSED, DELIVERY_FAILED, Log
 from chalicelib.observability.metrics import Metrics
 from chalicelib.security_groups.changes import NotWatched
 from chalicelib.settings.model import Settings, SettingsError
@@ -186,7 +186,7 @@ class AlertFunction(NamedTuple):
             log.warning("condition failed, sending", setting="IGNORE_WHEN", reason=str(error))
             return False
         if ignored:
-            log.info("alert suppressed", by="IGNORE_WHEN", severity=alert.severity)
+            log.info(ALERT_SUPPRESSED, by="IGNORE_WHEN", severity=alert.severity)
             self.metrics.emit(names.ALERTS_SUPPRESSED)
         return ignored
 
@@ -227,7 +227,7 @@ class AlertFunction(NamedTuple):
             log.warning("condition failed, sending", setting="WHEN", destination=name, reason=str(error))
             return True
         if refusal is not None and not (self.holding is not None and self.holding.takes(name, refusal)):
-            log.info("alert suppressed", by=refusal, destination=name, severity=alert.severity)
+            log.info(ALERT_SUPPRESSED, by=refusal, destination=name, severity=alert.severity)
             self.metrics.emit(names.ALERTS_SUPPRESSED, destination=name)
         return refusal is None
 
@@ -235,14 +235,14 @@ class AlertFunction(NamedTuple):
         log = log.bind(destination=outcome.destination, attempts=outcome.attempts)
         match outcome:
             case Undelivered():
-                log.error("delivery failed", reason=outcome.reason, permanent=outcome.permanent)
+                log.error(DELIVERY_FAILED, reason=outcome.reason, permanent=outcome.permanent)
                 self.metrics.emit(names.DELIVERY_FAILURES, destination=outcome.destination)
             case Delivered(attempts=0):
                 log.info("alert was sent before")
             case Queued():
-                log.info("alert queued", severity=alert.severity)
+                log.info(ALERT_QUEUED, severity=alert.severity)
             case Delivered():
-                log.info("alert sent", severity=alert.severity, reference=outcome.receipt.reference)
+                log.info(ALERT_SENT, severity=alert.severity, reference=outcome.receipt.reference)
                 self.metrics.emit(names.ALERTS_SENT, destination=outcome.destination)
                 self._time(alert, outcome.destination)
 

@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 from chalicelib.observability.metrics import write_line
 
 MASK = "[secret]"
+# What became of an alert: the functions write these lines, and `sgwatch watch` looks for them.
+ALERT_SENT, ALERT_QUEUED = "alert sent", "alert queued"
+ALERT_SUPPRESSED, DELIVERY_FAILED = "alert suppressed", "delivery failed"
 # A Slack webhook's URL is its whole credential. https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 _SLACK_URL = re.compile(r"hooks\.slack(?:-gov)?\.com(?:/[^\s\"'<>\\]*)?", re.IGNORECASE)
 # Shorter ones would mask ordinary words.

@@ -66,11 +66,8 @@ def run(
 ) -> int:
     """Print looks until it is interrupted, or one; gives the exit status of the last one."""
     shown: list[str] = []
-    printed: set[str] = set()
     while True:
         found = view.look(now())
-        fresh = [item for item in found.outcomes if item.line_id not in printed]
-        printed |= {item.line_id for item in fresh}
         if as_json:
             typer.echo(json.dumps(document(found)))
         else:
@@ -78,9 +75,9 @@ def run(
             for line in state if state != shown else ():
                 typer.echo(line)
             shown = state
-            for item in fresh:
+            for item in found.new:
                 typer.echo(outcome_line(item))
-            if once and not fresh:
+            if once and not found.new:
                 typer.echo("No alert in the last 15 minutes.")
         if once:
             return STATUSES[found.verdict]

@@ -67,13 +67,13 @@ def run_metrics_of(place: int, results: Iterable[Json]) -> dict[str, Any]:
     return found
 
 
-def queue_age_query(queue: str) -> dict[str, Any]:
-    """GetMetricData's query for the age of the oldest message of a queue."""
+def queue_age_query(queue: str, key: str = "queue_age", period: timedelta = RUN_PERIOD) -> dict[str, Any]:
+    """GetMetricData's query, under this id, for the age of the oldest message of a queue: its name or ARN."""
     name = queue.rpartition(":")[2]
     dimensions = [{"Name": "QueueName", "Value": name}]
     metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage", "Dimensions": dimensions}
-    stat = {"Metric": metric, "Period": int(RUN_PERIOD.total_seconds()), "Stat": "Maximum"}
-    return {"Id": "queue_age", "MetricStat": stat}
+    stat = {"Metric": metric, "Period": int(period.total_seconds()), "Stat": "Maximum"}
+    return {"Id": key, "MetricStat": stat}
 
 
 def queue_age_of(results: Iterable[Json]) -> dict[str, Any] | None:
