@@ -321,13 +321,7 @@ class Guard:
     ) -> None:
         """Repair, announce what no alert has reported yet, remember it and ping."""
         seed = text(mapping(document).get("id")) or deliveries.invocation.request_id
-        if self._is_overtaken(found):
-            # Another audit came to its end since this one began, and may have seen what came after.
-            again = _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
-            if again is not None:
-                # What an alert has said by now is what anything else is news to.
-                alerted = decide(found.previous, self._standing(found).status, self.alerts.now()).memory
-                found, reported = (replace(again, previous=alerted) if reported else again), False
+        found, reported = self._up_to_date(found, deliveries, reported=reported)
         standing = self._standing(found)
         if may_repair:
             after = self._repaired(found, seed, deliveries, log)
@@ -350,6 +344,24 @@ class Guard:
             self._remember(replace(decision.memory, parts=parts), deliveries, log)
         if found.audited is not None:
             self._ping(standing, log)
+
+    def _up_to_date(
+        self, found: AuditAttempt, deliveries: _GuardDeliveries, *, reported: bool
+    ) -> tuple[AuditAttempt, bool]:
+        """Another look where another audit ended since this one began, and may have seen what came after."""
+        again = (
+            _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
+            if self._is_overtaken(found)
+            else None
+        )
+        if again is None:
+            return found, reported
+        if not reported:
+            return again, False
+        # What an alert has said by now is what anything else is news to.
+        alerted = decide(found.previous, self._standing(found).status, self.alerts.now()).memory
+        parts = again.previous.parts if again.previous else None
+        return replace(again, previous=replace(alerted, parts=parts)), False
 
     def _is_overtaken(self, found: AuditAttempt) -> bool:
         remembered, forgotten = self._remembered()
