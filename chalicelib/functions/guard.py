@@ -60,6 +60,8 @@ MOST_WAIT_SECONDS = 20.0
 # Kept back from the function's time: for delivery with its retries, and for repairing.
 DELIVERY_SECONDS = 25.0
 REPAIR_SECONDS = 30.0
+# Audits that overtake each other look again so often; the hourly one finds what is left.
+MOST_LOOKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,20 +350,20 @@ class Guard:
     def _up_to_date(
         self, found: AuditAttempt, deliveries: _GuardDeliveries, *, reported: bool
     ) -> tuple[AuditAttempt, bool]:
-        """Another look where another audit ended since this one began, and may have seen what came after."""
-        again = (
-            _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
-            if self._is_overtaken(found)
-            else None
-        )
-        if again is None:
-            return found, reported
-        if not reported:
-            return again, False
+        """Another look wherever another audit ended since the last one began, and may have seen what came after."""
+        latest = found
+        for _ in range(MOST_LOOKS):
+            seconds = _left(deliveries.invocation) - DELIVERY_SECONDS
+            again = _Running(self._look).within(seconds) if self._is_overtaken(latest) else None
+            if again is None:
+                break
+            latest = again
+        if latest is found or not reported:
+            return latest, reported
         # What an alert has said by now is what anything else is news to.
         alerted = decide(found.previous, self._standing(found).status, self.alerts.now()).memory
-        parts = again.previous.parts if again.previous else None
-        return replace(again, previous=replace(alerted, parts=parts)), False
+        parts = latest.previous.parts if latest.previous else None
+        return replace(latest, previous=replace(alerted, parts=parts)), False
 
     def _is_overtaken(self, found: AuditAttempt) -> bool:
         remembered, forgotten = self._remembered()

@@ -110,16 +110,21 @@ def test_an_audit_from_before_the_mending_does_not_say_that_it_still_is_broken(g
     assert guarded.scheduled() == []
 
 
-def test_an_audit_that_found_a_break_hears_of_one_that_ended_meanwhile_and_found_it_mended(guarded: Guarded) -> None:
+@pytest.mark.parametrize("stale", [1, 2, 3])
+def test_an_audit_that_found_a_break_hears_of_one_that_ended_meanwhile_and_found_it_mended(
+    guarded: Guarded, stale: int
+) -> None:
     guarded.scheduled()
-    finds = [without_filter]
+    finds = [without_filter] * stale
 
     def slow() -> Audited:
         if not finds:
             return sound()
         found = finds.pop()()
         guarded.now += timedelta(seconds=3)
+        guarded.finds = sound
         guarded.scheduled()
+        guarded.finds = slow
         return found
 
     guarded.finds = slow
