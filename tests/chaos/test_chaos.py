@@ -97,7 +97,7 @@ def mutated(mutant: Mutant | None, events: int, *, ordering: bool = False) -> Re
         alert_workers=1,
         burst_seconds=1,
         low=0.3 if mutant in (None, Mutant.NO_FOLLOW_UP) else 0.0,
-        limit_seconds=120,
+        limit_seconds=900,
         mutant=mutant,
     )
     return Campaign(plan).run()
