@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.cloudtrail.catalog import EventGroup, event_pattern, mending_pattern, own_tamper_pattern, tamper_pattern
+from chalicelib.named_tuple import NamedTuple
 
 ALERT_ON_CHANGE = "alert_on_change"
 ALERT_ON_TAMPERING = "alert_on_tampering"

@@ -7,7 +7,7 @@ caller hears ``ConditionFailed`` and sends.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import (
     EXPOSURE_FIELDS,
@@ -27,6 +27,7 @@ from chalicelib.alert.model import (
     field_names,
     to_json,
 )
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.changes import PrefixListEntry
 from chalicelib.security_groups.rules import ModifiedRule, Peer, SecurityGroupRule
 

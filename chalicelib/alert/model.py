@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import NoneType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from chalicelib.cloudtrail.principals import Principal
 from chalicelib.cloudtrail.records import parse_time
 from chalicelib.exposure.judge import Exposure, Severity
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.changes import Attachment, Changes, Outcome, PrefixListEntry
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, other

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import NamedTuple
+
+from chalicelib.named_tuple import NamedTuple
 
 _TIME = r"([01][0-9]|2[0-3]):([0-5][0-9])"
 _ZONE = r"[A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.exposure.judge import NO_LOOK_UPS
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult, ResolvedChange
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.aws.arns import resource_name
@@ -16,6 +15,7 @@ from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, Scope, TamperCall, effect_of, named_by, subjects_of
 from chalicelib.cloudtrail.tamper_effects import Effect, respelled
 from chalicelib.deployment import HANDLERS
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.changes import Outcome
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.severity import Severity

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.cloudtrail.tamper_calls import MENDING, TAMPER_CALLS, Scope, own_conditions
+from chalicelib.named_tuple import NamedTuple
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 MAX_PATTERN_LENGTH = 2048

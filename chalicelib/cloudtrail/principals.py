@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.aws.arns import Arn, parse_arn
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
 from chalicelib.cloudtrail.user_agents import read_client
+from chalicelib.named_tuple import NamedTuple
 
 UNKNOWN_TYPE = "Unknown"
 UNKNOWN_NAME = "unknown"

@@ -11,7 +11,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from chalicelib.named_tuple import NamedTuple
 
 
 class RecordError(ValueError):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.cloudtrail import tamper_effects as effects
 from chalicelib.cloudtrail.tamper_effects import Effect, Inverse, ReadEffect, inverse
+from chalicelib.named_tuple import NamedTuple
 
 
 class Scope(StrEnum):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from chalicelib.named_tuple import NamedTuple
 
 TamperRequest = Mapping[str, Any]
 

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from chalicelib.alert.model import Alert, AlertKind, Severity
 from chalicelib.delivery.alert_archive import pack, unpack
@@ -21,6 +20,7 @@ from chalicelib.delivery.envelope import BurstEnd
 from chalicelib.delivery.handoffs import Handoffs
 from chalicelib.delivery.queue import Queue, QueueError
 from chalicelib.destinations.delivery_ids import delivery_id
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.state.codec import StateItem, is_readable, number_in
 from chalicelib.state.state_table import StateTable, check, put_write
 

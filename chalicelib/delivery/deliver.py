@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, Severity, with_note
 from chalicelib.delivery.alert_archive import AlertArchive
@@ -22,6 +22,7 @@ from chalicelib.delivery.ledger import AlreadyDelivered, Claim, Claimed, Held, L
 from chalicelib.delivery.queue import MAX_VISIBILITY_SECONDS, DeadLetter, Queue, QueueError
 from chalicelib.delivery.turns import Sending, Turns, Waiting
 from chalicelib.destinations.contract import DeliveryError, Destination, resolve
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import ALERT_SENT, DELIVERY_FAILED, Log
 from chalicelib.observability.metrics import Metrics

@@ -19,10 +19,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
+from chalicelib.named_tuple import NamedTuple
 
 # Kept back from the function's time, for logs and for raising before Lambda ends the function.
 RESERVE_SECONDS = 2.0

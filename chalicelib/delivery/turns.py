@@ -13,9 +13,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from chalicelib.deployment import DELIVER_CONCURRENCY
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.state.codec import FORM_VERSION, StateItem, number_in
 from chalicelib.state.errors import StateError
 from chalicelib.state.state_table import StateTable

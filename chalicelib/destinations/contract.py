@@ -6,9 +6,10 @@ Retries, deduplication and logging are around a destination (delivery/), never i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.alert.model import Alert
+from chalicelib.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from chalicelib.destinations.http_door import HttpDoor

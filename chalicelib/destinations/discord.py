@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, Severity, format_time
 from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.http_door import error_for, is_success
 from chalicelib.destinations.outline import Cut, Outline, first_fitting, outline
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import is_closing
 from chalicelib.text import clip
 

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.destinations.aws_errors import error_from, refused_entry
 from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.http_door import encode_json
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import value
 from chalicelib.rendering.shrink import shrink
 

@@ -7,13 +7,14 @@ in code, or has its markup characters replaced.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.delivery_ids import group_key
 from chalicelib.destinations.http_door import encode_json, error_for, is_success
 from chalicelib.destinations.outline import Cut, Outline, first_fitting, outline
+from chalicelib.named_tuple import NamedTuple
 
 # "The maximum message size, including text and cards, is 32,000 bytes", measured here with all that is escaped.
 # https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages/create

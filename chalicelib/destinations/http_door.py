@@ -19,10 +19,11 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from ipaddress import ip_address
 from ssl import SSLCertVerificationError
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from chalicelib.destinations.contract import DeliveryError
+from chalicelib.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     import requests

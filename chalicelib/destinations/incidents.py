@@ -12,12 +12,13 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.contract import DeliveryError, Receipt, RevisionTable
 from chalicelib.destinations.delivery_ids import incident_key, safe_id
 from chalicelib.destinations.rule_states import event_time, rule_changes, rule_key
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import is_attempt, is_closing
 from chalicelib.state.errors import StateError, VersionConflict
 

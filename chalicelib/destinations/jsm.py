@@ -6,7 +6,7 @@ https://developer.atlassian.com/cloud/jira/service-desk-ops/rest/v1/api-group-in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from chalicelib.alert.model import Alert, Severity
@@ -15,6 +15,7 @@ from chalicelib.destinations.delivery_ids import incident_key, is_recovery
 from chalicelib.destinations.http_door import error_for, is_success
 from chalicelib.destinations.incidents import Incident, IncidentBook
 from chalicelib.destinations.outline import plain_outline
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import headline, value
 from chalicelib.text import clip
 

@@ -7,10 +7,10 @@ escaping is each destination's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from chalicelib.alert.model import Alert
 from chalicelib.destinations.slack_markup import is_console_url
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.facts import Fact
 from chalicelib.rendering.lines import headline, unshowable
 from chalicelib.rendering.sections import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, Severity, format_time, to_json
 from chalicelib.destinations.contract import Receipt, Tools
@@ -11,6 +11,7 @@ from chalicelib.destinations.delivery_ids import incident_key, is_recovery
 from chalicelib.destinations.http_door import error_for, is_success
 from chalicelib.destinations.incidents import Incident, IncidentBook
 from chalicelib.destinations.outline import CUTS, outline
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import headline, value
 from chalicelib.rendering.shrink import shrink
 from chalicelib.text import clip

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from chalicelib.alert.model import Alert, Severity
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import is_attempt
 from chalicelib.security_groups.rules import SecurityGroupRule
 from chalicelib.text import visible

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from chalicelib.alert.model import Alert, AlertKind, Severity, format_time
 from chalicelib.destinations.aws_errors import error_from, refused_entry
@@ -16,6 +16,7 @@ from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.delivery_ids import incident_key, is_recovery
 from chalicelib.destinations.incidents import Incident, IncidentBook
 from chalicelib.destinations.outline import CUTS, outline
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import headline, value
 from chalicelib.text import clip
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt, Tools
@@ -19,6 +18,7 @@ from chalicelib.destinations.slack_message import (
     payload,
     plain_notification,
 )
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.text import clip, visible
 
 # What Slack answers in words, and what that calls for. The words:

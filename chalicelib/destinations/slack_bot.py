@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Receipt, RevisionTable
@@ -19,6 +19,7 @@ from chalicelib.destinations.http_door import HttpDoor, error_for, is_success
 from chalicelib.destinations.rule_states import event_time
 from chalicelib.destinations.slack_message import Presentation, payload
 from chalicelib.destinations.slack_threads import Thread, begin, decode, encode
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.state.errors import StateError, VersionConflict
 
 # Longer than one alert takes: up to four calls to Slack.

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.slack_markup import (
@@ -31,6 +31,7 @@ from chalicelib.destinations.slack_markup import (
     shortened,
     weight,
 )
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.facts import Fact
 from chalicelib.rendering.lines import headline, is_closing, unshowable
 from chalicelib.rendering.sections import (

@@ -10,10 +10,11 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.rule_states import RuleState, event_time, rule_changes
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.text import number_of
 
 FORM = 1

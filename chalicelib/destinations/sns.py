@@ -7,7 +7,7 @@ Limits: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, Protocol
 
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.destinations.aws_errors import error_from
@@ -15,6 +15,7 @@ from chalicelib.destinations.contract import Receipt, Tools, no_runbook
 from chalicelib.destinations.delivery_ids import delivery_id, group_key, safe_id
 from chalicelib.destinations.http_door import encode_json
 from chalicelib.destinations.outline import Outline, first_fitting, outline
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import headline, value
 from chalicelib.rendering.plain_text import plain_text
 from chalicelib.rendering.shrink import shrink

@@ -7,12 +7,13 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.destinations.contract import Receipt, Tools
 from chalicelib.destinations.http_door import HttpDoor, encode_json, error_for, is_success
 from chalicelib.destinations.outline import Cut, Outline, first_fitting, outline
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import is_closing
 
 # Teams takes 28 KB with what the workflow adds, and drops a larger one after its 202.

@@ -13,12 +13,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.destinations.contract import DeliveryError, Receipt, Tools
 from chalicelib.destinations.delivery_ids import delivery_id
 from chalicelib.destinations.http_door import HttpDoor, encode_json, error_for, is_success
+from chalicelib.named_tuple import NamedTuple
 
 
 class Body(NamedTuple):

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from chalicelib.exposure.traffic import Span, TrafficLine, is_ingress
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import AddressRange, joined
 from chalicelib.security_groups.rules import SecurityGroupRule
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 from chalicelib.exposure.already_open import RangesOf
 from chalicelib.exposure.traffic import Ports, Span, TrafficLine, address_range, is_ingress, ports_of
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import (
     AddressRange,
     Breadth,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from chalicelib.exposure.compare import Opening
 from chalicelib.exposure.traffic import Ports, is_ingress
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import (
     WIDE,
     AddressRange,

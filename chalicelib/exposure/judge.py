@@ -9,7 +9,6 @@ the group is known to have let in already, and then not below medium: the other 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from chalicelib.cloudtrail.catalog import EventGroup, Verb
 from chalicelib.exposure.already_open import already_open
@@ -19,6 +18,7 @@ from chalicelib.exposure.explain import Surroundings, explain, ranges_in, remove
 from chalicelib.exposure.list_entries import entries_phrase, judge_prefix_list
 from chalicelib.exposure.opened_rules import OtherRules, in_order, judge_opened
 from chalicelib.exposure.traffic import TrafficLine, is_ingress
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import AddressRange
 from chalicelib.security_groups.changes import Change, Outcome
 from chalicelib.security_groups.controls import DEFAULT_GROUP

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import NamedTuple
 
 from chalicelib.exposure.already_open import RangesOf, already_open
 from chalicelib.exposure.compare import openings, openings_together
@@ -19,6 +18,7 @@ from chalicelib.exposure.explain import (
     with_peers_before,
 )
 from chalicelib.exposure.traffic import TrafficLine, is_ingress
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import AddressRange, parse_range
 from chalicelib.security_groups.lookup_result import Interface, Rules
 from chalicelib.security_groups.phrases import peer_phrase

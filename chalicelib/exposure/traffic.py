@@ -7,8 +7,8 @@ At the end is a point for the protocols that no rule names; a rule of all traffi
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import AddressRange, joined, parse_range
 from chalicelib.security_groups.rules import ALL_PROTOCOLS, ICMP, WITH_PORTS, Direction, PeerType, SecurityGroupRule
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chalicelib.alert.build import alert_of, is_watched, not_a_record, not_of_our_rule
 from chalicelib.alert.filters import Condition, ConditionFailed, Filter
@@ -18,6 +18,7 @@ from chalicelib.delivery.decision import GateDecision
 from chalicelib.delivery.direct import Delivered, HandoverResult, NotDecided, NotDelivered, OnRetry, Queued, Undelivered
 from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.destinations.contract import DeliveryError, Destination
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import ALERT_QUEUED, ALERT_SENT, ALERT_SUPPRESSED, DELIVERY_FAILED, Log
 from chalicelib.observability.metrics import Metrics

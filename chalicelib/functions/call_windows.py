@@ -13,10 +13,11 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alert.model import Alert
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.severity import Severity
 from chalicelib.state.codec import StateItem
 from chalicelib.state.state_table import StateTable, check, put_write

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from chalicelib.alarm_path.audit_run import Audited, NotAudited
 from chalicelib.alarm_path.verdicts import Status
@@ -48,6 +47,7 @@ from chalicelib.functions.call_windows import (
     WindowEntry,
     changes_status,
 )
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.observability import metrics as names
 from chalicelib.observability.logs import Log
 from chalicelib.security_groups.phrases import printable

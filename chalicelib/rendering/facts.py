@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from chalicelib.alert.model import (
     AlarmPath,
@@ -17,6 +16,7 @@ from chalicelib.alert.model import (
     Principal,
     SecurityGroup,
 )
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import is_attempt, quoted, utc, value
 from chalicelib.security_groups.changes import VPC_ENDPOINT
 

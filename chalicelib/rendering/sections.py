@@ -9,9 +9,9 @@ nothing else; here they have sections of their own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from chalicelib.alert.model import Alert
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.facts import Fact, facts
 from chalicelib.rendering.lines import (
     changes_title,

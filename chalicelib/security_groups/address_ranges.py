@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import NamedTuple
+
+from chalicelib.named_tuple import NamedTuple
 
 # The first and the last address.
 Interval = tuple[int, int]

@@ -8,9 +8,9 @@ judgement treats that as badly as it may be.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown
 

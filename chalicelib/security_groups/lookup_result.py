@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.rules import SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown

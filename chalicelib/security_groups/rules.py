@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+
+from chalicelib.named_tuple import NamedTuple
 
 ALL_PROTOCOLS = "-1"
 WITH_PORTS = frozenset({"tcp", "udp"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
 
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.text import number_of
 
 

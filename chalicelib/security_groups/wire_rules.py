@@ -6,9 +6,10 @@ What cannot be read is a problem in words, never a guess.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.cloudtrail.records import mapping, text
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import parse_range
 from chalicelib.security_groups.rules import (
     ALL_PROTOCOLS,

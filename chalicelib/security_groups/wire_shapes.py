@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.cloudtrail.records import text
+from chalicelib.named_tuple import NamedTuple
 
 _WRAPPERS = ("items", "item", "member")
 

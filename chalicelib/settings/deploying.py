@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.settings.stage import stage_faults, stage_variables
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from chalicelib.alert.model import Severity
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.destinations.http_door import url_fault
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.settings.secrets import parse_reference, references_in
 
 if TYPE_CHECKING:

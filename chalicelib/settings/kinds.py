@@ -7,8 +7,8 @@ localcloud/receivers/ and one section in docs/destinations.md; a test names what
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.settings.fields import (
     Field,
     choice,

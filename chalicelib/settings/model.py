@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from chalicelib.alert.filters import Condition, Filter
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.settings.table import default_of
 
 if TYPE_CHECKING:

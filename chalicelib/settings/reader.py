@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.alert.filters import Filter
 from chalicelib.alert.model import Severity
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.settings.fields import Field, did_you_mean
 from chalicelib.settings.kinds import KINDS, DestinationKind
 from chalicelib.settings.masking import (

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from chalicelib.named_tuple import NamedTuple
 
 _SSM = r"ssm:(?P<name>(?:arn:[\w:.-]+)?/?[\w.-]+(?:/[\w.-]+)*)"
 # https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html#API_CreateSecret_RequestParameters

@@ -11,7 +11,9 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from chalicelib.named_tuple import NamedTuple
 
 _ID = re.compile(r"(sg|sgr|vpc|eni|i|vpce|pl|eice|cvpn-endpoint)-[0-9A-Za-z]{1,64}")
 REGION = re.compile(r"[a-z][0-9a-z]*(-[0-9a-z]+)+")
