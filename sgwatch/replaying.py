@@ -74,7 +74,8 @@ class _SeenRecords(NamedTuple):
         return content in self.seen or who in self.supplemented
 
 
-_NOTHING = _SeenRecords(set(), frozenset())
+# Of a record that none supplements.
+_NOBODY: RecordIdentity = ()
 
 
 class Judged(NamedTuple, Generic[Made]):
@@ -126,8 +127,8 @@ def replay(
                 on_read(contents)
         many = make is alert_of and len(spool) >= _WORTH_PROCESSES and cores() > 1
         seen: set[str] = set()
-        # Where each alert may cost look-ups, none is made to be thrown away.
-        known = _NOTHING if many else _SeenRecords(seen, spool.supplemented)
+        # Where each alert may cost look-ups, none is made to be thrown away; another process cannot know what was seen.
+        known = _SeenRecords(set() if many else seen, spool.supplemented)
         judge = partial(_judge_batch, make=make, finish=finish, least=min_severity, known=known)
         yield from _taken(_judged(spool, judge, cores() if many else 1), tally, _SeenRecords(seen, spool.supplemented))
 
@@ -169,7 +170,7 @@ def _judge(
     least: Severity,
     known: _SeenRecords,
 ) -> Judged[Made]:
-    bare: Judged[Made] = Judged(canonical_digest(raw), identity(raw))
+    bare: Judged[Made] = Judged(canonical_digest(raw), identity(raw) if known.supplemented else _NOBODY)
     if known.has(bare.content, bare.identity):
         return bare
     try:

@@ -234,16 +234,13 @@ def _encode_exposure(exposure: Exposure) -> dict[str, Any]:
     }
 
 
+_PLAIN = frozenset({str, NoneType, bool, int})
 _ENCODERS: Mapping[type, Callable[[Any], object]] = {
     SecurityGroupRule: encode_rule,
     Exposure: _encode_exposure,
     Unknown: lambda unknown: unknown.text,
     datetime: format_time,
-    tuple: lambda items: [_encode(item) for item in items],
-    str: lambda text: text,
-    NoneType: lambda none: none,
-    bool: lambda flag: flag,
-    int: lambda number: number,
+    tuple: lambda items: [item if type(item) in _PLAIN else _encode(item) for item in items],
 }
 
 
@@ -259,7 +256,8 @@ def _encode(value: object) -> Any:
 
 
 def _encode_fields(value: Any) -> dict[str, Any]:
-    return {name: _encode(getattr(value, name)) for name in field_names(type(value))}
+    fields = zip(field_names(type(value)), value, strict=True)
+    return {name: item if type(item) in _PLAIN else _encode(item) for name, item in fields}
 
 
 def field_names(kind: Any) -> tuple[str, ...]:

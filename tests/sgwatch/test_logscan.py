@@ -84,15 +84,31 @@ def test_a_file_without_a_watched_name_is_not_looked_at_further() -> None:
 def test_an_object_inside_a_request_that_looks_like_a_record_is_no_record() -> None:
     inner = [{"a": "}]"}, record(WATCHED), record(WATCHED)]
     listed = [record("PutThing", requestParameters={"document": inner}), record("AssumeRole")]
-    assert scan(compact({"Records": listed}), WANTED.names) is None
-    assert read_bytes("file", gzip.compress(compact({"Records": listed})), WANTED).records == ()
+    found = scan(compact({"Records": listed}), WANTED.names)
+    assert found is not None
+    assert (found.records, found.count) == ((), 2)
 
 
 def test_a_name_written_with_escapes_is_not_missed() -> None:
     text = compact({"Records": [record(WATCHED)]})
     for hidden in (text.replace(b"Authorize", b"\\u0041uthorize"), text.replace(b'"eventName', b'"event\\u004Eame')):
-        assert scan(hidden, WANTED.names) is None
-        assert len(read_bytes("file", gzip.compress(hidden), WANTED).records) == 1
+        found = scan(hidden, WANTED.names)
+        assert found is not None
+        assert found.records == (hidden.removeprefix(b'{"Records":[').removesuffix(b"]}"),)
+
+
+def test_of_a_name_given_twice_the_last_counts_as_for_the_parser() -> None:
+    for first, last in ((WATCHED, "AssumeRole"), ("AssumeRole", WATCHED)):
+        text = f'{{"Records":[{{"eventVersion":"1.11","eventName":"{first}","eventName":"{last}"}}]}}'.encode()
+        found = scan(text, WANTED.names)
+        assert found is not None
+        assert bool(found.records) is (json.loads(text)["Records"][0]["eventName"] == WATCHED)
+
+
+def test_what_json_does_not_allow_is_left_to_the_parser() -> None:
+    for odd in (b"NaN", b"-Infinity", b"'a'", b"9" * 5_000, b'"\xff"', b"[1,]", b"[" * 100_000):
+        text = b'{"Records":[{"eventVersion":"1.11","eventName":"DeleteSecurityGroup","odd":' + odd + b"}]}"
+        assert scan(text, WANTED.names) is None
 
 
 def test_a_list_beside_records_holds_no_records() -> None:
