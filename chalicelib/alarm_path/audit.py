@@ -10,7 +10,7 @@ from chalicelib.alarm_path.checks.chains import Builder, Chain, about_groups, go
 from chalicelib.alarm_path.checks.filter_checks import coverage_sentence
 from chalicelib.alarm_path.checks.own_path import judge_own_path
 from chalicelib.alarm_path.checks.trail_checks import NEW_TRAIL, unread
-from chalicelib.alarm_path.fix_context import FixContext
+from chalicelib.alarm_path.fix_context import CollectedItems, FixContext
 from chalicelib.alarm_path.fix_simulation import would_fire
 from chalicelib.alarm_path.fixes import calls_beside, calls_for, with_calls
 from chalicelib.alarm_path.patterns.pattern_coverage import CoverageOf
@@ -84,7 +84,9 @@ def _missing_trails(snapshot: Snapshot, profile: str | None) -> list[Finding]:
         return []
     reason = f"Account {snapshot.account_id} has no CloudTrail trail, so nothing can raise an alarm."
     missing = Finding("trail-exists", Status.FAIL, snapshot.account_id, reason, NEW_TRAIL)
-    return list(with_calls((missing,), FixContext(snapshot, next(iter(snapshot.regions), ""), profile=profile)))
+    region = next(iter(snapshot.regions), "")
+    context = FixContext(snapshot, region, CollectedItems(snapshot, region), profile=profile)
+    return list(with_calls((missing,), context))
 
 
 def _event(chains: Sequence[Chain], gaps: Sequence[Status], event: str) -> EventAnswer:
@@ -179,6 +181,7 @@ class _Contexts:
     standard: Standard
     profile: str | None
     made: dict[int, FixContext] = field(default_factory=dict)
+    collected: dict[str, CollectedItems] = field(default_factory=dict)
     carried: set[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -192,9 +195,13 @@ class _Contexts:
 
     def _make(self, chain: Chain) -> FixContext:
         snapshot = self.builder.snapshot
+        region = chain.region or _home_region(snapshot, chain.trail_arn)
+        if region not in self.collected:
+            self.collected[region] = CollectedItems(snapshot, region)
         context = FixContext(
             snapshot,
-            chain.region or _home_region(snapshot, chain.trail_arn),
+            region,
+            self.collected[region],
             chain.trail_arn,
             chain.log_group,
             chain.metric_filter,

@@ -13,6 +13,7 @@ from chalicelib.alarm_path.fix_context import (
     Raw,
     accepted,
     free_name,
+    is_about_groups,
     put_alarm,
     put_filter,
 )
@@ -78,7 +79,7 @@ def filter_beside(context: FixContext, events: Sequence[str]) -> tuple[FixCall, 
 
 def _own_filter(context: FixContext, events: Sequence[str], published: Raw, name: str = CHANGES) -> FixCall:
     group = context.log_group or ""
-    there = [raw for raw in context.items("metric_filters") if raw.get("logGroupName") == group]
+    there = [raw for raw in context.collected.of_kind("metric_filters") if raw.get("logGroupName") == group]
     before = next((raw for raw in there if raw.get("filterName") == name), None)
     if before is not None and published.get("metricName") != name:
         name, before = free_name(name, {str(raw.get("filterName")) for raw in there}), None
@@ -103,8 +104,7 @@ def own_metric(name: str) -> Raw:
 
 def own_alarm(context: FixContext, published: Raw, topic: str, name: str = CHANGES) -> FixCall:
     """An alarm of sgwatch's own on a metric."""
-    there = {str(raw.get("AlarmName")): raw for raw in context.items("metric_alarms")}
-    taken = {*there, *(str(raw.get("AlarmName")) for raw in context.items("composite_alarms"))}
+    there, taken = context.collected.metric_alarms, context.collected.alarm_names
     metric = (published.get("metricNamespace"), published.get("metricName"))
     before = there.get(name)
     if name in taken and (before is None or (before.get("Namespace"), before.get("MetricName")) != metric):
@@ -163,16 +163,15 @@ def filter_exists(context: FixContext) -> tuple[FixCall, ...]:
 def _alarm_without_filter(context: FixContext) -> Raw | None:
     """An alarm about security groups that no filter feeds, and that would fire if one did."""
     fed = set()
-    for raw in context.items("metric_filters"):
+    for raw in context.collected.of_kind("metric_filters"):
         if raw.get("logGroupName") == context.log_group:
             continue
         published = raw.get("metricTransformations") or ()
         fed |= {(item.get("metricNamespace"), item.get("metricName")) for item in published}
-    for raw in context.items("metric_alarms"):
-        named = "".join(filter(str.isalpha, f"{raw.get('AlarmName')}{raw.get('MetricName')}".lower()))
+    for raw in context.collected.of_kind("metric_alarms"):
         metric = (raw.get("Namespace"), raw.get("MetricName"))
         lone = all(metric) and metric not in fed and not str(metric[0]).startswith("AWS/")
-        if lone and "securitygroup" in named and _fires_if_fed(raw) and _notifies(context, raw):
+        if lone and is_about_groups(raw) and _fires_if_fed(raw) and _notifies(context, raw):
             return raw
     return None
 
@@ -184,7 +183,7 @@ def _fires_if_fed(raw: Raw) -> bool:
 
 def _notifies(context: FixContext, raw: Raw) -> bool:
     return bool(raw.get("ActionsEnabled", True)) and any(
-        context.raw_topic(action) for action in raw.get("AlarmActions") or ()
+        context.collected.topic(action) for action in raw.get("AlarmActions") or ()
     )
 
 
@@ -246,7 +245,7 @@ def alarm_actions(context: FixContext) -> tuple[FixCall, ...]:
     """The actions switched on, the mute rule lifted, or a topic named."""
     kind = "metric_alarms" if context.alarm_arn.rpartition(":")[2] == context.alarm else "composite_alarms"
     name = context.alarm_arn.rpartition(":alarm:")[2]
-    raw = next((item for item in context.items(kind) if item.get("AlarmName") == name), None)
+    raw = next((item for item in context.collected.of_kind(kind) if item.get("AlarmName") == name), None)
     if raw is None:
         return ()
     if not raw.get("ActionsEnabled", True):
@@ -260,7 +259,7 @@ def alarm_actions(context: FixContext) -> tuple[FixCall, ...]:
 
 
 def _unmute(context: FixContext, name: str) -> Iterator[FixCall]:
-    for rule in context.items("alarm_mute_rules"):
+    for rule in context.collected.of_kind("alarm_mute_rules"):
         names = (rule.get("MuteTargets") or {}).get("AlarmNames") or []
         if rule.get("Status") != "ACTIVE" or name not in names:
             continue

@@ -44,22 +44,11 @@ def sound_topic(context: FixContext) -> str | None:
     topics = context.snapshot.region(context.region).topics or {}
     first = [arn for arn in (context.topic, own_topic(context)) if arn in topics]
     alarm = str(Arn(context.snapshot.partition, "cloudwatch", context.region, context.snapshot.account_id, "alarm:"))
-    for arn in dict.fromkeys([*filter(None, first), *_by_use(context)]):
+    for arn in dict.fromkeys([*filter(None, first), *context.collected.topics_by_use]):
         findings, _ = judge_topic(context.snapshot, arn, CHANGES, f"{alarm}{CHANGES}")
         if worst(findings) is Status.PASS:
             return arn
     return None
-
-
-def _by_use(context: FixContext) -> list[str]:
-    """The topics collected, those first that alarms about security groups name."""
-    topics = context.snapshot.region(context.region).topics or {}
-    meant: dict[str, None] = {}
-    for raw in context.items("metric_alarms"):
-        named = "".join(filter(str.isalpha, f"{raw.get('AlarmName')}{raw.get('MetricName')}".lower()))
-        if "securitygroup" in named:
-            meant |= {str(arn): None for arn in raw.get("AlarmActions") or () if arn in topics}
-    return list(dict.fromkeys([*meant, *topics]))
 
 
 def _make_topic(context: FixContext, arn: str) -> Iterator[FixCall]:
@@ -172,7 +161,7 @@ def topic_key(context: FixContext, finding: Finding) -> tuple[FixCall, ...]:
     if found is None or finding.subject.endswith("alias/aws/sns"):
         return ()
     topic, region = found
-    metadata = context.raw_topic(topic.arn).get("KeyMetadata") or {}
+    metadata = context.collected.topic(topic.arn).get("KeyMetadata") or {}
     key = str(metadata.get("Arn") or finding.subject)
     named = {"KeyId": key}
     if topic.key_state in {"Disabled", "PendingDeletion"}:

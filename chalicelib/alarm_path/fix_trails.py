@@ -168,7 +168,7 @@ def delivery(context: FixContext) -> tuple[FixCall, ...]:
     """The trail's role allowed to write to its log group."""
     raw = context.raw_trail() or {}
     role, group = parse_arn(raw.get("CloudWatchLogsRoleArn")), parse_arn(raw.get("CloudWatchLogsLogGroupArn"))
-    there = {item.get("logGroupName") for item in context.items("log_groups")}
+    there = {item.get("logGroupName") for item in context.collected.of_kind("log_groups")}
     if role is None or group is None or log_group_name(group) not in there:
         return ()
     return (let_deliver(_home(context), role.resource.rpartition("/")[2], group),)

@@ -53,7 +53,7 @@ def _log_group(context: FixContext) -> tuple[FixCall, ...]:
 
 
 def _is_there(context: FixContext) -> bool:
-    return any(item.get("logGroupName") == context.log_group for item in context.items("log_groups"))
+    return any(item.get("logGroupName") == context.log_group for item in context.collected.of_kind("log_groups"))
 
 
 def _trail_log_group(context: FixContext) -> tuple[FixCall, ...]:
