@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from tempfile import SpooledTemporaryFile
@@ -20,11 +20,13 @@ from sgwatch.reading import Fault
 from sgwatch.sources import is_of_trail, may_hold_records
 
 SCHEME = "s3://"
+LOGS, DIGESTS = "CloudTrail", "CloudTrail-Digest"
 _KEY = re.compile(
-    r"(?:^|/)AWSLogs/(?:o-[a-z0-9]+/)?(?P<account>\d{12})/CloudTrail/(?P<region>[a-z0-9-]+)/(?P<day>\d{4}/\d\d/\d\d)/"
+    r"(?:^|/)AWSLogs/(?:o-[a-z0-9]+/)?(?P<account>\d{12})/(?P<kind>CloudTrail(?:-Digest)?)/(?P<region>[a-z0-9-]+)/"
+    r"(?P<day>\d{4}/\d\d/\d\d)/"
 )
 # The folder of a region, or one in it.
-_REGION_FOLDER = re.compile(r"(?:^|.*/)AWSLogs/(?:o-[a-z0-9]+/)?\d{12}/CloudTrail/[a-z0-9-]+/")
+_REGION_FOLDER = re.compile(r"(?:^|.*/)AWSLogs/(?:o-[a-z0-9]+/)?\d{12}/CloudTrail(?:-Digest)?/[a-z0-9-]+/")
 _ACCOUNT = re.compile(r"\d{12}")
 _IN_LAYOUT = re.compile(r"(?:^|/)AWSLogs/")
 # US dollars of one request to S3 Standard in us-east-1; other regions and classes differ. https://aws.amazon.com/s3/pricing/
@@ -47,20 +49,25 @@ class LogSelection(NamedTuple):
     accounts: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
 
-    def has(self, key: str) -> bool:
-        """Whether an object may hold wanted records; one that CloudTrail has not put there, only where all are."""
+    def has(self, key: str, kind: str = LOGS) -> bool:
+        """Whether an object may hold wanted records; one that CloudTrail has not put there, only where all are.
+
+        ``kind`` is that of the objects: log files, or the digest files about them.
+        """
         found = _KEY.search(key)
         if found is None:
             return self == LogSelection() and not _IN_LAYOUT.search(key)
+        if found["kind"] != kind:
+            return False
         return self._has_place(found["account"], found["region"]) and not self.is_before(key) and not self.is_after(key)
 
-    def has_folder(self, folder: str) -> bool:
+    def has_folder(self, folder: str, kind: str = LOGS) -> bool:
         """Whether a folder under ``AWSLogs`` may hold wanted objects."""
         *_, parent, name = folder.rstrip("/").split("/")
-        if parent == "CloudTrail":
+        if parent == kind:
             return not self.regions or name in self.regions
         if _ACCOUNT.fullmatch(parent):  # other services' logs lie beside those of CloudTrail
-            return name == "CloudTrail"
+            return name == kind
         if parent == "AWSLogs" and name.startswith("o-"):
             return True
         return bool(_ACCOUNT.fullmatch(name)) and (not self.accounts or name in self.accounts)
@@ -88,23 +95,30 @@ class LogBucket:
         self._client = client
         self._payer = {"RequestPayer": "requester"} if requester_pays else {}
 
-    def logs(self, prefix: str, selection: LogSelection) -> Iterator[LogObject]:
-        """The objects under this prefix that may hold wanted records, in order of key within each region."""
-        for place in self._places(prefix, selection):
+    def logs(self, prefix: str, selection: LogSelection, kind: str = LOGS) -> Iterator[LogObject]:
+        """The objects under this prefix that may hold wanted records, in order of key within each region.
+
+        With ``kind`` DIGESTS, the digest files that CloudTrail has put there.
+        """
+        for place in self._places(prefix, selection, kind):
             of_one_region = _REGION_FOLDER.match(place)
             for key, size in self._objects(place, _start_of(place, selection)):
                 if of_one_region and selection.is_after(key):
                     break
-                if size and selection.has(key) and may_hold_records(key) and not is_of_trail(key):
+                if size and selection.has(key, kind) and may_hold_records(key) and is_of_trail(key) == (kind != LOGS):
                     yield LogObject(f"{SCHEME}{self.name}/{key}", size)
 
     def bytes_of(self, path: str) -> bytes:
         """The bytes of an object, by its path."""
-        key = path.removeprefix(f"{SCHEME}{self.name}/")
-        data: bytes = self._client.get_object(Bucket=self.name, Key=key, **self._payer)["Body"].read()
-        return data
+        return self.object_of(path)[0]
 
-    def _places(self, prefix: str, selection: LogSelection) -> Iterator[str]:
+    def object_of(self, path: str) -> tuple[bytes, Mapping[str, str]]:
+        """The bytes of an object and its metadata, by its path."""
+        key = path.removeprefix(f"{SCHEME}{self.name}/")
+        answer = self._client.get_object(Bucket=self.name, Key=key, **self._payer)
+        return answer["Body"].read(), answer.get("Metadata") or {}
+
+    def _places(self, prefix: str, selection: LogSelection, kind: str) -> Iterator[str]:
         """The prefixes to list: the folders of the wanted regions, else the prefix itself."""
         if _REGION_FOLDER.match(prefix):
             yield prefix
@@ -112,7 +126,7 @@ class LogBucket:
         folders = self._folders(prefix)
         if prefix and not prefix.endswith("/"):
             if f"{prefix}/" in folders:
-                yield from self._places(f"{prefix}/", selection)
+                yield from self._places(f"{prefix}/", selection, kind)
             else:
                 yield prefix
             return
@@ -121,11 +135,11 @@ class LogBucket:
             if not roots:
                 yield prefix
             for root in roots:
-                yield from self._places(root, selection)
+                yield from self._places(root, selection, kind)
             return
         for folder in folders:
-            if selection.has_folder(folder):
-                yield from self._places(folder, selection)
+            if selection.has_folder(folder, kind):
+                yield from self._places(folder, selection, kind)
 
     def _folders(self, prefix: str) -> list[str]:
         answers = self._answers(Prefix=prefix, Delimiter="/")

@@ -62,14 +62,18 @@ def in_buckets(
     *,
     requester_pays: bool = False,
     resume: str | None = None,
+    hashes: bool = False,
     client: Any = None,
 ) -> Iterator[FoundObjects]:
-    """The objects under these paths; ``client`` is of S3, of the environment's credentials where it is None."""
+    """The objects under these paths; ``client`` is of S3, of the environment's credentials where it is None.
+
+    With ``hashes``, what was read before counts only where its hash was kept.
+    """
     if not paths:
         yield FoundObjects()
         return
     with ExitStack() as stack:
-        done = stack.enter_context(_resume_file(resume, watched)) if resume else None
+        done = stack.enter_context(_resume_file(resume, watched, hashes=hashes)) if resume else None
         listed = stack.enter_context(ObjectList())
         buckets: dict[str, LogBucket] = {}
         s3 = client or _client()
@@ -97,9 +101,9 @@ def _list(bucket: LogBucket, path: str, prefix: str, selection: LogSelection, li
         refuse(f"{path}: this is no name of a bucket")
 
 
-def _resume_file(path: str, watched: Iterable[str]) -> ResumeFile:
+def _resume_file(path: str, watched: Iterable[str], *, hashes: bool) -> ResumeFile:
     try:
-        return ResumeFile(path, watched)
+        return ResumeFile(path, watched, hashes=hashes)
     except ResumeFileError as error:
         refuse(f"--resume: {error}")
     except OSError as error:

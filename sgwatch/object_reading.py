@@ -59,6 +59,6 @@ def _begin_gets(threads: ThreadPoolExecutor, get: GetObject, paths: tuple[str, .
 def read_fetched(batch: list[_Fetched], wanted: Wanted) -> list[tuple[str, Contents]]:
     """The path and the contents of each object of a batch."""
     return [
-        (path, Contents(faults=(data,)) if isinstance(data, Fault) else read_bytes(path, data, wanted))
+        (path, Contents(faults=(data,), path=path) if isinstance(data, Fault) else read_bytes(path, data, wanted))
         for path, data in batch
     ]

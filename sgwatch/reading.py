@@ -6,6 +6,7 @@ What cannot be read is a fault with its place and a reason; everything around it
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -46,24 +47,32 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one file held: its watched records as JSON, how many records it had in all, and its faults."""
+    """What one file held: its watched records as JSON, how many records it had in all, and its faults.
+
+    Where hashes are wanted, ``sha256`` is that of the unpacked bytes that the records were read from (of the packed
+    ones where they are damaged), and None where no bytes could be had.
+    """
 
     records: tuple[bytes, ...] = ()
     count: int = 0
     faults: tuple[Fault, ...] = ()
+    path: str = ""
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The events to look for."""
+    """The events to look for, and whether each file's hash is wanted besides."""
 
     events: frozenset[tuple[str, str]]
     names: frozenset[str]
+    hashes: bool = False
 
     @classmethod
-    def of(cls, events: tuple[WatchedEvent, ...]) -> Wanted:
+    def of(cls, events: tuple[WatchedEvent, ...], *, hashes: bool = False) -> Wanted:
         """Look for these events."""
-        return cls(frozenset((event.source, event.name) for event in events), frozenset(event.name for event in events))
+        sources = frozenset((event.source, event.name) for event in events)
+        return cls(sources, frozenset(event.name for event in events), hashes)
 
     def __contains__(self, record: Mapping[str, object]) -> bool:
         source, name = source_of(record), record.get("eventName")
@@ -75,18 +84,26 @@ class Wanted:
 
 def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
     """The watched records in the bytes of a file, or all where ``wanted`` is None; ``path`` is for the faults alone."""
-    if data.startswith(GZIP):
-        try:
-            data = unpack(data)
-        except DamagedError as error:
-            # Log files joined into one hide each other no more than those that lie side by side.
-            sound = _FileReader(path, wanted).read(_decode(error.sound))
-            fault = Fault(path, f"damaged gzip data ({error}); fetch the file again")
-            return replace(sound, faults=(fault, *sound.faults))
-        # What gzip's checksum vouches for is what CloudTrail wrote; other files may have been edited.
-        scanned = scan(data, wanted.names) if wanted else None
-        if scanned is not None:
-            return Contents(scanned.records, scanned.count)
+    is_packed = data.startswith(GZIP)
+    try:
+        data = unpack(data)
+    except DamagedError as error:
+        # Log files joined into one hide each other no more than those that lie side by side.
+        sound = _FileReader(path, wanted).read(_decode(error.sound))
+        fault = Fault(path, f"damaged gzip data ({error}); fetch the file again")
+        contents = replace(sound, faults=(fault, *sound.faults))
+    else:
+        contents = _read_unpacked(path, data, wanted, is_packed=is_packed)
+    if wanted is None or not wanted.hashes:
+        return contents
+    return replace(contents, path=path, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _read_unpacked(path: str, data: bytes, wanted: Wanted | None, *, is_packed: bool) -> Contents:
+    # What gzip's checksum vouches for is what CloudTrail wrote; other files may have been edited.
+    scanned = scan(data, wanted.names) if wanted and is_packed else None
+    if scanned is not None:
+        return Contents(scanned.records, scanned.count)
     if data.startswith(ZIP):
         return _read_archive(path, data, wanted)
     if _is_binary(data):

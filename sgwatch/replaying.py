@@ -97,7 +97,7 @@ def nothing_more(_wanted: Wanted) -> Iterable[Contents]:
     return ()
 
 
-def replay(
+def replay(  # noqa: PLR0913 - each but the first three has a default
     files: Iterable[str],
     groups: Iterable[EventGroup],
     tally: Tally,
@@ -106,10 +106,12 @@ def replay(
     on_read: Callable[[Contents], None] | None = None,
     make: Callable[[Mapping[str, Any]], Alert] = alert_of,
     more: Callable[[Wanted], Iterable[Contents]] = nothing_more,
+    *,
+    hashes: bool = False,
 ) -> Iterator[Made]:
     """The alerts of the watched records in these files; ``on_read`` is called with each file's contents.
 
-    ``more`` are contents that are not of files, as of objects in S3.
+    ``more`` are contents that are not of files, as of objects in S3. ``hashes`` are in the contents where wanted.
 
     ``finish`` gives each alert the form that is wanted; it runs where the alert is made, which is in other processes
     where there are many and ``make`` is the one that needs nothing but the record.
@@ -118,7 +120,7 @@ def replay(
     supplements, from the later record, which has more.
     """
     with Spool() as spool:
-        wanted = Wanted.of(events_of(groups))
+        wanted = Wanted.of(events_of(groups), hashes=hashes)
         for contents in chain(read_files(files, wanted), more(wanted)):
             tally.take(contents)
             for record in contents.records:

@@ -1,6 +1,7 @@
 """What a replay found in the objects that it has read, so that one that was interrupted reads only the rest.
 
-JSON Lines: first the groups of events that were looked for, then ``{"object", "count", "records"}`` for each object.
+JSON Lines: first the groups of events that were looked for, then ``{"object", "count", "records"}`` for each object,
+with ``sha256`` where its hash was wanted, too.
 Alerts are made of all records in the end, oldest first: names of objects alone would lose those of the first run.
 """
 
@@ -19,15 +20,16 @@ class ResumeFileError(Exception):
 
 
 class ResumeFile:
-    """The file at ``path``, made where there is none.
+    """The file at ``path``, made where there is none; with ``hashes``, an object without its hash is not in it.
 
     Raises:
         ResumeFileError: it cannot be used; the text says why.
         OSError: it cannot be read or written.
     """
 
-    def __init__(self, path: str, watched: Iterable[str]) -> None:
+    def __init__(self, path: str, watched: Iterable[str], *, hashes: bool = False) -> None:
         self._places: dict[str, int] = {}
+        self._hashes = hashes
         self._end = 0
         head = json.dumps({"watch": sorted(watched)}).encode() + b"\n"
         Path(path).touch()
@@ -50,13 +52,17 @@ class ResumeFile:
         """What an object held."""
         self._file.seek(self._places[path])
         found = json.loads(self._file.readline())
-        return Contents(tuple(record.encode() for record in found["records"]), found["count"])
+        records = tuple(record.encode() for record in found["records"])
+        return Contents(records, found["count"], path=path, sha256=found.get("sha256"))
 
     def add(self, path: str, contents: Contents) -> None:
         """Remember what an object held."""
         records = [record.decode() for record in contents.records]
         self._file.seek(self._end)
-        self._file.write(json.dumps({"object": path, "count": contents.count, "records": records}).encode() + b"\n")
+        line = {"object": path, "count": contents.count, "records": records}
+        if contents.sha256:
+            line["sha256"] = contents.sha256
+        self._file.write(json.dumps(line).encode() + b"\n")
         self._file.flush()
         self._places[path], self._end = self._end, self._file.tell()
 
@@ -74,5 +80,7 @@ class ResumeFile:
             if not line.endswith(b"\n"):  # the program ended while it wrote this
                 self._file.truncate(self._end)
                 return
-            self._places[json.loads(line)["object"]] = self._end
+            found = json.loads(line)
+            if "sha256" in found or not self._hashes:
+                self._places[found["object"]] = self._end
             self._end += len(line)

@@ -27,6 +27,7 @@ from sgwatch.same_record import RecordIdentity, supplemented_by
 from sgwatch.workers import begin, cores, in_order, pool
 
 STANDARD_INPUT = "-"
+STANDARD_INPUT_NAME = "standard input"
 _ENDINGS = frozenset({".json", ".jsonl", ".ndjson", ".log", ".gz", ".csv", ".tsv", ".txt", ".zip", ""})
 # Below this much, starting processes takes longer than they save.
 WORTH_PROCESSES = 4 * 2**20
@@ -150,8 +151,8 @@ def read_file(path: str, wanted: Wanted | None) -> Contents:
     try:
         data = _bytes_of(path)
     except OSError as error:
-        return Contents(faults=(Fault(path, f"cannot be read: {error.strerror or error}"),))
-    return read_bytes("standard input" if path == STANDARD_INPUT else path, data, wanted)
+        return Contents(faults=(Fault(path, f"cannot be read: {error.strerror or error}"),), path=path)
+    return read_bytes(STANDARD_INPUT_NAME if path == STANDARD_INPUT else path, data, wanted)
 
 
 def _bytes_of(path: str) -> bytes:

@@ -7,21 +7,27 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from itertools import chain
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, Severity, to_json
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EventGroup
 from sgwatch.bucket_logs import SCHEME, LogSelection
-from sgwatch.bucket_reading import in_buckets
+from sgwatch.bucket_reading import FoundObjects, in_buckets
 from sgwatch.reading import Contents, Fault
 from sgwatch.replaying import Tally, itself
 from sgwatch.replaying import replay as alerts_of
 from sgwatch.sources import Found, find_files
 from sgwatch.terminal import console, note, progress, refuse
+
+if TYPE_CHECKING:
+    from sgwatch.log_integrity.replay_check import Keys, ReplayCheck
 
 
 class ReplayFormat(StrEnum):
@@ -70,39 +76,65 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
         str | None,
         typer.Option(metavar="FILE", help="s3://: keep in this file what was read, and read the rest another time."),
     ] = None,
+    verify_digests: Annotated[
+        bool, typer.Option("--verify-digests", help="Check the log files against CloudTrail's own digest files.")
+    ] = False,
+    digest_keys: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="CloudTrail's public keys, as aws cloudtrail list-public-keys prints them."),
+    ] = None,
+    digest_report: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the result of --verify-digests into this file, as JSON.")
+    ] = None,
 ) -> None:
     """Print the alerts that the records in files would have made, oldest first.
 
     Files may be CloudTrail log files, EventBridge events, answers of LookupEvents or bare records, as JSON or JSON
     Lines, gzipped or not; also what CloudWatch Logs, Athena, CloudTrail Lake, SNS and SQS give out. Each record is
-    judged by itself; AWS is asked nothing without --enrich or an s3:// path. A record seen again is alerted once. Exit
-    status: 0 good, 1 something could not be read or delivered, 2 no record was found, or a path or a setting is wrong.
+    judged by itself; AWS is asked nothing without --enrich, an s3:// path, or --verify-digests without --digest-keys.
+    A record seen again is alerted once. Exit status: 0 good, 1 something could not be read or delivered, or a log file
+    is not as CloudTrail wrote it, 2 no record was found, a path or a setting is wrong, or not every file is verified.
     """
     groups, found = _groups(watch), _files([path for path in paths if not path.startswith(SCHEME)])
     in_s3 = [path for path in paths if path.startswith(SCHEME)]
     selection = _selection(since, until, account, log_region)
     if not in_s3 and (selection != LogSelection() or requester_pays or resume):
         refuse("--since, --until, --account, --log-region, --requester-pays and --resume are for s3:// paths")
+    if (digest_keys or digest_report) and not verify_digests:
+        refuse("--digest-keys and --digest-report are for --verify-digests")
+    keys = _digest_keys(digest_keys) if digest_keys else None
     deliver = _sender() if send else None
     make = _enriched() if enrich else alert_of
     tally = Tally(faults=list(found.unreadable))
     with (
-        in_buckets(in_s3, selection, groups, requester_pays=requester_pays, resume=resume) as objects,
+        in_buckets(
+            in_s3, selection, groups, requester_pays=requester_pays, resume=resume, hashes=verify_digests
+        ) as objects,
         progress("Reading", len(found.files) + objects.count) as advance,
     ):
-        hear = _hearer(advance)
+        check = _check(paths, objects, selection, keys) if verify_digests else None
+        hear = _hearer(advance, check)
+        read = partial(alerts_of, found.files, groups, tally)
+        rest: dict[str, Any] = {"more": objects.contents, "hashes": verify_digests}
         if form in _LINES and deliver is None:
-            for line in alerts_of(found.files, groups, tally, _LINES[form], min_severity, hear, make, objects.contents):
+            for line in read(_LINES[form], min_severity, hear, make, **rest):
                 sys.stdout.write(line)
             undelivered = 0
         else:
-            alerts = alerts_of(found.files, groups, tally, itself, min_severity, hear, make, objects.contents)
-            undelivered = _print_all(alerts, _printer(form, chain(found.files, objects.paths()), tally), deliver)
+            alerts = read(itself, min_severity, hear, make, **rest)
+            printer = _printer(form, chain(found.files, objects.paths()), tally, check)
+            undelivered = _print_all(alerts, printer, deliver)
     note(tally.sentence())
+    integrity = _integrity(check, digest_report) if check else Status.PASS
     if not tally.records:
-        refuse(f"no CloudTrail record was found in {', '.join(paths)}")
-    if tally.faults or undelivered:
+        nothing = f"no CloudTrail record was found in {', '.join(paths)}"
+        if integrity is not Status.FAIL:
+            refuse(nothing)
+        note(f"sgwatch: {nothing}")
+    if tally.faults or undelivered or integrity is Status.FAIL:
         raise typer.Exit(1)
+    if integrity is Status.UNKNOWN:
+        raise typer.Exit(2)
 
 
 def _files(paths: list[str]) -> Found:
@@ -132,12 +164,51 @@ def _selection(since: datetime | None, until: datetime | None, accounts: str, re
     )
 
 
-def _hearer(advance: Callable[[], None]) -> Callable[[Contents], None]:
+def _hearer(advance: Callable[[], None], check: ReplayCheck | None) -> Callable[[Contents], None]:
     def on_read(contents: Contents) -> None:
         advance()
         _note_faults(contents.faults)
+        if check:
+            check.take(contents)
 
     return on_read
+
+
+def _digest_keys(path: str) -> Keys:
+    from sgwatch.log_integrity.public_keys import KeyFileError, keys_of_file  # noqa: PLC0415 - only with --digest-keys
+
+    try:
+        return keys_of_file(path)
+    except KeyFileError as error:
+        refuse(f"--digest-keys: {error}")
+
+
+def _check(paths: list[str], objects: FoundObjects, selection: LogSelection, keys: Keys | None) -> ReplayCheck:
+    from chalicelib.aws.clients import patient_clients  # noqa: PLC0415 - only with --verify-digests
+    from sgwatch.log_integrity.replay_check import ReplayCheck  # noqa: PLC0415
+
+    return ReplayCheck(paths, objects.buckets or {}, selection, keys, patient_clients())
+
+
+def _integrity(check: ReplayCheck, file: str | None) -> Status:
+    """Say what the digest files prove, and write it where that was asked for."""
+    report = check.report
+    note(report.summary())
+    sentences = list(report.sentences())
+    for sentence in sentences[:_SAID]:
+        note(f"  {sentence}")
+    if len(sentences) > _SAID:
+        note(f"  … and {len(sentences) - _SAID:,} more: --digest-report FILE has all of them")
+    if file:
+        try:
+            Path(file).write_text(json.dumps(report.document(), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            refuse(f"--digest-report: {file}: {error.strerror or error}")
+    return report.status
+
+
+# Sentences on single files that are said in the terminal.
+_SAID = 40
 
 
 def _note_faults(faults: Iterable[Fault]) -> None:
@@ -227,18 +298,19 @@ _PRINTERS: dict[ReplayFormat, Printer] = {
 }
 
 
-def _printer(form: ReplayFormat, files: Iterable[str], tally: Tally) -> Printer:
-    return _PRINTERS[form] if form is not ReplayFormat.HTML else _report_of(files, tally)
+def _printer(form: ReplayFormat, files: Iterable[str], tally: Tally, check: ReplayCheck | None) -> Printer:
+    return _PRINTERS[form] if form is not ReplayFormat.HTML else _report_of(files, tally, check)
 
 
-def _report_of(files: Iterable[str], tally: Tally) -> Printer:
+def _report_of(files: Iterable[str], tally: Tally, check: ReplayCheck | None) -> Printer:
     def print_report(alerts: Iterator[Alert]) -> None:
         from sgwatch.replay_report.evidence import evidence  # noqa: PLC0415 - the other formats do without
         from sgwatch.replay_report.page import page  # noqa: PLC0415
         from sgwatch.version import VERSION  # noqa: PLC0415
 
         made = list(alerts)
-        typer.echo(page(made, evidence(tuple(files), map(str, tally.faults), VERSION)))
+        proven = check.report if check else None
+        typer.echo(page(made, evidence(tuple(files), map(str, tally.faults), VERSION, integrity=proven)))
 
     return print_report
 

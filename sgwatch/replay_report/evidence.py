@@ -15,16 +15,23 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from sgwatch.log_integrity.integrity_report import FileState, IntegrityReport
+from sgwatch.log_integrity.locations import at_hand
+
 _NAME = re.compile(r"(?P<account>\d{12})_CloudTrail_(?P<region>[a-z0-9-]+)_(?P<day>\d{8})T\d{4}Z_")
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file that was read: its name and the SHA-256 of its bytes, None where it could not be read again."""
+    """A file that was read: its name and the SHA-256 of its bytes, None where it could not be read again.
+
+    ``state`` is what CloudTrail's digest files say of it, None where they were not asked.
+    """
 
     name: str
     sha256: str | None
+    state: FileState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,7 @@ class Evidence:
     unreadable: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     coverage: Counter[tuple[date, str]] | None = None
+    integrity: IntegrityReport | None = None
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -56,17 +64,25 @@ class Evidence:
         return tuple((day, region) for day in self.days for region in self.regions if not found[day, region])
 
 
-def evidence(files: Sequence[str], unreadable: Iterable[str], version: str, now: datetime | None = None) -> Evidence:
+def evidence(
+    files: Sequence[str],
+    unreadable: Iterable[str],
+    version: str,
+    now: datetime | None = None,
+    integrity: IntegrityReport | None = None,
+) -> Evidence:
     """The evidence of these input files, read once more for their hashes."""
+    states = integrity.states if integrity else {}
     named = [found for name in files if (found := _NAME.search(Path(name).name))]
     coverage = Counter((datetime.strptime(found["day"], "%Y%m%d").date(), found["region"]) for found in named)  # noqa: DTZ007 - a day in UTC
     return Evidence(
         made_at=now or datetime.now(UTC),
         version=version,
-        files=tuple(InputFile(name, sha256_of(Path(name))) for name in files),
+        files=tuple(InputFile(name, sha256_of(Path(name)), states.get(at_hand(name))) for name in files),
         unreadable=tuple(unreadable),
         accounts=tuple(sorted({found["account"] for found in named})),
         coverage=coverage or None,
+        integrity=integrity,
     )
 
 

@@ -10,6 +10,7 @@ from chalicelib.rendering.lines import utc
 from sgwatch.replay_report.assets import SCRIPT, STYLE, policy
 from sgwatch.replay_report.chart import timeline
 from sgwatch.replay_report.evidence import Evidence
+from sgwatch.replay_report.integrity_html import integrity, state_cell
 from sgwatch.replay_report.packed import chunks, columns
 from sgwatch.replay_report.section_html import details, group_of, principal_of, text
 
@@ -136,13 +137,14 @@ def _evidence(evidence: Evidence) -> Iterator[str]:
         listed = "".join(f"<li>{text(fault)}</li>" for fault in evidence.unreadable)
         yield f"<h3>Could not be read ({len(evidence.unreadable):,})</h3><ul>{listed}</ul>"
     yield from _coverage(evidence)
+    yield from integrity(evidence.integrity)
     rows = "".join(
-        f"<tr><td>{text(file.name)}</td><td><code>{file.sha256 or 'not known'}</code></td></tr>"
+        f"<tr><td>{text(file.name)}</td><td><code>{file.sha256 or 'not known'}</code></td>{state_cell(file.state)}</tr>"
         for file in evidence.files[:_ROWS]
     )
     left_out = len(evidence.files) - _ROWS
     note = f'<p class="soft">{left_out:,} more files were read.</p>' if left_out > 0 else ""
-    head = '<th scope="col">File</th><th scope="col">SHA-256</th>'
+    head = '<th scope="col">File</th><th scope="col">SHA-256</th><th scope="col">By digest files</th>'
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     title = f"Input files ({len(evidence.files):,})"
     yield f'<h3>{title}</h3><div class="wide" tabindex="0">{table}</div>{note}</section>'
