@@ -18,8 +18,8 @@ TARGET = 2.0
 REGION, ACCOUNT = "us-east-1", "123456789012"
 
 
-def snapshot() -> dict[str, Any]:
-    """A large account: every filter on the trail's log group has a pattern of its own."""
+def large_account(alarms: int = ALARMS, filters: int = FILTERS) -> dict[str, Any]:
+    """A snapshot in which every filter on the trail's log group has a pattern of its own."""
     group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:trail:*"
     trail = {
         "Name": "main",
@@ -32,8 +32,8 @@ def snapshot() -> dict[str, Any]:
     }
     region = {
         "log_groups": [{"logGroupName": "trail", "arn": group}],
-        "metric_filters": [_filter(number) for number in range(FILTERS)],
-        "metric_alarms": [_alarm(number) for number in range(ALARMS)],
+        "metric_filters": [_filter(number) for number in range(filters)],
+        "metric_alarms": [_alarm(number, filters) for number in range(alarms)],
         "composite_alarms": [],
         "topics": {},
     }
@@ -43,7 +43,7 @@ def snapshot() -> dict[str, Any]:
 
 def expression(metrics: int) -> dict[str, Any]:
     """One alarm on the sum of many metrics, each of a filter with a condition of its own, beside one without any."""
-    document = snapshot()
+    document = large_account()
     region = document["regions"][REGION]
     region["metric_filters"] = [
         {
@@ -73,7 +73,7 @@ def expression(metrics: int) -> dict[str, Any]:
 
 def one_metric(alarms: int) -> dict[str, Any]:
     """Many alarms on the metric of one filter."""
-    document = snapshot()
+    document = large_account()
     region = document["regions"][REGION]
     region["metric_filters"] = [_filter(0)]
     region["metric_alarms"] = [{**_alarm(number), "MetricName": "metric-0"} for number in range(alarms)]
@@ -90,14 +90,14 @@ def _filter(number: int) -> dict[str, Any]:
     }
 
 
-def _alarm(number: int) -> dict[str, Any]:
+def _alarm(number: int, filters: int = FILTERS) -> dict[str, Any]:
     return {
         "AlarmName": f"alarm-{number}",
         "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:alarm-{number}",
         "ActionsEnabled": True,
         "AlarmActions": [f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"],
         "Namespace": "n",
-        "MetricName": f"metric-{number % FILTERS}",
+        "MetricName": f"metric-{number % filters}",
         "Statistic": "Sum",
         "Period": 300,
         "EvaluationPeriods": 1,
@@ -108,7 +108,7 @@ def _alarm(number: int) -> dict[str, Any]:
 
 def measure() -> tuple[float, float]:
     """Seconds to judge the snapshot, and to read its JSON."""
-    text = json.dumps(snapshot())
+    text = json.dumps(large_account())
     reading = _seconds(lambda: json.loads(text))
     document = json.loads(text)
     now = datetime.now(UTC)
