@@ -328,24 +328,52 @@ class Guard:
         if may_repair:
             after = self._repaired(found, seed, deliveries, log)
             standing, reported = (after, True) if after else (standing, reported)
-        previous = found.previous.clamped(self.alerts.now()) if found.previous else None
-        decision = decide(previous, standing.status, self.alerts.now())
-        occasion = decision.occasion
-        if occasion and not reported and not deliveries.undelivered:
-            cause = AuditCause(_mending_call(document), _lasted(previous, self.alerts.now()))
-            deliveries.send([announcement(standing, occasion, f"{seed}/{occasion.value}", self.region, cause)])
-        log.info("alarm path audited", status=standing.status.value, announced=occasion and occasion.value)
+        for look in range(MOST_LOOKS):
+            cause = AuditCause(_mending_call(document))
+            number = f"-{look + 1}" if look else ""
+            other = self._settle(found, standing, f"{seed}/{{}}{number}", cause, deliveries, log, reported=reported)
+            if other is None:
+                break
+            again = _Running(self._look).within(_left(deliveries.invocation) - DELIVERY_SECONDS)
+            if again is None:
+                break
+            found, standing, reported = replace(again, previous=other), self._standing(again), False
         self.alerts.metrics.emit(names.ALARM_PATH_BROKEN, int(standing.status is Status.FAIL))
         if found.forgotten is not None:
             log.error("status could not be read", reason=str(found.forgotten))
             deliveries.fail(found.forgotten)
-        # What could not be read is not overwritten: a recovery is only known for one by what was before it.
-        if found.forgotten is None and not deliveries.undelivered:
-            before = previous.parts if previous else None
-            parts = before if standing.parts is None else standing.parts
-            self._remember(replace(decision.memory, parts=parts), deliveries, log)
         if found.audited is not None:
             self._ping(standing, log)
+
+    def _settle(
+        self,
+        found: AuditAttempt,
+        standing: Standing,
+        alert_id: str,
+        cause: AuditCause,
+        deliveries: _GuardDeliveries,
+        log: Log,
+        *,
+        reported: bool,
+    ) -> RememberedStatus | None:
+        """Announce and remember how things stand; gives what the next look is news to, where another audit came in."""
+        now = self.alerts.now()
+        previous = found.previous.clamped(now) if found.previous else None
+        decision = decide(previous, standing.status, now)
+        occasion = decision.occasion
+        if occasion and not reported and not deliveries.undelivered:
+            cause = replace(cause, broken_for=_lasted(previous, now))
+            deliveries.send([announcement(standing, occasion, alert_id.format(occasion.value), self.region, cause)])
+        log.info("alarm path audited", status=standing.status.value, announced=occasion and occasion.value)
+        # What could not be read is not overwritten: a recovery is only known for one by what was before it.
+        if found.forgotten is not None or deliveries.undelivered:
+            return None
+        parts = (previous.parts if previous else None) if standing.parts is None else standing.parts
+        memory = replace(decision.memory, parts=parts)
+        other = self._remember(memory, found.previous, deliveries, log)
+        if other is None or not (occasion or reported):
+            return other
+        return replace(memory, parts=other.parts, revision=other.revision)
 
     def _up_to_date(
         self, found: AuditAttempt, deliveries: _GuardDeliveries, *, reported: bool
@@ -362,8 +390,10 @@ class Guard:
             return latest, reported
         # What an alert has said by now is what anything else is news to.
         alerted = decide(found.previous, self._standing(found).status, self.alerts.now()).memory
-        parts = latest.previous.parts if latest.previous else None
-        return replace(latest, previous=replace(alerted, parts=parts)), False
+        before = latest.previous
+        if before is not None:
+            alerted = replace(alerted, parts=before.parts, revision=before.revision)
+        return replace(latest, previous=alerted), False
 
     def _is_overtaken(self, found: AuditAttempt) -> bool:
         remembered, forgotten = self._remembered()
@@ -392,12 +422,15 @@ class Guard:
         deliveries.send([repaired(standing, done, f"{seed}/repaired", self.region)])
         return standing
 
-    def _remember(self, memory: RememberedStatus, deliveries: _GuardDeliveries, log: Log) -> None:
+    def _remember(
+        self, memory: RememberedStatus, after: RememberedStatus | None, deliveries: _GuardDeliveries, log: Log
+    ) -> RememberedStatus | None:
         try:
-            self.memory.save(memory)
+            return self.memory.save(memory, after)
         except MemoryUnavailable as error:
             log.warning("status could not be kept", reason=str(error))
             deliveries.fail(error)
+            return None
 
     def _ping(self, standing: Standing, log: Log) -> None:
         if self.heartbeat is None:

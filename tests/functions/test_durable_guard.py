@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -41,8 +42,11 @@ def test_the_status_is_kept_in_the_state_table() -> None:
         memory = TableMemory(table(), StateError)
         assert memory.load() is None
         kept = RememberedStatus(Status.FAIL, NOW, frozenset({"main"}))
-        memory.save(kept)
-        assert memory.load() == kept
+        assert memory.save(kept, None) is None
+        assert memory.load() == replace(kept, revision=1)
+        other = memory.save(RememberedStatus(Status.PASS, NOW), None)
+        assert other == replace(kept, revision=1)
+        assert memory.save(RememberedStatus(Status.PASS, NOW), other) is None
 
 
 def test_the_table_takes_the_parameters_place() -> None:

@@ -136,6 +136,50 @@ def test_an_audit_that_found_a_break_hears_of_one_that_ended_meanwhile_and_found
     assert guarded.scheduled() == []
 
 
+@pytest.mark.parametrize("has_conditions", [False, True], ids=["parameter", "table"])
+def test_an_audit_that_ends_while_another_writes_its_status_does_not_hide_what_that_one_found(
+    guarded: Guarded, *, has_conditions: bool
+) -> None:
+    guarded.scheduled()
+    guarded.kept.has_conditions = has_conditions
+    finds = [sound]
+
+    def break_it() -> None:
+        guarded.finds = without_filter
+        guarded.tampered()
+
+    guarded.kept.before_save.append(break_it)
+    guarded.finds = lambda: finds.pop()() if finds else without_filter()
+    (broken,) = guarded.scheduled()
+    assert broken["title"].startswith("The alarm path is broken: metric filter sg-changes was deleted")
+    assert guarded.kept.memory is not None
+    assert guarded.kept.memory.status is Status.FAIL
+    guarded.finds = sound
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path works again after less than a minute"]
+
+
+@pytest.mark.parametrize("has_conditions", [False, True], ids=["parameter", "table"])
+def test_a_break_that_was_mended_while_it_was_written_is_known_to_be_mended(
+    guarded: Guarded, *, has_conditions: bool
+) -> None:
+    guarded.scheduled()
+    guarded.kept.has_conditions = has_conditions
+    finds = [without_filter]
+
+    def mend_it() -> None:
+        guarded.finds = sound
+        assert guarded.scheduled() == []
+
+    guarded.kept.before_save.append(mend_it)
+    guarded.finds = lambda: finds.pop()() if finds else sound()
+    broken, mended = guarded.tampered()
+    assert (broken["alarm_path"]["status"], broken["severity"]) == ("fail", "high")
+    assert mended["title"].startswith("The alarm path works again")
+    assert guarded.kept.memory is not None
+    assert guarded.kept.memory.status is Status.PASS
+    assert guarded.scheduled() == []
+
+
 def test_a_recovery_is_reported_once_with_who_mended_it_and_how_long_it_was_broken(guarded: Guarded) -> None:
     guarded.kept.memory = RememberedStatus(Status.FAIL, NOW, PARTS, NOW - timedelta(hours=2))
     put = event("PutMetricFilter", "logs", {"logGroupName": "trail-logs", "filterName": "sg-changes"})
@@ -293,7 +337,7 @@ def test_a_scheduled_audit_that_is_refused_is_reported_and_fails_the_function(gu
     with pytest.raises(NotAudited, match="GetCallerIdentity"):
         guarded.scheduled()
     assert b"may be broken" in guarded.webhook.requests[0].body
-    assert guarded.kept.memory == RememberedStatus(Status.UNKNOWN, NOW, PARTS, NOW, NOW)
+    assert guarded.kept.memory == RememberedStatus(Status.UNKNOWN, NOW, PARTS, NOW, NOW, 1)
 
 
 def test_a_function_of_somebody_else_is_no_tampering_and_not_audited(guarded: Guarded) -> None:

@@ -55,7 +55,8 @@ def log(client: Client, handler: str, *lines: Mapping[str, object]) -> None:
 
 def remember(client: Client, status: Status) -> None:
     memory = RememberedStatus(status, None, audited_at=NOW)
-    ParameterMemory(lambda: client("ssm"), "/sgwatch/dev/alarm-path").save(memory)
+    kept = ParameterMemory(lambda: client("ssm"), "/sgwatch/dev/alarm-path")
+    kept.save(memory, kept.load())
 
 
 def view(client: Client, durable: DurableSettings | None = None) -> LiveView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -82,6 +82,8 @@ class Kept:
     memory: RememberedStatus | None = None
     failing: set[str] = field(default_factory=set)
     saved: list[RememberedStatus] = field(default_factory=list)
+    before_save: list[Callable[[], object]] = field(default_factory=list)
+    has_conditions: bool = False
 
     parameter: str | None = "/sgwatch/prod/alarm-path"
 
@@ -90,11 +92,17 @@ class Kept:
             raise MemoryUnavailable("it could not be read")
         return self.memory
 
-    def save(self, memory: RememberedStatus) -> None:
+    def save(self, memory: RememberedStatus, after: RememberedStatus | None) -> RememberedStatus | None:
         if "save" in self.failing:
             raise MemoryUnavailable("it could not be written")
-        self.saved.append(memory)
-        self.memory = memory
+        while self.before_save:
+            self.before_save.pop()()
+        other = self.memory if (self.memory and self.memory.revision) != (after and after.revision) else None
+        if other is None or not self.has_conditions:
+            revision = self.memory.revision if self.memory else 0
+            self.saved.append(memory)
+            self.memory = replace(memory, revision=revision + 1)
+        return other and replace(other, revision=self.memory.revision if self.memory else 0)
 
 
 @dataclass

@@ -33,7 +33,8 @@ class RememberedStatus:
 
     ``since`` is when the status ceased to be pass. ``parts`` are the names of what the path consisted of, so that one
     that is gone is still known for a part. ``audited_at`` tells every audit from the one before it, so that one under
-    way notices another that has ended, whatever it found. Each is None where it is not known.
+    way notices another that has ended, whatever it found. Each is None where it is not known. ``revision`` counts how
+    often it was written by the time that it was read; 0 where it is not read from anywhere, or was not counted.
     """
 
     status: Status
@@ -41,6 +42,7 @@ class RememberedStatus:
     parts: frozenset[str] | None = None
     since: datetime | None = None
     audited_at: datetime | None = None
+    revision: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """For a parameter or a table."""

@@ -34,8 +34,11 @@ class StatusMemory(Protocol):
             MemoryUnavailable: it could not be read.
         """
 
-    def save(self, memory: RememberedStatus) -> None:
-        """Keep this.
+    def save(self, memory: RememberedStatus, after: RememberedStatus | None) -> RememberedStatus | None:
+        """Keep this; ``after`` is what had been loaded.
+
+        Gives what another audit kept in between, in place of which or before which this was written; None where none
+        did.
 
         Raises:
             MemoryUnavailable: it could not be written.
@@ -56,23 +59,34 @@ class ParameterMemory:
 
     def load(self) -> RememberedStatus | None:
         """See StatusMemory."""
+        return self._read(self.name)
+
+    def _read(self, name: str) -> RememberedStatus | None:
         try:
-            answer = self.client().get_parameter(Name=self.name)
+            parameter = self.client().get_parameter(Name=name)["Parameter"]
         except (BotoCoreError, ClientError) as error:
             if _code(error) == "ParameterNotFound":
                 return None
-            raise MemoryUnavailable(f"parameter {self.name} could not be read: {_code(error)}") from error
-        return _decoded(answer["Parameter"]["Value"])
+            raise MemoryUnavailable(f"parameter {name} could not be read: {_code(error)}") from error
+        return _decoded(parameter["Value"], parameter["Version"])
 
-    def save(self, memory: RememberedStatus) -> None:
-        """See StatusMemory. Parts that do not fit are left out: what is deleted then counts as one."""
+    def save(self, memory: RememberedStatus, after: RememberedStatus | None) -> RememberedStatus | None:
+        """See StatusMemory. Parts that do not fit are left out: what is deleted then counts as one.
+
+        A parameter takes no condition. Its versions tell afterwards what was overwritten:
+        https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
+        """
         text = json.dumps(memory.to_json(), separators=(",", ":"))
         if len(text) > MAX_PARAMETER_BYTES:
             text = json.dumps(replace(memory, parts=None).to_json(), separators=(",", ":"))
         try:
-            self.client().put_parameter(Name=self.name, Value=text, Type="String", Overwrite=True)
+            written = self.client().put_parameter(Name=self.name, Value=text, Type="String", Overwrite=True)["Version"]
         except (BotoCoreError, ClientError) as error:
             raise MemoryUnavailable(f"parameter {self.name} could not be written: {_code(error)}") from error
+        if written - 1 <= (after.revision if after else 0):
+            return None
+        overwritten = self._read(f"{self.name}:{written - 1}")
+        return overwritten and replace(overwritten, revision=written)
 
 
 class Items(Protocol):
@@ -81,8 +95,8 @@ class Items(Protocol):
     def get(self, pk: str, sk: str) -> Mapping[str, Any] | None:
         """The item, None where there is none."""
 
-    def put(self, item: Mapping[str, Any]) -> bool:
-        """Write the item."""
+    def put(self, item: Mapping[str, Any], condition: str = "", **values: Any) -> bool:
+        """Write the item; False where the condition does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +116,34 @@ class TableMemory:
             item = self.table.get(*KEY)
         except self.failure as error:
             raise MemoryUnavailable(str(error)) from error
-        return None if item is None else _decoded(item.get("memory"))
+        return None if item is None else _decoded(item.get("memory"), item.get("revision"))
 
-    def save(self, memory: RememberedStatus) -> None:
-        """See StatusMemory."""
+    def save(self, memory: RememberedStatus, after: RememberedStatus | None) -> RememberedStatus | None:
+        """See StatusMemory; nothing is written in place of what another audit kept."""
+        condition = "attribute_not_exists(pk)" if after is None else "revision = :seen" if after.revision else ""
+        if self._put(memory, after.revision if after else 0, condition):
+            return None
+        other = self.load()
+        if other is None:  # nobody can read what stands there
+            self._put(memory, 0, "")
+        return other
+
+    def _put(self, memory: RememberedStatus, seen: int, condition: str) -> bool:
         pk, sk = KEY
+        item = {"pk": pk, "sk": sk, "memory": json.dumps(memory.to_json()), "revision": seen + 1}
+        values = {"seen": seen} if ":seen" in condition else {}
         try:
-            self.table.put({"pk": pk, "sk": sk, "memory": json.dumps(memory.to_json())})
+            return self.table.put(item, condition, **values)
         except self.failure as error:
             raise MemoryUnavailable(str(error)) from error
 
 
-def _decoded(text: object) -> RememberedStatus | None:
+def _decoded(text: object, revision: object) -> RememberedStatus | None:
     try:
-        return RememberedStatus.from_json(json.loads(str(text)))
+        found = RememberedStatus.from_json(json.loads(str(text)))
     except ValueError:
         return None
+    return found and replace(found, revision=revision if isinstance(revision, int) else 0)
 
 
 def _code(error: BotoCoreError | ClientError) -> str:
