@@ -70,8 +70,21 @@ class Watched:
             lambda item: item.service == "webhook" and wanted(alert_in(item.payload)), SECONDS, after=latest
         )
         said = [item.title for item in self.cloud.inbox.messages(accepted=None) if item.number > latest]
-        assert found is not None, said
+        assert found is not None, "\n".join([*said, *self.log_lines()])
         return alert_in(found.payload)
+
+    def log_lines(self) -> list[str]:
+        """What the functions have logged, oldest first: which audit found and remembered what, should a test fail."""
+        logs = self.cloud.client("logs")
+        groups = [
+            each["logGroupName"] for each in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
+        ]
+        lines = [
+            (event["timestamp"], f"{group.rpartition('-')[2]} {event['message'].strip()}")
+            for group in groups
+            for event in logs.filter_log_events(logGroupName=group)["events"]
+        ]
+        return [f"{at} {text}" for at, text in sorted(lines)]
 
     def broken_by(self, event_name: str, act: Callable[[], object]) -> Alert:
         alert = self.alert_after(act, lambda item: item["event"]["name"] == event_name)
