@@ -115,10 +115,10 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         confirm(cloud)
         assert sgwatch(cloud, "audit").returncode == 0
         deploy(ROOT, tmp_path_factory.mktemp("deploy"), cloud.environment(), variables=variables_of(cloud))
-        cloud.wait_until_idle()
+        assert cloud.wait_until_idle(SECONDS)
         # The calls of the deployment were audited while it went on; the hourly audit finds the path as it is now.
         cloud.schedules.tick("audit_on_schedule")
-        cloud.wait_until_idle()
+        assert cloud.wait_until_idle(SECONDS)
         everything = cloud.identities.allowing(["*"])
         yield Watched(cloud, cloud.identities.user("mallory", everything))
 
@@ -171,7 +171,7 @@ def test_an_ended_subscription_is_reported_and_its_return(watched: Watched) -> N
     alert = watched.broken_by("Unsubscribe", lambda: sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"]))
     assert "Topic sgwatch-alarms reaches nobody" in alert["summary"]
     sns.subscribe(TopicArn=watched.topic, Protocol="email", Endpoint=ONCALL)
-    watched.cloud.wait_until_idle()
+    assert watched.cloud.wait_until_idle(SECONDS)
     watched.mended_by(lambda: confirm(watched.cloud))
 
 
@@ -219,7 +219,7 @@ def test_with_auto_repair_the_filter_is_back_and_that_is_reported(watched: Watch
     (present,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
     iam.put_role_policy(RoleName=name, PolicyName=present, PolicyDocument=json.dumps(may_repair))
     functions.update_function_configuration(FunctionName=name, Environment=wanted)
-    watched.cloud.wait_until_idle()
+    assert watched.cloud.wait_until_idle(SECONDS)
     logs = watched.by_mallory("logs")
     alert = watched.alert_after(
         lambda: logs.delete_metric_filter(logGroupName="trail-logs", filterName=FILTER),
@@ -227,7 +227,7 @@ def test_with_auto_repair_the_filter_is_back_and_that_is_reported(watched: Watch
     )
     assert (alert["severity"], alert["alarm_path"]["status"]) == ("medium", "pass")
     assert "logs:PutMetricFilter" in alert["summary"]
-    watched.cloud.wait_until_idle()
+    assert watched.cloud.wait_until_idle(SECONDS)
     assert sgwatch(watched.cloud, "audit").returncode == 0
     written = watched.cloud.inbox.messages("webhook")
     own = [item for item in written if "PutMetricFilter by sgwatch-dev" in item.title]
@@ -240,7 +240,7 @@ def test_errors_of_a_function_are_noted_by_the_audit_of_the_stage(watched: Watch
     functions.update_function_configuration(FunctionName=name, Handler="app.gone")
     assert functions.invoke(FunctionName=name, Payload="{}").get("FunctionError")
     functions.update_function_configuration(FunctionName=name, Handler="app.audit_on_schedule")
-    watched.cloud.wait_until_idle()
+    assert watched.cloud.wait_until_idle(SECONDS)
     report = json.loads(sgwatch(watched.cloud, "audit", "--json", "--stage", "dev").stdout)
     (note,) = (note for note in report["notes"] if f"function:{name} had 1 error in the last 24 hours" in note)
     assert f"aws logs tail /aws/lambda/{name} --since " in note
