@@ -7,7 +7,10 @@ import inspect
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import _lru_cache_wrapper
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -19,6 +22,8 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 ROOT = Path(__file__).parents[2]
+CHALICELIB = ROOT / "chalicelib"
+_PREFIX = f"{CHALICELIB}{os.sep}"
 # The tests that need Python alone and are quick, as `make quick` runs them, and a few of the rooms above the core.
 TESTS = (
     *(f"tests/{room}" for room in ("alert", "cloudtrail", "exposure", "rendering", "security_groups", "undo")),
@@ -26,43 +31,73 @@ TESTS = (
     *(f"tests/sgwatch/test_{name}.py" for name in ("preview", "record_cases")),
     "tests/destinations/test_incidents.py",
 )
-_OPTIONS = ("-q", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", "-m", "not slow")
+_OPTIONS = (
+    "-q",
+    "--assert=plain",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:xdist",
+    "--no-header",
+    "--capture=no",
+    "-m",
+    "not slow",
+)
 
 
 class LinesRun:
-    """A plugin that notes the lines of the core that each test runs, and how long it takes in CPU seconds."""
+    """A plugin that notes the lines of chalicelib that each test runs, and how long it takes in CPU seconds.
 
-    def __init__(self, files: frozenset[str]) -> None:
+    Each test sets up what it needs by itself, and nothing is remembered from the test before.
+    """
+
+    def __init__(self) -> None:
         self.lines: dict[str, dict[str, set[int]]] = {}
+        self.collected: dict[str, dict[str, set[int]]] = {}
         self.at_import: dict[str, set[int]] = {}
         self.seconds: dict[str, float] = {}
-        self._files = files
+        self.status = 0
         self._now: dict[str, set[int]] = {}
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_collection(self) -> Iterator[None]:
-        """Modules of the core are imported while tests are collected."""
-        self._now = self.at_import
-        sys.settrace(self._called)
-        try:
-            return (yield)
-        finally:
-            sys.settrace(None)
+    def import_all(self) -> None:
+        """Import every module, so that what this runs is not taken for what the first file of tests runs."""
+        with self._noting(self.at_import):
+            for path in sorted(CHALICELIB.rglob("*.py")):
+                import_module(name_of(path))
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self._now = {}
-        begun = process_time()
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
+        if not isinstance(collector, pytest.Module):
+            return (yield)
+        with self._noting(self.collected.setdefault(collector.nodeid, {})):
+            return (yield)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        caches = core_caches()
+        for item in session.items:
+            for cache in caches:
+                cache.cache_clear()
+            begun = process_time()
+            with self._noting(self.lines.setdefault(item.nodeid, {})):
+                reports = runtestprotocol(item, nextitem=None, log=False)
+            self.seconds[item.nodeid] = process_time() - begun
+            for report in reports:
+                if report.failed:
+                    self.status = 1
+                    print(report.longreprtext)
+        return True
+
+    @contextmanager
+    def _noting(self, now: dict[str, set[int]]) -> Iterator[None]:
+        self._now = now
         sys.settrace(self._called)
         try:
-            return (yield)
+            yield
         finally:
             sys.settrace(None)
-            self.seconds[item.nodeid] = process_time() - begun
-            self.lines[item.nodeid] = self._now
 
     def _called(self, frame: FrameType, _event: str, _argument: object) -> Any:
-        if frame.f_code.co_filename not in self._files:
+        if not frame.f_code.co_filename.startswith(_PREFIX):
             return None
         lines = self._now.setdefault(frame.f_code.co_filename, set())
         lines.add(frame.f_lineno)
@@ -74,11 +109,27 @@ class LinesRun:
         return run
 
 
-def lines_run(files: frozenset[str]) -> LinesRun:
+def name_of(path: Path) -> str:
+    """The name by which the module of a file is imported."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def core_caches() -> list[Any]:
+    """What functions of chalicelib remember."""
+    return [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, _lru_cache_wrapper) and (found.__module__ or "").startswith("chalicelib.")
+    ]
+
+
+def lines_run() -> LinesRun:
     """Run the core's tests once and note what each of them runs."""
-    noted = LinesRun(files)
+    noted = LinesRun()
+    noted.import_all()
+    _register_profile()
     status = pytest.main([*_OPTIONS, *TESTS], plugins=[noted])
-    if status != 0:
+    if status or noted.status:
         raise SystemExit(f"the tests fail without any mutant (pytest ended with {status})")
     return noted
 
@@ -135,17 +186,18 @@ class MutantImport(MetaPathFinder, Loader):
         exec(self._code, module.__dict__)
 
 
-class InLoadedCore:
-    """A plugin that collects the tests and, in place of running them, gives them to ``go``; nothing is imported again.
+class Loaded:
+    """A plugin that collects the tests and, in place of running them, gives them to ``go``.
 
-    A process forked there puts a mutant's code into the functions that are loaded: a tenth of a second, where
-    importing the core and its tests anew takes some.
+    A process forked there has pytest, all that the tests import, and the tests. It puts a mutant's code into the
+    functions that are loaded, or imports the core and some tests anew.
     """
 
-    def __init__(self, go: Callable[[InLoadedCore], None]) -> None:
+    def __init__(self, go: Callable[[Loaded], None]) -> None:
         self._go = go
         self._items: dict[str, pytest.Item] = {}
         self._functions: dict[tuple[str, str], list[FunctionType]] = {}
+        self._caches: list[Any] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
@@ -153,6 +205,8 @@ class InLoadedCore:
             if isinstance(found, FunctionType):
                 key = (found.__code__.co_filename, found.__code__.co_qualname)
                 self._functions.setdefault(key, []).append(found)
+        self._caches = core_caches()
+        gc.collect()
         gc.freeze()
         self._go(self)
         return True
@@ -168,12 +222,35 @@ class InLoadedCore:
         ]
         for function, inner in changed:
             function.__code__ = inner
-        for item in (self._items[test] for test in tests if test in self._items):
+        for cache in self._caches:
+            cache.cache_clear()
+        items = [self._items[test] for test in tests]
+        for item, following in zip(items, [*items[1:], None], strict=False):
             _limit(seconds[item.nodeid])
-            reports = runtestprotocol(item, nextitem=None, log=False)
+            reports = runtestprotocol(item, nextitem=following, log=False)
             if any(report.failed for report in reports):
                 return True
         return False
+
+    def notices_anew(
+        self, changed: MutantImport, stages: Sequence[Sequence[str]], seconds: Mapping[str, float]
+    ) -> bool:
+        """Whether one of the tests fails when everything of this project is imported anew, with the module changed."""
+        own = [name for name, module in sys.modules.items() if _is_own(name, module)]
+        for name in own:
+            del sys.modules[name]
+        gc.collect()
+        sys.meta_path.insert(0, changed)
+        return any(_fails(tests, seconds) for tests in stages)
+
+
+def _is_own(name: str, module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None) or ""
+    return (
+        file.startswith(f"{ROOT}/")
+        and "site-packages" not in file
+        and not name.startswith(("tests.mutation", "__main__"))
+    )
 
 
 def _function_codes(code: CodeType) -> Iterator[CodeType]:
@@ -193,10 +270,10 @@ def _all_lines(code: CodeType) -> Iterator[tuple[int, int, int | None]]:
             yield from _all_lines(inner)
 
 
-def in_loaded_core(go: Callable[[InLoadedCore], None]) -> None:
-    """Load the core and collect its tests, and go on from there."""
+def load(go: Callable[[Loaded], None]) -> int:
+    """Load the core, collect its tests, and go on from there."""
     _register_profile()
-    pytest.main([*_OPTIONS, *TESTS], plugins=[InLoadedCore(go)])
+    return pytest.main([*_OPTIONS, *TESTS], plugins=[Loaded(go)])
 
 
 def _limit(seconds: float) -> None:
@@ -212,18 +289,11 @@ def _register_profile() -> None:
         "mutants",
         deadline=None,
         derandomize=True,
-        max_examples=30,
+        max_examples=20,
         suppress_health_check=[HealthCheck.too_slow],
         phases=[Phase.explicit, Phase.generate],
     )
     os.environ["HYPOTHESIS_PROFILE"] = "mutants"
-
-
-def noticed(mutant: MutantImport, stages: Sequence[Sequence[str]], seconds: Mapping[str, float]) -> bool:
-    """Whether one of the tests fails on the mutant; in a process that has not imported the core yet."""
-    sys.meta_path.insert(0, mutant)
-    _register_profile()
-    return any(_fails(tests, seconds) for tests in stages)
 
 
 def _fails(tests: Sequence[str], seconds: Mapping[str, float]) -> bool:
