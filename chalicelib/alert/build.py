@@ -87,7 +87,7 @@ def not_of_our_rule(raw: Mapping[str, Any]) -> Alert:
         kind=AlertKind.ALARM_PATH,
         severity=Severity.HIGH,
         title=f"sgwatch received an event that is not watched ({called})",
-        summary=f"{called} reached sgwatch. {reason}",
+        summary=f"What reached sgwatch: {called}. {reason}",
         principal=None,
         exposures=(Exposure(Severity.HIGH, reason),),
         undo=Undo(None, "the rule before is not in the record"),

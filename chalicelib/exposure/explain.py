@@ -341,8 +341,8 @@ def removed(rule: SecurityGroupRule, *, still_allowed: bool) -> Exposure:
 
 def with_addresses(exposure: Exposure, addresses: Sequence[str]) -> Exposure:
     """With the public addresses of what the group protects."""
-    have = "has a public address" if len(addresses) == 1 else "have public addresses"
-    return with_sentence(exposure, f"What is attached {have}: {few(addresses)}.")
+    has = "a public address" if len(addresses) == 1 else "public addresses"
+    return with_sentence(exposure, f"What is attached has {has}: {few(addresses)}.")
 
 
 def with_peers_before(exposure: Exposure, peers: Sequence[str]) -> Exposure:

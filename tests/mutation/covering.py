@@ -39,19 +39,16 @@ class Covering:
         return [] if place.function is None else self._quickest(self._running(_lines_of(mutant.module, place)))
 
     def importing(self, mutant: Mutant) -> list[list[str]]:
-        """The tests that may notice only when all is imported anew, the most likely ones first; none where none may.
-
-        Of a statement that is run at import they are in the end all tests: what is reached from there is a guess.
-        """
+        """The tests that may notice when all is imported anew, and no sooner; the quickest first."""
         place = self._place(mutant)
         own = _lines_of(mutant.module, place)
         files = {file for line in own for file in self.collected.get(line, ())}
         if place.function is not None and not own & self.at_import:
-            return [self._quickest([*self._running(own), *self._of_files(files)])] if files else []
+            return [self._quickest(self._of_files(files))] if files else []
         reached, names = self._uses.reached(place.binds, self.at_import.__contains__)
         files |= {file for file, words in self._words.items() if words & names}
-        likely = self._quickest([*self._running(reached | own), *self._of_files(files)])
-        return list(_without_repetition([*_portions(likely, self.seconds), self._quickest(self.seconds)]))
+        likely = self._quickest([*self._running(reached), *self._of_files(files)])
+        return [stage for stage in _portions(likely, self.seconds) if stage]
 
     def _place(self, mutant: Mutant) -> Place:
         return self._uses.place(mutant.module, mutant.place)
@@ -87,15 +84,6 @@ def _portions(tests: list[str], seconds: dict[str, float]) -> Iterator[list[str]
         number += 1
     yield tests[:number]
     yield tests[number:]
-
-
-def _without_repetition(stages: Iterable[list[str]]) -> Iterator[list[str]]:
-    seen: set[str] = set()
-    for stage in stages:
-        wanted = [test for test in stage if test not in seen]
-        seen.update(wanted)
-        if wanted:
-            yield wanted
 
 
 def named(path: Path) -> str:

@@ -57,7 +57,13 @@ def mutants(module: str, source: str) -> Iterator[Mutant]:
     for place, node in enumerate(ast.walk(tree)):
         if id(node) not in skipped:
             for kind in _changes(node):
-                yield Mutant(module, getattr(node, "lineno", 0), place, kind)
+                yield Mutant(module, _line(node), place, kind)
+
+
+def _line(node: ast.AST) -> int:
+    # A comprehension has no line of its own.
+    lines: list[int | None] = [getattr(inner, "lineno", None) for inner in ast.walk(node)]
+    return next(line for line in lines if line is not None)
 
 
 def mutated(source: str, mutant: Mutant) -> ast.Module:
