@@ -20,6 +20,7 @@ from chalicelib.alert.resolution import RecordAlone, Resolution
 from chalicelib.cloudtrail.catalog import EVENTS, EventGroup
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.security_groups.changes import Change
+from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS
 from chalicelib.security_groups.lookup_result import GroupInfo, Interface, LookupResult, PrefixList, ResolvedChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import other
@@ -155,6 +156,15 @@ ADDRESSES = (
 def calls_with_services() -> Iterator[tuple[str, Alert]]:
     for service, peer in product(SERVICES, PEERS):
         yield f"{service} from {peer}", alert_of(r.authorize(permission(peer, *service)))
+
+
+def calls_with_ports() -> Iterator[tuple[str, Alert]]:
+    for port in sorted({*HIGH_RISK_PORTS, *ADMINISTRATION_PORTS, 80, 443, 0, 65535}):
+        for protocol in ("tcp", "udp"):
+            yield f"{protocol}/{port}", alert_of(r.authorize(permission("0.0.0.0/0", protocol, port)))
+    for low, high in ((20, 21), (80, 443), (21, 24), (23, 3389), (1, 19), (443, 444), (3388, 3390), (100, 5986)):
+        yield f"{low} to {high}", alert_of(r.authorize(permission("0.0.0.0/0", "tcp", low, high)))
+        yield f"{low} to {high}, IPv6", alert_of(r.authorize(permission("::/0", "udp", low, high)))
 
 
 def calls_out() -> Iterator[tuple[str, Alert]]:
@@ -639,13 +649,22 @@ def _said(value: object) -> str:
 
 
 # Where every alert is of the same call, what it asks for and how it is undone follow from the name of the case.
-_BRIEF = {"calls_with_services", "calls_out", "outcomes"}
+_BRIEF = {"calls_with_services", "calls_with_ports", "calls_out", "outcomes"}
 
 
 @pytest.mark.parametrize(
     "made",
     [
-        *(calls_with_services, calls_out, calls_with_lists, calls_together, removals, modifications, attachments),
+        *(
+            calls_with_services,
+            calls_with_ports,
+            calls_out,
+            calls_with_lists,
+            calls_together,
+            removals,
+            modifications,
+            attachments,
+        ),
         *(prefix_lists, group_calls, outcomes, doubts, harmful),
     ],
     ids=lambda made: str(made.__name__),
