@@ -107,8 +107,9 @@ class IntegrityReport:
 
     @property
     def problems(self) -> tuple[CheckedFile, ...]:
-        """The files that are not verified."""
-        return tuple(item for item in self.files if item.state is not FileState.VERIFIED)
+        """The files that are not verified, the worst first."""
+        found = [item for item in self.files if item.state is not FileState.VERIFIED]
+        return tuple(sorted(found, key=lambda item: _MEANS[item.state] is not Status.FAIL))
 
     @property
     def status(self) -> Status:
@@ -124,9 +125,9 @@ class IntegrityReport:
 
     def sentences(self) -> Iterator[str]:
         """What there is to say below the verdict, the worst first."""
-        for item in sorted(self.problems, key=lambda item: _MEANS[item.state] is not Status.FAIL):
+        for item in self.problems:
             yield f"{item.state}: {item.path}: {item.reason}"
-        for fault in sorted(self.digest_faults, key=lambda fault: fault.status is not Status.FAIL):
+        for fault in self.digest_faults:
             yield f"digest file {fault.path}: {fault.reason}"
         for reason in self.keys.faults:
             yield f"public keys: {reason}"

@@ -66,7 +66,7 @@ def verify(
         checked_at=now,
         files=tuple(_files(read, verified, [item for item in digests if item.path not in good])),
         chains=tuple(filter(None, (_chain(group, good) for group in grouped))),
-        digest_faults=tuple(dict.fromkeys(faults)),
+        digest_faults=tuple(sorted(dict.fromkeys(faults), key=lambda fault: fault.status is not Status.FAIL)),
         keys=keys_from,
     )
 

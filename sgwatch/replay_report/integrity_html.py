@@ -55,7 +55,8 @@ def _chains(chains: Iterable[CheckedChain]) -> Iterator[str]:
     if rows:
         names = ("Account", "Region", "Trail", "Digest files verified", "From", "To", "Without digest files")
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
-        yield f'<div class="wide" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        table = f'<table class="chains"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        yield f'<div class="wide" tabindex="0">{table}</div>'
 
 
 def _cells(item: CheckedChain) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chalicelib.alert.model import Alert, Severity
 from chalicelib.rendering.lines import utc
+from sgwatch.log_integrity.integrity_report import IntegrityReport
 from sgwatch.replay_report.assets import SCRIPT, STYLE, policy
 from sgwatch.replay_report.chart import timeline
 from sgwatch.replay_report.evidence import Evidence
@@ -27,7 +28,7 @@ def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
         [
             '<a class="skip" href="#list">Skip to the alerts</a>',
             "<main>",
-            _header(alerts),
+            _header(alerts, evidence.integrity),
             _filters(),
             f"<h2>When</h2>{chart}" if chart else "",
             '<div class="tables">',
@@ -51,7 +52,7 @@ def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
     )
 
 
-def _header(alerts: Sequence[Alert]) -> str:
+def _header(alerts: Sequence[Alert], proven: IntegrityReport | None) -> str:
     times = sorted(alert.occurred_at for alert in alerts if alert.occurred_at)
     period = f"{utc(times[0])} to {utc(times[-1])}" if times else "no times in the records"
     counts = Counter(alert.severity for alert in alerts)
@@ -60,7 +61,9 @@ def _header(alerts: Sequence[Alert]) -> str:
         for item in reversed(Severity)
     )
     made = f"{len(alerts):,} alert{'' if len(alerts) == 1 else 's'}"
-    return f'<h1>Security group changes</h1><p class="soft">{made}, {period}</p><ul class="counts">{listed}</ul>'
+    checked = f'<p>{text(proven.summary())} <a href="#made-from">Made from</a></p>' if proven else ""
+    head = f'<h1>Security group changes</h1><p class="soft">{made}, {period}</p>'
+    return f'{head}<ul class="counts">{listed}</ul>{checked}'
 
 
 def _filters() -> str:
@@ -127,7 +130,7 @@ def _matters(alerts: Sequence[Alert]) -> Iterator[str]:
 
 def _evidence(evidence: Evidence) -> Iterator[str]:
     yield (
-        f"<section><h2>Made from</h2><p>sgwatch {text(evidence.version)}, {utc(evidence.made_at)}. "
+        f'<section><h2 id="made-from">Made from</h2><p>sgwatch {text(evidence.version)}, {utc(evidence.made_at)}. '
         "The same files give the same alerts: run <code>sgwatch replay --format html</code> on them, and compare their "
         "hashes with <code>sha256sum</code>.</p>"
     )
