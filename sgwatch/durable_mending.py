@@ -46,6 +46,8 @@ def differences(place: StagePlace, client: ClientFactory) -> Iterator[Difference
                 yield from _alarm(client("cloudwatch"), wanted)
             case "AWS::SQS::QueuePolicy":
                 yield from _queue_policies(client("sqs"), wanted)
+            case "AWS::CloudWatch::Dashboard":
+                yield from _dashboard(client("cloudwatch"), wanted)
     yield from functions(place, client("lambda"))
 
 
@@ -206,6 +208,13 @@ def _alarm(cloudwatch: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
         yield Difference(f"the alarm {name} has another {', '.join(wrong) or 'state: it notifies nobody'}", mend)
 
 
+def _dashboard(cloudwatch: Any, wanted: Mapping[str, Any]) -> Iterator[Difference]:
+    """A dashboard that is gone; one that people have arranged for themselves is theirs."""
+    name = wanted["DashboardName"]
+    if _or_none(cloudwatch, partial(cloudwatch.get_dashboard, DashboardName=name)) is None:
+        yield Difference(f"the dashboard {name} is not there", partial(cloudwatch.put_dashboard, **wanted))
+
+
 def _attribute(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -219,7 +228,12 @@ def _parsed(value: str | None) -> Any:
         return value
 
 
-_NOT_THERE = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+_NOT_THERE = (
+    "ResourceNotFoundException",
+    "ResourceNotFound",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+)
 
 
 def _or_none(client: Any, call: Callable[[], Any]) -> Any:

@@ -93,10 +93,16 @@ class Stack:
 
     def topic(self) -> str:
         """The alarm topic that the stack was given last; empty where there is none."""
+        return self._given().get("AlarmTopicArn") or ""
+
+    def path_alarms(self) -> tuple[str, ...]:
+        """The alarms of the alarm path that the stack was given last."""
+        return tuple(filter(None, (self._given().get("PathAlarmArns") or "").split(",")))
+
+    def _given(self) -> dict[str, str]:
         if self.status() is None:
-            return ""
-        given = {item["ParameterKey"]: item.get("ParameterValue") for item in self._stack().get("Parameters", ())}
-        return given.get("AlarmTopicArn") or ""
+            return {}
+        return {item["ParameterKey"]: item.get("ParameterValue", "") for item in self._stack().get("Parameters", ())}
 
     def _create_anew(self, *, creates: bool) -> None:
         """Make the change set; one that nobody answered for gives way."""
@@ -115,6 +121,7 @@ class Stack:
             Parameters=[
                 {"ParameterKey": "Stage", "ParameterValue": self.place.stage},
                 {"ParameterKey": "AlarmTopicArn", "ParameterValue": self.place.topic},
+                {"ParameterKey": "PathAlarmArns", "ParameterValue": ",".join(self.place.path_alarms)},
             ],
             Tags=[{"Key": "app", "Value": "sgwatch"}],
         )

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,12 @@ class StagePlace:
     region: str
     account: str
     topic: str = ""
+    path_alarms: tuple[str, ...] = ()
+
+    @property
+    def dashboard(self) -> str:
+        """The dashboard's name."""
+        return f"sgwatch-{self.stage}"
 
     @property
     def stack(self) -> str:
@@ -169,20 +175,61 @@ def _resolve(node: Any, place: StagePlace, siblings: Mapping[str, Any]) -> Any:
         return [_resolve(item, place, siblings) for item in node]
     if not isinstance(node, dict):
         return node
-    match node:
-        case {"Ref": "AlarmTopicArn"}:
-            return place.topic
-        case {"Ref": str(name)}:
-            return _name_of(siblings[name], place)
-        case {"Fn::Sub": str(text)}:
-            return re.sub(r"\$\{Stage\}", place.stage, text)
-        case {"Fn::GetAtt": str(path)}:
-            name, _, attribute = path.partition(".")
-            found = _name_of(siblings[name], place)
-            return place.queue_arn(found) if attribute == "Arn" else found
-        case {"Fn::If": [_, then, _]}:
-            return [_resolve(item, place, siblings) for item in then] if place.topic else []
+    if len(node) == 1:
+        ((name, argument),) = node.items()
+        if name in _FUNCTIONS:
+            return _FUNCTIONS[name](argument, place, siblings)
     return {key: _resolve(value, place, siblings) for key, value in node.items()}
+
+
+def _ref(name: str, place: StagePlace, siblings: Mapping[str, Any]) -> Any:
+    # A list is all that is left out here.
+    given = {"AlarmTopicArn": place.topic, "PathAlarmArns": list(place.path_alarms), "AWS::NoValue": []}
+    return given[name] if name in given else _name_of(siblings[name], place)
+
+
+def _get_att(path: str, place: StagePlace, siblings: Mapping[str, Any]) -> str:
+    name, _, attribute = path.partition(".")
+    found = _name_of(siblings[name], place)
+    return place.queue_arn(found) if attribute == "Arn" else found
+
+
+def _if(argument: tuple[str, Any, Any], place: StagePlace, siblings: Mapping[str, Any]) -> Any:
+    condition, then, otherwise = argument
+    holds = {"HasAlarmTopic": bool(place.topic), "HasPathAlarms": bool(place.path_alarms)}
+    return _resolve(then if holds[condition] else otherwise, place, siblings)
+
+
+def _join(argument: tuple[str, Any], place: StagePlace, siblings: Mapping[str, Any]) -> str:
+    between, items = argument
+    return between.join(_resolve(items, place, siblings))
+
+
+def _sub(argument: str | tuple[str, Mapping[str, Any]], place: StagePlace, siblings: Mapping[str, Any]) -> str:
+    if isinstance(argument, str):
+        return _filled_in(argument, place, {})
+    text, values = argument
+    return _filled_in(text, place, {name: str(_resolve(value, place, siblings)) for name, value in values.items()})
+
+
+_FUNCTIONS: Mapping[str, Callable[[Any, StagePlace, Mapping[str, Any]], Any]] = {
+    "Ref": _ref,
+    "Fn::GetAtt": _get_att,
+    "Fn::If": _if,
+    "Fn::Join": _join,
+    "Fn::Sub": _sub,
+}
+
+
+def _filled_in(text: str, place: StagePlace, values: Mapping[str, str]) -> str:
+    known = {
+        "Stage": place.stage,
+        "AWS::Partition": place.partition,
+        "AWS::Region": place.region,
+        "AWS::AccountId": place.account,
+        **values,
+    }
+    return re.sub(r"\$\{([\w:]+)\}", lambda found: known[found[1]], text)
 
 
 def _name_of(resource: Mapping[str, Any], place: StagePlace) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,8 +37,12 @@ from sgwatch.terminal import agreed, note, refuse
 # https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/cloudwatch/pricing/, https://aws.amazon.com/dynamodb/pricing/
 COST = (
     "about 1 USD a month with durable delivery (4 CloudWatch alarms at 0.10, logs, the state table with its backups), "
-    "next to nothing without; more where there are many thousands of changes"
+    "and 3 USD for its dashboard where the account has three others already; next to nothing without; more where there "
+    "are many thousands of changes"
 )
+# An alarm widget has 100 at most, the stage's own among them.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+MAX_PATH_ALARMS = 50
 SETTLING_SECONDS, POLL_SECONDS = 300, 2.0
 TEST_SECONDS = 30.0
 
@@ -62,6 +67,8 @@ def deploy(
             place = place_with_topic(stage, alarm_topic)
             if fault := region_fault(place, project, durable_access.client):
                 refuse(fault)
+            if not direct:
+                place = replace(place, path_alarms=found_path_alarms() or place.path_alarms)
             status = run(place, durable_access.client, project, direct=direct, yes=yes)
         if status == 0 and test:
             status = send_test_alert(stage, yes=yes)
@@ -102,13 +109,30 @@ def run(
     return durable_setup.run(place, client, project / CONFIG, yes=True, words=words)
 
 
+def found_path_alarms() -> tuple[str, ...]:
+    """The ARNs of the alarms on this account's alarm paths now; empty where there are none, or it cannot be known."""
+    try:
+        snapshot = read_snapshot(gather_from_aws())
+    except (UsageError, SnapshotError):
+        return ()
+    named = {path.alarm for path in judge_snapshot(snapshot).paths if path.alarm}
+    known = [
+        (alarm.name, alarm.arn)
+        for region in snapshot.regions.values()
+        for alarms in (region.metric_alarms, region.composite_alarms)
+        for alarm in alarms or ()
+    ]
+    return tuple(sorted(arn for name, arn in known if name in named or arn in named))[:MAX_PATH_ALARMS]
+
+
 def _show_plan(place: StagePlace, client: ClientFactory, *, direct: bool) -> None:
     there = deployed(client("lambda"), place.function("audit_on_schedule"))
     verb = "deploy again" if there else "deploy"
     typer.echo(f"Will {verb} stage {place.stage} in account {place.account}, region {place.region}:")
     typer.echo("  up to 7 Lambda functions, each with a role, a log group and what invokes it")
     if not direct:
-        typer.echo(f"  the stack {place.stack}: 3 SQS queues, 1 DynamoDB table, 4 CloudWatch alarms")
+        typer.echo(f"  the stack {place.stack}: 3 SQS queues, 1 DynamoDB table, 4 CloudWatch alarms,")
+        typer.echo(f"    the dashboard {place.dashboard}")
         typer.echo(f"  its alarms notify {place.topic or 'nobody: --alarm-topic ARN names an SNS topic for them'}")
     typer.echo(f"  cost: {COST}")
     denied = denied_actions(caller(), client("iam"))

@@ -42,10 +42,14 @@ def setup(
 
 
 def place_with_topic(stage: str, alarm_topic: str | None) -> StagePlace:
-    """Where the stage is, with the topic for its alarms: the given one, or else the one that the stack has."""
+    """Where the stage is, with the topic for its alarms: the given one, or else the one that the stack has.
+
+    The alarms that its dashboard shows are those that the stack has.
+    """
     topic = parse_arn(alarm_topic or "")
     if alarm_topic and (topic is None or topic.service != "sns"):
         refuse(f'--alarm-topic: "{alarm_topic}" is not the ARN of an SNS topic')
     place = place_of(stage)
-    kept = Stack(durable_access.client("cloudformation"), place).topic() if alarm_topic is None else alarm_topic
-    return replace(place, topic=kept)
+    stack = Stack(durable_access.client("cloudformation"), place)
+    kept = stack.topic() if alarm_topic is None else alarm_topic
+    return replace(place, topic=kept, path_alarms=stack.path_alarms())

@@ -32,7 +32,7 @@ class DigestFileError(Exception):
     """It is no digest file of CloudTrail's, or not where CloudTrail put it; the text says why."""
 
 
-class Chain(NamedTuple):
+class DigestChain(NamedTuple):
     """The digest files that follow each other: those of one trail in one account and region, at one place."""
 
     place: str
@@ -58,7 +58,7 @@ class DigestFile:
     """
 
     path: str
-    chain: Chain
+    chain: DigestChain
     started: str
     ended: str
     sha256: str
@@ -94,7 +94,7 @@ def read_digest(path: str, data: bytes, signature: str | None = None) -> DigestF
     signed = f"{_text(fields, 'digestEndTime')}\n{bucket}/{key}\n{digest}\n{previous_signature or 'null'}"
     return DigestFile(
         path=path,
-        chain=Chain(
+        chain=DigestChain(
             place=_place(path),
             account=found["account"],
             region=found["region"],

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from chalicelib.alarm_path.verdicts import Status, all_of
 from chalicelib.alert.model import format_time
-from sgwatch.log_integrity.digest_file import Chain
+from sgwatch.log_integrity.digest_file import DigestChain
 
 
 class FileState(StrEnum):
@@ -61,7 +61,7 @@ class Gap(NamedTuple):
 class CheckedChain:
     """The verified digest files of one trail in one account and region, and the time that they are about."""
 
-    chain: Chain
+    chain: DigestChain
     since: str
     until: str
     digest_files: int

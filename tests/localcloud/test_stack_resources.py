@@ -41,13 +41,17 @@ TEMPLATE: dict[str, Any] = {
         },
         "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": ALARM},
         "Table": {"Type": "AWS::DynamoDB::Table", "Properties": TABLE},
+        "Dashboard": {
+            "Type": "AWS::CloudWatch::Dashboard",
+            "Properties": {"DashboardName": "stacked", "DashboardBody": {"Fn::Sub": '{"widgets": ["${AWS::Region}"]}'}},
+        },
     }
 }
 
 
 # moto warns of every type that it leaves out.
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_a_stack_has_its_alarms_its_queues_policies_and_its_tables_settings(cloud: LocalCloud) -> None:
+def test_a_stack_has_its_alarms_its_dashboard_its_queues_policies_and_its_tables_settings(cloud: LocalCloud) -> None:
     stacks, cloudwatch = cloud.client("cloudformation"), cloud.client("cloudwatch")
     sqs, dynamodb = cloud.client("sqs"), cloud.client("dynamodb")
     stacks.create_stack(StackName="stacked", TemplateBody=json.dumps(TEMPLATE))
@@ -60,5 +64,8 @@ def test_a_stack_has_its_alarms_its_queues_policies_and_its_tables_settings(clou
     assert dynamodb.describe_time_to_live(TableName="stacked")["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED"
     backups = dynamodb.describe_continuous_backups(TableName="stacked")["ContinuousBackupsDescription"]
     assert backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"] == "ENABLED"
+    body = json.loads(cloudwatch.get_dashboard(DashboardName="stacked")["DashboardBody"])
+    assert body == {"widgets": [cloud.region]}
     stacks.delete_stack(StackName="stacked")
+    assert cloudwatch.list_dashboards()["DashboardEntries"] == []
     assert cloudwatch.describe_alarms(AlarmNames=["stacked-backlog"])["MetricAlarms"] == []

@@ -163,6 +163,10 @@ def lose_alarm(client: Client) -> None:
     client("cloudwatch").delete_alarms(AlarmNames=["sgwatch-dev-undelivered"])
 
 
+def lose_dashboard(client: Client) -> None:
+    client("cloudwatch").delete_dashboards(DashboardNames=["sgwatch-dev"])
+
+
 def mute_alarm(client: Client) -> None:
     client("cloudwatch").disable_alarm_actions(AlarmNames=["sgwatch-dev-undelivered"])
 
@@ -190,6 +194,7 @@ def answer_for_nothing(client: Client) -> None:
         pytest.param(forget_nothing, marks=pytest.mark.slow),
         pytest.param(forget_by_another_attribute, marks=pytest.mark.slow),
         pytest.param(take_many_at_once, marks=pytest.mark.slow),
+        pytest.param(lose_dashboard, marks=pytest.mark.slow),
         lose_alarm,
         pytest.param(mute_alarm, marks=pytest.mark.slow),
         pytest.param(lose_failures, marks=pytest.mark.slow),
