@@ -22,6 +22,7 @@ PREFIX = "/slack/"
 WEBHOOKS = "/slack/services/"
 REVOKED = "/slack/services/T00000000/B00000000/revoked"
 API = "/slack/api/"
+WORKFLOWS = ("/slack/workflows/", "/slack/triggers/")
 
 MAX_BLOCKS = 50
 MAX_TEXT = 40_000
@@ -60,6 +61,8 @@ def receive(request: Request, inbox: Inbox) -> Reply:
     """Answer as Slack does."""
     if request.path.startswith(WEBHOOKS):
         return _webhook(request, inbox)
+    if request.path.startswith(WORKFLOWS):
+        return _workflow(request, inbox)
     if request.path.startswith(API) and request.path.removeprefix(API) in METHODS:
         return _api(request, inbox, request.path.removeprefix(API))
     return Reply(404, "no_service")
@@ -82,6 +85,20 @@ def _webhook(request: Request, inbox: Inbox) -> Reply:
         return _refused(inbox, where, payload, problem, 400)
     _accept(inbox, where, payload)
     return Reply(200, "ok")
+
+
+def _workflow(request: Request, inbox: Inbox) -> Reply:
+    """A workflow's webhook: one flat object, whose members are the workflow's variables.
+
+    https://slack.com/help/articles/360041352714-Create-workflows-that-start-with-a-webhook
+    """
+    _, _, _, where = request.path.split("/", 3)
+    payload = _payload(request)
+    if not isinstance(payload, dict) or not all(isinstance(value, str) for value in payload.values()):
+        _refused(inbox, where, payload, "invalid_workflow_input", 400)
+        return Reply(400, {"ok": False, "error": "invalid_workflow_input"})
+    _accept(inbox, where, payload)
+    return Reply(200, {"ok": True})
 
 
 def _api(request: Request, inbox: Inbox, method: str) -> Reply:

@@ -44,6 +44,17 @@ def test_slack_takes_a_message_and_shows_it_in_the_inbox(base: str, inbox: Inbox
     assert message.text == "*web*"
 
 
+@pytest.mark.parametrize("path", ["workflows/T1/A1/1/x", "triggers/E1/1/x"])
+def test_a_slack_workflow_takes_one_flat_object_of_texts_and_nothing_else(base: str, inbox: Inbox, path: str) -> None:
+    taken = requests.post(f"{base}/slack/{path}", json={"text": "critical: tcp/22 opened", "region": ""}, timeout=5)
+    assert (taken.status_code, taken.json()) == (200, {"ok": True})
+    [message] = inbox.messages("slack")
+    assert (message.title, message.severity) == ("critical: tcp/22 opened", "critical")
+    for wrong in ({"text": "x", "blocks": [section("x")]}, {"text": 1}, ["text"]):
+        refused = requests.post(f"{base}/slack/{path}", json=wrong, timeout=5)
+        assert (refused.status_code, refused.json()["ok"]) == (400, False)
+
+
 @pytest.mark.parametrize(
     ("payload", "error"),
     [
