@@ -135,3 +135,42 @@ def test_help_fills_the_lines_of_a_narrow_terminal() -> None:
     lines = [line.strip() for line in sgwatch(["undo", "--help"], COLUMNS="80").stdout.decode().splitlines()]
     begin = lines.index("still has it. Nothing is run where the group has changed again since. Exit")
     assert lines[begin + 1] == "status: 0 good, 1 the change cannot be undone or undoing failed, 2 usage,"
+
+
+def at_a_terminal(words: list[str], folder: Path) -> tuple[bytes, str]:
+    """Standard output in a file, and what was drawn on the terminal that standard error is."""
+    ours, theirs = os.openpty()
+    out = folder / "out"
+    with out.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sgwatch", *words],
+            stdin=subprocess.DEVNULL, stdout=file, stderr=theirs, cwd=folder, env=BASE | {"TERM": "xterm"},
+        )  # fmt: skip
+    os.close(theirs)
+    drawn = b""
+    while chunk := _read_or_end(ours):
+        drawn += chunk
+    os.close(ours)
+    assert process.wait(30) == 0
+    return out.read_bytes(), drawn.decode()
+
+
+def _read_or_end(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux's way to say that the other end is closed
+        return b""
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_what_is_redirected_into_a_file_is_not_drawn_on_the_terminal(form: str, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for number in range(3):
+        text = Path(RECORD).read_text().replace('"eventID": "', f'"eventID": "{number}')
+        (tmp_path / "logs" / f"{number}.json").write_text(text)
+    words = ["replay", "logs", "--format", form]
+    written, drawn = at_a_terminal(words, tmp_path)
+    assert written == command_line.sgwatch(*words, folder=tmp_path).stdout
+    assert written.count(b"\n") >= 3
+    assert "security_group" not in drawn
+    assert "3 files, 3 records" in drawn
