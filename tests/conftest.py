@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -34,6 +35,10 @@ os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 _model_at = cache(JSONFileLoader().load_file)
 JSONFileLoader.load_file = lambda _, path: _model_at(path)  # type: ignore[method-assign, assignment]
 
+# Thousands of tests and the models of AWS's services stay to the end: to look through all of them for garbage again and
+# again took a fifth of the time.
+gc.set_threshold(50_000)
+
 TESTS = Path(__file__).parent
 # Rooms of tests that deploy, start processes and wait for them, the longest first: at the end, with one of them
 # left, the other cores would have nothing to do.
@@ -44,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the rooms that take longest; within a room nothing is moved."""
     turn = {room: number for number, room in enumerate(LONGEST)}
     items.sort(key=lambda item: turn.get(item.path.relative_to(TESTS).parts[0], len(turn)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected to no later search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
