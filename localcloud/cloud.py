@@ -49,6 +49,7 @@ from localcloud.functions.pool import FunctionPool, LogLine
 from localcloud.identities import Identities
 from localcloud.inbox import Inbox, InboxMessage
 from localcloud.inbox_page import page_application
+from localcloud.other_accounts import TrustPolicies
 from localcloud.queues import QueuePoller
 from localcloud.schedules import Schedules
 from localcloud.servers import HttpServer
@@ -152,6 +153,7 @@ class LocalCloud:
             ("sns", "Unsubscribe"): self.topics.recount,
         }
         self._endpoint.wrappers["cloudwatch", "SetAlarmState"] = self._alarms.state_set
+        self._endpoint.wrappers["sts", "AssumeRole"] = TrustPolicies(self._callers).assume_role
         self._endpoint.unlocked["lambda", "Invoke"] = InvokeApi(self.deliveries).answer
 
     def _listen(self) -> None:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 Amendment = Callable[[ApiRequest, str, Mapping[str, Any]], Mapping[str, Any]]
-# Given the call, its account and a way to have moto answer it.
-Wrapper = Callable[[ApiRequest, str, Callable[[], "Answered"]], "Answered"]
+# Given the call, its account and a way to have moto answer it; may return an output of its own.
+Wrapper = Callable[[ApiRequest, str, Callable[[], "Answered"]], "Answered | Mapping[str, Any]"]
 Listener = Callable[[ApiRequest, Mapping[str, Any] | None], None]
 
 LOG = logging.getLogger(__name__)
@@ -130,7 +130,8 @@ class Endpoint:
             if stand_in is not None:
                 return serialized(call, stand_in(call, caller.account_id))
             if wrapper is not None:
-                return wrapper(call, caller.account_id, lambda: self._ask_moto(call, environ))
+                found = wrapper(call, caller.account_id, lambda: self._ask_moto(call, environ))
+                return found if isinstance(found, Answered) else serialized(call, found)
             return self._ask_moto(call, environ)
         except AwsError as exception:
             return error(call, exception)

@@ -21,6 +21,9 @@ from moto.sqs.models import sqs_backends
 
 from localcloud import event_patterns, trails
 from localcloud.aws_error import AwsError
+from localcloud.callers import PARTITION
+from localcloud.other_accounts import lets_in
+from localcloud.permissions import role_may
 
 if TYPE_CHECKING:
     import threading
@@ -119,8 +122,24 @@ class EventBus:
             if ":event-bus/" not in target["Arn"]:
                 self.feed(rule, target, event)
             elif not forwarded:  # from a bus that it was forwarded to, an event goes to no third one
-                _, _, _, to_region, to_account, resource = target["Arn"].split(":", maxsplit=5)
-                self._deliver_to(to_account, to_region, resource.removeprefix("event-bus/"), event, forwarded=True)
+                self._forward(account_id, rule, target, event)
+
+    def _forward(self, account_id: str, rule: Any, target: Mapping[str, Any], event: dict[str, Any]) -> None:
+        """To another bus where the target's role may put events there and the bus lets it, else a dead letter."""
+        _, _, _, to_region, to_account, resource = target["Arn"].split(":", maxsplit=5)
+        name = resource.removeprefix("event-bus/")
+        with self.lock:
+            allowed = _may_put(account_id, target, events_backends[to_account][to_region].event_buses.get(name))
+            if not allowed:
+                self._bury(rule, target, event)
+        if allowed:
+            self._deliver_to(to_account, to_region, name, event, forwarded=True)
+
+    def _bury(self, rule: Any, target: Mapping[str, Any], event: dict[str, Any]) -> None:
+        queue = target.get("DeadLetterConfig", {}).get("Arn")
+        if queue:
+            _, _, _, region, account_id, name = queue.split(":", maxsplit=5)
+            _send_to_queue(account_id, region, name, json.dumps(event), {"RuleArn": rule.arn})
 
     def feed(self, rule: Any, target: Mapping[str, Any], event: dict[str, Any]) -> None:
         """Hand an event to one target, as the target's input says."""
@@ -182,6 +201,22 @@ def _matches(rule: Any, event: Mapping[str, Any]) -> bool:
         if reads and rule.state != ALL_CALLS:
             return False
     return event_patterns.matches(rule.event_pattern.get_pattern(), event)
+
+
+def _may_put(account_id: str, target: Mapping[str, Any], bus: Any) -> bool:
+    """Whether a target's events get onto a bus: its role's policies allow it, and the bus of another account does.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+    """
+    if bus is None:
+        return False
+    role = target.get("RoleArn")
+    if role and not role_may(str(role), "events:PutEvents", bus.arn):
+        return False
+    if bus.account_id == account_id:
+        return True
+    principal = role or f"arn:{PARTITION}:iam::{account_id}:root"
+    return lets_in(json.loads(bus.policy or "{}"), "events:PutEvents", str(principal), {})
 
 
 def may_invoke(function: Any, principal: str, source_arn: str) -> bool:

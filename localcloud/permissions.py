@@ -56,6 +56,17 @@ def is_allowed(call: ApiRequest, caller: CallerIdentity) -> bool:
     return "Deny" not in verdicts and "Allow" in verdicts
 
 
+def role_may(role_arn: str, action: str, resource: str) -> bool:
+    """Whether a role's identity policies allow a service that acts with it something; a role that is gone may nothing.
+
+    Its own conditions are taken to hold.
+    """
+    roles = iam_backends[role_arn.split(":")[4]][PARTITION].roles.values()
+    found = next((role for role in roles if role.arn == role_arn), None)
+    verdicts = [_verdict(item, action, resource, {}) for item in _statements(_policies_of_role(found))] if found else []
+    return "Deny" not in verdicts and "Allow" in verdicts
+
+
 def policies_of(caller: CallerIdentity) -> list[dict[str, Any]] | None:
     """The identity policies of a user or of a session's role; None where IAM does not hold the principal."""
     iam = iam_backends[caller.account_id][PARTITION]
@@ -69,9 +80,14 @@ def policies_of(caller: CallerIdentity) -> list[dict[str, Any]] | None:
     if caller.type == "AssumedRole":
         role = next((role for role in iam.roles.values() if role.arn == caller.role_arn), None)
         if role is not None:
-            inline = [json.loads(document) for document in role.policies.values()]
-            return inline + [_document(policy) for policy in role.managed_policies.values()]
+            return _policies_of_role(role)
     return None
+
+
+def _policies_of_role(role: Any) -> list[dict[str, Any]]:
+    # Those that came with a stack are not text.
+    inline = [json.loads(item) if isinstance(item, str) else item for item in role.policies.values()]
+    return inline + [_document(policy) for policy in role.managed_policies.values()]
 
 
 def _document(policy: Policy) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from moto.cloudformation.models import cloudformation_backends
 
 from localcloud.aws_error import AwsError
+from localcloud.gaps.stack_resources import ROLLED_BACK, roll_back
 
 if TYPE_CHECKING:
     from localcloud.calls import ApiRequest
 
-ROLLED_BACK = "ROLLBACK_COMPLETE"
+REASON = "The following resource(s) failed to create: [Deliveries]. Rollback requested by user."
 CHANGING = frozenset({"CreateStack", "UpdateStack", "CreateChangeSet"})
 
 
@@ -44,17 +45,9 @@ class FailingStacks:
             stack = _stack(call, account_id, name)
             if stack is not None and stack.status == "CREATE_COMPLETE":
                 self.names.remove(name)
-                _roll_back(stack)
+                roll_back(stack, REASON)
 
 
 def _stack(call: ApiRequest, account_id: str, name: str) -> Any | None:
     stacks = cloudformation_backends[account_id][call.region].stacks.values()
     return next((item for item in stacks if name in (item.name, item.stack_id) and "DELETE" not in item.status), None)
-
-
-def _roll_back(stack: Any) -> None:
-    reason = "The following resource(s) failed to create: [Deliveries]. Rollback requested by user."
-    stack._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason=reason)  # noqa: SLF001  # has no other door
-    stack.resource_map.delete()
-    stack._add_stack_event(ROLLED_BACK)  # noqa: SLF001
-    stack.status = ROLLED_BACK

@@ -1,4 +1,8 @@
-"""What moto's CloudFormation leaves out of a stack: alarms, policies of queues, and two properties of tables."""
+"""What moto's CloudFormation leaves out of a stack: alarms, policies of queues and buses, two properties of tables.
+
+And its rollback: where a resource cannot be made, moto answers with that service's own error in that service's own
+protocol, while AWS answers CreateStack and rolls the stack back.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.dynamodb.models import dynamodb_backends
+from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
 if TYPE_CHECKING:
@@ -15,7 +20,9 @@ if TYPE_CHECKING:
     from localcloud.calls import ApiRequest
 
 Properties = dict[str, Any]
+ROLLED_BACK = "ROLLBACK_COMPLETE"
 ALARM, QUEUE_POLICY, TABLE = "AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy", "AWS::DynamoDB::Table"
+BUS_POLICY = "AWS::Events::EventBusPolicy"
 
 
 def with_missing_resources(call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
@@ -24,7 +31,32 @@ def with_missing_resources(call: ApiRequest, account_id: str, ask: Callable[[], 
     if answered.status < 300:
         for kind, name, properties in _resources(call, account_id):
             MAKERS[kind](account_id, call.region, name, properties)
-    return answered
+        return answered
+    half_made = _half_made(call, account_id) if call.operation == "CreateStack" else None
+    if half_made is None:
+        return answered
+    roll_back(half_made, answered.body.decode(errors="replace"))
+    return {"StackId": half_made.stack_id}
+
+
+def _half_made(call: ApiRequest, account_id: str) -> Any | None:
+    """The stack that a resource's error left behind; none where the call itself was refused."""
+    from moto.cloudformation.models import cloudformation_backends  # noqa: PLC0415  # it takes seconds
+
+    stacks = cloudformation_backends[account_id][call.region].stacks.values()
+    return next((item for item in stacks if _is_half_made(item, call.params["StackName"])), None)
+
+
+def _is_half_made(stack: Any, name: str) -> bool:
+    return bool(stack.name == name and stack.status == "CREATE_IN_PROGRESS")
+
+
+def roll_back(stack: Any, reason: str) -> None:
+    """Take a stack's resources away and leave it as AWS does, for its events and for deletion only."""
+    stack._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason=reason)  # noqa: SLF001  # has no other door
+    stack.resource_map.delete()
+    stack._add_stack_event(ROLLED_BACK)  # noqa: SLF001
+    stack.status = ROLLED_BACK
 
 
 def without_missing_resources(call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
@@ -102,6 +134,12 @@ def _queue_policy(account_id: str, region: str, _name: str, properties: Properti
         backend.set_queue_attributes(str(url).rpartition("/")[2], {"Policy": policy})
 
 
+def _bus_policy(account_id: str, region: str, name: str, properties: Properties) -> None:
+    statement = {"Sid": properties.get("StatementId", name), **properties.get("Statement", {})}
+    bus = str(properties.get("EventBusName", "default"))
+    events_backends[account_id][region].describe_event_bus(bus).add_policy({"Statement": [statement]})
+
+
 def _table(account_id: str, region: str, name: str, properties: Properties) -> None:
     backend, table = dynamodb_backends[account_id][region], properties.get("TableName", name)
     if ttl := properties.get("TimeToLiveSpecification"):
@@ -113,5 +151,6 @@ def _table(account_id: str, region: str, name: str, properties: Properties) -> N
 MAKERS: Mapping[str, Callable[[str, str, str, Properties], None]] = {
     ALARM: _alarm,
     QUEUE_POLICY: _queue_policy,
+    BUS_POLICY: _bus_policy,
     TABLE: _table,
 }

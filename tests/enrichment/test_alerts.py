@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -227,9 +228,20 @@ def test_a_referenced_group_is_named(world: World, enricher: Enricher) -> None:
     assert f"peer ({world.other})" in worst(alert)
 
 
+def trusting_role(world: World, account_id: str) -> None:
+    """The role that look-ups assume in another account."""
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    iam = world.cloud.client("iam", credentials=world.cloud.identities.administrator(account_id))
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(RoleName="sgwatch-read", AssumeRolePolicyDocument=document)
+    allowed = json.dumps(world.cloud.identities.allowing(["ec2:*"]))
+    iam.put_role_policy(RoleName="sgwatch-read", PolicyName="read", PolicyDocument=allowed)
+
+
 def test_the_role_is_assumed_in_another_account(world: World, lookups: Lookups) -> None:
     record = authorize(world, world.new_group((), {}), WORLD_SSH)
     foreign = {**record, "recipientAccountId": "444455556666"}
+    trusting_role(world, "444455556666")
     reader = AwsReader(role="sgwatch-read", timeout=10, external_id="stage:prod")
     enricher = Enricher(Lookups(reader, {"444455556666": "audit"}, timeout=10))
     alert = enricher.alert_of(foreign)

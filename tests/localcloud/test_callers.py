@@ -39,7 +39,8 @@ def test_a_role_session_has_its_issuer_and_its_source_identity(cloud: LocalCloud
 
 
 def test_a_session_made_by_assume_role_keeps_its_source_identity(cloud: LocalCloud) -> None:
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    everybody = {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [everybody]})
     cloud.client("iam").create_role(RoleName="Deploy", AssumeRolePolicyDocument=trust)
     policy = json.dumps(cloud.identities.allowing(["ec2:*"]))
     cloud.client("iam").put_role_policy(RoleName="Deploy", PolicyName="p", PolicyDocument=policy)

@@ -69,3 +69,35 @@ def test_a_stack_has_its_alarms_its_dashboard_its_queues_policies_and_its_tables
     stacks.delete_stack(StackName="stacked")
     assert cloudwatch.list_dashboards()["DashboardEntries"] == []
     assert cloudwatch.describe_alarms(AlarmNames=["stacked-backlog"])["MetricAlarms"] == []
+
+
+def test_a_stack_with_a_resource_that_cannot_be_made_is_rolled_back_and_says_why(cloud: LocalCloud) -> None:
+    stacks = cloud.client("cloudformation")
+    properties = {"Action": "lambda:InvokeFunction", "FunctionName": "not-there", "Principal": "events.amazonaws.com"}
+    resources = {
+        "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "half-made"}},
+        "Invoke": {"Type": "AWS::Lambda::Permission", "DependsOn": "Bus", "Properties": properties},
+    }
+    stacks.create_stack(StackName="half", TemplateBody=json.dumps({"Resources": resources}))
+    (stack,) = stacks.describe_stacks(StackName="half")["Stacks"]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    reasons = [
+        each.get("ResourceStatusReason", "") for each in stacks.describe_stack_events(StackName="half")["StackEvents"]
+    ]
+    assert any("not-there" in reason for reason in reasons)
+    assert [each["Name"] for each in cloud.client("events").list_event_buses()["EventBuses"]] == ["default"]
+    stacks.delete_stack(StackName="half")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_stack_has_the_policy_of_its_event_bus(cloud: LocalCloud) -> None:
+    bus = {"Fn::GetAtt": ["Bus", "Name"]}
+    statement = {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "events:PutEvents", "Resource": "*"}
+    properties = {"EventBusName": bus, "StatementId": "accounts", "Statement": statement}
+    resources = {
+        "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": "opened"}},
+        "Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": properties},
+    }
+    cloud.client("cloudformation").create_stack(StackName="opened", TemplateBody=json.dumps({"Resources": resources}))
+    policy = json.loads(cloud.client("events").describe_event_bus(Name="opened")["Policy"])
+    assert policy["Statement"] == [{"Sid": "accounts", **statement}]
