@@ -14,9 +14,14 @@ from sgwatch.frameworks import frameworks_of
 COLUMNS = ("checked_at", "account", "kind", "check", "link", "status", "subject", "reason", "fix", "paths", "controls")
 
 
-def rows(report: Report) -> Iterator[str]:
+def rows(*reports: Report) -> Iterator[str]:
     """The lines of the table, the names of its columns first."""
     yield csv_line(COLUMNS)
+    for report in reports:
+        yield from _rows(report)
+
+
+def _rows(report: Report) -> Iterator[str]:
     at = (format_time(report.checked_at), report.account_id)
     for name, status in report.standards.items():
         standard = Standard(name)

@@ -38,15 +38,18 @@ section.path { border-top: 1px solid var(--line); margin-top: 1.5rem; }
 td > pre { margin-top: .4rem; } th[scope=row] { font-weight: 400; white-space: normal; position: static; }
 .findings td:first-child { white-space: nowrap; width: 7.5rem; } .findings td:nth-child(2) { width: 11rem; }
 .facts { max-height: 40rem; overflow: auto; }
+summary h2 { display: inline-block; margin: .8rem 0 .4rem; }
+details.account { border-top: 1px solid var(--line); } .label { display: none; }
 @media (max-width: 40rem) {
   .chain { display: block; } .chain li { display: block; }
   .chain li + li::before { content: "↓" / "then"; display: block; margin: .1rem 0 .1rem 1rem; }
   .stacked tbody, .stacked tr, .stacked td, .stacked th { display: block; width: auto !important; }
   .stacked thead { display: none; } .stacked tr { border-bottom: 1px solid var(--line); padding: .5rem 0; }
-  .stacked td, .stacked th { border: 0; padding: .1rem 0; }
+  .stacked td, .stacked th { border: 0; padding: .1rem 0; } .label { display: inline; color: var(--soft); }
   th { white-space: normal; } .events code { font-size: 11px; } .events .badge { min-width: 0; }
 }
-@media print { h2, h3, .chain { break-after: avoid; } tr, .chain li { break-inside: avoid; } details { display: none; }
+@media print { h2, h3, .chain { break-after: avoid; } tr, .chain li { break-inside: avoid; }
+  details:not(.account) { display: none; }
   .badge, .chain div { print-color-adjust: exact; } }
 """
 )
@@ -64,38 +67,58 @@ class SnapshotFile:
 
 def page(report: Report, document: Mapping[str, Any], file: SnapshotFile | None = None) -> str:
     """The report with the snapshot ``document`` that it judges, from ``file`` where it is in one."""
-    account = _text(report.account_id) or _UNKNOWN
+    account = escaped(report.account_id) or _UNKNOWN
     stamp = f"{report.checked_at:%Y-%m-%d %H:%M:%S} UTC"
     status, sentence = headline(report)
     body = [
         f'<header><p class="soft">Alarm path of account {account}, as of {stamp}</p>',
-        f'<h1 class="{status.value}">{MARKS[status]} {_text(sentence)}</h1>{_counts(report)}</header>',
+        f'<h1 class="{status.value}">{MARKS[status]} {escaped(sentence)}</h1>{_counts(report)}</header>',
         "<main>",
-        "<h2>Standards</h2>",
-        _standards(report),
-        "<h2>Events</h2>",
-        _coverage(report),
-        f"<h2>Paths ({len(report.paths)})</h2>",
-        *(_path(number, path) for number, path in enumerate(failures_first(report.paths), start=1)),
-        "" if report.paths else "<p>There is no path.</p>",
-        f"<h2>Findings outside any path</h2>{_findings(report.findings)}" if report.findings else "",
-        f"<h2>Notes</h2><ul>{''.join(f'<li>{_text(note)}</li>' for note in report.notes)}</ul>" if report.notes else "",
+        *sections(report),
         *_evidence(report, document, file),
         "</main>",
     ]
+    return whole(f"Alarm path of account {account}, {stamp}", body)
+
+
+def whole(title: str, body: Iterable[str], style: str = "") -> str:
+    """A page that needs nothing else; the title is escaped already, ``style`` comes after that of all pages."""
+    look = _STYLE + style
     return (
         f'<!doctype html>\n<html lang="en"><head>{_HEAD}'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy(_STYLE)}">'
-        f'<meta name="referrer" content="no-referrer"><title>Alarm path of account {account}, {stamp}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>" + "\n".join(filter(None, body)) + "\n</body></html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{policy(look)}">'
+        f'<meta name="referrer" content="no-referrer"><title>{title}</title>'
+        f"<style>{look}</style></head>\n<body>" + "\n".join(filter(None, body)) + "\n</body></html>\n"
     )
 
 
-def _text(text: str) -> str:
+def sections(report: Report, level: int = 2) -> list[str]:
+    """Standards, events, paths, findings and notes of a report; their headings are of this level."""
+
+    def heading(text: str) -> str:
+        return f"<h{level}>{text}</h{level}>"
+
+    notes = "".join(f"<li>{escaped(note)}</li>" for note in report.notes)
+    return [
+        heading("Standards"),
+        _standards(report),
+        heading("Events"),
+        _coverage(report),
+        heading(f"Paths ({len(report.paths)})"),
+        *(_path(number, path, level + 1) for number, path in enumerate(failures_first(report.paths), start=1)),
+        "" if report.paths else "<p>There is no path.</p>",
+        f"{heading('Findings outside any path')}{_findings(report.findings)}" if report.findings else "",
+        f"{heading('Notes')}<ul>{notes}</ul>" if notes else "",
+    ]
+
+
+def escaped(text: str) -> str:
+    """Text that others chose, for a page."""
     return escape(visible(text))
 
 
-def _badge(status: Status) -> str:
+def badge(status: Status) -> str:
+    """The answer with its mark and color."""
     return f'<span class="badge {status.value}">{MARKS[status]} {status.value}</span>'
 
 
@@ -104,13 +127,19 @@ def _counts(report: Report) -> str:
     found = Counter(finding.status for path in report.paths for finding in path.findings)
     found.update(finding.status for finding in report.findings)
     rows = "".join(
-        f"<li>{_badge(status)} {number_of(paths[status], 'path')}, {number_of(found[status], 'finding')}</li>"
+        f"<li>{badge(status)} {number_of(paths[status], 'path')}, {number_of(found[status], 'finding')}</li>"
         for status in (Status.FAIL, Status.UNKNOWN, Status.PASS)
     )
     return f'<ul class="counts">{rows}</ul>'
 
 
-def _table(kind: str, head: Sequence[str], rows: Iterable[str]) -> str:
+def labelled(what: str, cell: str) -> str:
+    """A finished cell with what it is, which a narrow page shows in place of the column's head."""
+    return f'<span class="label">{what}: </span>{cell}'
+
+
+def table(kind: str, head: Sequence[str], rows: Iterable[str]) -> str:
+    """A table of finished rows."""
     columns = "".join(f'<th scope="col">{name}</th>' for name in head)
     return f'<table class="{kind}"><thead><tr>{columns}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
@@ -119,28 +148,28 @@ def _standards(report: Report) -> str:
     rows = []
     for name, status in report.standards.items():
         standard = Standard(name)
-        controls = "<br>".join(_text(item.words) for item in frameworks_of(standard))
-        words = _text(standard.words)
-        rows.append(f'<tr><th scope="row">{words}</th><td>{controls}</td><td>{_badge(status)}</td></tr>')
+        controls = "<br>".join(escaped(item.words) for item in frameworks_of(standard))
+        words = escaped(standard.words)
+        rows.append(f'<tr><th scope="row">{words}</th><td>{controls}</td><td>{badge(status)}</td></tr>')
     others = [item for item in FRAMEWORKS if item.standard is None and "audit report" in item.evidence]
-    listed = "; ".join(_text(item.words) for item in others)
+    listed = "; ".join(escaped(item.words) for item in others)
     words = f"This report is also evidence for {listed}. Whether a control is met is the auditor's decision."
-    return f'{_table("standards stacked", ("Standard", "Controls", "Answer"), rows)}<p class="soft">{words}</p>'
+    return f'{table("standards stacked", ("Standard", "Controls", "Answer"), rows)}<p class="soft">{words}</p>'
 
 
 def _coverage(report: Report) -> str:
     rows = (
-        f'<tr><th scope="row"><code>{_text(event)}</code></th><td>{_badge(answer.status)}</td>'
+        f'<tr><th scope="row"><code>{escaped(event)}</code></th><td>{badge(answer.status)}</td>'
         f'<td class="number">{"" if answer.seconds is None else f"{answer.seconds} s"}</td></tr>'
         for event, answer in report.coverage.items()
     )
-    return _table("events", ("CloudTrail event", "Reaches somebody", "At worst after"), rows)
+    return table("events", ("CloudTrail event", "Reaches somebody", "At worst after"), rows)
 
 
-def _path(number: int, path: PathReport) -> str:
+def _path(number: int, path: PathReport, level: int) -> str:
     links = "".join(_link(link, name, status) for link, name, status in links_of(path))
     return (
-        f'<section class="path"><h3>{_badge(path.status)} Path {number}</h3>'
+        f'<section class="path"><h{level}>{badge(path.status)} Path {number}</h{level}>'
         f'<ol class="chain">{links}</ol>{_findings(path.findings)}</section>'
     )
 
@@ -148,33 +177,33 @@ def _path(number: int, path: PathReport) -> str:
 def _link(kind: str, name: str, status: Status | None) -> str:
     mark, tone = (MARKS[status], status.value) if status else ("·", "none")
     label = f"<small>{kind}</small>" if name else ""
-    return f'<li><div class="{tone}">{label}<span class="mark">{mark}</span> <b>{_text(name or kind)}</b></div></li>'
+    return f'<li><div class="{tone}">{label}<span class="mark">{mark}</span> <b>{escaped(name or kind)}</b></div></li>'
 
 
 def _findings(findings: Iterable[Finding]) -> str:
     rows = (
-        f"<tr><td>{_badge(finding.status)}</td><td><code>{_text(finding.check)}</code></td>"
-        f"<td>{_text(finding.reason)}{_fix(finding)}</td></tr>"
+        f"<tr><td>{badge(finding.status)}</td><td><code>{escaped(finding.check)}</code></td>"
+        f"<td>{escaped(finding.reason)}{_fix(finding)}</td></tr>"
         for finding in worst_first(findings)
     )
-    return _table("findings stacked", ("Answer", "Check", "Reason, and what mends it"), rows)
+    return table("findings stacked", ("Answer", "Check", "Reason, and what mends it"), rows)
 
 
 def _fix(finding: Finding) -> str:
-    return f"<pre>{_text(finding.fix)}</pre>" if finding.fix and finding.status is not Status.PASS else ""
+    return f"<pre>{escaped(finding.fix)}</pre>" if finding.fix and finding.status is not Status.PASS else ""
 
 
 def _evidence(report: Report, document: Mapping[str, Any], file: SnapshotFile | None) -> Iterator[str]:
     when = f"{report.checked_at:%Y-%m-%d %H:%M:%S} UTC"
     yield (
-        f"<h2>Facts collected</h2><p>Judged by sgwatch {_text(VERSION)} from AWS's own answers of {when}. The same "
+        f"<h2>Facts collected</h2><p>Judged by sgwatch {escaped(VERSION)} from AWS's own answers of {when}. The same "
         "snapshot gives the same answer: keep it with <code>sgwatch audit --collect FILE</code>, and judge it again, "
         "without AWS, with <code>sgwatch audit --from FILE</code>.</p>"
     )
     if file is not None:
         digest = f"SHA-256 <code>{file.sha256}</code>" if file.sha256 else "hash not known"
-        yield f"<p>Snapshot: {_text(file.name)}, {digest}.</p>"
-    yield _table("collected", ("Place", "Collected"), _collected(document))
+        yield f"<p>Snapshot: {escaped(file.name)}, {digest}.</p>"
+    yield table("collected", ("Place", "Collected"), _collected(document))
     yield _refused(document)
     facts = json.dumps(document, indent=2, default=str)
     yield f'<details><summary>AWS\'s answers in full</summary><pre class="facts">{escape(facts)}</pre></details>'
@@ -208,7 +237,7 @@ def _amount(part: object, noun: str) -> str:
 
 
 def _row(place: str, said: str) -> str:
-    return f'<tr><th scope="row">{_text(place)}</th><td>{_text(said)}</td></tr>'
+    return f'<tr><th scope="row">{escaped(place)}</th><td>{escaped(said)}</td></tr>'
 
 
 def _refused(document: Mapping[str, Any]) -> str:
@@ -218,8 +247,8 @@ def _refused(document: Mapping[str, Any]) -> str:
         return "<p>AWS refused no call.</p>"
     rows = (
         "<tr>"
-        + "".join(f"<td>{_text(str(item.get(key) or ''))}</td>" for key in ("call", "resource", "code"))
+        + "".join(f"<td>{escaped(str(item.get(key) or ''))}</td>" for key in ("call", "resource", "code"))
         + "</tr>"
         for item in errors
     )
-    return f"<h3>Calls that AWS refused ({len(errors):,})</h3>" + _table("refused", ("Call", "On", "Answer"), rows)
+    return f"<h3>Calls that AWS refused ({len(errors):,})</h3>" + table("refused", ("Call", "On", "Answer"), rows)

@@ -6,7 +6,7 @@ https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from chalicelib.alarm_path.report import Report
@@ -18,23 +18,31 @@ from sgwatch.audit_findings import path_label
 _NOT_PASSED = {Status.FAIL: "failure", Status.UNKNOWN: "error"}
 
 
-def document_of(report: Report) -> str:
-    """The XML document."""
+def document_of(*reports: Report) -> str:
+    """The XML document; where it is of several accounts, the suites' names begin with theirs."""
     root = Element("testsuites", name="sgwatch audit")
-    suites = [_standards(root, report)]
-    for number, path in enumerate(report.paths, start=1):
-        suites.append(_findings(root, report, f"path {number}: {path_label(path)}", path.findings))
-    if report.findings:
-        suites.append(_findings(root, report, "outside any path", report.findings))
+    suites = [
+        suite
+        for report in reports
+        for suite in _suites(root, report, f"{report.account_id} " if len(reports) > 1 else "")
+    ]
     _count(root, [case for suite in suites for case in suite.iter("testcase")])
     indent(root)
     return tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _standards(root: Element, report: Report) -> Element:
-    suite = _suite(root, report, "standards")
-    for name, status in report.standards.items():
-        _case(suite, name, report.account_id, status, Standard(name).words, None)
+def _suites(root: Element, report: Report, account: str) -> Iterator[Element]:
+    yield _standards(root, report, f"{account}standards")
+    for number, path in enumerate(report.paths, start=1):
+        yield _findings(root, report, f"{account}path {number}: {path_label(path)}", path.findings)
+    if report.findings:
+        yield _findings(root, report, f"{account}outside any path", report.findings)
+
+
+def _standards(root: Element, report: Report, name: str) -> Element:
+    suite = _suite(root, report, name)
+    for standard, status in report.standards.items():
+        _case(suite, standard, report.account_id, status, Standard(standard).words, None)
     _count(suite, suite.iter("testcase"))
     return suite
 

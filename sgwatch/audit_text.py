@@ -119,7 +119,7 @@ def _show_path(console: Console, report: Report, path: PathReport) -> None:
     console.print(chain if chain.cell_len <= console.width else _upright(path), soft_wrap=True)
     for finding in worst_first(path.findings):
         if finding.status is not Status.PASS:
-            _show_finding(console, report, finding)
+            show_finding(console, report, finding)
     console.print()
 
 
@@ -141,7 +141,7 @@ def _show_others(console: Console, report: Report) -> None:
     bad = [finding for finding in worst_first(report.findings) if finding.status is not Status.PASS]
     console.print(Text("Outside any path", style="bold"))
     for finding in bad:
-        _show_finding(console, report, finding)
+        show_finding(console, report, finding)
     if sound := len(report.findings) - len(bad):
         kinds = len({finding.check for finding in report.findings if finding.status is Status.PASS})
         words = f"{number_of(sound, 'finding')} of {number_of(kinds, 'check')} passed."
@@ -149,7 +149,8 @@ def _show_others(console: Console, report: Report) -> None:
     console.print()
 
 
-def _show_finding(console: Console, report: Report, finding: Finding) -> None:
+def show_finding(console: Console, report: Report, finding: Finding) -> None:
+    """A finding with its fix."""
     mark = Text(f"   {MARKS[finding.status]} ", style=STYLES[finding.status])
     reason = _wrapped(console, mark.plain, "     ", short(finding.reason, report.account_id))
     console.print(mark.append(reason[mark.cell_len :], style="default"), soft_wrap=True)

@@ -24,6 +24,7 @@ class FleetPlan:
     organizational_units: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     delegated: bool = False
+    operator_role: str = ""
 
     @property
     def bus_arn(self) -> str:
@@ -48,6 +49,7 @@ def steps(plan: FleetPlan) -> Iterator[tuple[str, list[str]]]:
     yield "Forward the events of every account and region.", _stack_set(plan, "forwarder", forwarder, plan.regions)
     read = {"Stage": plan.stage, "CentralAccountId": plan.account_id, "ExternalId": plan.external_id}
     read |= {"OrganizationId": plan.organization_id} if plan.organization_id else {}
+    read |= {"OperatorRole": plan.operator_role} if plan.operator_role else {}
     what = "Let the stage look up what changed there. Roles are global: one region is enough."
     yield what, _stack_set(plan, "member-read", read, plan.regions[:1])
 

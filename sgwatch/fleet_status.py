@@ -21,6 +21,8 @@ AT_ONCE = 16
 # CloudWatch keeps metrics of an hour's period for 455 days; two weeks say whether a forwarder is in use.
 LOOK_BACK = timedelta(days=14)
 PERIOD_SECONDS = 3600
+# In place of a region's name, where an account's regions could not be listed.
+NOT_LISTED = "?"
 # Of more groups than one page holds it is enough to know that they are many.
 MOST_GROUPS = 1000
 
@@ -59,6 +61,12 @@ class FleetRow:
         unknown = self.unread or (self.verdict is not None and self.verdict.state is ForwarderState.UNREAD)
         return Status.UNKNOWN if unknown else Status.PASS
 
+    @property
+    def reasons(self) -> list[str]:
+        """What is wrong, and what could not be read."""
+        faults = [fault.reason for fault in self.verdict.faults] if self.verdict else []
+        return [*faults, *self.unread]
+
     def to_json(self) -> dict[str, Any]:
         """The row as ``fleet status --json`` prints it."""
         return {
@@ -81,7 +89,7 @@ def rows_of(target: FleetTarget, stage: Stage, watch: Iterable[EventGroup], now:
     regions = opted_in(target.clients, target.ask_in, errors)
     if regions is None:
         verdict = judge_forwarder({}, expected, target.bus_arn)
-        return [FleetRow(target.account_id, "?", verdict, unread=_refusals(errors))]
+        return [FleetRow(target.account_id, NOT_LISTED, verdict, unread=_refusals(errors))]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(lambda region: _row(target, region, stage, expected, now), regions))
 
@@ -89,7 +97,7 @@ def rows_of(target: FleetTarget, stage: Stage, watch: Iterable[EventGroup], now:
 def not_assumed(account_id: str, code: str) -> FleetRow:
     """The one row of an account whose role could not be assumed."""
     verdict = judge_forwarder({}, {}, "")
-    return FleetRow(account_id, "?", verdict, unread=(f"sts:AssumeRole: {code}",))
+    return FleetRow(account_id, NOT_LISTED, verdict, unread=(f"sts:AssumeRole: {code}",))
 
 
 def _row(

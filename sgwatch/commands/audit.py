@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,9 +22,13 @@ from chalicelib.alarm_path.standards import Standard
 from chalicelib.alarm_path.verdicts import Status
 from sgwatch.audit_text import show
 from sgwatch.aws_refusals import sentence
+from sgwatch.fleet_accounts import AccountsError, AskedAccounts
 from sgwatch.project_files import StageError
 from sgwatch.stages import DeployedStage, deployed_stage
-from sgwatch.terminal import console, read_in_part
+from sgwatch.terminal import console, progress, read_in_part
+
+if TYPE_CHECKING:
+    from sgwatch.account_audits import AccountAudits
 
 EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
 Collect = Callable[[], dict[str, Any]]
@@ -45,7 +49,7 @@ class UsageError(ValueError):
     """What was asked for cannot be done; the text says why and what to do."""
 
 
-def audit(
+def audit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     source: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE", help="Judge this snapshot (- is standard input); no AWS is called."),
@@ -67,16 +71,41 @@ def audit(
         str | None,
         typer.Option("--stage", help="Also judge sgwatch itself as deployed with this stage of this folder."),
     ] = None,
+    organization: Annotated[
+        bool, typer.Option("--organization", help="Judge every account of this account's organization.")
+    ] = False,
+    accounts: Annotated[
+        str | None, typer.Option("--accounts", metavar="ID,ID", help="Judge these accounts, by an assumed role.")
+    ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option("--regions", metavar="R,S", help="With accounts: where trails are looked for, else everywhere."),
+    ] = None,
+    role: Annotated[
+        str | None,
+        typer.Option("--role", envvar="ENRICH_ROLE", help="The role in the accounts, else sgwatch-STAGE-read."),
+    ] = None,
+    external_id: Annotated[
+        str | None, typer.Option("--external-id", envvar="ENRICH_EXTERNAL_ID", help="What that role asks for.")
+    ] = None,
 ) -> None:
     """Prove that a security group change would raise an alarm and reach somebody.
+
+    With --organization or --accounts there is one report on many accounts, asked at once through a role in each
+    (infra/member-read.yaml). An organization's trail counts for every account that it covers, where the account that
+    its log group belongs to is among them. What cannot be read is unknown, with the reason and a way out.
 
     Exit status: 0 pass, 1 fail, 2 unknown, or the snapshot or AWS could not be read.
     """
     try:
         chosen = _one_output(as_json, output)
+        member = (role or f"sgwatch-{stage or 'prod'}-read", external_id or f"sgwatch-{stage or 'prod'}")
+        asked = AskedAccounts(_listed(accounts), *member, organization=organization)
+        if _is_about_several(asked, regions, source or target):
+            raise typer.Exit(_several(asked, _listed(regions), standard, chosen))
         document = obtain(source, target, gatherer(source, stage))
         snapshot = read_snapshot(document)
-    except (UsageError, SnapshotError, StageError) as error:
+    except (UsageError, SnapshotError, StageError, AccountsError) as error:
         typer.echo(f"sgwatch: {error}", err=True)
         raise typer.Exit(2) from None
     report = judge_snapshot(snapshot, standard, None if source else profile())
@@ -86,6 +115,59 @@ def audit(
         for part in _written(chosen, report, document, source or target):
             typer.echo(part, nl=False)
     raise typer.Exit(EXIT_STATUS[report.status])
+
+
+def _is_about_several(asked: AskedAccounts, regions: str | None, file: Path | None) -> bool:
+    if not (asked.organization or asked.accounts):
+        if regions:
+            raise UsageError("--regions needs --organization or --accounts")
+        return False
+    if file is not None:
+        raise UsageError("--from and --collect are of one account: leave --organization and --accounts away")
+    return True
+
+
+def _listed(value: str | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item.strip() for item in (value or "").split(",") if item.strip()))
+
+
+def _several(asked: AskedAccounts, regions: Sequence[str], standard: Standard, chosen: AuditFormat) -> int:
+    """Audit many accounts and print it; gives the exit status."""
+    from chalicelib.aws.clients import default_region  # noqa: PLC0415 - the AWS SDK
+    from sgwatch.account_audits import AccountsToAudit, audit_accounts  # noqa: PLC0415
+    from sgwatch.account_clients import fleet_clients  # noqa: PLC0415
+    from sgwatch.fleet_accounts import fleet_accounts  # noqa: PLC0415
+
+    region = default_region()
+    if region is None:
+        raise UsageError("no region: set AWS_REGION or AWS_DEFAULT_REGION")
+    found = fleet_accounts(fleet_clients(), region, asked)
+    organization_id = found.organization.id if found.organization else None
+    wanted = AccountsToAudit(found.names, region, regions, standard, profile(), organization_id)
+    with progress("Auditing", len(found.names)) as advance:
+        audits = audit_accounts(wanted, found.enter, datetime.now(UTC), advance)
+    with read_in_part():
+        if chosen is AuditFormat.TEXT:
+            from sgwatch.accounts_text import show_accounts  # noqa: PLC0415 - other formats do without
+
+            show_accounts(console(), audits)
+        for part in _written_together(chosen, audits):
+            typer.echo(part, nl=False)
+    return EXIT_STATUS[audits.status]
+
+
+def _written_together(chosen: AuditFormat, audits: AccountAudits) -> Iterable[str]:
+    """The reports for other programs and for the browser; nothing for the terminal."""
+    reports = [each.report for each in audits.accounts]
+    match chosen:
+        case AuditFormat.JSON:
+            yield json.dumps(audits.to_json(), indent=2) + "\n"
+        case AuditFormat.HTML:
+            from sgwatch.accounts_html import page  # noqa: PLC0415 - other formats do without
+
+            yield page(audits)
+        case _:
+            yield from _lines(chosen, *reports)
 
 
 def judge_snapshot(snapshot: Snapshot, standard: Standard = Standard.CIS_5, profile_name: str | None = None) -> Report:
@@ -163,18 +245,25 @@ def _written(chosen: AuditFormat, report: Report, document: Mapping[str, Any], f
             from sgwatch.replay_report.evidence import sha256_of  # noqa: PLC0415
 
             yield page(report, document, SnapshotFile(file.name, sha256_of(file)) if file else None)
+        case _:
+            yield from _lines(chosen, report)
+
+
+def _lines(chosen: AuditFormat, *reports: Report) -> Iterable[str]:
+    """Formats in which one report follows another."""
+    match chosen:
         case AuditFormat.CSV:
             from sgwatch.audit_csv import rows  # noqa: PLC0415
 
-            yield from rows(report)
+            yield from rows(*reports)
         case AuditFormat.JUNIT:
             from sgwatch.audit_junit import document_of  # noqa: PLC0415
 
-            yield document_of(report)
+            yield document_of(*reports)
         case AuditFormat.OCSF:
             from sgwatch.audit_ocsf import events  # noqa: PLC0415
 
-            yield from (json.dumps(event) + "\n" for event in events(report))
+            yield from (json.dumps(event) + "\n" for report in reports for event in events(report))
 
 
 def _one_output(as_json: bool, output: AuditFormat | None) -> AuditFormat:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +17,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.alarm_path.snapshot.collect_forwarders import opted_in
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.aws.arns import parse_arn
-from chalicelib.aws.clients import AwsClients, ClientFactory, default_region, patient_clients
+from chalicelib.aws.clients import ClientFactory, default_region
 from chalicelib.text import number_of
+from sgwatch.account_clients import NotAssumed, fleet_clients
 from sgwatch.aws_refusals import sentence
+from sgwatch.fleet_accounts import AccountsError, AskedAccounts, FleetAccounts, fleet_accounts
 from sgwatch.fleet_commands import FleetPlan, steps
 from sgwatch.fleet_stacks import ForwarderStack, StackOutcome
 from sgwatch.fleet_status import FleetRow, FleetTarget, not_assumed, rows_of, status_of_rows
@@ -31,6 +34,8 @@ app = typer.Typer(no_args_is_help=True)
 EXIT_STATUS = {Status.PASS: 0, Status.FAIL: 1, Status.UNKNOWN: 2}
 # How many regions CloudFormation works in at once; each is a service of its own.
 AT_ONCE = 8
+# Each asks in up to 16 regions at once.
+ACCOUNTS_AT_ONCE = 4
 # Five alarms at 0.10 dollars. https://aws.amazon.com/cloudwatch/pricing/ and https://aws.amazon.com/eventbridge/pricing/
 COST = "0.50 dollars a month a region for alarms, and 1 dollar per million forwarded events"
 
@@ -58,6 +63,11 @@ class FleetHome:
     def default_bus(self) -> str:
         """Where the account's other regions send: the stage's own rules are on it."""
         return f"arn:{self.partition}:events:{self.region}:{self.account_id}:event-bus/default"
+
+    @property
+    def external_id(self) -> str:
+        """What the roles in other accounts ask for."""
+        return str(self.deployed.variables.get("ENRICH_EXTERNAL_ID") or f"sgwatch-{self.name}")
 
     def plan(self, regions: Sequence[str] = (), external_id: str = "") -> FleetPlan:
         """What other accounts need to know of it."""
@@ -126,19 +136,23 @@ def template(
     delegated: Annotated[
         bool, typer.Option("--delegated-admin", help="The stage's account administers StackSets by delegation.")
     ] = False,
+    operator: Annotated[
+        str,
+        typer.Option("--operator-role", help="A role of the stage's account whose people may read in the accounts."),
+    ] = "",
 ) -> None:
     """Print the AWS CLI's commands that bring the stage the events of other accounts, or one of their templates.
 
     Exit status: 0, or 2 where what is missing in the options could not be read from AWS.
     """
     home = home_of(stage)
-    external_id = str(home.deployed.variables.get("ENRICH_EXTERNAL_ID") or f"sgwatch-{home.name}")
     plan = replace(
-        home.plan((), external_id),
+        home.plan((), home.external_id),
         organization_id=organization,
         organizational_units=tuple(units or ()),
         accounts=tuple(accounts or ()),
         delegated=delegated,
+        operator_role=operator,
     )
     if name is not None:
         typer.echo(filled(name, home.deployed.watch, _defaults(plan)), nl=False)
@@ -153,9 +167,8 @@ def template(
         for command in commands:
             typer.echo(command)
         typer.echo()
-    typer.echo(
-        f"# Then set ENRICH_ROLE=sgwatch-{home.name}-read and ENRICH_EXTERNAL_ID={external_id} and deploy the stage."
-    )
+    role = f"ENRICH_ROLE=sgwatch-{home.name}-read and ENRICH_EXTERNAL_ID={home.external_id}"
+    typer.echo(f"# Then set {role} and deploy the stage.")
 
 
 def _defaults(plan: FleetPlan) -> Mapping[str, str]:
@@ -163,33 +176,79 @@ def _defaults(plan: FleetPlan) -> Mapping[str, str]:
     return values | ({"OrganizationId": plan.organization_id} if plan.organization_id else {})
 
 
+class FleetFormat(StrEnum):
+    """How the status is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    HTML = "html"
+
+
 @app.command()
 def status(
     stage: FleetStage = "prod",
     accounts: Accounts = None,
+    organization: Annotated[
+        bool, typer.Option("--organization", help="Also every account of this account's organization.")
+    ] = False,
     role: Annotated[
         str | None, typer.Option("--role", help="The role that is assumed in them, in place of sgwatch-STAGE-read.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    output: Annotated[
+        FleetFormat | None,
+        typer.Option("--format", help="text; json: one object; html: a self-contained page with a matrix."),
+    ] = None,
 ) -> None:
     """Show which regions of this account, and of those named, forward their events to the stage.
 
     Exit status: 0 all do, 1 some do not, 2 something could not be read.
     """
+    if as_json and output not in (None, FleetFormat.JSON):
+        refuse(f"--json and --format {output} exclude each other: choose one")
     home = home_of(stage)
-    own = FleetTarget(home.account_id, home.clients, home.region, home.default_bus, home.region)
-    rows = rows_of(own, home.deployed.stage, home.deployed.watch, datetime.now(UTC))
-    with progress("Asking", len(accounts or ())) as advance:
-        for account in accounts or ():
-            rows += _member_rows(home, account, role or f"sgwatch-{home.name}-read")
-            advance()
+    now = datetime.now(UTC)
+    member = (role or f"sgwatch-{home.name}-read", home.external_id)
+    try:
+        found = fleet_accounts(
+            home.clients, home.region, AskedAccounts(tuple(accounts or ()), *member, organization=organization)
+        )
+    except AccountsError as error:
+        refuse(str(error))
+    rows = _rows(home, found, now)
     verdict = status_of_rows(rows)
-    if as_json:
-        found = {"version": "1", "stage": home.name, "region": home.region, "status": verdict.value}
-        typer.echo(json.dumps(found | {"regions": [row.to_json() for row in rows]}, indent=2))
-    else:
-        _show(rows, verdict, home)
+    match FleetFormat.JSON if as_json else output or FleetFormat.TEXT:
+        case FleetFormat.JSON:
+            shown = {"version": "1", "stage": home.name, "region": home.region, "status": verdict.value}
+            typer.echo(json.dumps(shown | {"regions": [row.to_json() for row in rows]}, indent=2))
+        case FleetFormat.HTML:
+            from sgwatch.fleet_html import FleetPage, page  # noqa: PLC0415 - other formats do without
+
+            typer.echo(page(FleetPage(home.name, home.region, now, found.names), rows), nl=False)
+        case FleetFormat.TEXT:
+            _show(rows, verdict, home)
     raise typer.Exit(EXIT_STATUS[verdict])
+
+
+def _rows(home: FleetHome, found: FleetAccounts, now: datetime) -> list[FleetRow]:
+    """The stage's own account first, then the others in their order, several at once."""
+    own = FleetTarget(home.account_id, home.clients, home.region, home.default_bus, home.region)
+    stage, watch = home.deployed.stage, home.deployed.watch
+    others = [each for each in found.names if each != home.account_id]
+
+    def one(account_id: str) -> list[FleetRow]:
+        try:
+            target = FleetTarget(account_id, found.enter(account_id), home.region, home.plan().bus_arn)
+            return rows_of(target, stage, watch, now)
+        except NotAssumed as error:
+            return [not_assumed(account_id, error.code)]
+        finally:
+            advance()
+
+    with progress("Asking", len(others) + 1) as advance, ThreadPoolExecutor(ACCOUNTS_AT_ONCE) as pool:
+        rows = rows_of(own, stage, watch, now)
+        advance()
+        return [*rows, *(row for each in pool.map(one, others) for row in each)]
 
 
 def _show(rows: Sequence[FleetRow], verdict: Status, home: FleetHome) -> None:
@@ -205,9 +264,8 @@ def _show(rows: Sequence[FleetRow], verdict: Status, home: FleetHome) -> None:
         table.add_row(row.account_id, row.region, state, letters, last, _shown(row.security_groups, "?"))
     console().print(table)
     for row in rows:
-        reasons = [fault.reason for fault in row.verdict.faults] if row.verdict else []
-        if reasons or row.unread:
-            typer.echo(f"{row.account_id} {row.region}: {'; '.join([*reasons, *row.unread])}")
+        if row.reasons:
+            typer.echo(f"{row.account_id} {row.region}: {'; '.join(row.reasons)}")
     bad = sum(row.status is Status.FAIL for row in rows)
     unknown = sum(row.status is Status.UNKNOWN for row in rows)
     typer.echo(f"{number_of(len(rows), 'region')}: {bad} not forwarding, {unknown} not known.")
@@ -228,7 +286,7 @@ def home_of(stage: str) -> FleetHome:
     region = deployed.region or default_region()
     if region is None:
         refuse("no region: set AWS_REGION or AWS_DEFAULT_REGION")
-    clients = patient_clients()
+    clients = fleet_clients()
     caller = _ask(lambda: clients("sts", region).get_caller_identity())
     arn = parse_arn(caller["Arn"])
     return FleetHome(deployed, str(caller["Account"]), arn.partition if arn else "aws", region, clients)
@@ -255,33 +313,3 @@ def _chosen(found: Iterable[str], asked: Iterable[str] | None, home: str) -> lis
     if unknown:
         refuse(f"--regions: {', '.join(unknown)}: not another opted-in region of this account")
     return [region for region in others if not asked or region in set(asked)]
-
-
-def _member_rows(home: FleetHome, account_id: str, role: str) -> list[FleetRow]:
-    try:
-        clients = _member_clients(home, account_id, role)
-    except ClientError as error:
-        return [not_assumed(account_id, str(error.response.get("Error", {}).get("Code")))]
-    except BotoCoreError as error:
-        return [not_assumed(account_id, type(error).__name__)]
-    target = FleetTarget(account_id, clients, home.region, home.plan().bus_arn)
-    return rows_of(target, home.deployed.stage, home.deployed.watch, datetime.now(UTC))
-
-
-def _member_clients(home: FleetHome, account_id: str, role: str) -> ClientFactory:
-    """Clients with the role that lets one read in a member account."""
-    external_id = str(home.deployed.variables.get("ENRICH_EXTERNAL_ID") or f"sgwatch-{home.name}")
-    arn = f"arn:{home.partition}:iam::{account_id}:role/{role}"
-    asked = {"RoleArn": arn, "RoleSessionName": "sgwatch-fleet", "ExternalId": external_id}
-    answer = home.clients("sts", home.region).assume_role(**asked)["Credentials"]
-
-    def session() -> Any:
-        import boto3  # noqa: PLC0415 - 200 ms, only where a member is asked
-
-        return boto3.Session(
-            aws_access_key_id=answer["AccessKeyId"],
-            aws_secret_access_key=answer["SecretAccessKey"],
-            aws_session_token=answer["SessionToken"],
-        )
-
-    return AwsClients(connect_timeout=5.0, read_timeout=20.0, attempts=3, session=session)

@@ -27,15 +27,17 @@ def not_in_sdk(call: str, region: str, resource: str | None) -> SnapshotPart:
     return {"call": call, "region": region, "resource": resource, "code": "OperationNotInSdk", "message": message}
 
 
-def collect(clients: ClientFactory, *, home_region: str, now: datetime) -> SnapshotPart:
+def collect(clients: ClientFactory, *, home_region: str, now: datetime, regions: Iterable[str] = ()) -> SnapshotPart:
     """The snapshot document of the account that the clients belong to, asked from ``home_region``.
+
+    Trails are looked for in the other ``regions`` too: one of a single region is listed there alone.
 
     Raises what STS raises: without knowing the account there is nothing to collect.
     """
     identity = clients("sts", home_region).get_caller_identity()
     caller = parse_arn(identity["Arn"])
     collector = _Collector(clients, identity["Account"], caller.partition if caller else "aws")
-    trails = collector.trails(home_region)
+    trails = collector.trails(dict.fromkeys((home_region, *regions)))
     document: SnapshotPart = {
         "version": "1",
         "account_id": collector.account_id,
@@ -74,11 +76,12 @@ class _Collector:
     partition: str
     errors: list[SnapshotPart] = field(default_factory=list)
 
-    def trails(self, region: str) -> list[SnapshotPart] | None:
-        answer = self._call("cloudtrail", region, "DescribeTrails", includeShadowTrails=True)
-        if answer is None:
+    def trails(self, regions: Iterable[str]) -> list[SnapshotPart] | None:
+        asked = [self._call("cloudtrail", region, "DescribeTrails", includeShadowTrails=True) for region in regions]
+        answers = [answer for answer in asked if answer is not None]
+        if not answers:
             return None
-        unique = {trail["TrailARN"]: trail for trail in answer.get("trailList", [])}
+        unique = {trail["TrailARN"]: trail for answer in answers for trail in answer.get("trailList", [])}
         return [self._trail(dict(trail)) for trail in unique.values()]
 
     def _trail(self, trail: SnapshotPart) -> SnapshotPart:
