@@ -71,7 +71,7 @@ class CountingTable(QuickTable):
 
 
 @dataclass
-class Region:
+class GrownRegion:
     """One region's EC2 with so many groups, and a state table; both count what they are asked."""
 
     groups: int
@@ -110,7 +110,7 @@ def _size(item: StateItem) -> int:
 class Pages:
     """What a paginator gives."""
 
-    region: Region
+    region: GrownRegion
     operation: str
 
     def paginate(self) -> Iterator[dict[str, Any]]:
@@ -145,7 +145,7 @@ def _rule(number: int) -> dict[str, Any]:
 
 def reconciliation(groups: int) -> tuple[float, str]:
     """Seconds of CPU for a sweep that finds everything as it was, and its calls."""
-    region = Region(groups)
+    region = GrownRegion(groups)
     region.sweep()  # the first records how things are
     megabytes = region.table.megabytes()
     region.calls = region.table.requests = 0

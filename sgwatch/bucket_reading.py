@@ -12,6 +12,7 @@ from sgwatch.object_reading import read_objects
 from sgwatch.reading import Contents, Fault, Wanted
 from sgwatch.resume_file import ResumeFile, ResumeFileError
 from sgwatch.terminal import note, refuse
+from sgwatch.workers import SharedCount
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _REFUSED = {
@@ -32,17 +33,17 @@ class FoundObjects:
     done: ResumeFile | None = None
 
     @property
-    def count(self) -> int:
-        """How many objects there are."""
-        return self.listed.count if self.listed else 0
+    def size(self) -> int:
+        """How many bytes the objects have."""
+        return self.listed.size if self.listed else 0
 
     def paths(self) -> Iterator[str]:
         """The path of each object."""
         return (item.path for item in self.listed or ())
 
-    def contents(self, wanted: Wanted) -> Iterable[Contents]:
-        """The contents of each object."""
-        return read_objects(self.listed, self._get, wanted, self.done) if self.listed else ()
+    def contents(self, wanted: Wanted, count: SharedCount | None = None) -> Iterable[Contents]:
+        """The contents of each object; the bytes that are done are added to ``count``."""
+        return read_objects(self.listed, self._get, wanted, self.done, count) if self.listed else ()
 
     def _get(self, path: str) -> bytes | Fault:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only where S3 is read

@@ -31,7 +31,7 @@ class _Named(Struct, gc=False):
     eventName: str  # noqa: N815
 
 
-class _Names(Struct, forbid_unknown_fields=True):
+class _NamedRecords(Struct, forbid_unknown_fields=True):
     Records: list[_Named]
 
 
@@ -39,7 +39,7 @@ class _Texts(Struct):
     Records: list[Raw]
 
 
-_NAMES = Decoder(_Names)
+_NAMES = Decoder(_NamedRecords)
 _TEXTS = Decoder(_Texts)
 
 

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
@@ -28,6 +28,11 @@ def _integer(digits: str) -> int | str:
 
 
 _DECODER = json.JSONDecoder(parse_int=_integer)
+OnPart = Callable[[int], None]
+_PART = 1 << 20
+_EVERY = 500
+# Decoding a document is 56 to 75 % of the time of reading it (60,000 records of 54 MB), and says nothing meanwhile.
+_DECODED = 0.65
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +87,52 @@ class Wanted:
         return source is None or (source, name) in self.events
 
 
-def read_bytes(path: str, data: bytes, wanted: Wanted | None) -> Contents:
-    """The watched records in the bytes of a file, or all where ``wanted`` is None; ``path`` is for the faults alone."""
+def read_bytes(path: str, data: bytes, wanted: Wanted | None, on_part: OnPart | None = None) -> Contents:
+    """The watched records in the bytes of a file, or all where ``wanted`` is None; ``path`` is for the faults alone.
+
+    ``on_part`` is called with how many more bytes of ``data`` are done, again and again in a large file.
+    """
+    parts = _FileProgress(len(data), on_part) if on_part else None
+    try:
+        return _read(path, data, wanted, parts)
+    finally:
+        if parts:
+            parts.reach(1.0)
+
+
+class _FileProgress:
+    """Says how far a file is read, in steps that somebody can see."""
+
+    def __init__(self, size: int, on_part: OnPart) -> None:
+        self._size, self._on_part = size, on_part
+        self._said = 0
+
+    def reach(self, fraction: float) -> None:
+        done = int(self._size * fraction)
+        if done - self._said >= _PART or fraction >= 1.0:
+            self._on_part(done - self._said)
+            self._said = done
+
+
+def _read(path: str, data: bytes, wanted: Wanted | None, parts: _FileProgress | None) -> Contents:
     is_packed = data.startswith(GZIP)
     try:
         data = unpack(data)
     except DamagedError as error:
         # Log files joined into one hide each other no more than those that lie side by side.
-        sound = _FileReader(path, wanted).read(_decode(error.sound))
+        sound = _FileReader(path, wanted, parts).read(_decode(error.sound))
         fault = Fault(path, f"damaged gzip data ({error}); fetch the file again")
         contents = replace(sound, faults=(fault, *sound.faults))
     else:
-        contents = _read_unpacked(path, data, wanted, is_packed=is_packed)
+        contents = _read_unpacked(path, data, wanted, parts, is_packed=is_packed)
     if wanted is None or not wanted.hashes:
         return contents
     return replace(contents, path=path, sha256=hashlib.sha256(data).hexdigest())
 
 
-def _read_unpacked(path: str, data: bytes, wanted: Wanted | None, *, is_packed: bool) -> Contents:
+def _read_unpacked(
+    path: str, data: bytes, wanted: Wanted | None, parts: _FileProgress | None, *, is_packed: bool
+) -> Contents:
     # What gzip's checksum vouches for is what CloudTrail wrote; other files may have been edited.
     scanned = scan(data, wanted.names) if wanted and is_packed else None
     if scanned is not None:
@@ -108,7 +141,7 @@ def _read_unpacked(path: str, data: bytes, wanted: Wanted | None, *, is_packed: 
         return _read_archive(path, data, wanted)
     if _is_binary(data):
         return Contents(faults=(Fault(path, "a binary file, which is no JSON"),))
-    return _FileReader(path, wanted).read(_decode(data))
+    return _FileReader(path, wanted, parts).read(_decode(data))
 
 
 def _read_archive(path: str, data: bytes, wanted: Wanted | None) -> Contents:
@@ -141,16 +174,19 @@ def _decode(data: bytes) -> str:
 class _FileReader:
     """Reads the text of one file: documents, the records in them, and what is neither."""
 
-    def __init__(self, path: str, wanted: Wanted | None) -> None:
+    def __init__(self, path: str, wanted: Wanted | None, parts: _FileProgress | None) -> None:
         self._path = path
         self._wanted = wanted
+        self._parts = parts
         self._records: list[bytes] = []
         self._faults: list[Fault] = []
         self._count = 0
+        self._position = 0
 
     def read(self, text: str) -> Contents:
         for lines, document in self._documents(text):
             self._take(document, lines)
+            self._reach(self._position / len(text))
         return Contents(tuple(self._records), self._count, tuple(self._faults))
 
     def _documents(self, text: str) -> Iterator[tuple[tuple[int, int] | None, object]]:
@@ -158,7 +194,10 @@ class _FileReader:
         if table := _TABLE.match(text):
             # The row's own quotes may hold line breaks.
             lines, between = text.splitlines(keepends=True), table["between"] or ","
-            yield from ((None, row) for row in csv.DictReader(lines, delimiter=between, strict=False))
+            table_reader = csv.DictReader(lines, delimiter=between, strict=False)
+            for row in table_reader:
+                self._position = len(text) * table_reader.line_num // len(lines)
+                yield None, row
             return
         start = position = _skip(text, 0)
         line, counted = 1, 0
@@ -171,12 +210,19 @@ class _FileReader:
                 last = line + text.count("\n", counted, position) - (position < len(text))
                 self._fault(_reason(error), (line, max(line, last)))
                 continue
-            position = _skip(text, end)
+            position = self._position = _skip(text, end)
             alone = counted == start and position == len(text)
             yield None if alone else (line, line), document
 
+    def _reach(self, fraction: float) -> None:
+        if self._parts:
+            self._parts.reach(fraction)
+
     def _take(self, document: object, lines: tuple[int, int] | None) -> None:
-        for item in _members(document):
+        members = _members(document)
+        for number, item in enumerate(members):
+            if lines is None and number % _EVERY == 0:  # the file is this one document, which is decoded by now
+                self._reach(_DECODED + (1 - _DECODED) * number / len(members))
             try:
                 for inside in opened(item):
                     for record in unwrap(inside):

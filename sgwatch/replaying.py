@@ -19,7 +19,8 @@ from chalicelib.security_groups.changes import NotWatched
 from sgwatch.reading import Contents, Fault, Wanted
 from sgwatch.same_record import RecordIdentity, identity
 from sgwatch.sources import Spool, read_files
-from sgwatch.workers import begin, cores, in_order, pool
+from sgwatch.steps import NO_STEPS, Steps
+from sgwatch.workers import SharedCount, begin, cores, in_order, pool
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ def itself(alert: Alert) -> Alert:
     return alert
 
 
-def nothing_more(_wanted: Wanted) -> Iterable[Contents]:
+def nothing_more(_wanted: Wanted, _count: SharedCount | None) -> Iterable[Contents]:
     """No contents but those of the files."""
     return ()
 
@@ -105,13 +106,15 @@ def replay(  # noqa: PLR0913 - each but the first three has a default
     min_severity: Severity = Severity.INFO,
     on_read: Callable[[Contents], None] | None = None,
     make: Callable[[Mapping[str, Any]], Alert] = alert_of,
-    more: Callable[[Wanted], Iterable[Contents]] = nothing_more,
+    more: Callable[[Wanted, SharedCount | None], Iterable[Contents]] = nothing_more,
     *,
     hashes: bool = False,
+    steps: Steps = NO_STEPS,
 ) -> Iterator[Made]:
     """The alerts of the watched records in these files; ``on_read`` is called with each file's contents.
 
     ``more`` are contents that are not of files, as of objects in S3. ``hashes`` are in the contents where wanted.
+    ``steps`` shows how far it is.
 
     ``finish`` gives each alert the form that is wanted; it runs where the alert is made, which is in other processes
     where there are many and ``make`` is the one that needs nothing but the record.
@@ -121,7 +124,7 @@ def replay(  # noqa: PLR0913 - each but the first three has a default
     """
     with Spool() as spool:
         wanted = Wanted.of(events_of(groups), hashes=hashes)
-        for contents in chain(read_files(files, wanted), more(wanted)):
+        for contents in chain(read_files(files, wanted, count=steps.count), more(wanted, steps.count)):
             tally.take(contents)
             for record in contents.records:
                 spool.add(record)
@@ -132,7 +135,9 @@ def replay(  # noqa: PLR0913 - each but the first three has a default
         # Where each alert may cost look-ups, none is made to be thrown away; another process cannot know what was seen.
         known = _SeenRecords(set() if many else seen, spool.supplemented)
         judge = partial(_judge_batch, make=make, finish=finish, least=min_severity, known=known)
-        yield from _taken(_judged(spool, judge, cores() if many else 1), tally, _SeenRecords(seen, spool.supplemented))
+        steps.begin("Making alerts", len(spool))
+        judged = steps.each(_judged(spool, judge, cores() if many else 1))
+        yield from _taken(judged, tally, _SeenRecords(seen, spool.supplemented))
 
 
 # Below this many records, starting processes takes longer than they save.

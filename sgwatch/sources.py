@@ -22,9 +22,9 @@ from typing import IO, Self
 
 from chalicelib.cloudtrail.records import parse_time
 from sgwatch.pipe_reading import read_to_end
-from sgwatch.reading import Contents, Fault, Wanted, read_bytes
+from sgwatch.reading import Contents, Fault, OnPart, Wanted, read_bytes
 from sgwatch.same_record import RecordIdentity, supplemented_by
-from sgwatch.workers import begin, cores, in_order, pool
+from sgwatch.workers import SharedCount, add_to_count, begin, cores, in_order, pool
 
 STANDARD_INPUT = "-"
 STANDARD_INPUT_NAME = "standard input"
@@ -116,15 +116,21 @@ def may_hold_records(path: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower().rstrip(".") in _ENDINGS
 
 
-def read_files(files: Iterable[str], wanted: Wanted, processes: int | None = None) -> Iterator[Contents]:
-    """The contents of each file in order; ``processes`` is how many may read at once (None: one for each core)."""
-    sized = [(path, _size(path)) for path in files]
+def read_files(
+    files: Iterable[str], wanted: Wanted, processes: int | None = None, count: SharedCount | None = None
+) -> Iterator[Contents]:
+    """The contents of each file in order; ``processes`` is how many may read at once (None: one for each core).
+
+    The bytes that are done are added to ``count``.
+    """
+    sized = [(path, size_of(path)) for path in files]
     processes = cores() if processes is None else processes
+    on_part = count.add if count else None
     if processes < 2 or len(sized) < 2 or sum(size for _, size in sized) < WORTH_PROCESSES:
-        yield from (read_file(path, wanted) for path, _ in sized)
+        yield from (read_file(path, wanted, on_part) for path, _ in sized)
         return
-    with pool(processes) as readers:
-        for read in in_order(batches(sized), lambda paths: _begin(readers, paths, wanted), 2 * processes):
+    with pool(processes, count) as readers:
+        for read in in_order(batches(sized), lambda paths: _begin(readers, paths, wanted, on_part), 2 * processes):
             yield from read
 
 
@@ -146,13 +152,13 @@ def batches(sized: Iterable[tuple[str, int]]) -> Iterator[tuple[str, ...]]:
         yield tuple(batch)
 
 
-def read_file(path: str, wanted: Wanted | None) -> Contents:
+def read_file(path: str, wanted: Wanted | None, on_part: OnPart | None = None) -> Contents:
     """The contents of one file or, for ``-``, of standard input; all records where ``wanted`` is None."""
     try:
         data = _bytes_of(path)
     except OSError as error:
         return Contents(faults=(Fault(path, f"cannot be read: {error.strerror or error}"),), path=path)
-    return read_bytes(STANDARD_INPUT_NAME if path == STANDARD_INPUT else path, data, wanted)
+    return read_bytes(STANDARD_INPUT_NAME if path == STANDARD_INPUT else path, data, wanted, on_part)
 
 
 def _bytes_of(path: str) -> bytes:
@@ -176,22 +182,25 @@ def _read_standard_input() -> bytes:
     return read_to_end(descriptor)
 
 
-def _size(path: str) -> int:
+def size_of(path: str) -> int:
+    """How many bytes a file has; 0 where that cannot be known."""
     with suppress(OSError):
         return os.stat(path).st_size
     return 0
 
 
-def read_batch(paths: Iterable[str], wanted: Wanted | None) -> list[Contents]:
+def read_batch(paths: Iterable[str], wanted: Wanted | None, on_part: OnPart | None = None) -> list[Contents]:
     """The contents of several files, in order."""
-    return [read_file(path, wanted) for path in paths]
+    return [read_file(path, wanted, on_part) for path in paths]
 
 
-def _begin(processes: ProcessPoolExecutor, paths: tuple[str, ...], wanted: Wanted) -> Callable[[], list[Contents]]:
+def _begin(
+    processes: ProcessPoolExecutor, paths: tuple[str, ...], wanted: Wanted, on_part: OnPart | None
+) -> Callable[[], list[Contents]]:
     """Start reading files in a process; standard input and pipes are this process's own."""
     if paths[0] == STANDARD_INPUT or _is_stream(paths[0]):
-        return lambda: read_batch(paths, wanted)
-    return begin(processes, partial(read_batch, wanted=wanted), paths)
+        return lambda: read_batch(paths, wanted, on_part)
+    return begin(processes, partial(read_batch, wanted=wanted, on_part=add_to_count if on_part else None), paths)
 
 
 class Spool:

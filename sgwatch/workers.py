@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -27,16 +28,50 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def pool(processes: int) -> ProcessPoolExecutor:
-    """Processes that leave interrupts to this one."""
+class SharedCount:
+    """A number that this process and its workers add to."""
+
+    def __init__(self) -> None:
+        self._number = _context().Value("q", 0)
+
+    @property
+    def value(self) -> int:
+        """The sum of what was added."""
+        return int(self._number.value)
+
+    def add(self, more: int) -> None:
+        """Add to it, from any of the processes."""
+        with self._number.get_lock():
+            self._number.value += more
+
+
+def pool(processes: int, count: SharedCount | None = None) -> ProcessPoolExecutor:
+    """Processes that leave interrupts to this one; ``add_to_count`` in them adds to the count."""
+    return ProcessPoolExecutor(processes, mp_context=_context(), initializer=_start, initargs=(count,))
+
+
+def add_to_count(more: int) -> None:
+    """Add to the count of the pool that this worker is of, where it has one."""
+    if _worker.count is not None:
+        _worker.count.add(more)
+
+
+class _Worker:
+    count: SharedCount | None = None
+
+
+_worker = _Worker()
+
+
+def _context() -> BaseContext:
     methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("fork" if "fork" in methods else None)
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_start)
+    return multiprocessing.get_context("fork" if "fork" in methods else None)
 
 
-def _start() -> None:
+def _start(count: SharedCount | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(50_000)  # records and alerts hold no cycles
+    _worker.count = count
 
 
 def begin(

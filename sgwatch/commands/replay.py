@@ -23,8 +23,9 @@ from sgwatch.bucket_reading import FoundObjects, in_buckets
 from sgwatch.reading import Contents, Fault
 from sgwatch.replaying import Tally, itself
 from sgwatch.replaying import replay as alerts_of
-from sgwatch.sources import Found, find_files
-from sgwatch.terminal import console, note, progress, refuse
+from sgwatch.sources import Found, find_files, size_of
+from sgwatch.steps import Steps, is_terminal, steps
+from sgwatch.terminal import console, note, refuse
 
 if TYPE_CHECKING:
     from sgwatch.log_integrity.replay_check import Keys, ReplayCheck
@@ -110,19 +111,21 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
         in_buckets(
             in_s3, selection, groups, requester_pays=requester_pays, resume=resume, hashes=verify_digests
         ) as objects,
-        progress("Reading", len(found.files) + objects.count) as advance,
+        # What is printed alert by alert would run into a bar on the same terminal.
+        steps(only_one=form is not ReplayFormat.HTML and is_terminal(sys.stdout)) as shown,
     ):
+        shown.begin("Reading", sum(map(size_of, found.files)) + objects.size, in_bytes=True)
         check = _check(paths, objects, selection, keys) if verify_digests else None
-        hear = _hearer(advance, check)
+        hear = _hearer(check)
         read = partial(alerts_of, found.files, groups, tally)
-        rest: dict[str, Any] = {"more": objects.contents, "hashes": verify_digests}
+        rest: dict[str, Any] = {"more": objects.contents, "hashes": verify_digests, "steps": shown}
         if form in _LINES and deliver is None:
             for line in read(_LINES[form], min_severity, hear, make, **rest):
                 sys.stdout.write(line)
             undelivered = 0
         else:
             alerts = read(itself, min_severity, hear, make, **rest)
-            printer = _printer(form, chain(found.files, objects.paths()), tally, check)
+            printer = _printer(form, chain(found.files, objects.paths()), tally, check, shown)
             undelivered = _print_all(alerts, printer, deliver)
     note(tally.sentence())
     integrity = _integrity(check, digest_report) if check else Status.PASS
@@ -164,9 +167,8 @@ def _selection(since: datetime | None, until: datetime | None, accounts: str, re
     )
 
 
-def _hearer(advance: Callable[[], None], check: ReplayCheck | None) -> Callable[[Contents], None]:
+def _hearer(check: ReplayCheck | None) -> Callable[[Contents], None]:
     def on_read(contents: Contents) -> None:
-        advance()
         _note_faults(contents.faults)
         if check:
             check.take(contents)
@@ -298,19 +300,26 @@ _PRINTERS: dict[ReplayFormat, Printer] = {
 }
 
 
-def _printer(form: ReplayFormat, files: Iterable[str], tally: Tally, check: ReplayCheck | None) -> Printer:
-    return _PRINTERS[form] if form is not ReplayFormat.HTML else _report_of(files, tally, check)
+def _printer(
+    form: ReplayFormat, files: Iterable[str], tally: Tally, check: ReplayCheck | None, shown: Steps
+) -> Printer:
+    return _PRINTERS[form] if form is not ReplayFormat.HTML else _report_of(files, tally, check, shown)
 
 
-def _report_of(files: Iterable[str], tally: Tally, check: ReplayCheck | None) -> Printer:
+def _report_of(files: Iterable[str], tally: Tally, check: ReplayCheck | None, shown: Steps) -> Printer:
     def print_report(alerts: Iterator[Alert]) -> None:
         from sgwatch.replay_report.evidence import evidence  # noqa: PLC0415 - the other formats do without
         from sgwatch.replay_report.page import page  # noqa: PLC0415
         from sgwatch.version import VERSION  # noqa: PLC0415
 
-        made = list(alerts)
+        made, named = list(alerts), tuple(files)
         proven = check.report if check else None
-        typer.echo(page(made, evidence(tuple(files), map(str, tally.faults), VERSION, integrity=proven)))
+        shown.begin("Hashing the input files", len(named))
+        found = evidence(shown.each(named), map(str, tally.faults), VERSION, integrity=proven)
+        shown.begin("Writing the report", len(made))
+        written = page(made, found, shown.advance)
+        shown.end()
+        typer.echo(written)
 
     return print_report
 

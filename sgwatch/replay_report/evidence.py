@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -65,7 +65,7 @@ class Evidence:
 
 
 def evidence(
-    files: Sequence[str],
+    files: Iterable[str],
     unreadable: Iterable[str],
     version: str,
     now: datetime | None = None,
@@ -73,12 +73,13 @@ def evidence(
 ) -> Evidence:
     """The evidence of these input files, read once more for their hashes."""
     states = integrity.states if integrity else {}
-    named = [found for name in files if (found := _NAME.search(Path(name).name))]
+    hashed = tuple(InputFile(name, sha256_of(Path(name)), states.get(at_hand(name))) for name in files)
+    named = [found for file in hashed if (found := _NAME.search(Path(file.name).name))]
     coverage = Counter((datetime.strptime(found["day"], "%Y%m%d").date(), found["region"]) for found in named)  # noqa: DTZ007 - a day in UTC
     return Evidence(
         made_at=now or datetime.now(UTC),
         version=version,
-        files=tuple(InputFile(name, sha256_of(Path(name)), states.get(at_hand(name))) for name in files),
+        files=hashed,
         unreadable=tuple(unreadable),
         accounts=tuple(sorted({found["account"] for found in named})),
         coverage=coverage or None,

@@ -34,10 +34,14 @@ def columns(alerts: Sequence[Alert]) -> str:
     )
 
 
-def chunks(alerts: Sequence[Alert], inside: Callable[[Alert], str] = details) -> Iterator[str]:
-    """The script elements with the details, as HTML."""
+def chunks(
+    alerts: Sequence[Alert], on_part: Callable[[int], object] = id, inside: Callable[[Alert], str] = details
+) -> Iterator[str]:
+    """The script elements with the details, as HTML; ``on_part`` is called with how many more alerts are in them."""
     for first in range(0, len(alerts), CHUNK):
-        yield _element(f"details-{first // CHUNK}", [inside(alert) for alert in alerts[first : first + CHUNK]])
+        chunk = alerts[first : first + CHUNK]
+        yield _element(f"details-{first // CHUNK}", [inside(alert) for alert in chunk])
+        on_part(len(chunk))
 
 
 def _indexed(values: Iterable[str]) -> dict[str, int]:

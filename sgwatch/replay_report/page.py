@@ -21,8 +21,8 @@ _PRINTED = 40
 _ROWS = 200
 
 
-def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
-    """The whole page."""
+def page(alerts: Sequence[Alert], evidence: Evidence, on_part: Callable[[int], object] = id) -> str:
+    """The whole page; ``on_part`` is called with how many more alerts are in it."""
     chart = timeline(alerts)
     body = "".join(
         [
@@ -39,7 +39,7 @@ def page(alerts: Sequence[Alert], evidence: Evidence) -> str:
             *_evidence(evidence),
             "</main>",
             columns(alerts),
-            *chunks(alerts),
+            *chunks(alerts, on_part),
         ]
     )
     return (

@@ -15,7 +15,7 @@ from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, events_of
 from sgwatch.reading import Wanted, read_bytes
 from sgwatch.sources import Spool, _begin, batches, find_files, read_files
 from sgwatch.unpacking import DamagedError, unpack
-from sgwatch.workers import pool
+from sgwatch.workers import SharedCount, pool
 
 WANTED = Wanted.of(events_of(DEFAULT_WATCH))
 
@@ -219,7 +219,7 @@ def test_a_process_that_dies_loses_no_file(tmp_path: Path) -> None:
     with pool(2) as readers:
         with pytest.raises(BrokenProcessPool):
             readers.submit(os._exit, 1).result()
-        assert [len(contents.records) for contents in _begin(readers, (str(path),), WANTED)()] == [1]
+        assert [len(contents.records) for contents in _begin(readers, (str(path),), WANTED, None)()] == [1]
 
 
 def test_files_are_read_in_batches_of_bounded_size_and_number() -> None:
@@ -240,3 +240,36 @@ def test_gzip_files_of_any_size_and_number_of_members_areunpacked(size: int) -> 
     for cut in (1, 4, 8, 12):
         with pytest.raises(DamagedError):
             unpack(packed[:-cut])
+
+
+LINES = b"".join(json.dumps(record(str(number), note="x" * 600)).encode() + b"\n" for number in range(4_000))
+LARGE: dict[str, bytes] = {
+    "lines": LINES,
+    "document": b'{"Records": [' + LINES.strip().replace(b"\n", b",") + b"]}",
+    "table": b"eventname,eventsource\n" + (b"DescribeInstances,ec2.amazonaws.com" + b" " * 2_000 + b"\n") * 2_000,
+    "packed": gzip.compress(LINES),
+    "damaged": gzip.compress(LINES)[:-20],
+    "empty": b"",
+    "binary": b"\x00\x01" * 10_000,
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_the_parts_of_a_file_add_up_to_its_bytes(kind: str) -> None:
+    said: list[int] = []
+    assert read_bytes(kind, LARGE[kind], WANTED, said.append) == read_bytes(kind, LARGE[kind], WANTED)
+    assert sum(said) == len(LARGE[kind])
+    assert all(part >= 0 for part in said)
+    if kind in {"lines", "document", "table"}:
+        assert len(said) >= 3
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_is_read_is_counted_wherever_it_is_read(processes: int, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.json" for number in range(4)]
+    for path in paths:
+        path.write_bytes(LINES)
+    count = SharedCount()
+    read = list(read_files(map(str, paths), WANTED, processes, count))
+    assert [each.count for each in read] == [4_000] * 4
+    assert count.value == 4 * len(LINES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -174,3 +175,13 @@ def test_what_is_redirected_into_a_file_is_not_drawn_on_the_terminal(form: str, 
     assert written.count(b"\n") >= 3
     assert "security_group" not in drawn
     assert "3 files, 3 records" in drawn
+
+
+def test_a_replay_shows_bytes_then_alerts_then_the_report_as_they_are_done(tmp_path: Path) -> None:
+    (tmp_path / "large.json").write_text(Path(RECORD).read_text())
+    written, drawn = at_a_terminal(["replay", "large.json", "--format", "html"], tmp_path)
+    assert written.startswith(b"<!doctype html>")
+    steps = [drawn.find(step) for step in ("Reading", "Making alerts", "Hashing the input files", "Writing the report")]
+    assert -1 not in steps
+    assert steps == sorted(steps)
+    assert re.search(r"Reading .*\d/[\d.]+ (bytes|kB)", drawn)
