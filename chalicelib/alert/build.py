@@ -218,11 +218,14 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: st
 
 
 def _refused_targets(record: CloudTrailRecord) -> tuple[Unknown, ...]:
-    """RemoveTargets and PutTargets may succeed as calls with some or all of their targets refused."""
+    """RemoveTargets and PutTargets may succeed as calls with some or all of their targets refused.
+
+    The count is a 32-bit integer: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
+    """
     count = text(record.response_elements.get("failedEntryCount"))
-    if count is None or not count.isdecimal() or int(count[:9]) == 0:
+    if count is None or not count.isdecimal() or len(count) > 10 or int(count) == 0:
         return ()
-    return (other(f"how much of it took effect: AWS refused {number_of(int(count[:9]), 'target')}"),)
+    return (other(f"how much of it took effect: AWS refused {number_of(int(count), 'target')}"),)
 
 
 def _unnamed(call: TamperCall, found: Tampering) -> tuple[Unknown, ...]:

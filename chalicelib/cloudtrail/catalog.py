@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Any
 
 from chalicelib.cloudtrail.tamper_calls import MENDING, TAMPER_CALLS, Scope, own_conditions
@@ -34,20 +34,20 @@ class EventGroup(StrEnum):
 DEFAULT_WATCH = tuple(EventGroup)
 
 
-class Verb(StrEnum):
+class Verb(Enum):
     """What a call does to what it names; ``other`` for calls that no code distinguishes."""
 
-    AUTHORIZE = "authorize"
-    REVOKE = "revoke"
-    MODIFY = "modify"
-    DESCRIBE = "describe"
-    CREATE = "create"
-    DELETE = "delete"
-    ASSOCIATE = "associate"
-    DISASSOCIATE = "disassociate"
-    ATTACH = "attach"
-    RESTORE = "restore"
-    OTHER = "other"
+    AUTHORIZE = auto()
+    REVOKE = auto()
+    MODIFY = auto()
+    DESCRIBE = auto()
+    CREATE = auto()
+    DELETE = auto()
+    ASSOCIATE = auto()
+    DISASSOCIATE = auto()
+    ATTACH = auto()
+    RESTORE = auto()
+    OTHER = auto()
 
 
 class WatchedEvent(NamedTuple):

@@ -7,7 +7,7 @@ judgement treats that as badly as it may be.
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
 from chalicelib.named_tuple import NamedTuple
@@ -63,12 +63,12 @@ class Attachment(NamedTuple):
     groups_after: tuple[str, ...] | None
 
 
-class ListContents(StrEnum):
+class ListContents(Enum):
     """Where a call says that a prefix list's contents come from."""
 
-    ENTRIES = "entries"
-    EARLIER_VERSION = "earlier version"
-    IPAM = "ipam"
+    ENTRIES = auto()
+    EARLIER_VERSION = auto()
+    IPAM = auto()
 
 
 class PrefixListEntry(NamedTuple):

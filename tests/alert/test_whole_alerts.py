@@ -19,11 +19,13 @@ from chalicelib.alert.model import Alert, to_json
 from chalicelib.alert.resolution import RecordAlone, Resolution
 from chalicelib.cloudtrail.catalog import EVENTS, EventGroup
 from chalicelib.cloudtrail.records import CloudTrailRecord
+from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, TamperCall
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, HIGH_RISK_PORTS
 from chalicelib.security_groups.lookup_result import GroupInfo, Interface, LookupResult, PrefixList, ResolvedChange
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import other
+from tests.alert.test_tampering import request_of
 from tests.support import records as r
 from tests.support.goldens import check_golden
 
@@ -534,6 +536,23 @@ def doubts() -> Iterator[tuple[str, Alert]]:
     yield "incomplete and failed", alert_of(r.authorize(r.world(), sgwatchIncomplete="it is cut", errorCode=r.FAILED))
 
 
+def tampering() -> Iterator[tuple[str, Alert]]:
+    for call in TAMPER_CALLS:
+
+        def called(request: Json | None, of: TamperCall = call, **fields: Any) -> Alert:
+            return alert_of(r.record(of.name, request, eventSource=of.source, **fields))
+
+        yield call.name, called(request_of(call))
+        yield f"{call.name} by root, failed", called(request_of(call), userIdentity=r.ROOT, errorCode=r.FAILED)
+        yield f"{call.name} of who knows what", called(None, responseElements=None)
+        if call is TAMPER_CALLS[0]:
+            yield f"{call.name} to harm", called(request_of(call, f"sgwatch{HOSTILE}"))
+        if call.name in ("RemoveTargets", "PutTargets"):
+            for count in (0, "0", 1, "2", "x", "-1", 1234567890, 12345678901):
+                answer = {"failedEntryCount": count}
+                yield f"{call.name}, {count} refused", called(request_of(call), responseElements=answer)
+
+
 def harmful() -> Iterator[tuple[str, Alert]]:
     """Every text of a record that a caller chooses, made to harm."""
     names = {"groupId": r.GROUP_ID, "groupName": HOSTILE}
@@ -621,7 +640,7 @@ def shown(name: str, alert: Alert, *, brief: bool) -> str:
         marks = " ".join(filter(None, (item.kind, item.opens, *found["controls"])))
         about = "" if found["rule"] is None else f" <{_said(found['rule'])}>"
         lines.append(f"  - {found['severity']}: {found['reason']} [{marks}]{about}")
-    lines += [f"  ? {text}" for text in document["unknowns"]]
+    lines += [f"  ? {item.topic}: {item.text}" for item in alert.unknowns]
     if brief:
         return "\n".join(lines[:2] + lines[3:]) + "\n"
     undo = document["undo"] or {"commands": [], "reason": None}
@@ -649,7 +668,7 @@ def _said(value: object) -> str:
 
 
 # Where every alert is of the same call, what it asks for and how it is undone follow from the name of the case.
-_BRIEF = {"calls_with_services", "calls_with_ports", "calls_out", "outcomes"}
+_BRIEF = {"calls_with_services", "calls_with_ports", "calls_out", "outcomes", "tampering"}
 
 
 @pytest.mark.parametrize(
@@ -665,7 +684,7 @@ _BRIEF = {"calls_with_services", "calls_with_ports", "calls_out", "outcomes"}
             modifications,
             attachments,
         ),
-        *(prefix_lists, group_calls, outcomes, doubts, harmful),
+        *(prefix_lists, group_calls, outcomes, doubts, tampering, harmful),
     ],
     ids=lambda made: str(made.__name__),
 )

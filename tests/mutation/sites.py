@@ -139,7 +139,7 @@ def _changes(node: ast.AST) -> dict[str, _Change]:  # noqa: C901, PLR0912 - one 
             changes["constant"] = _with(value=value + 1)
         elif isinstance(value, str) and value:
             changes["constant"] = _with(value=f"XX{value}XX")
-    elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_false(node.value):
         changes["return None"] = _with(value=ast.Constant(None))
     elif isinstance(node, ast.If | ast.IfExp | ast.While):
         changes["condition"] = _negated("test")
@@ -149,7 +149,8 @@ def _changes(node: ast.AST) -> dict[str, _Change]:  # noqa: C901, PLR0912 - one 
         for number, keyword in enumerate(node.keywords):
             if keyword.arg is not None:
                 changes[f"without {keyword.arg}"] = _without_keyword(number)
-        if len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
+        only = node.args[0] if len(node.args) == 1 and not node.keywords else None
+        if only is not None and not isinstance(only, ast.Starred | ast.GeneratorExp) and not _is_frozen(node):
             changes["without call"] = _first_argument
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         changes["without statement"] = _with_pass
@@ -158,8 +159,14 @@ def _changes(node: ast.AST) -> dict[str, _Change]:  # noqa: C901, PLR0912 - one 
     return changes
 
 
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_false(node: ast.AST) -> bool:
+    """None itself, and False, which is told from None nowhere."""
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
+
+
+def _is_frozen(node: ast.Call) -> bool:
+    """``frozenset({…})``: the set by itself is the same to all who change nothing."""
+    return isinstance(node.func, ast.Name) and node.func.id == "frozenset" and isinstance(node.args[0], ast.Set)
 
 
 def _with(**fields: object) -> _Change:
