@@ -20,7 +20,7 @@ from random import Random
 from time import monotonic
 from types import CodeType
 
-from tests.mutation.covering import Covering, covering, keep, named
+from tests.mutation.covering import Covering, covering, keep, kept_file, named
 from tests.mutation.session import CHALICELIB, Loaded, MutantImport, lines_run, load, name_of
 from tests.mutation.sites import Mutant, mutants, mutated
 
@@ -48,7 +48,7 @@ def _note(kept: Path) -> None:
         keep(lines_run(), kept)
         return 0
 
-    if _status(os.waitpid(start(call, 3600, silent=False), 0)[1]) != 0:
+    if _ended(call, silent=False) != 0:
         raise SystemExit("the tests that run which lines could not be noted")
 
 
@@ -140,8 +140,8 @@ def _in_child(attempt: Callable[[], bool]) -> bool:
     return _ended(lambda: int(attempt())) != 0
 
 
-def _ended(call: Callable[[], int]) -> int | None:
-    return _status(os.waitpid(start(call, _MOST_SECONDS), 0)[1])
+def _ended(call: Callable[[], int], *, silent: bool = True) -> int | None:
+    return _status(os.waitpid(start(call, _MOST_SECONDS, silent=silent), 0)[1])
 
 
 def _code(mutant: Mutant) -> CodeType:
@@ -191,9 +191,13 @@ def main() -> int:
     chosen = Random(given.seed).sample(every, min(given.sample, len(every))) if given.sample else every
     if given.only is not None:
         chosen = [item for item in every if item.name in given.only]
-    trial = Trial(covering(_note), given.jobs)
-    if given.only is None and not trial.passes_unchanged():
-        raise SystemExit("the tests fail without any mutant")
+    kept = kept_file()
+    if not kept.exists():
+        _note(kept)
+        if not Trial(covering(kept), 1).passes_unchanged():
+            kept.unlink()
+            raise SystemExit("the tests fail without any mutant")
+    trial = Trial(covering(kept), given.jobs)
     known, survived, equal, began = equivalents(), [], 0, monotonic()
     for number, (mutant, was_noticed) in enumerate(trial.run(chosen), 1):
         if not was_noticed:

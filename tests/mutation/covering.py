@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,8 @@ from tests.mutation.sites import Mutant
 from tests.mutation.uses import Line, Place, Uses
 
 CACHE = ROOT / "build" / "mutation"
+# CPU seconds, while lines are noted. What takes longer is left out: a mutant that it alone would notice survives.
+_MOST_SECONDS = 1.5
 
 T = TypeVar("T")
 
@@ -91,22 +93,28 @@ def named(path: Path) -> str:
     return str(path.relative_to(CHALICELIB))
 
 
-def covering(noted: Callable[[Path], None]) -> Covering:
-    """Which tests run which lines, from one run that is kept until a source or a test changes."""
+def kept_file() -> Path:
+    """Where is kept what is known of the sources and tests as they are now."""
     sources = [CHALICELIB, *(ROOT / test for test in (*TESTS, "tests/support", "tests/conftest.py"))]
     files = [file for source in sources for file in ([source] if source.is_file() else sorted(source.rglob("*.py")))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
-    kept = CACHE / f"lines-{digest}.json"
-    if not kept.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        noted(kept)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return CACHE / f"lines-{digest}.json"
+
+
+def covering(kept: Path) -> Covering:
+    """Which tests run which lines, as noted in a file."""
     document = json.loads(kept.read_text())
     names = list(document["seconds"])
+    seconds = {test: taken for test, taken in document["seconds"].items() if taken <= _MOST_SECONDS}
     return Covering(
-        {line: [names[place] for place in places] for line, places in _by_line(document["lines"])},
+        {
+            line: [names[place] for place in places if names[place] in seconds]
+            for line, places in _by_line(document["lines"])
+        },
         dict(_by_line(document["collected"])),
         {Line(module, number) for module, numbers in document["at_import"].items() for number in numbers},
-        document["seconds"],
+        seconds,
     )
 
 
