@@ -18,6 +18,7 @@ from chalicelib.security_groups.wire_rules import (
     Reading,
     read_flat_permission,
     read_ip_permissions,
+    read_rule_requests,
     read_rule_set,
     read_tags,
 )
@@ -195,7 +196,7 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     """
     given = [canonical(mapping(item), _UPDATE) for item in items(request.get("securityGroupRules"))]
     updates = [update.values for update in given]
-    reading = read_rule_set([_new_values(update) for update in updates])
+    reading = read_rule_requests([_new_values(update) for update in updates])
     reading = reading.joined(Reading(unknown_keys=tuple(key for update in given for key in update.unknown)))
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
     named = ", ".join(rule_ids) or "the modified rules"

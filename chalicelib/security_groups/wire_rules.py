@@ -134,7 +134,16 @@ def read_rule_set(value: object, direction: Direction | None = None) -> Reading:
     """The rules of a ``securityGroupRuleSet``; ``direction`` is the call's, None where each rule has to say its own."""
     gathered = _Gathered()
     for item in items(value):
-        _read_rule(gathered.known(item, RULE), direction, gathered)
+        rule = gathered.known(item, RULE)
+        _read_rule(rule, direction or _direction(rule.get("isEgress")), gathered)
+    return gathered.reading()
+
+
+def read_rule_requests(value: object) -> Reading:
+    """The rules of a request that modifies some: it has no key for their direction, and none is believed."""
+    gathered = _Gathered()
+    for item in items(value):
+        _read_rule(gathered.known(item, RULE_REQUEST), None, gathered)
     return gathered.reading()
 
 
@@ -156,12 +165,17 @@ PREFIX_LIST = key_names("prefixListId", "description")
 GROUP_PAIR = key_names(
     *("groupId", "groupName", "userId", "vpcId", "description", "vpcPeeringConnectionId", "peeringStatus")
 )
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html and _SecurityGroupRuleRequest
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRule.html
 RULE = key_names(
     *("groupId", "groupOwnerId", "isEgress", "ipProtocol", "fromPort", "toPort", "cidrIpv4", "cidrIpv6", "cidrIp"),
     *("prefixListId", "referencedGroupId", "referencedGroupInfo", "description", "securityGroupRuleId"),
     "securityGroupRuleArn",
     tagSet=("tags",),
+)
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRuleRequest.html, with the id from beside it.
+RULE_REQUEST = key_names(
+    *("ipProtocol", "fromPort", "toPort", "cidrIpv4", "cidrIpv6", "prefixListId", "referencedGroupId", "description"),
+    "securityGroupRuleId",
 )
 
 
@@ -250,7 +264,7 @@ def _read_rule(rule: Mapping[str, Any], direction: Direction | None, gathered: _
         return
     gathered.rules += [
         SecurityGroupRule(
-            direction=direction or _direction(rule.get("isEgress")),
+            direction=direction,
             protocol=protocol,
             from_port=low,
             to_port=high,

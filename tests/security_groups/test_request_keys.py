@@ -84,7 +84,7 @@ AUTHORIZE, MODIFY = (next(event for event in CHANGES if event.name.startswith(na
         (wire_rules.IPV6_RANGE, AUTHORIZE, ("IpPermissions", "Ipv6Ranges")),
         (wire_rules.PREFIX_LIST, AUTHORIZE, ("IpPermissions", "PrefixListIds")),
         (wire_rules.GROUP_PAIR, AUTHORIZE, ("IpPermissions", "UserIdGroupPairs")),
-        (wire_rules.RULE, MODIFY, ("SecurityGroupRules", "SecurityGroupRule")),
+        (wire_rules.RULE_REQUEST, MODIFY, ("SecurityGroupRules", "SecurityGroupRule")),
     ],
 )
 def test_every_key_of_a_rule_is_known(keys: KeyNames, event: WatchedEvent, path: tuple[str, ...]) -> None:
