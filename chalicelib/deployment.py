@@ -113,3 +113,8 @@ def own_rules(
 def dead_letter_queues(stage: Stage) -> tuple[str, ...]:
     """The names of durable delivery's dead-letter queues, as infra/durable.yaml makes them."""
     return f"{stage.prefix}undelivered.fifo", f"{stage.prefix}failed-events"
+
+
+def durable_alarms(stage: Stage) -> tuple[str, ...]:
+    """The names of durable delivery's alarms, as infra/durable.yaml makes them."""
+    return tuple(f"{stage.prefix}{name}" for name in ("undelivered", "failed-events", "backlog", "deliver-errors"))

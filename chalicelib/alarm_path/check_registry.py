@@ -168,7 +168,7 @@ CHECKS = (
     _own("own-permission", "EventBridge may not invoke the function"),
     _own("own-function", "the function is missing or not active"),
     _own("own-on-failure", "what Lambda gives up goes nowhere"),
-    _own("own-dead-letters", "undelivered events wait in the queue"),
+    _own("own-dead-letters", "undelivered events wait in the queue, or it is gone"),
     _own(
         "own-errors",
         "all of a function's latest runs failed, and none has succeeded for 15 minutes",
@@ -176,14 +176,20 @@ CHECKS = (
     ),
     _own("own-settings", "the deployed settings are faulty, or name no destination"),
     _own("own-delivery", "the latest deliveries to a destination failed"),
-    _own("own-queue", "the queue of alerts is gone, or its oldest message has waited for ten minutes"),
+    _own(
+        "own-queue",
+        "the queue of alerts is gone, or its oldest message has waited for ten minutes",
+        "it was not collected, or how long its messages wait was not read",
+    ),
     _own(
         "own-event-source",
-        "nothing feeds the deliver function: the mapping is missing, disabled or filters messages",
+        "nothing feeds the deliver function: the queue's mapping is missing, disabled or filters messages",
         "it is still being made",
     ),
     _own("own-table", "the state table is gone or not active"),
-    _own("own-alarms", "an alarm of sgwatch's own notifies nobody", "the topic's subscribers were not read"),
+    _own(
+        "own-alarms", "an alarm of sgwatch's own is missing or notifies nobody", "the topic's subscribers were not read"
+    ),
     _own("own-forwarding", "", "no other region forwards its events, or the regions could not be asked"),
     _own(
         "own-forwarder",

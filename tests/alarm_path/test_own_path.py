@@ -21,6 +21,7 @@ from chalicelib.functions.composition.auditing import settings_summary
 from tests.support.alarm_paths import ACCOUNT, NOW, REGION, Account
 
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sgwatch-prod-alert_on_change"
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:sgwatch-prod-deliveries.fifo"
 RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/changes"
 CONFIGURATION = {
     "FunctionArn": FUNCTION,
@@ -64,7 +65,7 @@ def _deployed() -> dict[str, Any]:
         "list_targets_by_rule": {"Targets": [{"Id": "1", "Arn": FUNCTION}]},
         "get_metric_data": counted({1: (4, 0)}),
         "get_queue_url": {"QueueUrl": "https://sqs.example.com/q"},
-        "get_queue_attributes": {"Attributes": {"QueueArn": "arn:q", "ApproximateNumberOfMessages": "0"}},
+        "get_queue_attributes": {"Attributes": {"QueueArn": QUEUE, "ApproximateNumberOfMessages": "0"}},
     }
 
 
@@ -278,7 +279,7 @@ def test_a_target_that_hands_over_something_else_than_the_event_fails(key: str) 
     assert answers["own-target"] == "fail"
 
 
-MAPPING = {"UUID": "6d9bce8e", "State": "Enabled", "EventSourceArn": "arn:aws:sqs:us-east-1:123456789012:q"}
+MAPPING = {"UUID": "6d9bce8e", "State": "Enabled", "EventSourceArn": QUEUE}
 DURABLE = {
     "list_event_source_mappings": {"EventSourceMappings": [MAPPING]},
     "describe_table": {"Table": {"TableName": "sgwatch-prod-state", "TableStatus": "ACTIVE"}},
@@ -300,6 +301,7 @@ def durable(**changes: Any) -> dict[str, str]:
         table="sgwatch-prod-state",
         consumer="sgwatch-prod-deliver",
         alarm_prefix="sgwatch-prod-",
+        alarms=("sgwatch-prod-undelivered",),
         settings_of=settings_summary,
     )
     own, errors = collect_own(lambda *_: client, REGION, path, now=NOW)
@@ -352,9 +354,21 @@ def test_durable_delivery_as_deployed_passes() -> None:
                 ("fail", {"State": "Disabling"}),
                 ("unknown", {"State": "Creating"}),
                 ("fail", {"FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}),
+                ("fail", {"EventSourceArn": f"{QUEUE}-of-others"}),
             )
         ),
+        (
+            "own-event-source",
+            "pass",
+            {
+                "list_event_source_mappings": {
+                    "EventSourceMappings": [MAPPING, {**MAPPING, "State": "Disabled", "EventSourceArn": "arn:other"}]
+                }
+            },
+        ),
         ("own-queue", "fail", {"get_queue_url": "AWS.SimpleQueueService.NonExistentQueue"}),
+        ("own-dead-letters", "fail", {"get_queue_url": "AWS.SimpleQueueService.NonExistentQueue"}),
+        ("own-queue", "unknown", {"get_metric_data": "AccessDenied"}),
         ("own-queue", "fail", {"get_metric_data": age(3_600.0)}),
         ("own-queue", "pass", {"get_metric_data": age(30.0)}),
         ("own-table", "fail", {"describe_table": "ResourceNotFoundException"}),
@@ -365,6 +379,7 @@ def test_durable_delivery_as_deployed_passes() -> None:
             "fail",
             {"list_subscriptions_by_topic": {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}},
         ),
+        ("own-alarms", "fail", {"describe_alarms": {"MetricAlarms": []}}),
         ("own-alarms", "unknown", {"list_subscriptions_by_topic": "AccessDenied"}),
         ("own-alarms", "fail", {"describe_alarms": {"MetricAlarms": [{"AlarmName": "sgwatch-prod-x"}]}}),
         ("own-settings", "fail", {"get_function": environment()}),

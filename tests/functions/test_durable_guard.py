@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,7 +15,7 @@ from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
 from chalicelib.alarm_path.watch.status_store import TableMemory
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
-from chalicelib.deployment import NO_RULE, Stage, dead_letter_queues, own_rules
+from chalicelib.deployment import NO_RULE, Stage, dead_letter_queues, durable_alarms, own_rules
 from chalicelib.functions.composition.auditing import assemble_guard
 from chalicelib.settings.environment import read_settings
 from chalicelib.state.errors import StateError
@@ -61,6 +63,12 @@ def test_the_functions_and_queues_of_durable_delivery_are_part_of_the_own_path()
     assert own["sgwatch-prod-deliver"] == NO_RULE
     assert own["sgwatch-prod-reconcile"] is None
     assert dead_letter_queues(stage) == ("sgwatch-prod-undelivered.fifo", "sgwatch-prod-failed-events")
+
+
+def test_the_alarms_of_the_own_path_are_those_of_durable_deliverys_template() -> None:
+    template = (Path(__file__).parents[2] / "infra" / "durable.yaml").read_text(encoding="utf-8")
+    made = re.findall(r"AlarmName: !Sub (\S+)", template)
+    assert made == [name.replace("prod", "${Stage}") for name in durable_alarms(Stage("sgwatch-prod-"))]
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@
  "functions": [{"FunctionName", "Configuration": {…} | null where it does not exist,
                 "RuleNames": [those that invoke it] | null, "Policy": {…} | null, "EventInvokeConfig": {…} | null,
                 "Metrics": {"Invocations" | "Errors" | "Throttles": GetMetricData's StatusCode, Timestamps, Values}}],
- "dead_letter_queues": [{"QueueArn", "Attributes"}], "region",
+ "dead_letter_queues": [{"QueueArn", "Attributes": {…} | null where it is gone}], "region",
  "delivery_queue": null where it is gone, {"QueueArn", "Attributes", "OldestMessageAge": {"Timestamp", "Seconds"}},
  "event_source_mappings": [ListEventSourceMappings items], "table": {"TableName", "TableStatus"} | null,
- "alarms": [DescribeAlarms items], "alarm_topics": {arn: [SubscriptionArn]},
+ "alarms": [DescribeAlarms items], "expected_alarms": [name], "alarm_topics": {arn: [SubscriptionArn]},
  "deliveries": {destination: {"AlertsSent" | "DeliveryFailures": time of the latest | null}},
  "forwarding": {"expected": {rule name: pattern}, "regions": {region: as checks/forwarders.py says} | null}}
 and in each function "Settings": {"destinations": [name], "faults": how many}, never a value of its environment.
@@ -184,6 +184,9 @@ def _function(arn: str, function: Json, tools: OwnTools) -> Iterable[Finding]:
 
 def _queue(queue: Json, tools: OwnTools) -> Finding:
     arn = str(queue.get("QueueArn"))
+    if "Attributes" in queue and queue["Attributes"] is None:
+        reason = f"Dead-letter queue {arn} does not exist: what cannot be delivered is lost."
+        return Finding("own-dead-letters", Status.FAIL, arn, reason, tools.sgwatch("setup"))
     count = (queue.get("Attributes") or {}).get("ApproximateNumberOfMessages")
     if count is None:
         return Finding("own-dead-letters", Status.UNKNOWN, arn, f"How many messages {arn} holds was not collected.")

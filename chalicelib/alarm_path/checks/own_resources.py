@@ -21,10 +21,11 @@ def judge_resources(own: Json, functions: Mapping[str, Json], tools: OwnTools) -
     if "delivery_queue" in own:
         yield from _delivery_queue(own["delivery_queue"], tools)
     if "event_source_mappings" in own:
-        yield from _mappings(own["event_source_mappings"], tools)
+        yield from _mappings(own["event_source_mappings"], own.get("delivery_queue") or {}, tools)
     if "table" in own:
         yield _table(own["table"], tools)
     if "alarms" in own:
+        yield from _missing_alarms(own["alarms"], own.get("expected_alarms") or (), tools)
         yield from _alarms(own["alarms"], own.get("alarm_topics") or {}, tools)
 
 
@@ -47,6 +48,10 @@ def _delivery_queue(queue: Json | None, tools: OwnTools) -> Iterable[Finding]:
         )
         return
     arn, age = str(queue.get("QueueArn")), queue.get("OldestMessageAge")
+    if "OldestMessageAge" not in queue:
+        reason = f"How long the oldest message of queue {arn} has waited could not be read."
+        yield Finding("own-queue", Status.UNKNOWN, arn, reason)
+        return
     if age is None:
         yield Finding("own-queue", Status.PASS, arn, f"Queue {arn} exists, and no message waits in it.")
         return
@@ -55,8 +60,10 @@ def _delivery_queue(queue: Json | None, tools: OwnTools) -> Iterable[Finding]:
     yield Finding("own-queue", status_of(not late), arn, reason, tools.sgwatch("audit") if late else None)
 
 
-def _mappings(mappings: Iterable[Json], tools: OwnTools) -> Iterable[Finding]:
-    listed = list(mappings)
+def _mappings(mappings: Iterable[Json], queue: Json, tools: OwnTools) -> Iterable[Finding]:
+    """The mappings of the delivery queue; those of other queues deliver no alert."""
+    arn = queue.get("QueueArn")
+    listed = [item for item in mappings if not arn or item.get("EventSourceArn", arn) == arn]
     if not listed:
         reason = "No event source mapping feeds the deliver function: queued alerts are not delivered."
         yield Finding("own-event-source", Status.FAIL, "deliver", reason, tools.deploy())
@@ -94,6 +101,13 @@ def _table(table: Json | None, tools: OwnTools) -> Finding:
         f"State table {name} is {status}.",
         None if alive else tools.sgwatch("setup"),
     )
+
+
+def _missing_alarms(alarms: Iterable[Json], expected: Iterable[str], tools: OwnTools) -> Iterable[Finding]:
+    there = {alarm.get("AlarmName") for alarm in alarms}
+    for name in expected:
+        if name not in there:
+            yield Finding("own-alarms", Status.FAIL, name, f"Alarm {name} does not exist.", tools.sgwatch("setup"))
 
 
 def _alarms(alarms: Iterable[Json], topics: Json, tools: OwnTools) -> Iterable[Finding]:

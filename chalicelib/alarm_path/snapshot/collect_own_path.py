@@ -50,7 +50,7 @@ class OwnPath:
     ``functions``: name → its rule's pattern, None for a schedule, empty where no rule invokes it; ``queues``: names of
     dead-letter queues. ``delivery_queue``, ``table`` and ``consumer`` (the function that reads the queue) are None
     without durable delivery, ``alarm_prefix`` where no alarms belong to it, ``forwarding`` where other regions are not
-    asked.
+    asked. ``alarms`` are the names of those that have to be there.
     """
 
     functions: Mapping[str, Mapping[str, Any] | None]
@@ -59,6 +59,7 @@ class OwnPath:
     table: str | None = None
     consumer: str | None = None
     alarm_prefix: str | None = None
+    alarms: tuple[str, ...] = ()
     settings_of: SettingsOf | None = None
     forwarding: Forwarding | None = None
 
@@ -78,10 +79,13 @@ def collect_own(
             function["RuleNames"] = None if found is None else [rule["Name"] for rule in found]
             rules += found or []
     own: SnapshotPart = {"region": region, "rules": rules, "functions": functions}
-    letters = [queue for name in expected.queues if (queue := _queue(ask, name))]
-    own |= {"dead_letter_queues": letters, **_durable(ask, expected)}
+    letters = [(name, _queue(ask, name)) for name in expected.queues]
+    own["dead_letter_queues"] = [
+        queue or {"QueueArn": name, "Attributes": None} for name, queue in letters if queue is not None
+    ]
+    own |= _durable(ask, expected)
     if expected.alarm_prefix is not None:
-        own |= _alarms(ask, expected.alarm_prefix)
+        own |= _alarms(ask, expected.alarm_prefix, expected.alarms)
     if expected.forwarding is not None:
         wanted = expected.forwarding
         forwarding, met = collect_forwarding(clients, region, wanted.prefix, wanted.queue)
@@ -114,8 +118,8 @@ def _durable(ask: _OptionalCall, expected: OwnPath) -> SnapshotPart:
     return found
 
 
-def _alarms(ask: _OptionalCall, prefix: str) -> SnapshotPart:
-    """sgwatch's own alarms, and who is subscribed to the topics that they notify."""
+def _alarms(ask: _OptionalCall, prefix: str, expected: tuple[str, ...]) -> SnapshotPart:
+    """sgwatch's own alarms, those that have to be there, and who is subscribed to the topics that they notify."""
     answer = ask("cloudwatch", "describe_alarms", "cloudwatch:DescribeAlarms", prefix, AlarmNamePrefix=prefix)
     if answer is None:
         return {}
@@ -126,7 +130,7 @@ def _alarms(ask: _OptionalCall, prefix: str) -> SnapshotPart:
         listed = ask("sns", "list_subscriptions_by_topic", "sns:ListSubscriptionsByTopic", arn, TopicArn=arn)
         if listed is not None:
             topics[arn] = [item.get("SubscriptionArn") for item in listed.get("Subscriptions", [])]
-    return {"alarms": alarms, "alarm_topics": topics}
+    return {"alarms": alarms, "expected_alarms": list(expected), "alarm_topics": topics}
 
 
 _OptionalCall = Callable[..., SnapshotPart | None]

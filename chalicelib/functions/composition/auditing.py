@@ -14,7 +14,15 @@ from chalicelib.alarm_path.watch.status_store import ParameterMemory, StatusMemo
 from chalicelib.aws.clients import ClientFactory, aws_client, default_region, patient_clients
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.delivery.heartbeat import Heartbeat
-from chalicelib.deployment import DELIVER, Stage, dead_letter_queues, forwarder_rules, own_rules, stage_of
+from chalicelib.deployment import (
+    DELIVER,
+    Stage,
+    dead_letter_queues,
+    durable_alarms,
+    forwarder_rules,
+    own_rules,
+    stage_of,
+)
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.functions.call_windows import CallWindows, TableWindows
 from chalicelib.functions.composition.alerting import assemble, network
@@ -68,6 +76,7 @@ def own_path(stage: Stage, watch: Iterable[EventGroup], durable: DurableSettings
         table=durable.table,
         consumer=stage.function(DELIVER),
         alarm_prefix=stage.prefix,
+        alarms=durable_alarms(stage),
         settings_of=settings_summary,
         forwarding=forwarding,
     )
