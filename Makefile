@@ -85,6 +85,7 @@ bench: setup ## measure speed and memory as ratios
 docs: setup $(DOCS_STAMP) ## regenerate what is made from code, check the links and build the site into build/site
 	@$(BIN)/python -m sgwatch.docs
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
+	@$(BIN)/python -m sgwatch.site_check build/site
 
 $(DOCS_STAMP): requirements-docs.txt
 	@$(PYTHON) -m venv $(DOCS_VENV)

@@ -46,13 +46,6 @@ def _reach(arrows: Mapping[str, set[str]], room: str) -> set[str]:
     return found
 
 
-def mermaid() -> list[str]:
-    """The lines of a Mermaid flowchart, from the handlers down to the logs."""
-    arrows = reduced(imports())
-    lines = [f"    {room} --> {below}" for room in sorted(arrows) for below in sorted(arrows[room])]
-    return ["```mermaid", "flowchart TD", *lines, "```"]
-
-
 def exceptions() -> list[str]:
     """The lines of the tree of exceptions, each with what its docstring says first."""
     below: dict[str, list[tuple[str, str]]] = {}

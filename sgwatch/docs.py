@@ -1,4 +1,4 @@
-"""``make docs``: what is made from code: the tables of commands and events, and the picture of an alert in Slack."""
+"""``make docs``: what is made from code: tables of commands and events, pictures of an alert and of the packages."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from chalicelib.settings.fields import Field
 from chalicelib.settings.kinds import KINDS, DestinationKind
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS
-from sgwatch.architecture import exceptions, mermaid
+from sgwatch.architecture import exceptions, imports, reduced
 from sgwatch.commands.preview import EXAMPLE
 from sgwatch.deployability import DEPLOYER_ACTIONS
 from sgwatch.frameworks import FRAMEWORKS
+from sgwatch.package_picture import picture
 from sgwatch.policies import STATEMENTS
 from sgwatch.previews import previews
 
@@ -57,9 +58,10 @@ class Line:
 
 
 def main() -> None:
-    """Draw the picture and write the tables again."""
+    """Draw the pictures and write the tables again."""
     record = json.loads((DOCS / "example-record.json").read_text(encoding="utf-8"))
     (DOCS / "alert.svg").write_text(draw(payload(alert_of(record))), encoding="utf-8")
+    (DOCS / "packages.svg").write_text(picture(reduced(imports())), encoding="utf-8")
     (DOCS / "gallery.md").write_text(gallery(), encoding="utf-8")
     (DOCS / "alert-gallery.html").write_text(gallery_page(), encoding="utf-8")
     for page in PAGES:
@@ -105,7 +107,7 @@ def gallery_page() -> str:
 
 
 def with_tables(text: str) -> str:
-    """A page with what it has a place for: the commands that exist, the watched events, the packages."""
+    """A page with what it has a place for: the commands that exist, the watched events."""
     commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
     text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
@@ -119,7 +121,6 @@ def with_tables(text: str) -> str:
     head = ["| statement | actions | on | functions | for |", "|---|---|---|---|---|"]
     text = _with_table(text, "policies", [*head, *_policies()])
     text = _with_table(text, "deployer", _deployer())
-    text = _with_table(text, "packages", mermaid())
     text = _with_table(text, "exceptions", exceptions())
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
