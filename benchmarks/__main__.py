@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-NAMES = ("cold_start", "warm_alert", "fan_out", "replay", "alarm_path", "growth", "report_size")
+NAMES = ("cold_start", "warm_alert", "fan_out", "replay", "alarm_path", "growth", "report_size", "fleet_scale")
 
 
 def main() -> int:

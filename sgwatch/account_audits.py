@@ -19,8 +19,8 @@ from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.standards import EVENTS, Standard
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of
 from chalicelib.alert.model import format_time
+from chalicelib.aws.account_clients import NotAssumed
 from chalicelib.aws.clients import ClientFactory
-from sgwatch.account_clients import NotAssumed
 from sgwatch.aws_refusals import sentence
 from sgwatch.organization_trails import judge_account, judge_organization_trails
 

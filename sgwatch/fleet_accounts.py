@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from chalicelib.aws.arns import parse_arn
 from chalicelib.aws.clients import ClientFactory
+from chalicelib.aws.member_role import MemberRole
 
 if TYPE_CHECKING:
-    from sgwatch.account_clients import AccountClients, MemberRole
+    from chalicelib.aws.account_clients import AccountClients
     from sgwatch.organization import Organization
 
 _ID_LENGTH = 12
@@ -61,7 +62,7 @@ def fleet_accounts(clients: ClientFactory, region: str, asked: AskedAccounts) ->
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see above
 
-    from sgwatch.account_clients import AccountClients, MemberRole  # noqa: PLC0415
+    from chalicelib.aws.account_clients import AccountClients  # noqa: PLC0415
     from sgwatch.aws_refusals import sentence  # noqa: PLC0415
     from sgwatch.organization import read_organization  # noqa: PLC0415
 

@@ -5,7 +5,6 @@ What does not answer in time is said to be unknown: a call gets no more than cli
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chalicelib.aws.clients import AwsClients
+from chalicelib.aws.member_role import MemberRole
 from chalicelib.aws.retries import NETWORK_WORDS
 
 # An assumed role lasts an hour unless asked otherwise; it is renewed while it is still good.
@@ -115,9 +115,8 @@ class AwsReader:
 
     def _assumed(self, account_id: str, region: str | None) -> AwsClients:
         sts = self._own()[0]("sts", region)
-        asked = {"ExternalId": self.external_id} if self.external_id else {}
-        role_arn = self._role_arn(sts, account_id)
-        answer = sts.assume_role(RoleArn=role_arn, RoleSessionName="sgwatch", **asked)["Credentials"]
+        role = MemberRole(self.role or "", self.external_id, sts.meta.partition)
+        answer = sts.assume_role(**role.asked(account_id, "sgwatch"))["Credentials"]
 
         def session() -> Any:
             import boto3  # noqa: PLC0415 - 200 ms of a cold start
@@ -129,9 +128,3 @@ class AwsReader:
             )
 
         return self._made(session)
-
-    def _role_arn(self, sts: Any, account_id: str) -> str:
-        role = self.role or ""
-        if role.startswith("arn:"):
-            return re.sub(r"\{account\}|(?<=:)\d{12}(?=:)", account_id, role)
-        return f"arn:{sts.meta.partition}:iam::{account_id}:role/{role}"

@@ -19,6 +19,7 @@ from chalicelib.alarm_path.watch.alerts import (
     RepairCall,
     announcement,
     follow_up,
+    in_another_account,
     repaired,
     severity_of,
     tampering,
@@ -29,7 +30,7 @@ from chalicelib.alarm_path.watch.notification_policy import RememberedStatus, de
 from chalicelib.alarm_path.watch.scope import touches
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, StatusMemory
 from chalicelib.alert.model import Alert, AlertKind, format_time
-from chalicelib.alert.tampering import names_of
+from chalicelib.alert.tampering import is_own, names_of
 from chalicelib.aws.arns import resource_name
 from chalicelib.cloudtrail.principals import read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, RecordError, mapping, read_record, text, unwrap
@@ -297,8 +298,12 @@ class Guard:
         call = TAMPER_CALLS.get((record and record.event_name) or "")
         if record is None or call is None:
             return without_audit(alert, "its record could not be read again")
+        named = tuple(named_by(call, record.raw))
+        audited = standing.account_id
+        if audited is not None and alert.account.id not in (None, audited) and any(map(is_own, named)):
+            return in_another_account(alert, audited)
         before = previous.parts if previous else None
-        touched = touches(call, named_by(call, record.raw), before, standing.parts)
+        touched = touches(call, named, before, standing.parts)
         judged = tampering(alert, call, standing, touched, previous)
         if judged is None:
             log.info("call touches neither the alarm path nor sgwatch", event_id=alert.id, event_name=call.name)

@@ -133,9 +133,9 @@ def _listed(value: str | None) -> tuple[str, ...]:
 
 def _several(asked: AskedAccounts, regions: Sequence[str], standard: Standard, chosen: AuditFormat) -> int:
     """Audit many accounts and print it; gives the exit status."""
+    from chalicelib.aws.account_clients import fleet_clients  # noqa: PLC0415
     from chalicelib.aws.clients import default_region  # noqa: PLC0415 - the AWS SDK
     from sgwatch.account_audits import AccountsToAudit, audit_accounts  # noqa: PLC0415
-    from sgwatch.account_clients import fleet_clients  # noqa: PLC0415
     from sgwatch.fleet_accounts import fleet_accounts  # noqa: PLC0415
 
     region = default_region()

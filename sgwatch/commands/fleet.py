@@ -16,10 +16,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.alarm_path.snapshot.collect_forwarders import opted_in
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.aws.account_clients import NotAssumed, fleet_clients
 from chalicelib.aws.arns import parse_arn
 from chalicelib.aws.clients import ClientFactory, default_region
 from chalicelib.text import number_of
-from sgwatch.account_clients import NotAssumed, fleet_clients
 from sgwatch.aws_refusals import sentence
 from sgwatch.fleet_accounts import AccountsError, AskedAccounts, FleetAccounts, fleet_accounts
 from sgwatch.fleet_commands import FleetPlan, steps

@@ -17,7 +17,7 @@ from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat, failure_url
 from chalicelib.destinations.http_door import HttpDoor
 from chalicelib.settings.model import SettingsError
-from tests.support.alarm_paths import GROUP, NOW, Account, Document
+from tests.support.alarm_paths import ACCOUNT, GROUP, NOW, OTHER_ACCOUNT, Account, Document
 from tests.support.guards import Guarded, Kept, audited, event, refused, sound, without_filter
 from tests.support.receiver import Answer, Receiver, receiver
 
@@ -407,6 +407,17 @@ def test_sgwatchs_own_disabled_rule_is_reported_as_its_own_path(guarded: Guarded
         "sgwatch's own path is broken: rule sgwatch-prod-alert_on_change-event was disabled (DisableRule by mallory)"
     )
     assert f"enable-rule --region us-east-1 --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
+
+
+def test_a_forwarder_of_another_account_is_beyond_the_audit_and_as_severe_as_the_call(guarded: Guarded) -> None:
+    guarded.finds = without_filter
+    rule = {"name": "sgwatch-prod-forward-changes"}
+    alert, announced = guarded.tampered(event("DisableRule", "events", rule, recipientAccountId=OTHER_ACCOUNT))
+    assert (alert["severity"], alert["account"]["id"], alert["alarm_path"]) == ("high", OTHER_ACCOUNT, None)
+    assert alert["title"].startswith("Rule sgwatch-prod-forward-changes was disabled")
+    assert f"which the audit of account {ACCOUNT} does not see" in alert["summary"]
+    assert f"sgwatch fleet status --account {OTHER_ACCOUNT}" in alert["summary"]
+    assert (announced["account"]["id"], announced["alarm_path"]["status"]) == (ACCOUNT, "fail"), "what the audit found"
 
 
 REPAIRED = [RepairCall("logs:PutMetricFilter", "Count the 7 events.", "aws logs delete-metric-filter …")]

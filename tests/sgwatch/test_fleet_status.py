@@ -12,8 +12,9 @@ import pytest
 
 from chalicelib.alarm_path.checks.forwarders import ForwarderFault, ForwarderState, ForwarderVerdict
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.aws.account_clients import AccountClients, NotAssumed
 from chalicelib.aws.clients import AwsClients
-from sgwatch.account_clients import AccountClients, MemberRole, NotAssumed
+from chalicelib.aws.member_role import MemberRole
 from sgwatch.fleet_html import FleetPage, page
 from sgwatch.fleet_status import FleetRow, not_assumed
 

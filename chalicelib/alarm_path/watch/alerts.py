@@ -197,6 +197,16 @@ def without_audit(alert: Alert, reason: str) -> Alert:
     return alert._replace(unknowns=(*alert.unknowns, other(f"what it did to the alarm path: {printable(reason, 300)}")))
 
 
+def in_another_account(alert: Alert, audited: str) -> Alert:
+    """The alert about a call on a part of sgwatch in an account that the audit does not see: as severe as it may be."""
+    account = alert.account.id or "that is not known"
+    where = f"It concerns a part of sgwatch in account {account}, which the audit of account {audited} does not see"
+    return alert._replace(
+        summary=f"{alert.summary} {where}: sgwatch fleet status --account {account} asks there.",
+        unknowns=(*alert.unknowns, *_unseen(alert)),
+    )
+
+
 def problem_sentence(standing: Standing) -> str:
     """The broken link by its name, and how many more there are; empty where all is sound."""
     if not standing.problems:

@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.clients import AwsClients, ClientFactory
-from sgwatch.aws_refusals import sentence
+from chalicelib.aws.member_role import MemberRole
 
 # Of many accounts at once some are throttled; standard mode waits up to 20 s between attempts.
 # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html
@@ -28,33 +28,16 @@ _signed_for: ContextVar[Credentials | None] = ContextVar("signed_for", default=N
 
 
 class NotAssumed(Exception):  # noqa: N818 - it reads as what happened
-    """The role in a member account could not be assumed; ``code`` is AWS's, the text says what AWS said."""
+    """The role in a member account could not be assumed; ``code`` is AWS's, or the SDK's name of what happened."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, message: str) -> None:
         self.code = code
-        super().__init__(reason)
+        super().__init__(f"AssumeRole: {code}: {message}".rstrip(":. "))
 
 
 def fleet_clients() -> AwsClients:
-    """Clients for commands that ask many accounts: 20 seconds an answer, and attempts enough for throttling."""
+    """Clients for what asks many accounts: 20 seconds an answer, and attempts enough for throttling."""
     return AwsClients(connect_timeout=5.0, read_timeout=20.0, attempts=ATTEMPTS)
-
-
-@dataclass(frozen=True, slots=True)
-class MemberRole:
-    """The role that is assumed in each member account (infra/member-read.yaml)."""
-
-    name: str
-    external_id: str
-    partition: str = "aws"
-
-    def arn(self, account_id: str) -> str:
-        """The role in this account; a name with its path, or an ARN with ``{account}`` or any account's id."""
-        if self.name.startswith("arn:"):
-            parts = self.name.replace("{account}", account_id).split(":")
-            parts[4] = account_id
-            return ":".join(parts)
-        return f"arn:{self.partition}:iam::{account_id}:role/{self.name}"
 
 
 @dataclass(slots=True)
@@ -72,13 +55,14 @@ class AccountClients:
         Raises:
             NotAssumed: AWS refused it, or did not answer.
         """
-        asked = {"RoleArn": role.arn(account_id), "RoleSessionName": SESSION_NAME, "ExternalId": role.external_id}
+        asked = role.asked(account_id, SESSION_NAME)
         try:
             given = self.clients("sts", self.region).assume_role(**asked)["Credentials"]
         except ClientError as error:
-            raise NotAssumed(str(error.response.get("Error", {}).get("Code")), sentence(error)) from error
+            said = error.response.get("Error", {})
+            raise NotAssumed(str(said.get("Code")), str(said.get("Message", ""))) from error
         except BotoCoreError as error:
-            raise NotAssumed(type(error).__name__, sentence(error)) from error
+            raise NotAssumed(type(error).__name__, str(error)) from error
         return self.signed_with(given)
 
     def signed_with(self, given: Mapping[str, Any]) -> ClientFactory:
