@@ -140,6 +140,7 @@ CHECKS = (
         "alarm-actions",
         PathLink.ACTION,
         "disabled, muted, none for ALARM, no topic, or a topic of another region",
+        "AWS refused the mute rules, or one came without a status",
     ),
     Check("topic-exists", PathLink.TOPIC, "the topic is gone", "it was not read, or is of another account"),
     Check(

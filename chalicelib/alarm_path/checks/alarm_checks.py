@@ -382,11 +382,16 @@ def _action(topic: str, name: str, region: str) -> Finding:
 
 
 def _sure_of_mutes(snapshot: Snapshot, region: Region, found: Sequence[TopicRoute]) -> list[TopicRoute]:
-    """The routes, with a doubt where a mute rule was listed and could not be read: it may be about any alarm."""
-    errors = [e for e in snapshot.errors_of("cloudwatch:GetAlarmMuteRule", region=region.name) if not e.not_found]
+    """The routes, with a doubt where AWS refused mute rules, or one of them: it may be about any alarm.
+
+    Where the installed SDK does not know mute rules, as the Lambda runtime's may not, AWS refused nothing, and a note
+    says that they were not read.
+    """
+    calls = ("cloudwatch:ListAlarmMuteRules", "cloudwatch:GetAlarmMuteRule")
+    errors = [e for e in snapshot.errors_of(*calls, region=region.name) if not (e.not_found or e.not_in_sdk)]
     if not errors:
         return list(found)
-    reason = f"A mute rule, which may silence the alarm, could not be read: {errors[0]}."
+    reason = f"Mute rules, which may silence the alarm, could not all be read: {errors[0]}."
     return [
         replace(route, findings=(*route.findings, Finding("alarm-actions", Status.UNKNOWN, route.owner_name, reason)))
         if route.topic

@@ -15,6 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from chalicelib.alarm_path.snapshot.model import NOT_IN_SDK
 from chalicelib.aws.arns import Arn, log_group_name, parse_arn
 from chalicelib.aws.clients import ClientFactory
 
@@ -24,7 +25,7 @@ SnapshotPart = dict[str, Any]
 def not_in_sdk(call: str, region: str, resource: str | None) -> SnapshotPart:
     """The error of a call that the installed SDK does not know: the Lambda runtime's is often older than the newest."""
     message = "the installed SDK has no such operation"
-    return {"call": call, "region": region, "resource": resource, "code": "OperationNotInSdk", "message": message}
+    return {"call": call, "region": region, "resource": resource, "code": NOT_IN_SDK, "message": message}
 
 
 def collect(clients: ClientFactory, *, home_region: str, now: datetime, regions: Iterable[str] = ()) -> SnapshotPart:

@@ -16,6 +16,9 @@ from typing import Any
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, Json, LogAlarm, MetricAlarm
 from chalicelib.aws.arns import same_log_group
 
+# The code of a call that the installed SDK does not know: AWS was not asked, and no permission is missing.
+NOT_IN_SDK = "OperationNotInSdk"
+
 # TrailNotFoundException, ResourceNotFoundException, NotFound, NotFoundException,
 # AWS.SimpleQueueService.NonExistentQueue, QueueDoesNotExist, NoSuchEntity
 _NOT_FOUND = re.compile(r"not_?found|doesnotexist|nonexistent|nosuch", re.IGNORECASE)
@@ -35,6 +38,11 @@ class AccessError:
     def not_found(self) -> bool:
         """Whether AWS said that the thing is not there, which is an answer."""
         return bool(_NOT_FOUND.search(self.code))
+
+    @property
+    def not_in_sdk(self) -> bool:
+        """Whether AWS was not asked, for want of an SDK that knows the call."""
+        return self.code == NOT_IN_SDK
 
     def __str__(self) -> str:
         where = f" in {self.region}" if self.region else ""
