@@ -48,12 +48,15 @@ class RegionIndex:
     effort: Effort = field(default_factory=Effort)
 
     @classmethod
-    def of(cls, region: Region, account: str = "", *, complete: bool = False) -> RegionIndex:
+    def of(cls, region: Region, account: str = "", *, partition: str = "aws", complete: bool = False) -> RegionIndex:
         """Index a region once; judging then takes time in proportion to what it looks at.
 
-        Metrics of other accounts are left out: no filter here publishes to them. Patterns read as in the account.
+        Metrics of other accounts are left out: no filter here publishes to them. Patterns read as in the account and
+        its partition.
         """
-        filters = region.metric_filters and tuple(_in_account(item, account) for item in region.metric_filters)
+        filters = region.metric_filters and tuple(
+            _in_account(item, account, partition) for item in region.metric_filters
+        )
         region = replace(region, metric_filters=filters)
         index = cls(region, composites=Composites.of(region, complete=complete))
         for alarm in region.metric_alarms or ():
@@ -74,8 +77,8 @@ class RegionIndex:
         return f" The nearest is alarm {alarm.name}, which reads {read.namespace}/{read.metric}."
 
 
-def _in_account(item: MetricFilter, account: str) -> MetricFilter:
-    pattern = in_account(item.pattern, account)
+def _in_account(item: MetricFilter, account: str, partition: str) -> MetricFilter:
+    pattern = in_account(item.pattern, account, partition)
     return item if pattern == item.pattern else replace(item, pattern=pattern)
 
 

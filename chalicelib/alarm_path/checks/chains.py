@@ -17,6 +17,7 @@ from chalicelib.alarm_path.checks.topic_checks import judge_topic
 from chalicelib.alarm_path.checks.trail_checks import judge_trail, unread
 from chalicelib.alarm_path.checks.unread_filters import alarms_for_any_filter
 from chalicelib.alarm_path.patterns.pattern_coverage import CoverageOf, PatternCoverage
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import MetricAlarm
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot, Trail
 from chalicelib.alarm_path.standards import CLASSIC_EVENTS, EVENTS
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, status_of, worst
@@ -75,7 +76,7 @@ class Builder:
     coverage_of: CoverageOf
     _patterns: dict[tuple[str, ...], PatternCoverage] = field(default_factory=dict)
     _regions: dict[str, RegionIndex] = field(default_factory=dict)
-    _topics: dict[tuple[str, str], tuple[list[Finding], list[str]]] = field(default_factory=dict)
+    _topics: dict[tuple[str, str, str], tuple[list[Finding], list[str]]] = field(default_factory=dict)
     _fed: list[Arn] | None = None
 
     def chains(self) -> list[Chain]:
@@ -95,7 +96,8 @@ class Builder:
             found = self.snapshot.region(region)
             complete = found.metric_alarms is not None and found.composite_alarms is not None
             complete = complete and not self.snapshot.errors_of("cloudwatch:DescribeAlarms", region=region)
-            self._regions[region] = RegionIndex.of(found, self.snapshot.account_id, complete=complete)
+            account, partition = self.snapshot.account_id, self.snapshot.partition
+            self._regions[region] = RegionIndex.of(found, account, partition=partition, complete=complete)
         return self._regions[region]
 
     def groups(self, region: str) -> frozenset[str]:
@@ -145,7 +147,7 @@ class Builder:
             return [start]
         chains: list[Chain] = []
         for alarm, verdict in alarms_for_any_filter(self.snapshot, index):
-            ways = [self._of_route(start, alarm.name, verdict, route) for route in verdict.routes]
+            ways = [self._of_route(start, alarm, verdict, route) for route in verdict.routes]
             if any(worst(way.findings) is not Status.FAIL for way in ways):
                 return [start]
             chains += ways
@@ -189,7 +191,7 @@ class Builder:
             groups = self.groups(group.region)
             verdict = judge_alarm(self.snapshot, index, alarm, item, found.coverage, found.value, groups)
             for route in verdict.routes:
-                yield self._of_route(start, alarm.name, verdict, route)
+                yield self._of_route(start, alarm, verdict, route)
         metric = f"{item.namespace}/{item.metric}"
         missing = index.region.metric_alarms is None
         gap = self._gap(group, "cloudwatch:DescribeAlarms", missing, f"The alarms on {metric} in {group.region}", None)
@@ -211,17 +213,18 @@ class Builder:
                 return f" Alarm {readers[0].name} does, but in {region}, where this metric is not."
         return ""
 
-    def _of_route(self, start: Chain, alarm: str, verdict: AlarmVerdict, route: TopicRoute) -> Chain:
+    def _of_route(self, start: Chain, alarm: MetricAlarm, verdict: AlarmVerdict, route: TopicRoute) -> Chain:
         findings, notes = [*verdict.findings, *route.findings], [*verdict.notes, *route.notes]
         if route.topic:
-            key = (route.topic, route.owner_arn)
+            key = (route.topic, route.owner_name, route.owner_arn)
+            metric = alarm.only_metric if route.owner_arn == alarm.arn else None
             if key not in self._topics:
-                self._topics[key] = judge_topic(self.snapshot, route.topic, route.owner_name, route.owner_arn)
+                self._topics[key] = judge_topic(self.snapshot, *key, metric)
             findings += self._topics[key][0]
             notes += self._topics[key][1]
         return replace(
             start,
-            alarm=alarm,
+            alarm=alarm.name,
             alarm_arn=route.owner_arn,
             topic=route.topic,
             findings=(*start.findings, *findings),

@@ -107,7 +107,9 @@ def _samples(selectors: Sequence[Sequence[FieldSelector]], field: str) -> Iterab
 
 
 def _matches(selector: Sequence[FieldSelector], record: Mapping[str, str | None]) -> Status:
-    return all_of(_holds(item, record) for item in selector)
+    # Every selector names a category; what one without would select is not documented.
+    category = status_of(any(item.field == "eventCategory" for item in selector) or None)
+    return all_of([category, *(_holds(item, record) for item in selector)])
 
 
 def _holds(item: FieldSelector, record: Mapping[str, str | None]) -> Status:

@@ -18,9 +18,14 @@ from chalicelib.alarm_path.verdicts import Status, all_of, any_of, opposite, sta
 
 SNS = "sns.amazonaws.com"
 _POLICY_ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}
+# Something, or nothing at all, and a text of which only that it is there is known.
 UNKNOWN_VALUE = object()
+SOME_TEXT = object()
 # Fields whose values are not known beforehand; only the first are in the notifications of both kinds of alarm.
-_FIELDS = ("AlarmDescription", "OldStateValue", "Region", "StateChangeTime", "NewStateReason")
+_TEXTS = ("Region", "StateChangeTime", "NewStateReason")
+_FIELDS = ("AlarmDescription",)
+# What an alarm may have been in before ALARM.
+_BEFORE = frozenset({"OK", "INSUFFICIENT_DATA"})
 _ACTION_FIELDS = ("AlarmConfigurationUpdatedTimestamp", "OKActions", "AlarmActions", "InsufficientDataActions")
 _METRIC_ALARM_FIELDS = ("Trigger", *_ACTION_FIELDS)
 _COMPOSITE_FIELDS = ("AlarmRule", "TriggeringChildren", "Trigger", *_ACTION_FIELDS)
@@ -35,17 +40,30 @@ class Notification:
     account_id: str
     topic_arn: str
     of_composite: bool = False
+    metric: tuple[str, str] | None = None
 
     def body(self) -> Mapping[str, Any]:
-        """The message's fields: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"""
+        """The message's fields; ``metric`` is the namespace and name of an alarm on one metric, which they name too.
+
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html and AWS's sample
+        https://github.com/aws/aws-lambda-go/blob/main/events/testdata/cloudwatch-alarm-sns-payload-single-metric.json
+        """
         known: dict[str, Any] = {
             "AlarmName": self.alarm_name,
             "AlarmArn": self.alarm_arn,
             "AWSAccountId": self.account_id,
             "NewStateValue": "ALARM",
+            "OldStateValue": _BEFORE,
+            **dict.fromkeys(_TEXTS, SOME_TEXT),
         }
+        if self.metric:
+            known["Trigger"] = _Partly({"Namespace": self.metric[0], "MetricName": self.metric[1]})
         unsure = _COMPOSITE_FIELDS if self.of_composite else _METRIC_ALARM_FIELDS
         return {**dict.fromkeys((*_FIELDS, *unsure), UNKNOWN_VALUE), **known}
+
+
+class _Partly(dict[str, Any]):
+    """An object of the message with other fields beside those that are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +139,9 @@ def _object_matches(policy: Mapping[str, Any], message: Mapping[str, Any]) -> St
         if key == "$or" and isinstance(wanted, list):
             answers.append(any_of(_object_matches(item, message) for item in wanted if isinstance(item, Mapping)))
         else:
-            answers.append(_key_matches(wanted, message.get(key), there=key in message))
+            unseen = isinstance(message, _Partly) and key not in message
+            value = UNKNOWN_VALUE if unseen else message.get(key)
+            answers.append(_key_matches(wanted, value, there=key in message))
     return all_of(answers)
 
 
@@ -136,10 +156,17 @@ def _key_matches(wanted: object, value: object, *, there: bool) -> Status:
 
 
 def _condition(item: object, value: object, *, there: bool) -> Status:
+    if isinstance(value, Mapping):  # what SNS makes of an object where it looks for a value is not documented
+        return Status.UNKNOWN
     if isinstance(item, Mapping) and "exists" in item:
         return status_of(bool(item["exists"]) is there)
     if not there:
         return Status.FAIL
+    if isinstance(value, frozenset):
+        answers = {_condition(item, one, there=there) for one in value}
+        return answers.pop() if len(answers) == 1 else Status.UNKNOWN
+    if value is SOME_TEXT:
+        return Status.UNKNOWN
     if not isinstance(item, Mapping):
         return status_of(item == value)
     return all_of(_operator(name, operand, str(value)) for name, operand in item.items())
@@ -159,7 +186,7 @@ def _operator(name: str, operand: object, value: str) -> Status:
             return status_of(value not in items)
         case "anything-but", other:
             return status_of(value != other)
-        case "numeric", _:
+        case (("numeric" | "cidr"), _):  # of no field that is known: none is a number or an address
             return Status.FAIL
         case _:
             return Status.UNKNOWN

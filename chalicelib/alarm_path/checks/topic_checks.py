@@ -35,13 +35,23 @@ _ENDPOINT_CALLS = {"lambda": "lambda:GetPolicy", "sqs": "sqs:GetQueueAttributes"
 _SUBSCRIPTION_CALLS = ("sns:ListSubscriptionsByTopic",)
 
 
-def judge_topic(snapshot: Snapshot, arn: str, alarm_name: str, alarm_arn: str) -> tuple[list[Finding], list[str]]:
-    """Every check of a topic that an alarm publishes to, and notes beside them."""
+def judge_topic(
+    snapshot: Snapshot, arn: str, alarm_name: str, alarm_arn: str, metric: tuple[str, str] | None = None
+) -> tuple[list[Finding], list[str]]:
+    """Every check of a topic that an alarm publishes to, and notes beside them.
+
+    ``metric`` is the namespace and name of what an alarm on one metric reads.
+    """
     topic = _find(snapshot, arn)
     if topic is None:
         return [_unread_topic(snapshot, arn, topic)], []
     notification = Notification(
-        alarm_name, alarm_arn, snapshot.account_id, arn, _is_composite(snapshot, alarm_name, alarm_arn)
+        alarm_name,
+        alarm_arn,
+        snapshot.account_id,
+        arn,
+        _is_composite(snapshot, alarm_name, alarm_arn),
+        metric,
     )
     subscriber, notes = _subscribers(snapshot, topic, notification)
     if topic.attributes is None:

@@ -22,6 +22,17 @@ REGIONS = (
     *("cn-north-1", "cn-northwest-1"),
 )
 
+# How the regions of each partition but the first begin. https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html
+_REGIONS_OF = {
+    "aws-cn": "cn-",
+    "aws-us-gov": "us-gov-",
+    "aws-iso": "us-iso-",
+    "aws-iso-b": "us-isob-",
+    "aws-iso-e": "eu-isoe-",
+    "aws-iso-f": "us-isof-",
+    "aws-eusc": "eusc-",
+}
+
 # A value that no filter names, and an account.
 _OTHER = "zq7"
 _OTHER_ACCOUNT = "999988887777"
@@ -93,6 +104,14 @@ _REQUEST_FIELDS: dict[str, tuple[str, str]] = {
     "toport": (_DIGITS, ""),
     "requestid": (r"[0-9a-f-]*", r"[0-9a-f-]{36}"),
 }
+
+
+def regions_of(partition: str) -> tuple[str, ...]:
+    """The regions that a partition's records may name; none where the partition is not known."""
+    if partition == "aws":
+        return tuple(region for region in REGIONS if not region.startswith(tuple(_REGIONS_OF.values())))
+    begins = _REGIONS_OF.get(partition)
+    return tuple(region for region in REGIONS if begins and region.startswith(begins))
 
 
 def is_request_field(selector: Selector) -> bool:

@@ -1,12 +1,16 @@
 """A filter pattern as it reads in one account: what that account's records always hold is decided.
 
-``recipientAccountId`` is the account that received the record, also where another account called.
+``recipientAccountId`` is the account that received the record, also where another account called, and ``awsRegion`` is
+one of its partition's regions.
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chalicelib.alarm_path.patterns.evaluate import Verdict, condition_verdict
+from chalicelib.alarm_path.patterns.field_forms import regions_of
 from chalicelib.alarm_path.patterns.parser import MAX_LENGTH, parse
 from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
 from chalicelib.alarm_path.patterns.syntax import (
@@ -23,14 +27,14 @@ from chalicelib.alarm_path.patterns.syntax import (
 )
 from chalicelib.alarm_path.patterns.to_text import render
 
-_NAME = "recipientAccountId"
-_RECIPIENT = Selector((Name(_NAME),))
+_NAME, _REGION_NAME = "recipientAccountId", "awsRegion"
+_RECIPIENT, _REGION = Selector((Name(_NAME),)), Selector((Name(_REGION_NAME),))
 _ALWAYS, _NEVER = Compare(_RECIPIENT, "=", Text("*", quoted=True)), NotExists(_RECIPIENT)
 
 
-def in_account(text: str, account: str) -> str:
-    """The pattern with each condition on the account as one that every record meets, or none; else as it is."""
-    if _NAME not in text:
+def in_account(text: str, account: str, partition: str = "aws") -> str:
+    """The pattern with conditions on account and region as one that every record meets, or none; else as it is."""
+    if _NAME not in text and _REGION_NAME not in text:
         return text
     try:
         pattern = parse(text.strip())
@@ -38,14 +42,34 @@ def in_account(text: str, account: str) -> str:
         return text
     if not isinstance(pattern, JsonPattern):
         return text
-    decided = render(JsonPattern(_decided(pattern.expression, account)))
+    decided = render(JsonPattern(_decided(pattern.expression, account, regions_of(partition))))
     return decided if len(decided) <= MAX_LENGTH else text
 
 
-def _decided(expression: Expression, account: str) -> Expression:
+def _decided(expression: Expression, account: str, regions: tuple[str, ...]) -> Expression:
+    if isinstance(expression, Or):
+        alone = tuple(item for item in expression.items if _is_on(item, _REGION))
+        if len(alone) > 1 and all(_meets_any(alone, region) for region in regions):
+            return _ALWAYS
     if isinstance(expression, And | Or):
-        return type(expression)(tuple(_decided(item, account) for item in expression.items))
-    if not isinstance(expression, Compare) or expression.selector != _RECIPIENT or isinstance(expression.value, Number):
+        return type(expression)(tuple(_decided(item, account, regions) for item in expression.items))
+    if not isinstance(expression, Compare) or isinstance(expression.value, Number):
         return expression  # the account is text, and what AWS makes of a number beside it is not documented
+    if expression.selector == _RECIPIENT:
+        return _known(expression, (account,))
+    return _known(expression, regions) if expression.selector == _REGION else expression
+
+
+def _is_on(item: Expression, selector: Selector) -> bool:
+    return isinstance(item, Compare) and item.selector == selector
+
+
+def _meets_any(items: Iterable[Expression], value: str) -> bool:
+    return any(condition_verdict(item, (value,)) is Verdict.MATCH for item in items if isinstance(item, Compare))
+
+
+def _known(condition: Compare, values: Iterable[str]) -> Expression:
+    """What every one of the values makes of a condition; the condition itself where they differ."""
+    found = {condition_verdict(condition, (value,)) for value in values}
     known: dict[Verdict, Expression] = {Verdict.MATCH: _ALWAYS, Verdict.NO_MATCH: _NEVER}
-    return known.get(condition_verdict(expression, (account,)), expression)
+    return known.get(found.pop(), condition) if len(found) == 1 else condition

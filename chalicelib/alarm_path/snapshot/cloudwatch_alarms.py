@@ -134,6 +134,11 @@ class MetricAlarm:
         object.__setattr__(self, "used", used)
         object.__setattr__(self, "watched", watched)
 
+    @property
+    def only_metric(self) -> tuple[str, str] | None:
+        """Namespace and name of the metric of an alarm that is on one alone."""
+        return None if self.is_math or len(self.watched) != 1 else self.watched[0].key
+
     @classmethod
     def read(cls, item: Json) -> MetricAlarm:
         """From an item of DescribeAlarms."""
