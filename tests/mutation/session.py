@@ -19,6 +19,7 @@ from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from _pytest.python import get_direct_param_fixture_func
 from _pytest.runner import runtestprotocol
 
 ROOT = Path(__file__).parents[2]
@@ -79,12 +80,11 @@ class LinesRun:
                 cache.cache_clear()
             begun = process_time()
             with self._noting(self.lines.setdefault(item.nodeid, {})):
-                reports = runtestprotocol(item, nextitem=None, log=False)
+                failed = fails(item, None)
             self.seconds[item.nodeid] = process_time() - begun
-            for report in reports:
-                if report.failed:
-                    self.status = 1
-                    print(report.longreprtext)
+            if failed:
+                self.status = 1
+                print(f"{item.nodeid} fails")
         return True
 
     @contextmanager
@@ -139,26 +139,58 @@ _MORE_SECONDS = 5.0
 NOTICED = 1
 
 
+def fails(item: pytest.Item, following: pytest.Item | None) -> bool:
+    """Whether a test fails; one that takes nothing but its parameters is called without pytest's machinery."""
+    arguments = _arguments(item) if isinstance(item, pytest.Function) else None
+    if arguments is None or not isinstance(item, pytest.Function):
+        return any(report.failed for report in runtestprotocol(item, nextitem=following, log=False))
+    try:
+        item.obj(**arguments)
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the test did not pass
+        return not isinstance(error, pytest.skip.Exception)
+    return False
+
+
+def _arguments(item: pytest.Function) -> dict[str, object] | None:
+    """The parameters of a test that needs no fixture; None where it does, or has a mark that means something."""
+    if item.cls is not None or any(mark.name not in ("parametrize", "hypothesis") for mark in item.iter_markers()):
+        return None
+    given: dict[str, object] = item.callspec.params if hasattr(item, "callspec") else {}
+    info = item._fixtureinfo
+    for name in info.names_closure:
+        found = info.name2fixturedefs[name][-1] if name in info.name2fixturedefs else None
+        if name in given and (found is None or found.func is get_direct_param_fixture_func):
+            continue
+        # One of the whole session that no test names is about the machine: wheels, signals.
+        if found is None or found.scope != "session" or name in info.argnames:
+            return None
+    return {name: given[name] for name in info.argnames}
+
+
 class _Chosen:
-    """A plugin that keeps the tests that were asked for, in their order; one that takes far longer ends the process."""
+    """A plugin that runs the tests that were asked for, in their order, up to the first that fails."""
 
     def __init__(self, wanted: Sequence[str], seconds: Mapping[str, float]) -> None:
-        self._turn = {nodeid: number for number, nodeid in enumerate(wanted)}
+        self._wanted = wanted
         self._seconds = seconds
+        self.has_failed = False
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        _limit(self._seconds[item.nodeid])
-        try:
-            return (yield)
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        # A test that is named by a value that was changed has another name now.
+        renamed = [item for item in session.items if item.nodeid not in self._seconds]
+        wanted = [items[test] for test in self._wanted if test in items]
+        self.has_failed = _one_fails(wanted + (renamed if len(wanted) < len(self._wanted) else []), self._seconds)
+        return True
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = sorted(
-            (item for item in items if item.nodeid in self._turn), key=lambda item: self._turn[item.nodeid]
-        )
+
+def _one_fails(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> bool:
+    """Whether one of the tests fails; one that takes far longer than it should ends the process."""
+    for item, following in zip(items, [*items[1:], None], strict=False):
+        _limit(seconds.get(item.nodeid, 1))
+        if fails(item, following):
+            return True
+    return False
 
 
 class MutantImport(MetaPathFinder, Loader):
@@ -224,13 +256,7 @@ class Loaded:
             function.__code__ = inner
         for cache in self._caches:
             cache.cache_clear()
-        items = [self._items[test] for test in tests]
-        for item, following in zip(items, [*items[1:], None], strict=False):
-            _limit(seconds[item.nodeid])
-            reports = runtestprotocol(item, nextitem=following, log=False)
-            if any(report.failed for report in reports):
-                return True
-        return False
+        return _one_fails([self._items[test] for test in tests], seconds)
 
     def notices_anew(
         self, changed: MutantImport, stages: Sequence[Sequence[str]], seconds: Mapping[str, float]
@@ -239,7 +265,6 @@ class Loaded:
         own = [name for name, module in sys.modules.items() if _is_own(name, module)]
         for name in own:
             del sys.modules[name]
-        gc.collect()
         sys.meta_path.insert(0, changed)
         return any(_fails(tests, seconds) for tests in stages)
 
@@ -297,8 +322,7 @@ def _register_profile() -> None:
 
 
 def _fails(tests: Sequence[str], seconds: Mapping[str, float]) -> bool:
+    chosen = _Chosen(tests, seconds)
     files = list(dict.fromkeys(nodeid.split("::")[0] for nodeid in tests))
-    status = pytest.main([*_OPTIONS, "-x", *files], plugins=[_Chosen(tests, seconds)])
-    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
-        raise LookupError(f"none of {len(tests)} tests is there")
-    return status != 0
+    status = pytest.main([*_OPTIONS, *files], plugins=[chosen])
+    return chosen.has_failed or status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
