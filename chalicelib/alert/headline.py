@@ -11,6 +11,7 @@ from chalicelib.exposure.compare import is_within
 from chalicelib.exposure.judge import Exposure, Opens, most_telling_rule
 from chalicelib.exposure.list_entries import widest_first
 from chalicelib.exposure.traffic import is_ingress
+from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.changes import Attachment, Change, ListContents, Outcome, PrefixListChange, read_outcome
 from chalicelib.security_groups.phrases import (
     group_phrase,
@@ -102,8 +103,8 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
     vpc = printable(change.associated_vpc_id or "a VPC", 40)
     attachment, prefix_list = change.attachment, change.prefix_list
     opened = _to_world(exposures)
-    if opened is not None and opened.rule is not None and opened.opens is not None:
-        service, whom = service_phrase(opened.rule), _INTERNET[opened.opens]
+    if opened is not None:
+        service, whom = service_phrase(opened.rule), opened.whom
         if attachment and attachment.groups_before is None:
             return f"{service} now open to {whom} on {_resource(attachment)}"
         if attachment:
@@ -128,7 +129,7 @@ def _list_title(prefix_list: PrefixListChange) -> str:
     if prefix_list.contents is ListContents.IPAM:
         return f"contents of {_list(prefix_list)} now decided by IPAM"
     if prefix_list.prefix_list_id is None:
-        return f"{printable(prefix_list.resolver or 'IPAM resolver', 80)} modified, its rules untouched"
+        return f"{printable(prefix_list.resolver, 80)} modified, its rules untouched"
     counted = (("added to", prefix_list.added), ("removed from", prefix_list.removed))
     said = [f"{_ranges(cidrs)} {verb}" for verb, cidrs in counted if cidrs]
     return f"{' and '.join(said)} {_list(prefix_list)}" if said else f"{_list(prefix_list)} changed"
@@ -141,7 +142,7 @@ def _ranges(cidrs: Sequence[str]) -> str:
 
 def _list(prefix_list: PrefixListChange) -> str:
     if prefix_list.prefix_list_id is None:
-        return f"prefix lists of {printable(prefix_list.resolver or 'an IPAM resolver', 80)}"
+        return f"prefix lists of {printable(prefix_list.resolver, 80)}"
     return f"prefix list {printable(prefix_list.prefix_list_id, 60)}"
 
 
@@ -170,12 +171,7 @@ def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) ->
     rule = opening_ones[0].rule or after[0]
     named = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
     opened = _to_world(opening_ones)
-    if (
-        opened is not None
-        and opened.rule is not None
-        and opened.rule != rule
-        and opening_ones[0].opens not in _INTERNET
-    ):
+    if opened is not None and opened.rule != rule and opening_ones[0].opens not in _INTERNET:
         named.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones)}")
     return f"{', '.join(named)}{_and_more(after, len(named))} on {group}"
 
@@ -193,12 +189,25 @@ def _modification(change: Change, rule: SecurityGroupRule) -> ModifiedRule | Non
 
 
 # By what an exposure opens: to whom.
-_INTERNET = {Opens.WORLD: "the internet", Opens.QUARTER: "a quarter or more of the internet"}
+_INTERNET: dict[Opens | None, str] = {
+    Opens.WORLD: "the internet",
+    Opens.QUARTER: "a quarter or more of the internet",
+}
 
 
-def _to_world(exposures: Iterable[Exposure]) -> Exposure | None:
-    """What newly lets the internet in, all of it or a quarter or more."""
-    return next((item for item in exposures if item.opens in _INTERNET and item.rule is not None), None)
+class _ToInternet(NamedTuple):
+    """A rule that newly lets the internet in, all of it or a quarter or more, and that in words."""
+
+    rule: SecurityGroupRule
+    whom: str
+
+
+def _to_world(exposures: Iterable[Exposure]) -> _ToInternet | None:
+    """The first of them that newly lets the internet in."""
+    for item in exposures:
+        if item.rule is not None and (whom := _INTERNET.get(item.opens)):
+            return _ToInternet(item.rule, whom)
+    return None
 
 
 def _through(rule: SecurityGroupRule, exposures: Iterable[Exposure]) -> str:

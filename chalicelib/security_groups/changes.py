@@ -91,7 +91,7 @@ class PrefixListChange(NamedTuple):
     removed: tuple[str, ...] = ()
     is_renamed: bool = False
     contents: ListContents = ListContents.ENTRIES
-    resolver: str | None = None
+    resolver: str = ""
     version: int | None = None
     restored_version: int | None = None
 

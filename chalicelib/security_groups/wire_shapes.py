@@ -22,8 +22,6 @@ def items(value: object) -> list[Any]:
 
     What stands beside the wrapper of a list is a member, too: nothing that a caller wrote may be passed over.
     """
-    if value is None or isinstance(value, list):
-        return value or []
     while isinstance(value, (dict, Mapping)):  # nearly always a dict, and the check for that is the quicker
         wrapped = [key for key in _WRAPPERS if key in value]
         if not wrapped:

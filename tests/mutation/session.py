@@ -80,7 +80,7 @@ class LinesRun:
                 cache.cache_clear()
             begun = process_time()
             with self._noting(self.lines.setdefault(item.nodeid, {})):
-                failed = fails(item, None)
+                failed = fails(item)
             self.seconds[item.nodeid] = process_time() - begun
             if failed:
                 self.status = 1
@@ -139,11 +139,11 @@ _MORE_SECONDS = 5.0
 NOTICED = 1
 
 
-def fails(item: pytest.Item, following: pytest.Item | None) -> bool:
+def fails(item: pytest.Item) -> bool:
     """Whether a test fails; one that takes nothing but its parameters is called without pytest's machinery."""
     arguments = _arguments(item) if isinstance(item, pytest.Function) else None
     if arguments is None or not isinstance(item, pytest.Function):
-        return any(report.failed for report in runtestprotocol(item, nextitem=following, log=False))
+        return any(report.failed for report in runtestprotocol(item, nextitem=None, log=False))
     try:
         item.obj(**arguments)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the test did not pass
@@ -186,9 +186,9 @@ class _Chosen:
 
 def _one_fails(items: Sequence[pytest.Item], seconds: Mapping[str, float]) -> bool:
     """Whether one of the tests fails; one that takes far longer than it should ends the process."""
-    for item, following in zip(items, [*items[1:], None], strict=False):
+    for item in items:
         _limit(seconds.get(item.nodeid, 1))
-        if fails(item, following):
+        if fails(item):
             return True
     return False
 
