@@ -13,6 +13,7 @@ from chalicelib.alert.model import (
     EXPOSURE_FIELDS,
     Account,
     AlarmPath,
+    AlarmPathFinding,
     Alert,
     Attached,
     Attachment,
@@ -46,7 +47,7 @@ _OBJECTS = {
     ("alarm_path",): AlarmPath,
 }
 _ANY_NAME = ("security_group", "tags")
-_LISTED = (PrefixListEntry, PrefixListUse)
+_LISTED = (AlarmPathFinding, PrefixListEntry, PrefixListUse)
 _NAMES = ALERT_FIELDS.union(
     *(field_names(kind) for kind in (*_OBJECTS.values(), ModifiedRule, SecurityGroupRule, Peer, *_LISTED)),
     EXPOSURE_FIELDS,
