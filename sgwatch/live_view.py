@@ -1,6 +1,6 @@
 """What a stage does at this moment: one look at its queues, its remembered status and its functions' log lines.
 
-A look makes as many requests as the stage has log groups and queues, and some for the titles of new alerts: about ten.
+A look makes as many requests as the stage has log groups and queues, and some for titles that lines lack: about ten.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LiveAccessError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LoggedOutcome:
-    """One log line on an alert; ``title`` is None where the state table does not keep the alert."""
+    """One log line on an alert; ``title`` is None where neither the line nor the state table has it."""
 
     at: datetime
     said: str
@@ -58,6 +58,49 @@ class LoggedOutcome:
     def is_good(self) -> bool:
         """Whether the alert went where it should."""
         return OUTCOMES[self.said]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAlert:
+    """What became of one alert at the destinations at which the same became of it."""
+
+    outcomes: tuple[LoggedOutcome, ...]
+
+    @property
+    def at(self) -> datetime:
+        """When it was said last."""
+        return self.outcomes[-1].at
+
+    @property
+    def severity(self) -> str:
+        """The alert's severity."""
+        return self.outcomes[0].severity
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it went where it should."""
+        return self.outcomes[0].is_good
+
+    @property
+    def what(self) -> str:
+        """The alert's title, else its event's name and id."""
+        first = self.outcomes[0]
+        return first.title or " ".join(filter(None, (first.event_name, first.event_id))) or "an alert"
+
+    @property
+    def said(self) -> str:
+        """``sent to slack, sns`` or ``failed at webhook: HTTP 404``."""
+        first = self.outcomes[0]
+        names = ", ".join(dict.fromkeys(item.destination for item in self.outcomes if item.destination))
+        return f"{_SAID[first.said]}{f' {names}' if names else ''}{f': {first.reason}' if first.reason else ''}"
+
+
+_SAID = {
+    ALERT_SENT: "sent to",
+    ALERT_QUEUED: "queued for",
+    ALERT_SUPPRESSED: "suppressed for",
+    DELIVERY_FAILED: "failed at",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +127,15 @@ class LiveLook:
     def outcomes(self) -> tuple[LoggedOutcome, ...]:
         """The last one of each destination before this look, and those that are new."""
         return (*self.earlier, *self.new)
+
+    @property
+    def new_alerts(self) -> tuple[LoggedAlert, ...]:
+        """What became of the alerts since the look before, each once."""
+        found: dict[tuple[str, ...], list[LoggedOutcome]] = {}
+        for item in self.new:
+            what = item.event_id or item.line_id
+            found.setdefault((what, item.title or "", item.said, item.reason), []).append(item)
+        return tuple(LoggedAlert(tuple(items)) for items in found.values())
 
     @property
     def last_by_destination(self) -> Mapping[str, LoggedOutcome]:
@@ -117,7 +169,7 @@ class LiveView:
             LiveAccessError: the remembered status or the state table cannot be read.
         """
         found = sorted(self._new_outcomes(), key=lambda item: item.at)
-        titled = [*found[:-MAX_TITLES], *map(self._with_title, found[-MAX_TITLES:])]
+        titled = [*found[:-MAX_TITLES], *map(self._titled, found[-MAX_TITLES:])]
         before = tuple(self._last.values())
         self._last |= {item.destination: item for item in titled if item.destination}
         self._since = max(self._since, now - OVERLAP)
@@ -192,9 +244,10 @@ class LiveView:
                 return
             arguments["nextToken"] = answer["nextToken"]
 
-    def _with_title(self, item: LoggedOutcome) -> LoggedOutcome:
+    def _titled(self, item: LoggedOutcome) -> LoggedOutcome:
+        """With the title of the alert that the state table keeps, where the line has none: one of an older sgwatch."""
         table = self._table()
-        if table is None or not item.event_id:
+        if item.title or table is None or not item.event_id:
             return item
         with contextlib.suppress(StateError):
             for alert in AlertArchive(table, lambda: datetime.now(UTC)).of_event(item.event_id):
@@ -220,4 +273,5 @@ def outcome_of(event: Mapping[str, Any]) -> LoggedOutcome | None:
         event_name=text("event_name"),
         reason=text("reason") or text("by"),
         line_id=str(event["eventId"]),
+        title=text("title") or None,
     )

@@ -49,7 +49,7 @@ def sound_settings(stage: str | None = None, *, deployed: bool = False) -> tuple
         if stage is None:
             return from_environment(), ()
         if deployed:
-            origin, variables = _of_functions(stage)
+            origin, variables = variables_of_functions(stage)
         else:
             origin, variables = f"stage {stage}", deployed_stage(stage, Path()).variables
         return read_settings(variables, origin), stage_faults(variables, stage)
@@ -59,7 +59,7 @@ def sound_settings(stage: str | None = None, *, deployed: bool = False) -> tuple
         return error.sound, error.faults if stage is None else stage_faults(variables, stage)
 
 
-def _of_functions(stage: str) -> tuple[str, Mapping[str, str]]:
+def variables_of_functions(stage: str) -> tuple[str, Mapping[str, str]]:
     """The name of the one function that every stage has, and its variables: Chalice gives all of them the same."""
     from sgwatch import durable_access  # noqa: PLC0415 - boto3, which the shell's settings need not
 

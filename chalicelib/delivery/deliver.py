@@ -169,7 +169,8 @@ class DeliverFunction:
             message = read(received.body)
             if isinstance(message, BurstEnd):
                 return self._end_burst(received, message, invocation)
-            identity = {"event_id": message.alert.id, "destination": message.destination}
+            alert = message.alert
+            identity = {"event_id": alert.id, "destination": message.destination, "title": alert.title}
             return _Attempt(self, received, message, invocation, log.bind(**identity)).run()
         except PoisonError as error:
             return self._set_aside(received, str(error), log)
@@ -351,7 +352,8 @@ class _Attempt:
 
     def _give_up(self, reason: str, claim: Claimed) -> AttemptResult:
         function, name = self.function, self.message.destination
-        self.log.error(DELIVERY_FAILED, reason=reason, permanent=True, attempts=claim.attempts)
+        severity = self.message.alert.severity
+        self.log.error(DELIVERY_FAILED, severity=severity, reason=reason, permanent=True, attempts=claim.attempts)
         function.metrics.emit(names.DELIVERY_FAILURES, destination=name)
         received = self.received
         function.queue.send_to_dlq(

@@ -254,4 +254,10 @@ class AlertFunction(NamedTuple):
 
 
 def _identity(alert: Alert) -> dict[str, object]:
-    return {"event_id": alert.id, "account": alert.account.id, "region": alert.region, "event_name": alert.event.name}
+    return {
+        "event_id": alert.id,
+        "account": alert.account.id,
+        "region": alert.region,
+        "event_name": alert.event.name,
+        "title": alert.title,
+    }

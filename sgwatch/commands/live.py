@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +15,17 @@ import typer
 
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alert.model import format_time
+from chalicelib.settings.environment import delivery_queue
+from chalicelib.settings.model import DurableSettings
 from chalicelib.text import visible
 from sgwatch import durable_access
 from sgwatch.durable_access import DurableStageOption, place_of, refusals
-from sgwatch.live_view import LiveAccessError, LiveLook, LiveView, LoggedOutcome
+from sgwatch.durable_template import StagePlace
+from sgwatch.live_view import LiveAccessError, LiveLook, LiveView, LoggedAlert
 from sgwatch.project_files import StageError
+from sgwatch.sending import variables_of_functions
 from sgwatch.stages import deployed_stage
-from sgwatch.terminal import note, refuse
+from sgwatch.terminal import console, note, refuse
 
 PERIOD_SECONDS = 5.0
 FIRST_WINDOW = timedelta(minutes=15)
@@ -43,17 +49,38 @@ def watch(
         known = deployed_stage(stage, Path())
     except StageError as error:
         refuse(str(error))
+    # The functions know whether delivery is durable; the folder's settings may be of another machine, or newer.
+    known = replace(known, durable=durable_of(variables_of_functions(stage)[1]))
     with refusals(stage):
-        began = datetime.now(UTC)
-        view = LiveView(place_of(stage), known, durable_access.client, began - FIRST_WINDOW)
+        place = place_of(stage)
+        view = LiveView(place, known, durable_access.client, datetime.now(UTC) - FIRST_WINDOW)
         try:
-            status = run(view, once=once, as_json=as_json)
+            if once or as_json or not sys.stdout.isatty():
+                status = run(view, once=once, as_json=as_json)
+            else:
+                status = draw(view, place)
         except LiveAccessError as error:
             refuse(str(error))
         except KeyboardInterrupt:
             note("")
             raise typer.Exit(130) from None
     raise typer.Exit(status)
+
+
+def durable_of(variables: Mapping[str, str]) -> DurableSettings | None:
+    """The queue and the table of durable delivery in a function's variables."""
+    queue = delivery_queue(variables)
+    return DurableSettings(queue, variables["STATE_TABLE"]) if queue is not None else None
+
+
+def draw(view: LiveView, place: StagePlace) -> int:
+    """Draw looks on the terminal until it is interrupted."""
+    from sgwatch.live_screen import screen  # noqa: PLC0415 - machine output does without
+
+    with screen(place, console()) as drawn:
+        while True:
+            drawn.show(view.look(datetime.now(UTC)))
+            time.sleep(PERIOD_SECONDS)
 
 
 def run(
@@ -72,11 +99,12 @@ def run(
             typer.echo(json.dumps(document(found)))
         else:
             state = list(state_lines(found))
-            for line in state if state != shown else ():
-                typer.echo(line)
+            for line in state:
+                if line not in shown:
+                    typer.echo(line)
             shown = state
-            for item in found.new:
-                typer.echo(outcome_line(item))
+            for item in found.new_alerts:
+                typer.echo(alert_line(item))
             if once and not found.new:
                 typer.echo("No alert in the last 15 minutes.")
         if once:
@@ -103,12 +131,9 @@ def state_lines(found: LiveLook) -> Iterator[str]:
         yield f"{mark} {visible(name)}: {item.said}, {item.at:%H:%M:%S}"
 
 
-def outcome_line(item: LoggedOutcome) -> str:
-    """An alert at a destination."""
-    what = item.title or " ".join(filter(None, (item.event_name, item.event_id))) or "an alert"
-    reason = f": {item.reason}" if item.reason else ""
-    said = item.said.removeprefix("alert ")
-    return visible(f"{item.at:%H:%M:%S}  {item.severity or '-':8}  {item.destination or '-'}  {said}  {what}{reason}")
+def alert_line(item: LoggedAlert) -> str:
+    """What became of an alert, on one line."""
+    return visible(f"{item.at:%H:%M:%S}  {item.severity or '-':8}  {item.said}  {item.what}")
 
 
 def document(found: LiveLook) -> dict[str, Any]:

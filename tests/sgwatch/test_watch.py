@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from rich.console import Console
 
 from chalicelib.alarm_path.verdicts import Status
 from chalicelib.alarm_path.watch.notification_policy import RememberedStatus
@@ -18,8 +20,9 @@ from chalicelib.alarm_path.watch.status_store import ParameterMemory
 from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.deployment import ALERT_ON_CHANGE, Stage
 from chalicelib.settings.model import DurableSettings
-from sgwatch.commands.live import document, run
+from sgwatch.commands.live import document, durable_of, run
 from sgwatch.durable_template import StagePlace
+from sgwatch.live_screen import alert_row, state
 from sgwatch.live_view import LiveView, outcome_of
 from sgwatch.stages import DeployedStage
 
@@ -84,7 +87,7 @@ def test_a_delivered_alert_and_a_path_that_passes_are_good(client: Client, capsy
     out = capsys.readouterr().out
     assert "✔ alarm path: pass, audited" in out
     assert "✔ slack: alert sent" in out
-    assert "critical  slack  sent  AuthorizeSecurityGroupIngress e-1" in out
+    assert "critical  sent to slack  AuthorizeSecurityGroupIngress e-1" in out
 
 
 def test_a_destination_whose_last_alert_failed_is_bad(client: Client, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,6 +158,40 @@ def test_looks_go_on_until_they_are_interrupted_and_say_nothing_twice(
         run(view(client), once=False, as_json=False, now=lambda: NOW, sleep=sleep)
     assert waits == [5.0] * 3
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+TITLE = "tcp/22 opened to the internet on a-group-with-a-name-of-some-length (sg-0a1b2c3d4e5f60718)"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_an_alert_is_drawn_once_and_no_word_of_it_is_broken(client: Client, width: int) -> None:
+    remember(client, Status.FAIL)
+    sent = [{**SENT, "title": TITLE, "destination": name} for name in ("slack", "sns", "webhook")]
+    log(client, ALERT_ON_CHANGE, *sent, {**FAILED, "title": TITLE})
+    found = view(client, durable_parts(client))
+    look = found.look(NOW)
+    assert look.new == ()  # durable: what the alert function says is not what was sent
+    look = view(client).look(NOW)
+    out = Console(width=width, record=True, file=io.StringIO())
+    for item in look.new_alerts:
+        out.print(alert_row(item))
+    out.print(state(look, PLACE))
+    drawn = out.export_text()
+    assert max(map(len, drawn.splitlines())) <= width
+    words = drawn.split()
+    assert words.count("sg-0a1b2c3d4e5f60718)") + words.count("(sg-0a1b2c3d4e5f60718)") == 2
+    joined = " ".join(words)
+    assert f"critical {TITLE} sent to slack, sns, webhook" in joined
+    assert f"{TITLE} failed at slack: HTTP 404 no_service" in joined
+    assert "✘ alarm path fail, audited 0 s ago" in joined
+    assert "✘ slack delivery failed, 57 s ago" in joined
+
+
+def test_what_the_functions_have_says_whether_delivery_is_durable() -> None:
+    assert durable_of({"DELIVERY_QUEUE": PLACE.queue, "STATE_TABLE": PLACE.table}) == DurableSettings(
+        PLACE.queue, PLACE.table
+    )
+    assert durable_of({"WATCH": "rules"}) is None
 
 
 @pytest.mark.parametrize("message", ["START RequestId: 1", "[]", '{"event": "other"}'])
