@@ -14,8 +14,8 @@ from chalicelib.alarm_path.verdicts import Finding, Status
 from sgwatch.audit_html import page
 from sgwatch.audit_text import HEADLINES, MARKS, headline, links_of, show
 from sgwatch.docs import DOCS, with_tables
-from tests.alarm_path.test_snapshots import CASES, judged
 from tests.support.alarm_paths import Account
+from tests.support.rows import every
 
 ON_PATHS = [check for check in CHECKS if check.link in PATH_LINKS]
 
@@ -26,7 +26,7 @@ def _path(check: Check, status: Status) -> PathReport:
     return PathReport("t", "g", "f", "a", "arn:aws:sns:us-east-1:123456789012:t", status, tuple(findings))
 
 
-@pytest.mark.parametrize("check", ON_PATHS, ids=lambda check: check.id)
+@every("check", ON_PATHS, ids=lambda check: check.id)
 def test_a_failing_check_is_drawn_at_its_link(check: Check) -> None:
     answers = {link: status for link, _, status in links_of(_path(check, Status.FAIL))}
     assert [link for link, status in answers.items() if status is Status.FAIL] == [check.link]
@@ -41,7 +41,7 @@ def test_a_finding_of_no_registered_check_cannot_be_made() -> None:
         Finding("alarm-sings", Status.FAIL, "x", "It sings.")
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+@every("check", CHECKS, ids=lambda check: check.id)
 def test_a_check_says_when_it_is_not_a_pass_and_whose_answer_it_decides(check: Check) -> None:
     assert check.fails or check.unknown
     assert check.standards == (() if check.link is PathLink.OWN else tuple(Standard))
@@ -72,9 +72,3 @@ def test_an_alarm_that_is_in_alarm_now_is_the_headline() -> None:
     assert headline(report)[1].startswith("A further security group change sends nothing before sg-changes leaves")
     account.alarms[0]["StateValue"] = "OK"
     assert headline(account.report()) == (Status.PASS, HEADLINES[Status.PASS])
-
-
-def test_every_check_of_a_path_occurs_among_the_accounts() -> None:
-    seen = {finding.check for case in CASES for path in judged(case).paths for finding in path.findings}
-    # Without a trail there is no path; that finding belongs to none.
-    assert {check.id for check in ON_PATHS} - seen <= {"trail-exists"}

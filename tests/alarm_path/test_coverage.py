@@ -20,6 +20,7 @@ from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.sample_callers import call_of, callers
 from chalicelib.alarm_path.patterns.sample_requests import requests
 from chalicelib.cloudtrail.catalog import EventGroup, events_of
+from tests.support.rows import every
 
 SIX = " || ".join(f"($.eventName = {name})" for name in CLASSIC_EVENTS)
 ANSWER = "$.responseElements"
@@ -165,7 +166,7 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "letters"), ANSWERS)
+@every(("pattern", "letters"), ANSWERS)
 def test_coverage_is_what_was_worked_out_by_hand(pattern: str, letters: str) -> None:
     judged = coverage(pattern)
     assert judged.error is None
@@ -293,7 +294,7 @@ def _random_pattern(seed: int) -> str:
     return "{ " + " || ".join(groups) + " }"
 
 
-@pytest.mark.parametrize("seed", range(60))
+@every("seed", range(60))
 def test_no_sample_record_contradicts_the_coverage(seed: int) -> None:
     text = _random_pattern(seed)
     pattern = parse(text)

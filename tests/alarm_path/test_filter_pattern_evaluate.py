@@ -11,6 +11,7 @@ from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
 from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.regex import compile_regex, example
 from tests.support.examples import examples
+from tests.support.rows import every
 
 YES, NO, UNKNOWN = Verdict.MATCH, Verdict.NO_MATCH, Verdict.UNKNOWN
 RECORD: dict[str, Any] = {
@@ -110,12 +111,12 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "verdict"), ANSWERS)
+@every(("condition", "verdict"), ANSWERS)
 def test_a_json_condition_is_answered(condition: str, verdict: Verdict) -> None:
     assert matches(parse(f"{{ {condition} }}"), RECORD) is verdict
 
 
-@pytest.mark.parametrize(
+@every(
     ("pattern", "verdict"),
     [
         ("", YES),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from chalicelib.alarm_path.patterns.coverage import Counted, coverage
 from chalicelib.alarm_path.patterns.evaluate import Verdict, matches
 from chalicelib.alarm_path.patterns.parser import parse
 from chalicelib.alarm_path.patterns.pattern_error import FilterPatternError
 from chalicelib.alarm_path.patterns.to_text import render
+from tests.support.rows import every
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = [folder for folder in (ROOT / "tests/data/patterns", ROOT.parent / "shared/patterns") if folder.is_dir()]
@@ -22,9 +22,11 @@ def rows(name: str) -> list[Any]:
     found: list[Any] = []
     for folder in FOLDERS:
         with (folder / name).open(encoding="utf-8") as lines:
-            found.extend(pytest.param(json.loads(line), id=f"{folder.name}-{n}") for n, line in enumerate(lines, 1))
+            found.extend({"line": f"{folder.name}-{n}", **json.loads(line)} for n, line in enumerate(lines, 1))
     return found
 
+
+VERDICTS, PATTERNS = rows("verdicts.jsonl"), rows("patterns.jsonl")
 
 # The record differs from what the source says, each for a reason.
 SINGLES_OUT_CALLERS = {
@@ -49,7 +51,7 @@ NOT_KNOWN = {
 }
 
 
-@pytest.mark.parametrize("row", rows("verdicts.jsonl"))
+@every("row", VERDICTS, ids=itemgetter("line"))
 def test_a_verified_verdict_is_answered_as_recorded(row: dict[str, Any]) -> None:
     if not row["verified"]:
         return
@@ -62,13 +64,13 @@ def test_a_verified_verdict_is_answered_as_recorded(row: dict[str, Any]) -> None
     assert answer == row["expected"]
 
 
-@pytest.mark.parametrize("row", rows("patterns.jsonl"))
+@every("row", PATTERNS, ids=itemgetter("line"))
 def test_a_pattern_is_valid_as_recorded(row: dict[str, Any]) -> None:
     valid = coverage(row["pattern"]).error is None
     assert valid is (row["expected_valid"] is not False)
 
 
-@pytest.mark.parametrize("row", rows("patterns.jsonl"))
+@every("row", PATTERNS, ids=itemgetter("line"))
 def test_a_pattern_covers_what_is_recorded(row: dict[str, Any]) -> None:
     judged = coverage(row["pattern"])
     recorded = row.get("coverage_detail") or {}
@@ -80,7 +82,7 @@ def test_a_pattern_covers_what_is_recorded(row: dict[str, Any]) -> None:
     assert {event: judged.status(event) for event in expected} == expected
 
 
-@pytest.mark.parametrize("row", rows("patterns.jsonl"))
+@every("row", PATTERNS, ids=itemgetter("line"))
 def test_a_recorded_pattern_survives_being_printed(row: dict[str, Any]) -> None:
     if row["expected_valid"] is not False:
         pattern = parse(row["pattern"])

@@ -29,6 +29,7 @@ from chalicelib.alarm_path.patterns.syntax import (
 from chalicelib.alarm_path.patterns.syntax import conditions as conditions_of
 from chalicelib.alarm_path.patterns.to_text import render
 from tests.support.examples import examples
+from tests.support.rows import every
 
 REFUSED = {
     "{ $.eventName == a }": ("== is not an operator", 15),
@@ -74,7 +75,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), REFUSED.items())
+@every(("text", "said"), REFUSED.items())
 def test_what_aws_refuses_is_an_error_at_its_place(text: str, said: tuple[str, int]) -> None:
     with pytest.raises(FilterPatternError) as caught:
         parse(text)

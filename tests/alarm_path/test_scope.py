@@ -11,6 +11,7 @@ from chalicelib.aws.arns import resource_name
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, TAMPER_CALLS, Scope, TamperCall, named_by
 from tests.support.alarm_paths import ALARM, GROUP, TOPIC, TRAIL, Account
 from tests.support.guards import audited
+from tests.support.rows import every
 
 SUBSCRIPTION = f"{TOPIC}:11111111-2222-4333-8444-555555555555"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-4333-8444-666666666666"
@@ -86,7 +87,7 @@ def touches(
     )
 
 
-@pytest.mark.parametrize("call", TAMPER_CALLS, ids=lambda call: call.name)
+@every("call", TAMPER_CALLS, ids=lambda call: call.name)
 def test_every_call_on_a_part_is_distinguished_from_others(call: TamperCall) -> None:
     if call.scope is Scope.OWN:
         part, other = ({call.names[0]: value} for value in OWN[call.names[0]])

@@ -23,6 +23,7 @@ from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, Peer
 from tests.support import records as r
 from tests.support.examples import examples
 from tests.support.records import Json, authorize, items, permission, revoke, stored, world
+from tests.support.rows import every
 from tests.support.unknowns import sentences
 
 G = r.GROUP_ID
@@ -130,7 +131,7 @@ def test_the_entries_of_a_prefix_list_are_reported(fields: Json, reason: str) ->
     assert alert_of(r.wrapped("ModifyManagedPrefixList", request, **fields)).exposures[0].reason == reason
 
 
-@pytest.mark.parametrize(("record", "title"), TITLES, ids=[title for _, title in TITLES])
+@every(("record", "title"), TITLES, ids=[title for _, title in TITLES])
 def test_titles(record: Json, title: str) -> None:
     assert alert_of(record).title == title
 

@@ -15,9 +15,10 @@ from chalicelib.alert.model import Alert, to_json
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope, TamperCall
 from chalicelib.security_groups.changes import NotWatched
 from tests.support import records as r
+from tests.support.rows import every
 from tests.support.schema import assert_valid
 
-CALLS = pytest.mark.parametrize("call", TAMPER_CALLS, ids=lambda call: call.name)
+CALLS = every("call", TAMPER_CALLS, ids=lambda call: call.name)
 
 
 def tampering(name: str, parameters: Any, **fields: Any) -> Alert:

@@ -18,6 +18,7 @@ from chalicelib.cloudtrail.catalog import (
     pattern_length,
 )
 from tests.support.records import samples
+from tests.support.rows import every
 
 CHANGES = [group for group in EventGroup if group is not EventGroup.TAMPER]
 # CloudTrail's source and the name that botocore has for the service.
@@ -54,7 +55,7 @@ def test_a_pattern_fits_and_matches_its_events_and_no_others(groups: Iterable[Ev
         assert matches(pattern, event_of(record)) == (event in wanted)
 
 
-@pytest.mark.parametrize("record", samples().values(), ids=samples())
+@every("record", samples().values(), ids=samples())
 def test_every_record_of_a_watched_call_matches(record: dict[str, Any]) -> None:
     assert matches(event_pattern(CHANGES), event_of(record))
     assert not matches(event_pattern([EventGroup.TAMPER]), event_of(record))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.cloudtrail.user_agents import Client
+from tests.support.rows import every
 
 DATA = Path(__file__).parents[1] / "data"
 DOCS = Path(__file__).parents[2] / "docs" / "principals.md"
@@ -27,11 +28,10 @@ def read_lines(name: str) -> list[Any]:
 
 # Real records (each names its source and license) and, line by line, what a person reading them says of them.
 REAL = [
-    pytest.param(item["record"], expected, id=f"{number}-{item['record']['eventName']}")
-    for number, (item, expected) in enumerate(
-        zip(read_lines("identities.jsonl"), read_lines("identities_expected.jsonl"), strict=True), start=1
-    )
+    (item["record"], expected)
+    for item, expected in zip(read_lines("identities.jsonl"), read_lines("identities_expected.jsonl"), strict=True)
 ]
+LINES = [f"line {number}: {record['eventName']}" for number, (record, _) in enumerate(REAL, start=1)]
 
 
 def principal(identity: object, **record_fields: Any) -> Principal:
@@ -48,7 +48,7 @@ def session_of(role: str, session: str, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("record", "expected"), REAL)
+@every(("record", "expected"), REAL, ids=LINES)
 def test_a_real_record_names_who_acted(record: dict[str, Any], expected: list[Any]) -> None:
     found = read_principal(read_record(record))
     assert [found.name, found.type, found.role, found.client, found.mfa] == expected
@@ -91,7 +91,7 @@ def test_every_field_of_an_identity_center_session_is_read() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@every(
     ("identity", "name"),
     [
         (session_of("Deploy", "ci", sessionContext={"sourceIdentity": "jane"}), "jane"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.cloudtrail.records import CloudTrailRecord, RecordError, parse_time, read_record, text, unwrap
+from tests.support.rows import every
 
 RECORD: dict[str, Any] = {"eventName": "CreateSecurityGroup", "eventID": "11111111-2222-3333-4444-555555555555"}
 OTHER: dict[str, Any] = {"eventName": "DeleteSecurityGroup", "eventID": "66666666-7777-8888-9999-000000000000"}
@@ -230,7 +231,7 @@ ODD_PLACEHOLDERS = [
 ]
 
 
-@pytest.mark.parametrize("code", [*PLACEHOLDERS, *ODD_PLACEHOLDERS])
+@every("code", [*PLACEHOLDERS, *ODD_PLACEHOLDERS])
 def test_a_placeholder_is_no_error_code(code: object) -> None:
     assert read_record({"errorCode": code}).error_code is None
 

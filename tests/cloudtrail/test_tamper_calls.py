@@ -21,6 +21,7 @@ from chalicelib.cloudtrail.tamper_calls import (
     own_conditions,
     subjects_of,
 )
+from tests.support.rows import every
 
 # DESIGN's table of what is watched, by the service's source.
 PATH = {
@@ -46,7 +47,7 @@ ALSO_WEAKENING = {"ScheduleKeyDeletion", "DetachRolePolicy"}
 # The few places where CloudTrail's spelling is not that of the API with a small first letter.
 SPELLINGS = {"uUID": "UUID", "aWSAccountId": "AWSAccountId"}
 SERVICES = {"monitoring": "cloudwatch"}
-CALLS = pytest.mark.parametrize("call", TAMPER_CALLS, ids=lambda call: call.name)
+CALLS = every("call", TAMPER_CALLS, ids=lambda call: call.name)
 
 
 def service_of(call: TamperCall) -> str:
@@ -174,7 +175,7 @@ EC2_OUT = {"field": "eventSource", "notEquals": ["ec2.amazonaws.com"]}
 CATEGORY = {"field": "eventCategory", "equals": ["Management"]}
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "request_parameters", "said", "weakens"),
     [
         ("PutRule", {"state": "DISABLED"}, "is now disabled", True),
@@ -236,7 +237,7 @@ def test_an_effect_is_read_from_the_request(
 
 
 @CALLS
-@pytest.mark.parametrize("junk", [None, 7, [], [None], {}, {"x": 1}, "", "\ud800"])
+@every("junk", [None, 7, [], [None], {}, {"x": 1}, "", "\ud800"])
 def test_parameters_of_the_wrong_type_break_nothing(call: TamperCall, junk: Any) -> None:
     keys = ["eventSelectors", "advancedEventSelectors", "targets", "rule", "attributes", "attributeName", "policyType"]
     request = dict.fromkeys([*keys, "enabled", "state", "actionsSuppressor", *call.names, "attributeValue"], junk)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.cloudtrail.user_agents import Client, read_client
+from tests.support.rows import every
 
 DOCS = Path(__file__).parents[2] / "docs" / "principals.md"
 
@@ -26,7 +27,7 @@ def client(agent: object, **fields: Any) -> Client:
     return read_client(read_record({"userAgent": agent, **fields}))
 
 
-@pytest.mark.parametrize(
+@every(
     ("agent", "expected"),
     [
         ("aws-cli/1.16.263 Python/3.4.7 Linux/4.9.184 botocore/1.12.253", Client.AWS_CLI),

@@ -20,6 +20,7 @@ from localcloud.receivers import BY_AWS, SERVICES
 from tests.support.alerts import SAMPLES, critical_open_ssh, hostile
 from tests.support.destinations import PATH, ROWS, SECRET
 from tests.support.receiver import Answer, Receiver, receiver
+from tests.support.rows import every
 
 DOCS = Path(__file__).parents[2] / "docs" / "destinations.md"
 Make = Callable[[Receiver], Destination]
@@ -73,7 +74,7 @@ def failure(destination: Destination, alert: Alert) -> DeliveryError:
     return caught.value
 
 
-@pytest.mark.parametrize("sample", SAMPLES)
+@every("sample", SAMPLES)
 def test_it_returns_a_receipt_for_what_was_taken(make: Make, inbox: Receiver, sample: str) -> None:
     assert isinstance(make(inbox).send(SAMPLES[sample]()), Receipt)
 
@@ -82,13 +83,13 @@ def test_it_delivers_an_alert_whose_every_text_is_hostile(make: Make, inbox: Rec
     assert isinstance(make(inbox).send(hostile()), Receipt)
 
 
-@pytest.mark.parametrize("status", [300, 302, 304, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 422, 425, 429])
+@every("status", [300, 302, 304, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 422, 425, 429])
 def test_it_takes_the_table_of_statuses_for_client_errors(make: Make, inbox: Receiver, status: int) -> None:
     inbox.will(Answer(status, b""))
     assert failure(make(inbox), critical_open_ssh()).permanent is is_permanent(status)
 
 
-@pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 529])
+@every("status", [500, 501, 502, 503, 504, 529])
 def test_a_server_error_is_worth_a_retry(make: Make, inbox: Receiver, status: int) -> None:
     inbox.will(Answer(status, b""))
     assert not failure(make(inbox), critical_open_ssh()).permanent
@@ -99,7 +100,7 @@ def test_a_failure_shows_the_status(make_over_http: Make, inbox: Receiver) -> No
     assert failure(make_over_http(inbox), critical_open_ssh()).reason == "it answered HTTP 418"
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@every("status", [429, 503])
 def test_it_hands_on_how_long_to_wait(make_over_http: Make, inbox: Receiver, status: int) -> None:
     inbox.will(Answer(status, b"", {"Retry-After": "30"}))
     error = failure(make_over_http(inbox), critical_open_ssh())

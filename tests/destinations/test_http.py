@@ -29,6 +29,7 @@ from chalicelib.destinations.http_door import (
     url_fault,
 )
 from tests.support.receiver import CERTIFICATE, Answer, Receiver, receiver
+from tests.support.rows import every
 
 SECRET = "services/T0XYZZY/B0XYZZY/xyzzyXYZZYxyzzy"
 NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
@@ -55,7 +56,7 @@ def test_bytes_go_out_as_they_are(inbox: Receiver) -> None:
     assert inbox.requests[0].body == b'{"a": 1}'
 
 
-@pytest.mark.parametrize("status", range(200, 600))
+@every("status", range(200, 600))
 def test_every_status_is_a_success_or_permanent_or_worth_a_retry(status: int) -> None:
     expected = "success" if status < 300 else "retry" if status in {408, 425, 429} or status >= 500 else "permanent"
     found = "success" if is_success(status) else "permanent" if is_permanent(status) else "retry"

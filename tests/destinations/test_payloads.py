@@ -38,6 +38,7 @@ from localcloud.receivers import jsm as jsm_receiver
 from localcloud.receivers import teams as teams_receiver
 from tests.support.alerts import HOSTILE, SAMPLES, critical_open_ssh, hostile, rule
 from tests.support.goldens import check_golden
+from tests.support.rows import every
 
 NOW = datetime(2026, 11, 23, 10, 0, 5, tzinfo=UTC)
 HOME = security_hub.Home("aws", "123456789012", "eu-west-1")
@@ -197,8 +198,8 @@ def validate(service: str, operation: str, request: Mapping[str, Any]) -> None:
     assert not report.has_errors(), report.generate_report()
 
 
-@pytest.mark.parametrize("sample", SAMPLES)
-@pytest.mark.parametrize("name", PAYLOADS)
+@every("sample", SAMPLES)
+@every("name", PAYLOADS)
 def test_every_sample_is_within_the_limits(name: str, sample: str) -> None:
     check(name, SAMPLES[sample]())
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from sgwatch.architecture import exceptions, imports, reduced
 from sgwatch.docs import DOCS
+from tests.support.rows import every
 
 PAGE = (DOCS / "architecture.md").read_text()
 
 
-@pytest.mark.parametrize("package", imports())
+@every("package", imports())
 def test_every_package_has_a_row(package: str) -> None:
     assert f"\n| `{package}` |" in PAGE
 

@@ -25,6 +25,7 @@ from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS, Subcommand
 from sgwatch.commands.explain import WHEN
 from sgwatch.docs import DOCS, PAGES, draw, with_tables
+from tests.support.rows import every
 
 ROOT = DOCS.parent
 SETTINGS = [
@@ -40,7 +41,7 @@ def test_the_tables_are_up_to_date(page: Path) -> None:
     assert with_tables(text) == text, "run `make docs`"
 
 
-@pytest.mark.parametrize("command", [item for item in COMMANDS if item.exists], ids=lambda item: item.name)
+@every("command", [item for item in COMMANDS if item.exists], ids=lambda item: item.name)
 def test_the_page_of_the_command_line_has_a_section_with_every_option(command: Subcommand) -> None:
     text = (DOCS / "cli.md").read_text()
     section = text.split(f"\n## {command.name}\n")[1].split("\n## ")[0]
@@ -65,12 +66,12 @@ def test_options_are_found() -> None:
     assert {"--format", "--min-severity", "--send"} <= set(options_of(COMMANDS[0].load()))
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@every("setting", SETTINGS)
 def test_every_setting_is_in_the_page_of_settings(setting: str) -> None:
     assert f"| `{setting}` |" in (DOCS / "settings.md").read_text()
 
 
-@pytest.mark.parametrize("item", [*GLOBALS, *EVERY_DESTINATION], ids=lambda item: item.name)
+@every("item", [*GLOBALS, *EVERY_DESTINATION], ids=lambda item: item.name)
 def test_every_default_is_as_the_page_says(item: Field) -> None:
     (row,) = [
         line for line in (DOCS / "settings.md").read_text().splitlines() if re.match(rf"\| `…?_?{item.name}` ", line)
@@ -78,7 +79,7 @@ def test_every_default_is_as_the_page_says(item: Field) -> None:
     assert row.split("|")[-2].strip() == (f"`{item.default}`" if item.default else "")
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+@every("event", EVENTS, ids=lambda event: event.name)
 def test_every_event_is_in_the_page_of_settings_beside_its_group(event: WatchedEvent) -> None:
     rows = [line for line in (DOCS / "settings.md").read_text().splitlines() if line.startswith(f"| `{event.group}` |")]
     assert any(re.search(rf"\b{event.name}\b", row) and event.source in row for row in rows)
@@ -89,7 +90,7 @@ def test_every_event_that_mends_is_in_the_page_of_the_alarm_path(name: str) -> N
     assert re.search(rf"\b{name}\b", (DOCS / "alarm-path.md").read_text())
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@every("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
 def test_the_readme_leads_to_every_page(page: Path) -> None:
     assert f"](docs/{page.name})" in (ROOT / "README.md").read_text()
 
@@ -121,7 +122,7 @@ def test_the_page_of_severities_lists_the_ports_and_the_controls() -> None:
         assert re.search(rf"^\|.*\b{re.escape(control)}\b.*\|.*\|$", page, re.MULTILINE), control
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.name)
+@every("page", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda page: page.name)
 def test_every_link_into_the_repository_leads_somewhere(page: Path) -> None:
     targets = [link.split("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link]
     assert [target for target in targets if not (page.parent / target).exists()] == []

@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-import pytest
-
 from chalicelib.enrichment.group_snapshots import GroupKey, GroupSnapshot, fold
 from chalicelib.enrichment.order_changes import fitting, placed
 from chalicelib.enrichment.replay_changes import PastChange, replay
@@ -15,6 +13,7 @@ from chalicelib.security_groups.rules import ModifiedRule, SecurityGroupRule
 from tests.enrichment.simulated import SimulatedGroup
 from tests.enrichment.test_order import NOON, past, rule
 from tests.enrichment.test_truth import assert_live, listener
+from tests.support.rows import every
 
 
 def to(*rules: SecurityGroupRule) -> tuple[ModifiedRule, ...]:
@@ -31,8 +30,8 @@ B = past("b", modified=to(rule("sgr-2", 22), rule("sgr-3", 32)))
 C = past("c", modified=to(rule("sgr-3", 33), rule("sgr-1", 13)))
 
 
-@pytest.mark.parametrize("right", ["abc", "acb", "bac", "bca", "cab", "cba"])
-@pytest.mark.parametrize("heard", ["abc", "acb", "bac", "bca", "cab", "cba"])
+@every("right", ["abc", "acb", "bac", "bca", "cab", "cba"])
+@every("heard", ["abc", "acb", "bac", "bca", "cab", "cba"])
 def test_calls_that_change_several_rules_each_are_put_in_the_order_that_gives_the_live_rules(
     right: str, heard: str
 ) -> None:
@@ -76,7 +75,7 @@ def test_what_the_base_holds_already_does_not_keep_the_right_order_from_being_fo
     assert snapshot.rules == live
 
 
-@pytest.mark.parametrize("seed", range(100))
+@every("seed", range(100))
 def test_a_script_that_does_it_all_in_one_second_leaves_the_snapshot_live(seed: int) -> None:
     group = SimulatedGroup(Random(seed), steps=(0,))
     enricher, snapshots = listener(group)

@@ -17,6 +17,7 @@ from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.support import records as r
 from tests.support.records import Json, authorize, items, permission, revoke
+from tests.support.rows import every
 
 SSH_CONTROLS = {"EC2.13", "EC2.18", "EC2.19", "EC2.53", "CIS v5.0.0/5.3"}
 RDP_CONTROLS = {"EC2.14", "EC2.18", "EC2.19", "EC2.53", "CIS v5.0.0/5.3"}
@@ -147,9 +148,7 @@ def seen(alert: Any) -> tuple[str, set[str]]:
     return alert.severity, {control for item in alert.exposures for control in item.controls}
 
 
-@pytest.mark.parametrize(
-    ("permissions", "severity", "controls"), [row[1:] for row in INGRESS], ids=[row[0] for row in INGRESS]
-)
+@every(("permissions", "severity", "controls"), [row[1:] for row in INGRESS], ids=[row[0] for row in INGRESS])
 def test_added_ingress(permissions: tuple[Json, ...], severity: str, controls: set[str]) -> None:
     assert seen(alert_of(authorize(*permissions))) == (severity, controls)
 
@@ -239,9 +238,7 @@ OTHER_EVENTS: list[tuple[str, Json, str]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("record", "severity"), [row[1:] for row in OTHER_EVENTS], ids=[row[0] for row in OTHER_EVENTS]
-)
+@every(("record", "severity"), [row[1:] for row in OTHER_EVENTS], ids=[row[0] for row in OTHER_EVENTS])
 def test_other_events(record: Json, severity: str) -> None:
     assert alert_of(record).severity == severity
 

@@ -31,6 +31,7 @@ from chalicelib.security_groups.address_ranges import (
 )
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.exposure import test_compare as reference
+from tests.support.rows import every
 
 # Eight addresses of each version and eight ports, with every range that AWS takes of them.
 V4 = [str(net) for prefix in range(29, 33) for net in IPv4Network("203.0.113.0/29").subnets(new_prefix=prefix)]
@@ -228,7 +229,7 @@ def public(network: IPv4Network | IPv6Network) -> int:
     return network.num_addresses - sum(net.num_addresses for net in hidden if net.subnet_of(network))
 
 
-@pytest.mark.parametrize("text", [*dict.fromkeys(edges()), "0.0.0.0/0", "::/0"])
+@every("text", [*dict.fromkeys(edges()), "0.0.0.0/0", "::/0"])
 def test_a_range_is_as_public_as_its_addresses(text: str) -> None:
     found = parse_range(text)
     network = ip_network(text)
@@ -248,7 +249,7 @@ def test_the_world_is_every_address() -> None:
     assert world(6) == parse_range("::/0")
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "shown"),
     [
         ("203.0.113.77/24", "203.0.113.0/24"),

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from localcloud import LocalCloud
 from localcloud.event_patterns import matches
+from tests.support.rows import every
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
 CASES: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
@@ -59,7 +59,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "event", "wanted"), CASES, ids=[json.dumps(case[:2]) for case in CASES])
+@every(("pattern", "event", "wanted"), CASES, ids=[json.dumps(case[:2]) for case in CASES])
 def test_an_operator_matches_as_documented(pattern: dict[str, Any], event: dict[str, Any], wanted: bool) -> None:
     assert matches(pattern, event) is wanted
 

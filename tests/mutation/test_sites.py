@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 
-import pytest
-
 from tests.mutation.__main__ import EQUIVALENT, core_files, equivalents, interval
 from tests.mutation.session import ROOT
 from tests.mutation.sites import mutants, mutated
+from tests.support.rows import every
 
 
-@pytest.mark.parametrize(
+@every(
     ("source", "made"),
     [
         ("a == b", {"a != b"}),

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from chalicelib.observability import metrics
 from chalicelib.observability.metrics import Metrics
+from tests.support.rows import every
 
 UNITS = ("Seconds", "Milliseconds", "Bytes", "Percent", "Count", "None")
 TEXT = {"type": "string", "minLength": 1, "maxLength": 255}
@@ -70,8 +70,8 @@ def emitted(name: str, value: float, destination: str | None) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("destination", [None, "slack.secops"])
-@pytest.mark.parametrize("name", NAMES)
+@every("destination", [None, "slack.secops"])
+@every("name", NAMES)
 def test_every_metric_is_valid_and_its_references_exist(name: str, destination: str | None) -> None:
     document = emitted(name, 2.5, destination)
     Draft202012Validator(SCHEMA).validate(document)

@@ -21,9 +21,10 @@ from chalicelib.security_groups.address_ranges import (
     without,
     world,
 )
+from tests.support.rows import every
 
 
-@pytest.mark.parametrize(
+@every(
     ("cidr", "public"),
     [
         ("10.0.0.0/8", False),

@@ -18,6 +18,7 @@ from chalicelib.security_groups.request_keys import may_open
 from chalicelib.security_groups.severity import ExposureKind
 from tests.support import records as r
 from tests.support.examples import examples
+from tests.support.rows import every
 from tests.support.unknowns import sentences
 
 SAMPLES = r.samples() | r.other_samples()
@@ -88,7 +89,7 @@ def test_no_padding_of_a_request_lowers_a_severity_or_hides_a_rule(
         assert made.exposures[0].kind is not ExposureKind.UNREAD or plain.exposures[0].kind is ExposureKind.UNREAD
 
 
-@pytest.mark.parametrize(("name", "path"), EVERY_PLACE)
+@every(("name", "path"), EVERY_PLACE)
 def test_an_unknown_key_is_named_wherever_in_a_request_it_stands(name: str, path: tuple[Any, ...]) -> None:
     sample = SAMPLES[name]
     made = alert_of(padded(sample, path, {"fqdnRanges": "every.example.com"}))
@@ -97,7 +98,7 @@ def test_an_unknown_key_is_named_wherever_in_a_request_it_stands(name: str, path
         assert made.severity.rank >= 3
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@every("name", SAMPLES)
 def test_unknown_keys_of_a_record_change_nothing(name: str) -> None:
     sample = SAMPLES[name]
     extra = {f"zz{number}": VALUES[number % len(VALUES)] for number in range(400)}

@@ -13,6 +13,7 @@ from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction
 from tests.support import records as r
 from tests.support.records import Json, items, permission, stored, world
+from tests.support.rows import every
 from tests.support.unknowns import sentences
 
 ANSWER = "securityGroupRuleSet"
@@ -471,9 +472,9 @@ def test_an_authorize_whose_answer_is_not_in_the_record_says_so(answer: object) 
 ENI, INSTANCE = "ModifyNetworkInterfaceAttribute", "ModifyInstanceAttribute"
 
 
-@pytest.mark.parametrize("name", [ENI, INSTANCE])
-@pytest.mark.parametrize("key", ["groupSet", "GroupSet", "groupset", "Groups", "SecurityGroupId", "securityGroupIds"])
-@pytest.mark.parametrize(
+@every("name", [ENI, INSTANCE])
+@every("key", ["groupSet", "GroupSet", "groupset", "Groups", "SecurityGroupId", "securityGroupIds"])
+@every(
     "value",
     [
         "sg-1",
@@ -485,7 +486,7 @@ ENI, INSTANCE = "ModifyNetworkInterfaceAttribute", "ModifyInstanceAttribute"
         [{"securityGroupId": {"value": "sg-1"}}],
     ],
 )
-@pytest.mark.parametrize("wrapper", ["", "Request"])
+@every("wrapper", ["", "Request"])
 def test_groups_are_found_in_every_shape_and_spelling(name: str, key: str, value: object, wrapper: str) -> None:
     request = {"networkInterfaceId" if name == ENI else "instanceId": "x-1", key: value}
     change = change_of(r.record(name, {f"{name}{wrapper}": request} if wrapper else request))

@@ -12,6 +12,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import from_json, to_json
 from chalicelib.cloudtrail.records import unwrap
 from chalicelib.security_groups.changes import NotWatched
+from tests.support.rows import every
 from tests.support.schema import assert_valid
 
 LINES = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "records.jsonl").read_text().splitlines()]
@@ -189,7 +190,7 @@ def test_what_a_real_record_says(line: int) -> None:
     assert {key: rules for key, rules in listed.items() if rules} == changes
 
 
-@pytest.mark.parametrize("line", range(len(LINES)))
+@every("line", range(len(LINES)))
 def test_each_record_of_a_security_group_gives_one_valid_alert_and_no_other_gives_any(line: int) -> None:
     (record,) = unwrap(LINES[line])
     if line in NOT_ABOUT_SECURITY_GROUPS:

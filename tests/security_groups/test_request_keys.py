@@ -17,6 +17,7 @@ from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.request_keys import REQUEST_KEYS, may_open, read_request
 from chalicelib.security_groups.wire_shapes import KeyNames, fold
 from tests.support import records as r
+from tests.support.rows import every
 
 SAMPLES = r.samples() | r.other_samples()
 WHOLE = {
@@ -50,14 +51,14 @@ def spellings(shape: StructureShape) -> Iterator[tuple[str, ...]]:
         yield (name, *filter(None, (wire.get("name"), wire.get("locationName"), wire.get("queryName"))))
 
 
-@pytest.mark.parametrize("event", CHANGES, ids=lambda event: event.name)
+@every("event", CHANGES, ids=lambda event: event.name)
 def test_every_parameter_of_the_model_is_known_in_each_spelling(event: WatchedEvent) -> None:
     keys = REQUEST_KEYS[event.name]
     for names in spellings(model_of(event)):
         assert len({keys.by_folded.get(fold(name)) for name in names} - {None}) == 1, names
 
 
-@pytest.mark.parametrize("event", CHANGES, ids=lambda event: event.name)
+@every("event", CHANGES, ids=lambda event: event.name)
 def test_nothing_else_is_known_but_what_is_listed_here(event: WatchedEvent) -> None:
     keys = REQUEST_KEYS[event.name]
     modeled = {keys.by_folded[fold(name)] for names in spellings(model_of(event)) for name in names}
@@ -92,7 +93,7 @@ def test_every_key_of_a_rule_is_known(keys: KeyNames, event: WatchedEvent, path:
         assert {keys.by_folded.get(fold(name)) for name in names} - {None}, names
 
 
-@pytest.mark.parametrize("event", CHANGES, ids=lambda event: event.name)
+@every("event", CHANGES, ids=lambda event: event.name)
 def test_a_parameter_that_is_not_known_is_named_and_may_open_anything(event: WatchedEvent) -> None:
     alike = {record["eventName"]: record for record in WHOLE.values() if "errorCode" not in record}
     opposite = event.name.replace("Egress", "Ingress") if event.is_egress else event.name.replace("Ingress", "Egress")
@@ -103,7 +104,7 @@ def test_a_parameter_that_is_not_known_is_named_and_may_open_anything(event: Wat
     assert (len(change.unread) > len(plain.unread)) == may_open(event)
 
 
-@pytest.mark.parametrize("record", WHOLE.values(), ids=WHOLE)
+@every("record", WHOLE.values(), ids=WHOLE)
 def test_no_record_of_ours_has_an_unknown_parameter(record: dict[str, Any]) -> None:
     event = next(event for event in CHANGES if event.name == record["eventName"])
     assert read_request(event, record["requestParameters"]).unknown == ()

@@ -14,6 +14,7 @@ from chalicelib.alert.build import alert_of
 from chalicelib.security_groups.changes import NotWatched
 from chalicelib.security_groups.wire_shapes import is_set
 from tests.support import records as r
+from tests.support.rows import every
 
 SAMPLES = [
     record
@@ -106,8 +107,8 @@ SHAPES: list[r.Json] = [
 CALLS = {"ModifyNetworkInterfaceAttribute": "networkInterfaceId", "ModifyInstanceAttribute": "instanceId"}
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", CALLS)
+@every("shape", SHAPES, ids=str)
+@every("name", CALLS)
 def test_groups_in_any_shape_are_an_attachment(name: str, shape: r.Json) -> None:
     request = {f"{name}Request" if key == "Request" else key: value for key, value in shape.items()}
     attachment = alert_of(r.record(name, {CALLS[name]: "x-1", **request})).attachment

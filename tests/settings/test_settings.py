@@ -16,6 +16,7 @@ from chalicelib.settings.kinds import KINDS
 from chalicelib.settings.model import AuditSettings, Settings, SettingsError
 from chalicelib.settings.stage import stage_faults, stage_variables
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
+from tests.support.rows import every
 
 URL = "https://hooks.slack.com/services/T00000000/B00000000/abcdefghijklmnop"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:security"
@@ -159,7 +160,7 @@ MISPLACED = [
 ]
 
 
-@pytest.mark.parametrize(("variable", "secret"), MISPLACED)
+@every(("variable", "secret"), MISPLACED)
 def test_a_secret_in_the_wrong_variable_is_a_fault_and_masked(variable: str, secret: str) -> None:
     name = f"SLACK_{variable}" if variable in {item.name for item in EVERY_DESTINATION} else variable
     with pytest.raises(SettingsError) as caught:
@@ -180,8 +181,8 @@ KEYS = (
 NO_KEYS = [variable for variable in NO_SECRETS if variable != "ENRICH_EXTERNAL_ID"]
 
 
-@pytest.mark.parametrize("key", KEYS)
-@pytest.mark.parametrize("variable", NO_KEYS)
+@every("key", KEYS)
+@every("variable", NO_KEYS)
 def test_what_may_be_a_key_is_shown_in_no_variable(variable: str, key: str) -> None:
     name = f"SLACK_{variable}" if variable in {item.name for item in EVERY_DESTINATION} else variable
     settings, faults = sound({"SLACK_WEBHOOK_URL": URL, name: key})

@@ -17,6 +17,7 @@ from chalicelib.functions.composition.auditing import parameter_name
 from sgwatch.policies import ALERTING, AUDITING, STATEMENTS, PolicyStatement, policy, stale_policies, write_policies
 from sgwatch.project_files import CONFIG, StageError, read_json, write_json
 from tests.support.deployment import ROOT
+from tests.support.rows import every
 
 DURABLE = {"DELIVERY_QUEUE": "sgwatch-prod-deliveries.fifo", "STATE_TABLE": "sgwatch-prod-state"}
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:security"
@@ -179,7 +180,7 @@ def test_a_stage_keeps_the_status_in_its_own_parameter_only() -> None:
     assert resources("AuditStatus", AUDIT_ON_SCHEDULE, DURABLE) == []
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda each: each.sid)
+@every("statement", STATEMENTS, ids=lambda each: each.sid)
 def test_no_statement_is_broader_than_aws_makes_it(statement: PolicyStatement) -> None:
     assert not any("*" in action for action in statement.actions)
     if statement.sid in ABOUT_EVERYTHING:

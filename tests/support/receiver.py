@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -63,15 +64,22 @@ def receiver(*, tls: bool = False, client_certificate: bool = False) -> Iterator
     found = Receiver(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     server.RequestHandlerClass = _handler(found)
     server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients hang up on purpose here
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=_serve, args=(server, found.closing), daemon=True)
     thread.start()
     try:
         yield found
     finally:
         found.closing.set()
-        server.shutdown()
-        server.server_close()
+        # It waits for a request: a connection without one ends that sooner than any timeout.
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", server.server_port), timeout=1).close()
         thread.join(5)
+        server.server_close()
+
+
+def _serve(server: ThreadingHTTPServer, closing: threading.Event) -> None:
+    while not closing.is_set():
+        server.handle_request()
 
 
 def _handler(found: Receiver) -> type[BaseHTTPRequestHandler]:
