@@ -81,10 +81,17 @@ def _start(console: Console, stack: ExitStack, name: str) -> LocalCloud:
 
     progress(console, "Starting a local AWS and making the resources of durable delivery …")
     cloud, _ = stack.enter_context(
-        running(stage.project, LocalCloud(), stage=name, on_started=make_alarm_path, variables=variables)
+        running(stage.project, LocalCloud(), stage=name, on_started=_prepare, variables=variables)
     )
     stage.set_up(cloud)
+    cloud.events.drop = None
     return cloud
+
+
+def _prepare(cloud: LocalCloud) -> None:
+    # Deploying changes functions and EventBridge rules of sgwatch's own, and sgwatch reports that: not in this story.
+    cloud.events.drop = lambda _: True
+    make_alarm_path(cloud)
 
 
 def _play(console: Console, cloud: LocalCloud) -> list[StepResult]:
