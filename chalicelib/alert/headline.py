@@ -27,6 +27,7 @@ from chalicelib.text import number_of
 # A title fits a Slack header (150) with room for a mark, and an SNS subject after shortening.
 MAX_TITLE = 140
 
+_ANSWERED_NO = ", though AWS's answer is false"
 _ATTEMPTS = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
 
 
@@ -34,11 +35,13 @@ def title(change: Change, exposures: tuple[Exposure, ...]) -> str:
     """What happened, in one line without a full stop."""
     group = group_phrase(change.group_name, change.group_id)
     if not change.succeeded:
-        text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, group)}"
+        text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, exposures, group)}"
     elif change.unread and not _new_rules(change):
         text = f"change to {_subject(change, group)} only partly understood"
     else:
         text = _done(change, exposures, group) + (", and more not understood" if change.unread else "")
+    if change.answered_no:
+        text += _ANSWERED_NO
     return _as_title(text)
 
 
@@ -126,13 +129,28 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
 
 
 def _list_title(prefix_list: PrefixListChange) -> str:
-    if prefix_list.contents is ListContents.IPAM:
-        return f"contents of {_list(prefix_list)} now decided by IPAM"
-    if prefix_list.prefix_list_id is None:
+    named, is_ipams = _list(prefix_list), prefix_list.contents is ListContents.IPAM
+    if prefix_list.prefix_list_id is None and not is_ipams:
         return f"{printable(prefix_list.resolver, 80)} modified, its rules untouched"
+    if prefix_list.prefix_list_id is None and prefix_list.added:
+        return f"{_ranges(prefix_list.added)} now in {named}"
+    if is_ipams:
+        return f"contents of {named} now decided by IPAM"
     counted = (("added to", prefix_list.added), ("removed from", prefix_list.removed))
     said = [f"{_ranges(cidrs)} {verb}" for verb, cidrs in counted if cidrs]
-    return f"{' and '.join(said)} {_list(prefix_list)}" if said else f"{_list(prefix_list)} changed"
+    return f"{' and '.join(said)} {named}" if said else _without_entries(prefix_list, named)
+
+
+def _without_entries(prefix_list: PrefixListChange, named: str) -> str:
+    if prefix_list.restored_version is not None:
+        return f"version {prefix_list.restored_version} of {named} in force again"
+    if prefix_list.ends_sync:
+        return f"contents of {named} no longer decided by IPAM"
+    if prefix_list.is_renamed:
+        return f"{_list(prefix_list._replace(name=None))} renamed to {printable(prefix_list.name or '', 60)}"
+    if prefix_list.max_entries is not None:
+        return f"{named} may now hold {number_of(prefix_list.max_entries, 'range')}"
+    return f"{named} changed"
 
 
 def _ranges(cidrs: Sequence[str]) -> str:
@@ -143,7 +161,8 @@ def _ranges(cidrs: Sequence[str]) -> str:
 def _list(prefix_list: PrefixListChange) -> str:
     if prefix_list.prefix_list_id is None:
         return f"prefix lists of {printable(prefix_list.resolver, 80)}"
-    return f"prefix list {printable(prefix_list.prefix_list_id, 60)}"
+    list_id = printable(prefix_list.prefix_list_id, 60)
+    return f"prefix list {f'{printable(prefix_list.name, 48)} ({list_id})' if prefix_list.name else list_id}"
 
 
 def _subject(change: Change, group: str) -> str:
@@ -261,6 +280,8 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
 
 def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     removed = change.changes.removed
+    if change.answered_no and not removed:
+        return f"rules may have been removed from {group}"
     if change.no_answer:
         return f"rules may have been removed from {group}: AWS's answer is not in the record"
     if not removed and change.changes.before_known:
@@ -276,11 +297,12 @@ def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) 
     return f"{service} no longer allowed out to {peer}{more} on {group}"
 
 
-def _attempt(change: Change, group: str) -> str:
+def _attempt(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
     rules = change.changes.attempted
     if not rules:
         return _attempt_without_rules(change, group)
-    service, peer = service_phrase(rules[0]), peer_phrase(rules[0].peer)
+    rule = most_telling_rule(exposures) or rules[0]
+    service, peer = service_phrase(rule), peer_phrase(rule.peer)
     more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
     out, asked = change.event.is_egress, change.event.verb
     if asked is Verb.AUTHORIZE:
@@ -299,7 +321,11 @@ def _attempt_without_rules(change: Change, group: str) -> str:
         doing = "modifying" if change.keeps_groups else "changing the security groups of"
         return f"{doing} {_resource(change.attachment)}"
     if change.prefix_list:
-        return f"changing {_list(change.prefix_list)}"
+        version = change.prefix_list.restored_version
+        restoring = version is not None and change.event.verb is Verb.RESTORE
+        return f"{f'restoring version {version} of' if restoring else 'changing'} {_list(change.prefix_list)}"
+    if change.rule_ids:
+        return f"{_ON_RULES[change.event.verb]} {_rule_ids(change.rule_ids)} on {group}"
     named = named_group_phrase(change.group_name, change.group_id)
     verbs = {
         "CreateSecurityGroup": f"creating {named}",
@@ -308,3 +334,11 @@ def _attempt_without_rules(change: Change, group: str) -> str:
         "DisassociateSecurityGroupVpc": f"disassociating {named} from a VPC",
     }
     return verbs.get(change.event.name, f"{change.event.name} on {group}")
+
+
+_ON_RULES = {Verb.REVOKE: "removing", Verb.DESCRIBE: "describing", Verb.MODIFY: "changing"}
+
+
+def _rule_ids(rule_ids: Sequence[str]) -> str:
+    more = f" and {number_of(len(rule_ids) - 1, 'more rule')}" if len(rule_ids) > 1 else ""
+    return f"rule {printable(rule_ids[0], 40)}{more}"

@@ -48,8 +48,8 @@ def changed_prefix_list(change: Change, looked_up: LookupResult) -> ChangedPrefi
     known = looked_up.prefix_lists.get(entries.prefix_list_id or "")
     return ChangedPrefixList(
         id=entries.prefix_list_id,
-        name=known.name if known else None,
-        owner_id=known.owner_id if known else None,
+        name=known.name if known and known.name else entries.name,
+        owner_id=known.owner_id if known and known.owner_id else entries.owner_id,
         version=entries.version,
         added=entries.entries,
         removed=entries.removed,

@@ -55,7 +55,7 @@ def plan(
         return LookupPlan((_groups(change, ()),) if _is_named(change) else ())
     group = change.event.group
     if group is EventGroup.PREFIX_LISTS:
-        return _for_prefix_list(change)
+        return _for_prefix_list(record, change)
     if group is EventGroup.ATTACHMENTS:
         return _for_attachment(record, change, with_config=with_config)
     if not _is_named(change):
@@ -144,9 +144,11 @@ def _request(record: CloudTrailRecord) -> Mapping[str, Any]:
     return mapping(record.request_parameters.get(f"{record.event_name}Request")) or record.request_parameters
 
 
-def _for_prefix_list(change: Change) -> LookupPlan:
+def _for_prefix_list(record: CloudTrailRecord, change: Change) -> LookupPlan:
     entries = change.prefix_list
     if entries is None or entries.prefix_list_id is None:
+        return LookupPlan()
+    if entries.region not in (None, record.region):  # IPAM fills lists of other regions, too
         return LookupPlan()
     list_id = entries.prefix_list_id
     by_list = {"Name": "ip-permission.prefix-list-id", "Values": [list_id]}

@@ -66,21 +66,22 @@ def judge(
     ``account_id`` is the account in which the change was made.
     """
     change = resolved.change
+    around = Surroundings(account_id, looked_up.prefix_lists, looked_up.groups or {})
     if not change.succeeded:
-        return (_attempt(change, by_root=by_root),)
+        return (_attempt(change, around, by_root=by_root),)
     exposures = list(_unread(change))
     if by_root:
         reason = "The account's root user made this change."
         exposures.append(Exposure(Severity.HIGH, reason, kind=ExposureKind.ROOT))
-    around = Surroundings(account_id, looked_up.prefix_lists, looked_up.groups or {})
     exposures += _JUDGES[change.event.group](_Case(resolved, looked_up, around))
     return in_order(exposures)
 
 
-def _attempt(change: Change, *, by_root: bool) -> Exposure:
+def _attempt(change: Change, around: Surroundings, *, by_root: bool) -> Exposure:
     rules = change.changes.attempted
-    rule = rules[0] if len(rules) == 1 else None
-    asked = f" ({rule_phrase(rule) if rule else number_of(len(rules), 'rule')})" if rules else ""
+    rule = rules[_worst_first(rules, around)[0]] if rules else None
+    more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
+    asked = f" ({rule_phrase(rule)}{more})" if rule else ""
     what = change.event.name + (asked or groups_phrase(change) or entries_phrase(change.prefix_list))
     severity, became = {
         Outcome.DENIED: (Severity.MEDIUM, "was denied"),
@@ -143,25 +144,37 @@ def _removals(case: _Case) -> Iterator[Exposure]:
     rules, after = case.change.changes.removed, case.known.after
     if not rules:
         return
-    line = TrafficLine(rules)
 
     def ranges_of(rule: SecurityGroupRule) -> Sequence[AddressRange]:
         return ranges_in(rule, case.around)
 
-    def was_worth(place: int) -> tuple[int, int, bool, bool]:
-        rule = rules[place]
-        opened = openings(ModifiedRule(None, rule), line, ranges_of)
-        worst = max((explain(found, case.around).severity.rank, found.breadth or 0) for found in opened)
-        return (-worst[0], -worst[1], not is_ingress(rule), rule.protocol != ALL_PROTOCOLS)
-
     left = already_open(rules, after, ranges_of) if after is not None else frozenset()
-    for place in sorted(range(len(rules)), key=was_worth):
+    for place in _worst_first(rules, case.around):
         yield removed(rules[place], still_allowed=place in left)
 
 
+def _worst_first(rules: Sequence[SecurityGroupRule], around: Surroundings) -> list[int]:
+    """The places of the rules, first those that would be the worst to add."""
+    if len(rules) == 1:
+        return [0]
+    line = TrafficLine(rules)
+
+    def ranges_of(rule: SecurityGroupRule) -> Sequence[AddressRange]:
+        return ranges_in(rule, around)
+
+    def worth(place: int) -> tuple[int, int, bool, bool]:
+        rule = rules[place]
+        opened = openings(ModifiedRule(None, rule), line, ranges_of)
+        worst = max((explain(found, around).severity.rank, found.breadth or 0) for found in opened)
+        return (-worst[0], -worst[1], not is_ingress(rule), rule.protocol != ALL_PROTOCOLS)
+
+    return sorted(range(len(rules)), key=worth)
+
+
 def _nothing_listed(change: Change) -> str:
-    if change.no_answer:
-        return "Which rules were removed is not known: AWS's answer is not in the record."
+    if change.no_answer or change.answered_no:
+        why = "is false" if change.answered_no else "is not in the record"
+        return f"Which rules were removed is not known: AWS's answer {why}."
     if change.rule_ids or not change.changes.before_known:
         return "Rules were removed that the record does not list."
     return "Nothing was removed: the group had no such rules."

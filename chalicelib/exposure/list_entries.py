@@ -37,20 +37,25 @@ def judge_prefix_list(change: Change, looked_up: LookupResult, around: Surroundi
     yield Exposure(Severity.LOW, _used_by(users), kind=ExposureKind.PREFIX_LIST)
 
 
-_CONTENTS = {
-    ListContents.EARLIER_VERSION: (
-        "An earlier version of the list is in force again; its entries are not in the record."
-    ),
-    ListContents.IPAM: (
-        "IPAM now decides what is in the list: its contents are not known, and can change without a call."
-    ),
-}
+def _contents(entries: PrefixListChange) -> Iterator[Exposure]:
+    """Where the list's contents come from, if that is not what the record lists."""
+    if entries.contents is ListContents.EARLIER_VERSION:
+        which = "An earlier version" if entries.restored_version is None else f"Version {entries.restored_version}"
+        reason = f"{which} of the list is in force again; its entries are not in the record."
+    elif entries.contents is ListContents.IPAM and entries.prefix_list_id is None:
+        reason = "IPAM decides what is in these lists: their contents are not known, and can change without a call."
+    elif entries.contents is ListContents.IPAM:
+        reason = "IPAM now decides what is in the list: its contents are not known, and can change without a call."
+    else:
+        return
+    yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
 
 
 def _of_entries(entries: PrefixListChange, *, is_read: bool) -> Iterator[Exposure]:
-    """What the record by itself says."""
-    if entries.contents in _CONTENTS:
-        yield Exposure(Severity.MEDIUM, _CONTENTS[entries.contents], kind=ExposureKind.PREFIX_LIST)
+    """What the record by itself says: of a resolver first the ranges in its rules, which its lists surely hold."""
+    is_list = entries.prefix_list_id is not None
+    if is_list:
+        yield from _contents(entries)
     added = [(cidr, parse_range(cidr)) for cidr in entries.added]
     public = [found.text for _, found in added if found is not None and is_public(found)]
     unread = [printable(cidr, 60) for cidr, found in added if found is None]
@@ -58,11 +63,16 @@ def _of_entries(entries: PrefixListChange, *, is_read: bool) -> Iterator[Exposur
         parts = [few(_shown(public))] if public else []
         parts += [f"{few(unread)}, which cannot be read"] if unread else []
         less = f", and no longer {few(_shown(entries.removed))}" if entries.removed else ""
-        reason = f"Rules that name this list now also mean {' and '.join(parts)}{less}."
+        lists = "this list" if is_list else "a list of the resolver"
+        reason = f"Rules that name {lists} now also mean {' and '.join(parts)}{less}."
         yield Exposure(Severity.MEDIUM, reason, kind=ExposureKind.PREFIX_LIST)
     elif is_read and entries.contents is ListContents.ENTRIES:
-        reason = f"The list's change adds no public range to the rules that name it{entries_phrase(entries)}."
+        whose = "The list's change" if is_list else "The resolver's change"
+        named = "it" if is_list else "its lists"
+        reason = f"{whose} adds no public range to the rules that name {named}{entries_phrase(entries)}."
         yield Exposure(Severity.LOW, reason, kind=ExposureKind.PREFIX_LIST)
+    if not is_list:
+        yield from _contents(entries)
 
 
 def entries_phrase(entries: PrefixListChange | None) -> str:

@@ -83,7 +83,8 @@ class PrefixListChange(NamedTuple):
 
     ``prefix_list_id`` is None where the call names only an IPAM resolver or a target of one (``resolver``, in
     words). Of a resolver the entries are the static ranges in its rules. ``version`` was in force before the call,
-    ``restored_version`` is the earlier one that is again.
+    ``restored_version`` is the earlier one that is again. ``name`` is what the list is called after the call, and
+    ``owner_id`` its account, where the record says so; ``region`` is the list's where a call names one.
     """
 
     prefix_list_id: str | None
@@ -94,6 +95,11 @@ class PrefixListChange(NamedTuple):
     resolver: str = ""
     version: int | None = None
     restored_version: int | None = None
+    name: str | None = None
+    owner_id: str | None = None
+    region: str | None = None
+    max_entries: int | None = None
+    ends_sync: bool = False
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -108,7 +114,8 @@ class Change(NamedTuple):
     ModifyVpcEndpoint takes away. ``skips_privatelink`` is set where a load balancer's inbound rules no longer apply to
     AWS PrivateLink traffic. ``associated_vpc_id`` is the VPC of AssociateSecurityGroupVpc and its opposite, and of a
     Client VPN endpoint's target networks. ``no_answer`` is why AWS's answer to a call that succeeded is not in the
-    record. ``rule_ids`` are those of rules that the record names by id alone.
+    record; ``answered_no`` is set where it is, and says that the call did nothing. ``rule_ids`` are those of rules that
+    the record names by id alone.
     """
 
     event: WatchedEvent
@@ -126,6 +133,7 @@ class Change(NamedTuple):
     skips_privatelink: bool = False
     prefix_list: PrefixListChange | None = None
     no_answer: str | None = None
+    answered_no: bool = False
     unknowns: tuple[Unknown, ...] = ()
     unread: tuple[str, ...] = ()
 

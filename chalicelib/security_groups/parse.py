@@ -35,6 +35,9 @@ def read_change(record: CloudTrailRecord) -> Change:
     no_answer = _why_missing(record, "responseElements") if outcome is Outcome.SUCCEEDED else None
     response = {} if no_answer else unwrapped(event.name, record.response_elements, "Response")
     change = _identify(event, outcome, request, response, no_answer)
+    if change.succeeded and _says_no(response):
+        doubt = other("whether the call did what it was asked: AWS's answer is false, and the record has no error")
+        change = change._replace(answered_no=True, unknowns=(*change.unknowns, doubt))
     if no_request:
         # What the answer holds is still good.
         if change.succeeded and change.group_id is None:
@@ -82,6 +85,15 @@ def _why_missing(record: CloudTrailRecord, field_name: str) -> str | None:
     if given.get("omitted") in (True, "true") and given.keys() <= _OMITTED_KEYS:
         return f"CloudTrail left {field_name} out because they were too large"
     return None if given else f"{field_name} is empty"
+
+
+def _says_no(response: Parameters) -> bool:
+    """Whether AWS's answer says that the call did nothing.
+
+    EC2 answers true, or gives an error: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
+    """
+    answers = (field(response, key) for key in ("_return", "return"))
+    return any(str(answer).strip().lower() == "false" for answer in answers)
 
 
 def _identify(

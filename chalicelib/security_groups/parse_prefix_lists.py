@@ -12,7 +12,7 @@ from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, un
 from chalicelib.security_groups.wire_shapes import KeyNames, canonical, field, is_set, items, key_names
 
 
-def _read_entries(change: Change, request: Parameters, _response: Parameters) -> Change:
+def _read_entries(change: Change, request: Parameters, response: Parameters) -> Change:
     """ModifyManagedPrefixList and RestoreManagedPrefixListVersion."""
     list_id = text(request.get("prefixListId"))
     added = [_entry(item, "cidr") for item in items(request.get("addEntries"))]
@@ -21,10 +21,12 @@ def _read_entries(change: Change, request: Parameters, _response: Parameters) ->
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
     unread = [f"an entry of {list_id or 'the list'} without a range" for entry in added if entry is None]
     unread += _unknown_keys("an entry", request.get("addEntries"), _ENTRY_KEYS)
-    contents = ListContents.ENTRIES
+    contents, answered = ListContents.ENTRIES, mapping(field(response, "prefixList"))
+    renamed = text(request.get("prefixListName"))
+    sync = request.get("ipamPrefixListResolverSyncEnabled")
     if change.event.name == "RestoreManagedPrefixListVersion":
         contents = ListContents.EARLIER_VERSION
-    elif _is_on(request.get("ipamPrefixListResolverSyncEnabled")):
+    elif _is_on(sync):
         contents = ListContents.IPAM
     return _changed(
         change,
@@ -32,13 +34,23 @@ def _read_entries(change: Change, request: Parameters, _response: Parameters) ->
             list_id or "unknown",
             tuple(filter(None, added)),
             tuple(entry.cidr for entry in removed if entry),
-            is_renamed=text(request.get("prefixListName")) is not None,
+            is_renamed=renamed is not None,
             contents=contents,
-            version=_number(request.get("currentVersion")),
+            version=_number(request.get("currentVersion")) or _version_before(answered),
             restored_version=_number(request.get("previousVersion")),
+            name=(renamed if change.succeeded else None) or text(field(answered, "prefixListName")),
+            owner_id=text(field(answered, "ownerId")),
+            max_entries=_number(request.get("maxEntries")),
+            ends_sync=is_set(sync) and not _is_on(sync),
         ),
         unread,
     )
+
+
+def _version_before(answered: Parameters) -> int | None:
+    # The answer comes before the new version is made: https://docs.aws.amazon.com/cli/latest/reference/ec2/modify-managed-prefix-list.html
+    in_progress = (text(field(answered, "state")) or "").endswith("-in-progress")
+    return _number(field(answered, "version")) if in_progress else None
 
 
 _ENTRY_KEYS = key_names("cidr", "description")
@@ -79,7 +91,8 @@ def _read_target(change: Change, request: Parameters, response: Parameters) -> C
     if change.succeeded and not (list_id or target_id or resolver_id):
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
     resolver = f"IPAM resolver target {target_id}" if target_id else f"IPAM resolver {resolver_id or 'unknown'}"
-    return _changed(change, PrefixListChange(list_id, contents=ListContents.IPAM, resolver=resolver), ())
+    region = text(request.get("prefixListRegion")) or text(field(target, "prefixListRegion"))
+    return _changed(change, PrefixListChange(list_id, contents=ListContents.IPAM, resolver=resolver, region=region), ())
 
 
 def _read_resolver(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -96,7 +109,8 @@ def _read_resolver(change: Change, request: Parameters, _response: Parameters) -
 
 def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str]) -> Change:
     named = prefix_list.prefix_list_id or f"the lists of {prefix_list.resolver}"
-    unknowns = [Unknown(UnknownTopic.LIST_USERS, f"which security groups use {named}: not in the record")]
+    where = f" in {prefix_list.region}" if prefix_list.region else ""
+    unknowns = [Unknown(UnknownTopic.LIST_USERS, f"which security groups{where} use {named}: not in the record")]
     if prefix_list.contents is ListContents.IPAM and change.succeeded:
         unknowns.append(other(f"what is in {named} now: IPAM decides that, and the record does not list it"))
     unknowns += unread_parts("part of the request", unread)

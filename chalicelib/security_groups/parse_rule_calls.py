@@ -140,6 +140,8 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
         return _perhaps_revoked(change, change.no_answer, requested, rule_ids)
     direction = change.direction
     revoked = read_rule_set(field(response, "revokedSecurityGroupRuleSet"), direction)
+    if change.answered_no and not revoked.rules:
+        return _perhaps_revoked(change, "AWS's answer is false", requested, rule_ids)
     absent = read_ip_permissions(field(response, "unknownIpPermissionSet"), direction)
     if revoked.rules:
         removed, problems = _completed(revoked.rules, requested.rules), revoked.problems

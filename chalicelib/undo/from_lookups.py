@@ -16,6 +16,7 @@ from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.security_groups.changes import CLIENT_VPN, VPC_ENDPOINT, Attachment, Change, PrefixListChange
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.lookup_result import GroupInfo
+from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
 from chalicelib.undo.aws_cli import NOTHING_TO_UNDO, REGION, Undo, command
 from chalicelib.undo.from_record import authorization, given_tags, portions, undo
@@ -165,8 +166,12 @@ def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str
 
 
 def _prefix_list(entries: PrefixListChange | None, region: str) -> Undo:
+    if entries is not None and entries.prefix_list_id is None:
+        return Undo(None, f"the settings before of {printable(entries.resolver, 80)} are not in the record")
     if entries is None or entries.prefix_list_id is None or entries.version is None:
         return Undo(None, "the record does not say which version of the list was in force before")
+    if entries.ends_sync:
+        return Undo(None, "whether IPAM decided the list's contents before is not in the record")
     if entries.restored_version is None and not (entries.added or entries.removed):
         return Undo(None, "no entry changed, and what the list was called or could hold before is not in the record")
     # AWS counts one up with every change of the entries, and refuses where the list has changed again.

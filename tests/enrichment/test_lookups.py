@@ -310,6 +310,14 @@ def test_no_event_asks_more_than_three_questions() -> None:
     assert len(plans) > 50
 
 
+@pytest.mark.parametrize(("region", "asked"), [(r.REGION, True), ("us-east-1", False)])
+def test_who_uses_a_list_is_asked_in_its_own_region_only(region: str, asked: bool) -> None:
+    target = {"IpamPrefixListResolverId": "ipam-plr-1", "PrefixListId": r.LIST_ID, "PrefixListRegion": region}
+    record = read_record(r.wrapped("CreateIpamPrefixListResolverTarget", target))
+    planned = plan(record, read_change(record), with_config=False, is_cached=lambda _: False)
+    assert bool(planned.questions) is asked
+
+
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_the_policy_allows_exactly_what_is_asked(stage: str) -> None:
     variables = {"ENRICH": "true", "ENRICH_CONFIG": "true"}

@@ -449,7 +449,13 @@ def test_an_attempt_has_one_reason_and_breaks_no_control() -> None:
     ("opened", "sentence"),
     [
         ((tcp(22),), "AuthorizeSecurityGroupIngress (ingress tcp/22 from 0.0.0.0/0) was denied; nothing changed."),
-        ((tcp(22), tcp(23)), "AuthorizeSecurityGroupIngress (2 rules) was denied; nothing changed."),
+        (
+            (tcp(22), tcp(23)),
+            (
+                "AuthorizeSecurityGroupIngress (ingress tcp/22 from 0.0.0.0/0 and 1 more rule) was denied; "
+                "nothing changed."
+            ),
+        ),
     ],
 )
 def test_an_attempt_is_a_sentence_however_many_rules_it_had(opened: tuple[Json, ...], sentence: str) -> None:

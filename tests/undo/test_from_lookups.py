@@ -200,9 +200,18 @@ def test_a_prefix_list_goes_back_to_the_version_before() -> None:
     assert restore(listed(removed=(), restored_version=1), REGION).commands == (command,)
 
 
-@pytest.mark.parametrize("lost", [{"prefix_list_id": None}, {"version": None}])
-def test_a_prefix_list_whose_version_is_not_known_has_no_way_back(lost: dict[str, Any]) -> None:
-    said = "the record does not say which version of the list was in force before"
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ({"version": None}, "the record does not say which version of the list was in force before"),
+        (
+            {"prefix_list_id": None, "resolver": "IPAM resolver ipam-1"},
+            "the settings before of IPAM resolver ipam-1 are not in the record",
+        ),
+        ({"ends_sync": True}, "whether IPAM decided the list's contents before is not in the record"),
+    ],
+)
+def test_a_prefix_list_whose_state_before_is_not_known_has_no_way_back(lost: dict[str, Any], said: str) -> None:
     assert restore(listed(**lost), REGION).reason == said
 
 
