@@ -63,7 +63,7 @@ def _inside(document: object) -> list[Any] | None:
         return document if isinstance(document, list) else None
     if (objects := _named_objects(document)) is not None:
         raise RecordError(f"a notification of {objects}, which holds no record: fetch what it names and read that")
-    if "eventName" in document:
+    if "eventName" in document and not _is_of_stream(document):
         record = as_record(document)
         return None if record is document else [record]
     for key, read in _READERS.items():
@@ -73,6 +73,14 @@ def _inside(document: object) -> list[Any] | None:
                 return found
     row = as_record(document)
     return None if row is document else [row]
+
+
+def _is_of_stream(document: Mapping[str, Any]) -> bool:
+    """Whether it is an item of the event that Lambda gets from Kinesis, which has an event name of its own.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis.html
+    """
+    return document.get("eventSource") == "aws:kinesis" and isinstance(document.get("kinesis"), Mapping)
 
 
 def _named_objects(document: Mapping[str, Any]) -> str | None:

@@ -274,11 +274,16 @@ def _decode_at(text: str, position: int) -> tuple[object, int]:
     # Lines cut out of a list keep their commas.
     if rest == ",":
         return document, text.index(",", end) + 1
+    # The columns of filter-log-events as text stand in the order of their names: the time comes after the message.
+    if not begins_line and _COLUMN_AFTER.fullmatch(rest):
+        return document, len(text) if after < 0 else after
     # `cat` of two log files joins them without a line break.
     if rest and rest[0] not in "{[":
         raise ValueError(f"not JSON: more text after the end of the document: {rest[:40]!r}")
     return document, end
 
+
+_COLUMN_AFTER = re.compile(r"\d{1,16}")
 
 # `aws logs tail` puts the time and the log stream before each message, filter-log-events as text its own columns.
 _PREFIX = re.compile(r"[^\s{\[\"][^\n{]{0,600}?[ \t](?=\{\"event)")

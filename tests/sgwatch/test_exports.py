@@ -23,6 +23,7 @@ WANTED = Wanted.of(events_of(EventGroup))
 TEXT = json.dumps(RECORD)
 OBJECTS = ("userIdentity", "requestParameters", "responseElements")
 EVENT = {"version": "0", "id": "1", "detail-type": "AWS API Call via CloudTrail", "source": "aws.ec2", "detail": RECORD}
+STREAM = {"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "shardId-000000000006:1"}
 LOG_DATA = {"messageType": "DATA_MESSAGE", "logGroup": "trail", "logEvents": [{"id": "1", "message": TEXT}]}
 
 
@@ -44,6 +45,7 @@ EXPORTS: dict[str, Any] = {
     "subscription data": {"awslogs": {"data": packed(LOG_DATA)}},
     "subscription data, unpacked": LOG_DATA,
     "kinesis": {"Records": [{"kinesis": {"data": packed(LOG_DATA)}, "eventSource": "aws:kinesis"}]},
+    "kinesis as Lambda gets it": {"Records": [{**STREAM, "kinesis": {"partitionKey": "1", "data": packed(LOG_DATA)}}]},
     "firehose": {"records": [{"recordId": "1", "data": packed(LOG_DATA)}]},
     "sns notification": {"Type": "Notification", "MessageId": "1", "Message": json.dumps(EVENT)},
     "sns to lambda": {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": json.dumps(EVENT)}}]},
@@ -102,7 +104,8 @@ FILES: dict[str, bytes] = {
     "lake csv": table({"eventJson": TEXT}).encode(),
     "logs insights csv": table({"@timestamp": "2026-11-23 10:00:00.000", "@message": TEXT}).encode(),
     "aws logs tail": f"2026-11-23T10:00:00.000000+00:00 123456789012_CloudTrail_eu-west-1 {TEXT}\n".encode(),
-    "filter-log-events as text": f"EVENTS\t3912\t1795428000000\tstream\t{TEXT}\n".encode(),
+    "filter-log-events as text": f"EVENTS\t3912\t1795428000000\tstream\t{TEXT}\t1795428000000\n".encode(),
+    "get-log-events as text": f"EVENTS\t1795428000000\t{TEXT}\t1795428000000\n".encode(),
 }
 
 
