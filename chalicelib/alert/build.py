@@ -11,7 +11,7 @@ from chalicelib.alert.parts import changed_prefix_list, security_group
 from chalicelib.alert.resolution import ChangeResolver, RecordAlone, Resolution
 from chalicelib.aws import console_links as console
 from chalicelib.cloudtrail.catalog import EventGroup, WatchedEvent, lookup
-from chalicelib.cloudtrail.principals import UNKNOWN_NAME, Principal, is_root, is_unnamed, read_principal
+from chalicelib.cloudtrail.principals import UNKNOWN_NAME, Principal, is_of_root, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import TamperCall
@@ -120,7 +120,13 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
     """The alert of a change with all that is known of it."""
     change, looked_up = resolution.resolved.change, resolution.looked_up
     principal = read_principal(record)
-    exposures = judge(resolution.resolved, looked_up, by_root=is_root(principal), account_id=record.account_id)
+    exposures = judge(
+        resolution.resolved,
+        looked_up,
+        by_root=is_root(principal),
+        of_root=is_of_root(record),
+        account_id=record.account_id,
+    )
     unknowns = (item._replace(text=printable(item.text)) for item in (*change.unknowns, *looked_up.unknowns))
     return _frame(record, looked_up.account_name)._replace(
         kind=AlertKind.SECURITY_GROUP_CHANGE,

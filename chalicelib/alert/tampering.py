@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.aws.arns import resource_name
-from chalicelib.cloudtrail.principals import Principal, is_root, issuer_path
+from chalicelib.cloudtrail.principals import Principal, is_of_root, is_root, issuer_path
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, Scope, TamperCall, effect_of, named_by, subjects_of
 from chalicelib.cloudtrail.tamper_effects import Effect, respelled
@@ -120,13 +120,14 @@ def _listed(subjects: Sequence[str]) -> str:
 def _severity(
     record: CloudTrailRecord, principal: Principal, outcome: Outcome, effect: Effect, *, own: bool
 ) -> Severity:
+    by_root = is_root(principal) or is_of_root(record)
     if outcome is Outcome.DENIED:
         return Severity.MEDIUM
     if outcome is not Outcome.SUCCEEDED:
-        return Severity.MEDIUM if is_root(principal) and outcome is Outcome.FAILED else Severity.INFO
+        return Severity.MEDIUM if by_root and outcome is Outcome.FAILED else Severity.INFO
     if effect.changes_nothing:
         return Severity.INFO
-    if is_root(principal):
+    if by_root:
         return Severity.HIGH
     if _is_service(record, principal) and not own:
         return Severity.INFO

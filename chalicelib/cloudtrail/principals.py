@@ -114,6 +114,19 @@ def is_root(principal: Principal) -> bool:
     return principal.type.lower() == "root" or (arn is not None and arn.service == "iam" and arn.resource == "root")
 
 
+def is_of_root(record: CloudTrailRecord) -> bool:
+    """Whether the account's root user issued the session that acted: GetFederationToken takes root's keys, too.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+    """
+    context = mapping(_field(record.user_identity, "sessionContext"))
+    issuer = mapping(_field(context, "sessionIssuer"))
+    if kind := _word(issuer, "type"):
+        return kind.lower() == "root"
+    issued = parse_arn(_word(issuer, "arn"))
+    return issued is not None and issued.resource == "root"
+
+
 def is_unnamed(principal: Principal) -> bool:
     """Whether the record does not say who acted, so that it may have been anybody, root included."""
     account_alone = (UNKNOWN_NAME, f"account {principal.account_id}", principal.account_id)

@@ -116,14 +116,18 @@ def _who(found: Opening, around: Surroundings) -> str:
     if found.breadth is Breadth.ALL:
         return f"Anyone on the internet ({world(found.version or 4).text})"
     if found.breadth is Breadth.QUARTER:
-        which = "internet" if found.version == 4 else "IPv6 internet"
-        return f"A quarter or more of the {which}" + (f" ({found.range.text})" if found.range else "")
+        return f"A {_quarter(found)}"
     if found.range is not None:
         return f"{found.range.text} ({_size(found.range)})"
     if found.together:
         return f"{WIDE[4]:,} public addresses or more" if found.version == 4 else "Public IPv6 ranges of a /16 or more"
     ranges = [item for item in ranges_in(found.rule, around) if item.version == found.version]
     return _widest(ranges)
+
+
+def _quarter(found: Opening) -> str:
+    which = "internet" if found.version == 4 else "IPv6 internet"
+    return f"quarter or more of the {which}" + (f" ({found.range.text})" if found.range else "")
 
 
 def _widest(ranges: Sequence[AddressRange]) -> str:
@@ -296,8 +300,8 @@ def _everywhere(found: Opening, around: Surroundings) -> str | None:
     known = around.prefix_lists.get(peer.value) if peer.type is PeerType.PREFIX_LIST else None
     name = printable(known.name or peer.value, 80) if known else ""
     if found.breadth is not None and found.breadth >= Breadth.QUARTER:
-        source = found.range or world(found.version or 4)
-        where = f"the internet ({source.text})" if found.breadth is Breadth.ALL else "a quarter or more of the internet"
+        whole = f"the internet ({(found.range or world(found.version or 4)).text})"
+        where = whole if found.breadth is Breadth.ALL else f"a {_quarter(found)}"
         return where + (f" through prefix list {name}" if known and not found.together else "")
     if known is not None and not known.aws_managed and not is_whole(known):
         return f"prefix list {name}, of which not all addresses are known"

@@ -59,19 +59,22 @@ def judge(
     looked_up: LookupResult = NO_LOOK_UPS,
     *,
     by_root: bool,
+    of_root: bool = False,
     account_id: str | None = None,
 ) -> tuple[Exposure, ...]:
     """Every reason for the change's severity, worst first; never empty.
 
-    ``account_id`` is the account in which the change was made.
+    ``account_id`` is the account in which the change was made. ``of_root`` is set where root issued the session
+    that made it.
     """
     change = resolved.change
     around = Surroundings(account_id, looked_up.prefix_lists, looked_up.groups or {})
     if not change.succeeded:
-        return (_attempt(change, around, by_root=by_root),)
+        return (_attempt(change, around, by_root=by_root or of_root),)
     exposures = list(_unread(change))
-    if by_root:
-        reason = "The account's root user made this change."
+    if by_root or of_root:
+        what = "made this change" if by_root else "issued the session that made this change"
+        reason = f"The account's root user {what}."
         exposures.append(Exposure(Severity.HIGH, reason, kind=ExposureKind.ROOT))
     exposures += _JUDGES[change.event.group](_Case(resolved, looked_up, around))
     return in_order(exposures)
