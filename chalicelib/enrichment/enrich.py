@@ -5,7 +5,7 @@ Whatever goes wrong with a look-up or the state table is a sentence in the alert
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
@@ -28,8 +28,9 @@ from chalicelib.enrichment.plan import INTERFACES_OF
 from chalicelib.enrichment.related_changes import remarks
 from chalicelib.enrichment.remember import SeenChange, described_by_id, group_of, key_of, past_of, remembered
 from chalicelib.enrichment.replay_changes import PastChange
-from chalicelib.security_groups.changes import Change
+from chalicelib.security_groups.changes import Attachment, Change
 from chalicelib.security_groups.lookup_result import GroupInfo, LookupResult, ResolvedChange, Rules
+from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, without
 from chalicelib.state.errors import StateError
 
@@ -160,7 +161,7 @@ class Enricher:
                     unknowns += (other(f"attached interfaces: none of {attachment.resource_id} is to be seen"),)
                 world = world._replace(interfaces=None)
         group = (world.groups or {}).get(change.group_id or "")
-        world = world._replace(unknowns=(*world.unknowns, *unknowns))
+        world = world._replace(unknowns=(*world.unknowns, *unknowns, *_groups_not_seen(attachment, world)))
         return self._resolution(ResolvedChange(change), world, group)
 
     def _attached_before(
@@ -194,6 +195,19 @@ class Enricher:
         return next((tags[key.lower()] for key in self.owner_tags if tags.get(key.lower())), None)
 
 
+def _groups_not_seen(attachment: Attachment | None, world: LookupResult) -> Iterator[Unknown]:
+    """The attached groups that were not among the answers: what their rules let in is not known."""
+    after = attachment.groups_after or () if attachment is not None else ()
+    missing = [printable(group, 60) for group in after if world.groups is not None and group not in world.groups]
+    if missing:
+        more = f" and {len(missing) - _GROUPS_SHOWN} more" if len(missing) > _GROUPS_SHOWN else ""
+        named = ", ".join(missing[:_GROUPS_SHOWN]) + more
+        yield other(
+            f"the rules of {named}: not in this account and region, perhaps of another account or deleted since"
+        )
+
+
+_GROUPS_SHOWN = 5
 _Result = TypeVar("_Result")
 
 
@@ -243,8 +257,13 @@ def _since_config(world: LookupResult) -> Unknown:
 
 
 def _with_users(change: Change, world: LookupResult) -> Change:
-    """A change of a prefix list without the doubt who uses it, where that was looked up."""
-    if change.prefix_list is None or world.groups is None:
+    """A change of a prefix list with the list's name, and without the doubt who uses it, where these were looked up."""
+    if change.prefix_list is None:
+        return change
+    known = world.prefix_lists.get(change.prefix_list.prefix_list_id or "")
+    if known is not None and known.name and not change.prefix_list.name:
+        change = change._replace(prefix_list=change.prefix_list._replace(name=known.name))
+    if world.groups is None:
         return change
     return change._replace(unknowns=without(change.unknowns, UnknownTopic.LIST_USERS))
 

@@ -64,7 +64,7 @@ def _opened(attachment: Attachment, looked_up: LookupResult, around: Surrounding
     kept = tuple(_rules(groups, (group_id for group_id in before if group_id in after)))
     gone = tuple(_rules(groups, (group_id for group_id in before if group_id not in after)))
     is_known = attachment.groups_before is not None and all(group_id in groups for group_id in before)
-    others = OtherRules(kept, gone, (*kept, *gone) if is_known else None)
+    others = OtherRules(kept, gone, (*kept, *gone) if is_known else None, called="the groups attached before")
     owners = {id(rule): group for group, rule in new}
     how = "newly attached" if attachment.groups_before is not None else "perhaps newly attached"
     for item in judge_opened([ModifiedRule(None, rule) for _, rule in new], others, around, looked_up.interfaces or ()):

@@ -314,10 +314,10 @@ def _everywhere(found: Opening, around: Surroundings) -> str | None:
     return f"{printable(peer.value, 60)}, which cannot be read and may be anywhere"
 
 
-def nothing_new(exposure: Exposure, rule: SecurityGroupRule) -> Exposure:
-    """The exposure of a rule that allows only what the group is known to have allowed: medium at most."""
+def nothing_new(exposure: Exposure, rule: SecurityGroupRule, others: str) -> Exposure:
+    """The exposure of a rule that allows only what ``others`` are known to have allowed: medium at most."""
     least = min(exposure.severity, Severity.MEDIUM, key=lambda item: item.rank)
-    reason = f"{rule_phrase(rule)} opens nothing new: other rules of the group allow the same already."
+    reason = f"{rule_phrase(rule)} opens nothing new: {others} allow the same already."
     reason = reason[0].upper() + reason[1:]
     return exposure._replace(severity=least, reason=reason, opens=Opens.NOTHING, kind=ExposureKind.NOTHING_NEW)
 

@@ -27,7 +27,11 @@ def judge_prefix_list(change: Change, looked_up: LookupResult, around: Surroundi
     list_id = change.prefix_list.prefix_list_id
     if list_id is None or looked_up.groups is None:
         return
-    users = [group for group in looked_up.groups.values() if any(rule.peer.value == list_id for rule in group.rules)]
+    users = [
+        group
+        for group in looked_up.groups.values()
+        if any(rule.peer.value == list_id and is_ingress(rule) for rule in group.rules)
+    ]
     around = _with_entries(list_id, change.prefix_list, looked_up, around)
     opened = in_order(item for group in users for item in _opened_on(group, list_id, around))
     yield from opened[:_SHOWN]

@@ -32,13 +32,15 @@ _WITH_PEERS_BEFORE = 20
 class OtherRules(NamedTuple):
     """The other rules of the group: those kept, those gone with the change, and all before it where they are known.
 
-    ``is_guessed`` where only live rules show what was before, which may hold a later change.
+    ``is_guessed`` where only live rules show what was before, which may hold a later change. ``called`` says what these
+    rules are to what the change is about.
     """
 
     kept: Rules = ()
     gone: Rules = ()
     before: Rules | None = None
     is_guessed: bool = False
+    called: str = "other rules of the group"
 
 
 def judge_opened(
@@ -54,7 +56,7 @@ def judge_opened(
         if not opened:
             found.append(narrowed(item))
         elif place in known:
-            found.append(nothing_new(max(opened, key=lambda each: each.severity.rank), item.after))
+            found.append(nothing_new(max(opened, key=lambda each: each.severity.rank), item.after, others.called))
         else:
             found += opened
     rest = [item for place, item in enumerate(new) if place not in known]

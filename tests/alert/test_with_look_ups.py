@@ -62,6 +62,14 @@ def test_an_attachment_is_titled_by_what_it_opens(
     assert attached(before, *after).title.startswith(title)
 
 
+def test_what_the_groups_of_before_allowed_is_not_said_of_the_new_one() -> None:
+    twin = GroupInfo("sg-twin", "twin", rules=(ssh("0.0.0.0/0"),))
+    moved = attached(("sg-open",), "sg-twin", groups={**GROUPS, "sg-twin": twin})
+    assert moved.severity == "medium"
+    (again,) = (item for item in moved.exposures if "opens nothing new" in item.reason)
+    assert again.reason.endswith("the groups attached before allow the same already.")
+
+
 def test_an_attached_group_says_how_sure_it_is_and_what_was_open_before() -> None:
     sure, *_ = attached(("sg-inner",), "sg-open").exposures
     assert sure.reason.startswith("Through open (sg-open), newly attached: Anyone on the internet")

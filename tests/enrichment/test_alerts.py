@@ -202,7 +202,7 @@ def test_a_changed_prefix_list_shows_which_groups_it_opens_and_can_be_restored(
     alert = enricher.alert_of(modify_list(world, list_id, made["Version"], "0.0.0.0/0"))
     assert alert.severity is Severity.CRITICAL
     assert group_id in worst(alert)
-    assert alert.title == f"tcp/22 opened to the internet through prefix list {list_id}"
+    assert alert.title == f"tcp/22 opened to the internet through prefix list {made['PrefixListName']} ({list_id})"
     assert alert.undo.commands
     assert world.shell.run(alert.undo.commands).code == 0
     entries = world.ec2.get_managed_prefix_list_entries(PrefixListId=list_id)["Entries"]

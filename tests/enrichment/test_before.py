@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
+import pytest
+
 from chalicelib.alert import build as judgement
 from chalicelib.alert.model import Alert
 from chalicelib.cloudtrail.records import read_record
@@ -340,6 +342,19 @@ def test_what_is_remembered_of_an_endpoint_counts_only_where_its_live_groups_agr
     last = ({"addSecurityGroupIds": ["sg-3"]}, ["sg-1", "sg-2", "sg-3"])
     assert before_last(first, missed, last) is None
     assert before_last(first, ({"addSecurityGroupIds": ["sg-2"]}, ["sg-1", "sg-2"]), last) == ("sg-1", "sg-2")
+
+
+@pytest.mark.parametrize("count", [1, 7])
+def test_attached_groups_that_nobody_finds_are_said_not_to_be_known(count: int) -> None:
+    known = {"GroupId": "sg-known", "GroupName": "web", "VpcId": "vpc-1", "Description": "x"}
+    wanted = [{"groupId": f"sg-{number}"} for number in range(count)]
+    request = {"instanceId": "i-1", "groupSet": {"items": [{"groupId": "sg-known"}, *wanted]}}
+    alert = alert_of(
+        record("ModifyInstanceAttribute", request), {"ec2:DescribeSecurityGroups": {"SecurityGroups": [known]}}
+    )
+    (said,) = (text for text in sentences(alert.unknowns) if text.startswith("the rules of"))
+    shown = "sg-0" if count == 1 else "sg-0, sg-1, sg-2, sg-3, sg-4 and 2 more"
+    assert said == f"the rules of {shown}: not in this account and region, perhaps of another account or deleted since"
 
 
 def test_an_instances_groups_before_are_reported_by_config() -> None:
