@@ -3,7 +3,8 @@
 function mend() {
   document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
   for (const nav of document.querySelectorAll(".md-code__nav")) nav.setAttribute("aria-label", "Copy " + nav.closest("pre").id);
-  for (const box of document.querySelectorAll("pre > code, .md-typeset__scrollwrap")) box.tabIndex = 0;
+  for (const box of document.querySelectorAll("pre > code, .md-typeset__scrollwrap")) if (box.tabIndex) box.tabIndex = 0;
 }
-new MutationObserver(mend).observe(document.body, {childList: true, subtree: true});
+// The theme takes the focus away again from what does not scroll at the moment.
+new MutationObserver(mend).observe(document.body, {childList: true, subtree: true, attributeFilter: ["tabindex"]});
 mend();
