@@ -102,7 +102,7 @@ def _of_peer(rule: SecurityGroupRule, before: SecurityGroupRule | None, line: Tr
 def _outside(span: Span, other: Span) -> list[Span]:
     """What of a piece of the line is not in the other."""
     below, above = Span(span.low, min(span.high, other.low - 1)), Span(max(span.low, other.high + 1), span.high)
-    return [piece for piece in dict.fromkeys((below, above)) if piece.low <= piece.high]
+    return [piece for piece in (below, above) if piece.low <= piece.high]
 
 
 def _boxes(

@@ -11,7 +11,7 @@ import argparse
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import sqrt
@@ -101,14 +101,15 @@ class Trial:
             raise SystemExit("the core's tests could not be loaded")
 
     def passes_unchanged(self) -> bool:
-        """Whether no test fails in either way of trying where nothing is changed: else all would be noticed."""
+        """Whether no test fails in either way of trying with the same code: else every mutant would be noticed."""
         path, tests = core_files()[0], list(self.known.seconds)
         code: CodeType = compile(path.read_text(), str(path), "exec")
 
         def go(loaded: Loaded) -> None:
             seconds = self.known.seconds
             unchanged = MutantImport(name_of(path), path, code)
-            if _in_child(lambda: loaded.notices(code, 0, tests, seconds)):
+            every = [same for line in range(path.read_text().count("\n")) for same in loaded.changed(code, line)]
+            if not every or _in_child(lambda: loaded.notices(every, tests, seconds)):
                 os._exit(1)
             os._exit(int(_in_child(lambda: loaded.notices_anew(unchanged, [tests], seconds))))
 
@@ -126,14 +127,17 @@ class Trial:
 
     def _try(self, loaded: Loaded, mutant: Mutant, calling: list[str], anew: list[list[str]]) -> int:
         code, seconds = _code(mutant), self.known.seconds
-        attempt = partial(loaded.notices, code, mutant.line, calling, seconds)
+        changed = loaded.changed(code, mutant.line) if calling else []
+        if calling and not changed:
+            anew = [calling, *anew]
+        attempt = partial(loaded.notices, changed, calling, seconds)
         if not anew:
             return int(attempt())
         # A process whose functions were changed is no good for another look.
-        if calling and _in_child(attempt):
+        if changed and _in_child(attempt):
             return 1
-        changed = MutantImport(name_of(CHALICELIB / mutant.module), CHALICELIB / mutant.module, code)
-        return int(loaded.notices_anew(changed, anew, seconds))
+        path = CHALICELIB / mutant.module
+        return int(loaded.notices_anew(MutantImport(name_of(path), path, code), anew, seconds))
 
 
 def _in_child(attempt: Callable[[], bool]) -> bool:
@@ -160,9 +164,21 @@ def _next(running: dict[int, Mutant]) -> tuple[Mutant, bool]:
 
 
 def equivalents() -> dict[tuple[str, str, str], str]:
-    """The mutants that are no other program: module, text of the line and change, each with the reason."""
+    """The mutants that are no other program: module, text of the line and its change, each with the reason."""
     lines = (line.split(" | ") for line in EQUIVALENT.read_text().splitlines() if line and not line.startswith("#"))
     return {(module, text, kind): reason for module, text, kind, reason in lines}
+
+
+def labels(every: Iterable[Mutant]) -> dict[Mutant, str]:
+    """What each mutant changes in its line: the kind of change, and which one where the line has several."""
+    alike: dict[tuple[str, int, str], list[Mutant]] = {}
+    for mutant in every:
+        alike.setdefault((mutant.module, mutant.line, mutant.kind), []).append(mutant)
+    return {
+        mutant: f"{mutant.kind} {place}" if len(same) > 1 else mutant.kind
+        for same in alike.values()
+        for place, mutant in enumerate(sorted(same), 1)
+    }
 
 
 def _line_of(mutant: Mutant) -> str:
@@ -198,13 +214,17 @@ def main() -> int:
             kept.unlink()
             raise SystemExit("the tests fail without any mutant")
     trial = Trial(covering(kept), given.jobs)
+    label = labels(every)
     known, survived, equal, began = equivalents(), [], 0, monotonic()
     for number, (mutant, was_noticed) in enumerate(trial.run(chosen), 1):
         if not was_noticed:
             survived.append(mutant)
-            reason = known.get((mutant.module, _line_of(mutant), mutant.kind))
+            reason = known.get((mutant.module, _line_of(mutant), label[mutant]))
             equal += reason is not None
-            print(f"{'equivalent' if reason else 'survived'}: {mutant.name}: {_line_of(mutant)}", flush=True)
+            print(
+                f"{'equivalent' if reason else 'survived'}: {mutant.name} ({label[mutant]}): {_line_of(mutant)}",
+                flush=True,
+            )
         if number % 50 == 0:
             print(f"{number} of {len(chosen)}, {len(survived)} survived, {monotonic() - began:.0f} s", flush=True)
     others = len(chosen) - equal

@@ -116,6 +116,7 @@ def name_of(path: Path) -> str:
 
 def core_caches() -> list[Any]:
     """What functions of chalicelib remember."""
+    gc.unfreeze()  # what is frozen is listed nowhere
     return [
         found
         for found in gc.get_objects()
@@ -233,6 +234,7 @@ class Loaded:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
+        gc.unfreeze()
         for found in gc.get_objects():
             if isinstance(found, FunctionType):
                 key = (found.__code__.co_filename, found.__code__.co_qualname)
@@ -243,15 +245,20 @@ class Loaded:
         self._go(self)
         return True
 
-    def notices(self, code: CodeType, line: int, tests: Sequence[str], seconds: Mapping[str, float]) -> bool:
-        """Whether one of the tests fails with the code of the function at the line."""
-        changed = [
+    def changed(self, code: CodeType, line: int) -> list[tuple[FunctionType, CodeType]]:
+        """The loaded functions at the line of a module, each with its code in another one of the module."""
+        return [
             (function, inner)
             for inner in _function_codes(code)
             if line in {number for _, _, number in _all_lines(inner)}
             for function in self._functions.get((inner.co_filename, inner.co_qualname), ())
             if function.__code__.co_firstlineno == inner.co_firstlineno
         ]
+
+    def notices(
+        self, changed: Sequence[tuple[FunctionType, CodeType]], tests: Sequence[str], seconds: Mapping[str, float]
+    ) -> bool:
+        """Whether one of the tests fails with the functions changed."""
         for function, inner in changed:
             function.__code__ = inner
         for cache in self._caches:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.mutation.__main__ import EQUIVALENT, core_files, equivalents, interval
+from tests.mutation.__main__ import EQUIVALENT, core_files, equivalents, interval, labels
 from tests.mutation.session import ROOT
 from tests.mutation.sites import mutants, mutated
 from tests.support.rows import every
@@ -52,7 +52,8 @@ def test_every_equivalent_mutant_is_there_and_has_a_reason() -> None:
         source = modules[module].read_text()
         lines = [line.strip() for line in source.splitlines()]
         assert text in lines, (module, text)
-        assert kind in {item.kind for item in mutants(module, source) if lines[item.line - 1] == text}, (text, kind)
+        made = labels(mutants(module, source))
+        assert kind in {label for item, label in made.items() if lines[item.line - 1] == text}, (text, kind)
         assert reason.strip()
 
 
