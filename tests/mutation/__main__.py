@@ -164,7 +164,10 @@ def _next(running: dict[int, Mutant]) -> tuple[Mutant, bool]:
 
 
 def equivalents() -> dict[tuple[str, str, str], str]:
-    """The mutants that are no other program: module, text of the line and its change, each with the reason."""
+    """The mutants that are no other program: module, text of the line and its change, each with the reason.
+
+    A kind of change without a number is each of its kind in the line.
+    """
     lines = (line.split(" | ") for line in EQUIVALENT.read_text().splitlines() if line and not line.startswith("#"))
     return {(module, text, kind): reason for module, text, kind, reason in lines}
 
@@ -219,7 +222,10 @@ def main() -> int:
     for number, (mutant, was_noticed) in enumerate(trial.run(chosen), 1):
         if not was_noticed:
             survived.append(mutant)
-            reason = known.get((mutant.module, _line_of(mutant), label[mutant]))
+            kinds = (label[mutant], mutant.kind)
+            reason = next(
+                (found for kind in kinds if (found := known.get((mutant.module, _line_of(mutant), kind)))), None
+            )
             equal += reason is not None
             print(
                 f"{'equivalent' if reason else 'survived'}: {mutant.name} ({label[mutant]}): {_line_of(mutant)}",
