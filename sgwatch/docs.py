@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import textwrap
@@ -12,7 +13,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from chalicelib.alarm_path.check_registry import CHECKS
+from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.catalog import EVENTS
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope
@@ -23,6 +27,8 @@ from chalicelib.settings.kinds import KINDS, DestinationKind
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from sgwatch.__main__ import COMMANDS
 from sgwatch.architecture import exceptions, imports, reduced
+from sgwatch.audit_text import show
+from sgwatch.commands.audit import judge_snapshot
 from sgwatch.commands.preview import EXAMPLE
 from sgwatch.deployability import DEPLOYER_ACTIONS
 from sgwatch.frameworks import FRAMEWORKS
@@ -121,10 +127,20 @@ def with_tables(text: str) -> str:
     head = ["| statement | actions | on | functions | for |", "|---|---|---|---|---|"]
     text = _with_table(text, "policies", [*head, *_policies()])
     text = _with_table(text, "deployer", _deployer())
+    text = _with_table(text, "audit", _audit())
     text = _with_table(text, "exceptions", exceptions())
     text = _with_table(text, "settings", _settings((item.name, item) for item in GLOBALS))
     text = _with_table(text, "every destination", _settings((f"…_{item.name}", item) for item in EVERY_DESTINATION))
     return _with_table(text, "kinds", [line for kind in KINDS for line in _kind(kind)])
+
+
+def _audit() -> list[str]:
+    """What ``sgwatch audit`` prints of the example, up to its first table."""
+    snapshot = read_snapshot(json.loads((DOCS / "example-snapshot.json").read_text(encoding="utf-8")))
+    out = Console(file=io.StringIO(), width=100, record=True, highlight=False)
+    show(out, judge_snapshot(snapshot))
+    shown = out.export_text().partition("\nEvent ")[0]
+    return ["```text", "$ sgwatch audit --from docs/example-snapshot.json", *shown.rstrip().splitlines(), "```"]
 
 
 def _frameworks() -> Iterator[str]:

@@ -14,7 +14,7 @@ from typer.models import OptionInfo
 
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Severity
-from chalicelib.cloudtrail.catalog import EVENTS, EventGroup, WatchedEvent
+from chalicelib.cloudtrail.catalog import DEFAULT_WATCH, EVENTS, EventGroup, WatchedEvent
 from chalicelib.cloudtrail.tamper_calls import MENDING
 from chalicelib.destinations.slack_message import payload
 from chalicelib.security_groups.controls import ADMINISTRATION_PORTS, DEFAULT_GROUP, HIGH_RISK_PORTS, world_controls
@@ -139,6 +139,21 @@ def test_every_make_target_that_is_named_exists() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
         for target in re.findall(r"`?\bmake (demo|test|setup|fix|bench|docs|package)\b", (ROOT / page).read_text()):
             assert f"\n{target}:" in makefile
+
+
+def test_every_setting_that_the_readme_names_is_in_the_page_of_settings() -> None:
+    section = (ROOT / "README.md").read_text().split("\n## The settings most people need\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"`([A-Z][A-Z_]+)", section))
+    assert len(named) >= 8
+    page = (DOCS / "settings.md").read_text() + (DOCS / "destinations.md").read_text()
+    kinds = {name.replace("SLACK_MIN_SEVERITY", "…_MIN_SEVERITY") for name in named}
+    assert {name for name in kinds if f"`{name}" not in page} == set()
+
+
+def test_the_readme_says_what_is_watched_and_what_is_on() -> None:
+    section = (ROOT / "README.md").read_text().split("\n## What is watched\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(EventGroup)
+    assert ("All of it by default" in section) == (set(DEFAULT_WATCH) == set(EventGroup))
 
 
 def test_each_row_of_the_comparison_names_a_command_that_proves_it() -> None:
