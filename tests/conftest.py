@@ -39,6 +39,9 @@ JSONFileLoader.load_file = lambda _, path: _model_at(path)  # type: ignore[metho
 # again took a fifth of the time.
 gc.set_threshold(50_000)
 
+# jsonschema makes a grammar of IRIs when it is imported, for a format that no schema here has: over a second each time.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
 TESTS = Path(__file__).parent
 # Rooms of tests that deploy, start processes and wait for them, the longest first: at the end, with one of them
 # left, the other cores would have nothing to do.
@@ -49,6 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the rooms that take longest; within a room nothing is moved."""
     turn = {room: number for number, room in enumerate(LONGEST)}
     items.sort(key=lambda item: turn.get(item.path.relative_to(TESTS).parts[0], len(turn)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores, since many tests wait: for a server, a timeout, a process to end."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:
