@@ -43,7 +43,14 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     with mock_aws():
-        yield cache(boto3.client)
+        made = cache(boto3.client)
+        # moto is one server, which has nothing more to say a second later.
+        made("sqs").meta.events.register("provide-client-params.sqs.ReceiveMessage", _without_wait)
+        yield made
+
+
+def _without_wait(params: dict[str, Any], **_: Any) -> dict[str, Any]:
+    return {**params, "WaitTimeSeconds": 0}
 
 
 @pytest.fixture

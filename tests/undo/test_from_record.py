@@ -23,9 +23,8 @@ from chalicelib.undo.from_record import undo
 from tests.support import records as r
 from tests.support.records import Json, authorize, items, permission, revoke, stored, world
 
-RECORDER = """#!{python}
-import json, sys
-print(json.dumps(sys.argv[1:]))
+RECORDER = """#!/bin/sh
+printf '%s\\0' "$@"
 """
 HOSTILE = [
     "it's",
@@ -53,10 +52,10 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose ``aws`` prints its own arguments as JSON."""
+    """A folder whose ``aws`` prints its own arguments, each with a null byte behind it."""
     folder = tmp_path_factory.mktemp("bin")
     aws = folder / "aws"
-    aws.write_text(RECORDER.format(python=sys.executable))
+    aws.write_text(RECORDER)
     aws.chmod(0o755)
     return folder
 
@@ -71,7 +70,7 @@ def run(commands: tuple[str, ...] | None, recorder: Path) -> list[list[str]]:
     for command in commands:
         assert "\n" not in command
         done = subprocess.run(["sh", "-c", command], env=environment, cwd=folder, capture_output=True, check=True)
-        called.append(json.loads(done.stdout))
+        called.append([os.fsdecode(word) for word in done.stdout.split(b"\0")[:-1]])
     assert list(folder.iterdir()) == []
     return called
 
