@@ -8,12 +8,9 @@ from typing import Any
 
 from chalicelib.alarm_path.alarms.composites import Companions, Composites, Parent
 from chalicelib.alarm_path.alarms.evaluation import AlarmState
-from chalicelib.alarm_path.alarms.scenes import Background
 from chalicelib.alarm_path.alarms.simulation import Effort, Simulated, simulate
-from chalicelib.alarm_path.alarms.timeline import LogEvent
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
-from chalicelib.alarm_path.checks.metric_feeds import Feeds
-from chalicelib.alarm_path.patterns.evaluate import Verdict
+from chalicelib.alarm_path.checks.metric_feeds import Feeds, Found, SharedFeed
 from chalicelib.alarm_path.patterns.in_account import in_account
 from chalicelib.alarm_path.patterns.joint_verdicts import may_match_together
 from chalicelib.alarm_path.patterns.pattern_coverage import PatternCoverage
@@ -39,12 +36,8 @@ class RegionIndex:
     by_metric: dict[str, MetricAlarm] = field(default_factory=dict)
     by_namespace: dict[str, MetricAlarm] = field(default_factory=dict)
     composites: Composites = field(default_factory=lambda: Composites({}))
-    backgrounds: dict[tuple[str, str], Background] = field(default_factory=dict)
-    published: dict[tuple[str, str], dict[tuple[int, Verdict, str | None], LogEvent]] = field(default_factory=dict)
-    simulated: dict[tuple[str, str, tuple[LogEvent, ...], tuple[LogEvent, ...]], Simulated] = field(
-        default_factory=dict
-    )
-
+    shared: dict[tuple[str, str], SharedFeed] = field(default_factory=dict)
+    simulated: dict[tuple[str, str, Found], Simulated] = field(default_factory=dict)
     effort: Effort = field(default_factory=Effort)
 
     @classmethod
@@ -152,16 +145,14 @@ def _runs(
     """
     feed = feeds.to(alarm, item)
     seen_from = (alarm.arn or alarm.name, feed.seen_from)
-    feed = replace(feed, known=index.published.setdefault(seen_from, feed.known))
-    if seen_from not in index.backgrounds:
-        index.backgrounds[seen_from] = feed.background()
+    feed = replace(feed, shared=index.shared.setdefault(seen_from, feed.shared))
     matched = [event for event in EVENTS if coverage.events.get(event, "never") != "never"]
     runs: dict[str, Simulated] = {}
-    for event in matched or EVENTS:
-        records = feed.records(event, index.backgrounds[seen_from])
-        key = (*seen_from, records.certain, records.doubtful)
+    for event in matched or feed.unmatched_events:
+        found = feed.found(event)
+        key = (*seen_from, found)
         if key not in index.simulated:
-            index.simulated[key] = simulate(alarm, records, index.effort)
+            index.simulated[key] = simulate(alarm, feed.records(found), index.effort)
         runs[event] = index.simulated[key]
     return runs
 

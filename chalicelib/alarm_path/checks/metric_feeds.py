@@ -78,6 +78,47 @@ class Feeds:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """The records of an event that a filter matches, by the numbers of what is published for them.
+
+    ``complete`` is False where there are more combinations of matching filters than were tried.
+    """
+
+    certain: tuple[int, ...]
+    doubtful: tuple[int, ...]
+    complete: bool
+
+
+@dataclass(slots=True)
+class SharedFeed:
+    """What all feeds of an alarm have in common that are seen from the same place.
+
+    A hundred filters may feed it, each with as many combinations of those that match together, so each combination is
+    worked out once: ``kinds`` holds those of an event with, for each filter and verdict, the places of those in which
+    it gets that, and ``settled`` what comes of one. What is published for a log event has a number. ``neutral`` is what
+    each filter makes of a record that is none of the watched calls, ``by_pattern`` the places of those with a pattern.
+    """
+
+    texts: tuple[str, ...] | None = None
+    neutral: tuple[Verdict, ...] | None = None
+    by_pattern: dict[str, list[int]] = field(default_factory=dict)
+    known: dict[tuple[int, Verdict, str | None], tuple[Publication, ...]] = field(default_factory=dict)
+    kinds: dict[str, tuple[list[Verdicts], dict[tuple[int, Verdict], list[int]]]] = field(default_factory=dict)
+    settled: dict[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
+    numbers: dict[LogEvent, int] = field(default_factory=dict)
+    background: Background | None = None
+
+    def number(self, log_event: LogEvent) -> int:
+        """The number of what is published for a log event."""
+        return self.numbers.setdefault(log_event, len(self.numbers))
+
+    def published(self, numbers: Iterable[int]) -> tuple[LogEvent, ...]:
+        """What has these numbers."""
+        events = tuple(self.numbers)
+        return tuple(events[number] for number in numbers)
+
+
+@dataclass(frozen=True, slots=True)
 class AlarmFeed:
     """An alarm with all filters that publish to its metrics; ``item`` is the one whose match has to raise it."""
 
@@ -90,26 +131,63 @@ class AlarmFeed:
     feeds: Feeds
     reading: Mapping[tuple[str, str], Sequence[MetricQuery]]
     mixed_units: frozenset[tuple[str, str]]
-    # What each filter publishes for a verdict and an event; the same for all feeds that are seen from the same place.
-    known: dict[tuple[int, Verdict, str | None], tuple[Publication, ...]] = field(default_factory=dict)
+    shared: SharedFeed = field(default_factory=SharedFeed)
 
-    def records(self, event: str, around: Background) -> Records:
-        """The records of an event that the filter matches, with what the filters publish for them."""
-        certain: dict[LogEvent, None] = {}
-        doubtful: dict[LogEvent, None] = {}
+    def found(self, event: str) -> Found:
+        """The records of an event that the filter matches."""
+        certain: dict[int, None] = {}
+        doubtful: dict[int, None] = {}
         complete = all(all_tried(self._texts, one) for one in EVENTS)
-        own = self._own_place
-        for verdicts in self._matching(event):
-            complete = complete and verdicts.count(Verdict.UNKNOWN) <= _MOST_OPEN
-            options = list(_settled(verdicts, own))
-            found = certain if len(options) == 1 else doubtful
-            found.update((self._publish(option, event), None) for option in options)
-        return Records(tuple(certain), tuple(doubtful), around, complete)
+        for numbers, is_whole in self._options(event):
+            complete = complete and is_whole
+            (certain if len(numbers) == 1 else doubtful).update(dict.fromkeys(numbers))
+        return Found(tuple(certain), tuple(doubtful), complete)
 
-    def background(self) -> Background:
+    def records(self, found: Found) -> Records:
+        """These records with what the filters publish for them, and what may come beside them."""
+        if self.shared.background is None:
+            self.shared.background = self._background()
+        certain, doubtful = self.shared.published(found.certain), self.shared.published(found.doubtful)
+        return Records(certain, doubtful, self.shared.background, found.complete)
+
+    def _options(self, event: str) -> Iterator[tuple[tuple[int, ...], bool]]:
+        """What may be published for each kind of record that the filter matches, and whether all of that was tried."""
+        own = self._own_place
+        kinds, places = self._kinds(event)
+        matching = places.get((own, Verdict.MATCH), ())
+        if not matching or any(self._is_narrowed(found) for found in self.filters):
+            for verdicts in self._matching(event):
+                yield self._numbered(verdicts, own, event), verdicts.count(Verdict.UNKNOWN) <= _MOST_OPEN
+            return
+        for place in matching:
+            if (event, place) not in self.shared.settled:
+                self.shared.settled[event, place] = self._numbered(kinds[place], own, event)
+            yield self.shared.settled[event, place], kinds[place].count(Verdict.UNKNOWN) <= _MOST_OPEN
+
+    def _numbered(self, verdicts: Verdicts, own: int, event: str) -> tuple[int, ...]:
+        return tuple(self.shared.number(self._publish(option, event)) for option in _settled(verdicts, own))
+
+    def _kinds(self, event: str) -> tuple[list[Verdicts], dict[tuple[int, Verdict], list[int]]]:
+        """The combinations of verdicts of an event, and for each filter the places of those in which it may match."""
+        if event not in self.shared.kinds:
+            kinds = sorted(joint_verdicts(self._texts, event))
+            places: dict[tuple[int, Verdict], list[int]] = {}
+            for place, verdicts in enumerate(kinds):
+                for index, verdict in enumerate(verdicts):
+                    if verdict is not Verdict.NO_MATCH:
+                        places.setdefault((index, verdict), []).append(place)
+            self.shared.kinds[event] = kinds, places
+        return self.shared.kinds[event]
+
+    @staticmethod
+    def _is_narrowed(found: MetricFilter) -> bool:
+        """Whether a filter reads transformed or selected log events."""
+        return found.on_transformed or bool(found.criteria)
+
+    def _background(self) -> Background:
         """What may come beside the record."""
-        neutral = [self._neutral(index) for index in range(len(self.filters))]
-        usual = self._published([tuple(neutral)], None)
+        neutral = self._neutrals
+        usual = self._published([neutral], None)
         kinds = {*unrelated_verdicts(self._texts)} | set(self._solo(neutral))
         calls = self._published((_sure(self._only_here(kind, neutral)) for kind in kinds), None)
         usual += tuple(self._of_other_group(group, Verdict.NO_MATCH) for group in self._other_groups)
@@ -137,6 +215,11 @@ class AlarmFeed:
         return tuple(kind for kind in found if kind)
 
     @property
+    def unmatched_events(self) -> tuple[str, ...]:
+        """The events to try where the filter matches none: one, unless dimensions differ from event to event."""
+        return EVENTS if any(found.dimensions for found in self.filters) else EVENTS[:1]
+
+    @property
     def seen_from(self) -> str:
         """What of the filter the background depends on: its log group, and its name where its value is assumed."""
         assumed = self.item.name if published_number(self.item.value) is None else ""
@@ -145,7 +228,9 @@ class AlarmFeed:
     @property
     def _texts(self) -> tuple[str, ...]:
         """The patterns by filter; of a filter on another log group one that no record here meets."""
-        return tuple(found.pattern if self._here(found) else "" for found in self.filters)
+        if self.shared.texts is None:
+            self.shared.texts = tuple(found.pattern if self._here(found) else "" for found in self.filters)
+        return self.shared.texts
 
     @property
     def _own_place(self) -> int:
@@ -158,9 +243,13 @@ class AlarmFeed:
     def _here(self, found: MetricFilter) -> bool:
         return found.log_group in self.groups
 
-    def _neutral(self, index: int) -> Verdict:
-        found = self.filters[index]
-        return Verdict.of(self._here(found) and matches_everything(found.pattern))
+    @property
+    def _neutrals(self) -> tuple[Verdict, ...]:
+        if self.shared.neutral is None:
+            self.shared.neutral = tuple(
+                Verdict.of(self._here(found) and matches_everything(found.pattern)) for found in self.filters
+            )
+        return self.shared.neutral
 
     def _solo(self, neutral: Sequence[Verdict]) -> Iterator[Verdicts]:
         """For a filter about other calls alone, a record that it matches."""
@@ -176,29 +265,30 @@ class AlarmFeed:
 
     def _matching(self, event: str) -> Iterator[Verdicts]:
         """The combinations in which the filter matches, or may; where it never does, as if it did."""
-        place = self._own_place
-        found = [
-            tuple(self._scoped(index, verdict, place) for index, verdict in enumerate(verdicts))
-            for verdicts in sorted(joint_verdicts(self._texts, event))
-        ]
-        for wanted in (Verdict.MATCH, Verdict.UNKNOWN):
-            matching = [verdicts for verdicts in found if verdicts[place] is wanted]
-            if matching:
-                return iter(matching)
-        return iter([tuple(self._assumed(index) for index in range(len(self.filters)))])
+        own, (kinds, places) = self._own_place, self._kinds(event)
+        found = places.get((own, Verdict.MATCH)) or places.get((own, Verdict.UNKNOWN))
+        if found is None:
+            yield self._assumed()
+            return
+        for place in found:
+            yield tuple(self._scoped(index, verdict, own) for index, verdict in enumerate(kinds[place]))
 
     def _scoped(self, index: int, verdict: Verdict, own: int) -> Verdict:
         """Whether a filter that reads transformed or selected log events matches is not known here."""
         found = self.filters[index]
         if not self._here(found):
             return Verdict.NO_MATCH
-        narrowed = index != own and (found.on_transformed or bool(found.criteria))
-        return min(verdict, Verdict.UNKNOWN) if narrowed else verdict
+        return min(verdict, Verdict.UNKNOWN) if index != own and self._is_narrowed(found) else verdict
 
-    def _assumed(self, index: int) -> Verdict:
-        found = self.filters[index]
-        same = self._here(found) and found.pattern == self.item.pattern
-        return Verdict.MATCH if same else self._neutral(index)
+    def _assumed(self) -> Verdicts:
+        if not self.shared.by_pattern:
+            for index, found in enumerate(self.filters):
+                if self._here(found):
+                    self.shared.by_pattern.setdefault(found.pattern, []).append(index)
+        verdicts = list(self._neutrals)
+        for index in self.shared.by_pattern[self.item.pattern]:
+            verdicts[index] = Verdict.MATCH
+        return tuple(verdicts)
 
     def _published(self, kinds: Iterable[Verdicts], event: str | None) -> tuple[LogEvent, ...]:
         return tuple(dict.fromkeys(self._publish(verdicts, event) for verdicts in kinds))
@@ -219,9 +309,9 @@ class AlarmFeed:
 
     def _of_filter(self, place: int, verdict: Verdict, event: str | None) -> tuple[Publication, ...]:
         key = (place, verdict, event)
-        if key not in self.known:
-            self.known[key] = tuple(self._publications(*key))
-        return self.known[key]
+        if key not in self.shared.known:
+            self.shared.known[key] = tuple(self._publications(*key))
+        return self.shared.known[key]
 
     def _publications(self, place: int, verdict: Verdict, event: str | None) -> Iterator[Publication]:
         found = self.filters[place]

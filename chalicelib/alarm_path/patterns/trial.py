@@ -6,7 +6,7 @@ set of distinct answers, which stays small however many callers, requests and li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -57,12 +57,10 @@ def try_on_event(expressions: Sequence[Expression], doubtful: Sequence[bool], ev
         return Trial(frozenset({decided}), _unknown_in_words(expressions, event) if decided is Verdict.UNKNOWN else "")
     found = tuple(dict.fromkeys(condition for item, _ in open_ones for condition in conditions(item)))
     possible, complete = _possible_answers(found, event)
+    numbered = _numbered([item for item, _ in open_ones], found)
+    undecided = [(item, doubt) for item, (_, doubt) in zip(numbered, open_ones, strict=True)]
     verdicts = frozenset(
-        max(
-            decided,
-            *(_softened(_decide(item, dict(zip(found, answers, strict=True))), doubt) for item, doubt in open_ones),
-        )
-        for answers in possible
+        max(decided, *(_softened(_decide(item, answers), doubt) for item, doubt in undecided)) for answers in possible
     )
     if not complete and len(verdicts) == 1:
         verdicts |= {Verdict.UNKNOWN}
@@ -78,10 +76,11 @@ def try_each(
         dict.fromkeys(condition for item in reduced if not isinstance(item, Verdict) for condition in conditions(item))
     )
     possible, complete = _possible_answers(found, event) if found else ({()}, True)
+    numbered = iter(_numbered([item for item in reduced if not isinstance(item, Verdict)], found))
+    items = [item if isinstance(item, Verdict) else next(numbered) for item in reduced]
     combined = set()
     for answers in possible:
-        known = dict(zip(found, answers, strict=True))
-        verdicts = (item if isinstance(item, Verdict) else _decide(item, known) for item in reduced)
+        verdicts = (item if isinstance(item, Verdict) else _decide(item, answers) for item in items)
         combined.add(tuple(_softened(verdict, doubt) for verdict, doubt in zip(verdicts, doubtful, strict=True)))
     return frozenset(combined), complete
 
@@ -230,12 +229,30 @@ def _placed(answers: Verdicts, places: Sequence[int], option: Verdicts) -> Verdi
     return tuple(changed)
 
 
-def _decide(expression: Expression, answers: dict[FieldCondition, Verdict]) -> Verdict:
-    if isinstance(expression, And):
-        return min(_decide(item, answers) for item in expression.items)
-    if isinstance(expression, Or):
-        return max(_decide(item, answers) for item in expression.items)
-    return answers[expression]
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """An expression whose conditions are the places of their answers: to look them up by value takes time."""
+
+    combine: Callable[[Iterable[Verdict]], Verdict]
+    items: tuple[_Numbered | int, ...]
+
+
+def _numbered(expressions: Iterable[Expression], found: Sequence[FieldCondition]) -> list[_Numbered | int]:
+    places = {condition: place for place, condition in enumerate(found)}
+    return [_with_places(expression, places) for expression in expressions]
+
+
+def _with_places(expression: Expression, places: Mapping[FieldCondition, int]) -> _Numbered | int:
+    if isinstance(expression, And | Or):
+        combine: Callable[[Iterable[Verdict]], Verdict] = min if isinstance(expression, And) else max
+        return _Numbered(combine, tuple(_with_places(item, places) for item in expression.items))
+    return places[expression]
+
+
+def _decide(expression: _Numbered | int, answers: Verdicts) -> Verdict:
+    if isinstance(expression, int):
+        return answers[expression]
+    return expression.combine(_decide(item, answers) for item in expression.items)
 
 
 def _may_be_missing(found: Iterable[FieldCondition], event: str) -> frozenset[Selector]:
