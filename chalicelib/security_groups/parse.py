@@ -92,6 +92,8 @@ def _says_no(response: Parameters) -> bool:
 
     EC2 answers true, or gives an error: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
     """
+    if response.get("_return") is True:  # nearly always
+        return False
     answers = (field(response, key) for key in ("_return", "return"))
     return any(str(answer).strip().lower() == "false" for answer in answers)
 
