@@ -116,11 +116,12 @@ def range_entries(alert: Alert) -> Iterator[str]:
 
 
 def rule_ranks(alert: Alert) -> dict[SecurityGroupRule, int]:
-    """How severe what is said of each rule is; rules of which nothing is said are not in it."""
+    """The rules of which something is said, the worst with the highest number: removals, too, are all low."""
     ranks: dict[SecurityGroupRule, int] = {}
-    for exposure in alert.exposures:
+    count = len(alert.exposures)
+    for place, exposure in enumerate(sorted(alert.exposures, key=lambda item: -item.severity.rank)):
         if exposure.rule is not None:
-            ranks[exposure.rule] = max(exposure.severity.rank, ranks.get(exposure.rule, 0))
+            ranks.setdefault(exposure.rule, count - place)
     return ranks
 
 

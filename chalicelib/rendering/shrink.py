@@ -78,10 +78,11 @@ def _fewer_ranges(entries: ChangedPrefixList | None, most: int) -> ChangedPrefix
     """The widest ranges, in the call's order."""
     if entries is None:
         return None
-    widest = {cidr: -place for place, cidr in enumerate(widest_first(item.cidr for item in entries.added))}
+    every = (*(item.cidr for item in entries.added), *entries.removed)
+    widest = {cidr: -place for place, cidr in enumerate(widest_first(every))}
     return entries._replace(
         added=_worst(entries.added, most, lambda item: widest[item.cidr]),
-        removed=entries.removed[:most],
+        removed=_worst(entries.removed, most, lambda cidr: widest[cidr]),
         used_by=entries.used_by[:most],
     )
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import to_json
+from chalicelib.rendering.lines import diff_entries
 from chalicelib.rendering.plain_text import plain_text
 from chalicelib.rendering.shrink import shrink
 from tests.support import records as r
@@ -20,6 +23,31 @@ def test_the_worst_rule_stays_whatever_its_place() -> None:
     assert "0.0.0.0/0" in [rule.peer.value for rule in kept.changes.added]
     left = len(alert.changes.added) - len(kept.changes.added)
     assert f"{left} more rules: left out to fit into a small place" in sentences(kept.unknowns)
+
+
+@pytest.mark.parametrize("name", ["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"])
+@pytest.mark.parametrize("code", [None, r.DENIED])
+@pytest.mark.parametrize("place", [0, 120, 240])
+def test_the_rule_of_the_title_is_the_first_shown_and_the_last_cut(name: str, code: str | None, place: int) -> None:
+    inner = [r.permission(v4=(f"10.0.{number}.0/24",)) for number in range(240)]
+    asked = r.items(*inner[:place], r.world(), *inner[place:])
+    alert = alert_of(r.record(name, {"groupId": r.GROUP_ID, "ipPermissions": asked}, errorCode=code))
+    assert "tcp/22" in alert.title
+    assert "internet" in alert.title
+    assert next(diff_entries(alert)).endswith("ingress tcp 22 from 0.0.0.0/0")
+    changes = shrink(alert, 20_000, "a small place").changes
+    kept = (*changes.added, *changes.removed, *changes.attempted)
+    assert len(kept) < 241
+    assert "0.0.0.0/0" in [rule.peer.value for rule in kept]
+
+
+def test_the_widest_range_that_a_prefix_list_lost_stays() -> None:
+    gone = [{"cidr": f"198.51.{number}.0/24" + " " * 200} for number in range(200)]
+    request = {"prefixListId": r.LIST_ID, "currentVersion": 1, "removeEntries": [*gone, {"cidr": "0.0.0.0/0"}]}
+    kept = shrink(alert_of(r.record("ModifyManagedPrefixList", request)), 20_000, "a small place").prefix_list
+    assert kept is not None
+    assert 0 < len(kept.removed) < 201
+    assert "0.0.0.0/0" in kept.removed
 
 
 def test_the_widest_range_of_a_prefix_list_stays_and_the_others_are_counted() -> None:
