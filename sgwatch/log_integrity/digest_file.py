@@ -33,9 +33,14 @@ class DigestFileError(Exception):
 
 
 class DigestChain(NamedTuple):
-    """The digest files that follow each other: those of one trail in one account and region, at one place."""
+    """The digest files that follow each other: those of one trail in one account and region, at one place.
+
+    All but the place is signed, so it also says from which trail and bucket log files are: whoever may make another
+    trail has CloudTrail's signature for what that one logs.
+    """
 
     place: str
+    bucket: str
     account: str
     region: str
     trail: str
@@ -96,6 +101,7 @@ def read_digest(path: str, data: bytes, signature: str | None = None) -> DigestF
         path=path,
         chain=DigestChain(
             place=_place(path),
+            bucket=bucket,
             account=found["account"],
             region=found["region"],
             trail=found["trail"],

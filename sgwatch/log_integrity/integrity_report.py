@@ -68,11 +68,16 @@ class CheckedChain:
     gaps: tuple[Gap, ...] = ()
 
     def sentence(self) -> str:
-        """``123456789012 eu-west-1, trail main: 24 digest files verified, 2026-11-23T00:00:00Z to …``."""
+        """``123456789012 eu-west-1, trail main to bucket logs: 24 digest files verified, 2026-11-23T00:00:00Z to``.
+
+        The times are those that the digest files have.
+        """
         late = " (backfill)" if self.chain.backfill else ""
         files = f"{self.digest_files:,} digest file{'' if self.digest_files == 1 else 's'} verified"
         gaps = "".join(f"; none from {gap.since} to {gap.until}" for gap in self.gaps)
-        place = f"{self.chain.account} {self.chain.region}, trail {self.chain.trail}{late}"
+        place = (
+            f"{self.chain.account} {self.chain.region}, trail {self.chain.trail} to bucket {self.chain.bucket}{late}"
+        )
         return f"{place}: {files}, {self.since} to {self.until}{gaps}"
 
 
@@ -156,6 +161,7 @@ class IntegrityReport:
                     "account_id": item.chain.account,
                     "region": item.chain.region,
                     "trail": item.chain.trail,
+                    "bucket": item.chain.bucket,
                     "home_region": item.chain.home,
                     "backfill": item.chain.backfill,
                     "from": item.since,

@@ -14,7 +14,7 @@ from datetime import datetime
 from itertools import groupby, pairwise
 
 from chalicelib.alarm_path.verdicts import Status
-from sgwatch.log_integrity.digest_file import SIGNATURE_ALGORITHM, DigestFile
+from sgwatch.log_integrity.digest_file import SIGNATURE_ALGORITHM, DigestChain, DigestFile
 from sgwatch.log_integrity.integrity_report import (
     CheckedChain,
     CheckedFile,
@@ -52,12 +52,13 @@ def verify(
 ) -> IntegrityReport:
     """The report on these files; ``unreadable`` are digest files that could not even be read."""
     judged = _judged(digests, keys)
-    chains = sorted(digests, key=lambda item: (item.chain, item.ended))
-    grouped = [list(group) for _, group in groupby(chains, key=lambda item: item.chain)]
+    grouped = _grouped(digests, lambda item: item.chain)
+    # A trail that writes to another bucket goes on with its chain.
+    linked = _grouped(digests, lambda item: item.chain._replace(bucket=""))
     faults = [
         *unreadable,
         *(fault for item in digests if (fault := judged[item.path]) is not None and _matters(fault, item, read)),
-        *(fault for group in grouped for fault in _broken_links(group, judged)),
+        *(fault for group in linked for fault in _broken_links(group, judged)),
     ]
     changed = {fault.path for fault in faults if fault.status is Status.FAIL}
     verified = [item for item in digests if judged[item.path] is None and item.path not in changed]
@@ -69,6 +70,11 @@ def verify(
         digest_faults=tuple(sorted(dict.fromkeys(faults), key=lambda fault: fault.status is not Status.FAIL)),
         keys=keys_from,
     )
+
+
+def _grouped(digests: Iterable[DigestFile], key: Callable[[DigestFile], DigestChain]) -> list[list[DigestFile]]:
+    in_order = sorted(digests, key=lambda item: (key(item), item.ended))
+    return [list(group) for _, group in groupby(in_order, key=key)]
 
 
 def _judged(digests: Sequence[DigestFile], keys: Mapping[str, PublicKey]) -> dict[str, DigestFault | None]:

@@ -53,7 +53,7 @@ def _fingerprints(report: IntegrityReport) -> str:
 def _chains(chains: Iterable[CheckedChain]) -> Iterator[str]:
     rows = "".join(f"<tr>{''.join(f'<td>{text(cell)}</td>' for cell in _cells(chain))}</tr>" for chain in chains)
     if rows:
-        names = ("Account", "Region", "Trail", "Digest files verified", "From", "To", "Without digest files")
+        names = ("Account", "Region", "Trail", "Bucket", "Digest files verified", "From", "To", "Without digest files")
         head = "".join(f'<th scope="col">{name}</th>' for name in names)
         table = f'<table class="chains"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
         yield f'<div class="wide" tabindex="0">{table}</div>'
@@ -63,7 +63,7 @@ def _cells(item: CheckedChain) -> tuple[str, ...]:
     chain = item.chain
     gaps = "; ".join(f"{gap.since} to {gap.until}" for gap in item.gaps) or "no time"
     trail = f"{chain.trail} (backfill)" if chain.backfill else chain.trail
-    return chain.account, chain.region, trail, f"{item.digest_files:,}", item.since, item.until, gaps
+    return chain.account, chain.region, trail, chain.bucket, f"{item.digest_files:,}", item.since, item.until, gaps
 
 
 def _list(title: str, items: list[str]) -> Iterator[str]:

@@ -83,6 +83,7 @@ def test_files_as_cloudtrail_wrote_them_pass(tmp_path: Path) -> None:
     (chain,) = report.chains
     assert (chain.digest_files, chain.since, chain.until) == (3, "2026-11-23T09:00:00Z", "2026-11-23T12:00:00Z")
     assert (chain.chain.trail, chain.chain.region, chain.gaps) == ("main_trail", REGION, ())
+    assert chain.sentence().startswith("123456789012 eu-west-1, trail main_trail to bucket trail-logs: 3 digest files")
 
 
 def test_the_aws_cli_takes_the_digest_files_of_these_tests_and_refuses_changed_ones() -> None:
@@ -344,6 +345,30 @@ def test_a_copy_with_or_without_the_prefix_and_with_two_trails_and_regions_is_fo
     assert check([tmp_path / "without"]).status is Status.PASS
     both = check([tmp_path / "without", tmp_path / "with" / "2"])
     assert (both.status, len(both.chains)) == (Status.PASS, 2)
+
+
+def test_log_files_of_another_account_s_trail_vouch_for_none_of_this_one(tmp_path: Path) -> None:
+    """CloudTrail has one key for all accounts of a region, and a trail's prefix is its owner's choice."""
+    mine = hours()
+    prefix = f"x/AWSLogs/{mine.account}/CloudTrail/{REGION}/2026/11/23/"
+    theirs = hours(trail=Trail(account="210987654321", prefix=prefix))
+    mine.write(tmp_path, but=tuple(mine.digests))
+    theirs.write(tmp_path)
+    report = check([tmp_path])
+    assert report.status is not Status.PASS
+    assert {states(report)[name(log)] for log in mine.logs} == {FileState.NOT_COVERED}
+
+
+def test_a_trail_that_was_moved_to_another_bucket_is_two_chains(tmp_path: Path) -> None:
+    trail = hours(2, last_is_empty=False)
+    trail.fields = {"digestS3Bucket": "other-logs"}
+    for number in range(3):
+        trail.deliver_digest(FIRST + timedelta(hours=3 + number), [])
+    report = check([trail.write(tmp_path)])
+    assert [chain.chain.bucket for chain in report.chains] == ["other-logs", BUCKET]
+    assert report.status is Status.PASS
+    (tmp_path / trail.digests[1]).unlink()
+    assert (name(trail.digests[1]), Status.FAIL) in faults(check([tmp_path]))
 
 
 def test_a_late_log_file_is_covered_by_a_backfill_digest_file(tmp_path: Path) -> None:
