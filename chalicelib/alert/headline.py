@@ -138,7 +138,9 @@ def _list_title(prefix_list: PrefixListChange) -> str:
         return f"contents of {named} now decided by IPAM"
     counted = (("added to", prefix_list.added), ("removed from", prefix_list.removed))
     said = [f"{_ranges(cidrs)} {verb}" for verb, cidrs in counted if cidrs]
-    return f"{' and '.join(said)} {named}" if said else _without_entries(prefix_list, named)
+    if not said:
+        return _without_entries(prefix_list, named)
+    return _whole(f"{' and '.join(said)} {named}", f"{said[0]} {named}")
 
 
 def _without_entries(prefix_list: PrefixListChange, named: str) -> str:
@@ -321,9 +323,7 @@ def _attempt_without_rules(change: Change, group: str) -> str:
         doing = "modifying" if change.keeps_groups else "changing the security groups of"
         return f"{doing} {_resource(change.attachment)}"
     if change.prefix_list:
-        version = change.prefix_list.restored_version
-        restoring = version is not None and change.event.verb is Verb.RESTORE
-        return f"{f'restoring version {version} of' if restoring else 'changing'} {_list(change.prefix_list)}"
+        return _attempt_on_list(change.prefix_list)
     if change.rule_ids:
         return f"{_ON_RULES[change.event.verb]} {_rule_ids(change.rule_ids)} on {group}"
     named = named_group_phrase(change.group_name, change.group_id)
@@ -334,6 +334,22 @@ def _attempt_without_rules(change: Change, group: str) -> str:
         "DisassociateSecurityGroupVpc": f"disassociating {named} from a VPC",
     }
     return verbs.get(change.event.name, f"{change.event.name} on {group}")
+
+
+def _attempt_on_list(prefix_list: PrefixListChange) -> str:
+    named = _list(prefix_list)
+    if prefix_list.restored_version is not None:
+        return f"restoring version {prefix_list.restored_version} of {named}"
+    counted = (("adding", "to", prefix_list.added), ("removing", "from", prefix_list.removed))
+    said = [f"{doing} {_ranges(cidrs)} {where}" for doing, where, cidrs in counted if cidrs]
+    if not said or prefix_list.prefix_list_id is None:
+        return f"changing {named}"
+    return _whole(f"{' and '.join(said)} {named}", f"{said[0]} {named}", f"changing {named}")
+
+
+def _whole(*choices: str) -> str:
+    """The first that leaves a title room for what became of the call: what it was about is not cut."""
+    return next((text for text in choices if len(text) <= MAX_TITLE - len("Dry run: ")), choices[-1])
 
 
 _ON_RULES = {Verb.REVOKE: "removing", Verb.DESCRIBE: "describing", Verb.MODIFY: "changing"}

@@ -23,6 +23,7 @@ from chalicelib.security_groups.wire_rules import (
     read_tags,
 )
 from chalicelib.security_groups.wire_shapes import canonical, field, item_text, items, key_names
+from chalicelib.text import number_of
 
 Parameters = Mapping[str, Any]
 CallReader = Callable[[Change, Parameters, Parameters], Change]
@@ -39,10 +40,20 @@ def _rule_ids(request: Parameters) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, found)))
 
 
+# A call may name a thousand rules, and each sentence has to be read to its end. What only a sentence names
+# gets more of them.
+_SHOWN, _SHOWN_HERE_ALONE = 5, 20
+
+
+def _few(ids: tuple[str, ...], most: int = _SHOWN) -> str:
+    more = len(ids) - most
+    return ", ".join(ids[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def _attempted(change: Change, requested: Reading, rule_ids: tuple[str, ...] = ()) -> Change:
     unknowns = unread_parts("an attempted rule", (*requested.unread, *_not_known(requested)))
     if rule_ids:
-        by_id = f"the rules {', '.join(rule_ids)}: the record names them by id only"
+        by_id = f"the rules {_few(rule_ids, _SHOWN_HERE_ALONE)}: the record names them by id only"
         unknowns += (Unknown(UnknownTopic.RULE_BY_ID, by_id),)
     return change._replace(
         changes=Changes(attempted=requested.rules),
@@ -158,7 +169,7 @@ def read_revoke(change: Change, request: Parameters, response: Parameters) -> Ch
     unseen = tuple(rule_id for rule_id in rule_ids if rule_id not in seen)
     unknowns = unread_parts("a removed rule", problems)
     if unseen:
-        by_id = f"the removed rules {', '.join(unseen)}: the record names them by id only"
+        by_id = f"the removed rules {_few(unseen, _SHOWN_HERE_ALONE)}: the record names them by id only"
         unknowns += (Unknown(UnknownTopic.RULE_BY_ID, by_id),)
     before_known = not unknowns
     if any(rule.id is None and rule.description is None for rule in removed):
@@ -201,7 +212,7 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     reading = read_rule_requests([_new_values(update) for update in updates])
     reading = reading.joined(Reading(unknown_keys=tuple(key for update in given for key in update.unknown)))
     rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
-    named = ", ".join(rule_ids) or "the modified rules"
+    named = _few(rule_ids) or "the modified rules"
     direction = f"the direction of {named}: not in the record"
     if not change.succeeded:
         attempt = _attempted(change, reading)
@@ -230,7 +241,7 @@ def _unknown_owners(rules: Iterable[SecurityGroupRule]) -> Iterable[Unknown]:
     """The call names a group by its id alone, also one of another account."""
     groups = [rule.peer.value for rule in rules if rule.peer.type is PeerType.SECURITY_GROUP]
     if groups:
-        named = ", ".join(dict.fromkeys(groups))
+        named = _few(tuple(dict.fromkeys(groups)))
         assumed = f"the account of group {named}: not in the record, judged as the same account's"
         yield Unknown(UnknownTopic.PEER_ACCOUNT, assumed)
 
@@ -254,9 +265,12 @@ def read_descriptions(change: Change, request: Parameters, _response: Parameters
     unknowns.append(
         Unknown(UnknownTopic.PREVIOUS_VALUES, "the previous descriptions: the record carries new ones only")
     )
-    for key in rule_ids:
+    for key in rule_ids[:_SHOWN_HERE_ALONE]:
         named_only = f"the rule {key}, now {_described(described[key])}: the record names it by id only"
         unknowns.append(Unknown(UnknownTopic.RULE_BY_ID, named_only))
+    if more := len(rule_ids[_SHOWN_HERE_ALONE:]):
+        described_too = f"{number_of(more, 'more rule')} that got a description: the record names them by id only"
+        unknowns.append(Unknown(UnknownTopic.RULE_BY_ID, described_too))
     unknowns += unread_parts("a described rule", (*requested.unread, *_not_known(requested)))
     return change._replace(
         changes=Changes(modified=tuple(ModifiedRule(None, rule) for rule in requested.rules), before_known=False),

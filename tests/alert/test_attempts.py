@@ -53,3 +53,35 @@ def test_an_attempt_speaks_of_the_worst_rule_wherever_it_stands(
         counted = f"and {rest} more rule{'' if rest == 1 else 's'}"
         assert counted in told.title
         assert counted in told.summary
+
+
+def test_an_attempt_on_a_prefix_list_names_the_widest_range() -> None:
+    entries = [{"Cidr": f"10.0.{number}.0/24", "tag": number} for number in range(30)]
+    asked = {"AddEntry": [*entries, {"Cidr": "0.0.0.0/0", "tag": 31}], "RemoveEntry": {"Cidr": "10.9.0.0/16", "tag": 1}}
+    request = {"ModifyManagedPrefixListRequest": {"PrefixListId": r.LIST_ID, **asked}}
+    told = alert_of(r.record("ModifyManagedPrefixList", request, None, errorCode=r.DENIED))
+    doing = "adding 0.0.0.0/0 and 30 more ranges to and removing 10.9.0.0/16 from"
+    assert told.title == f"Denied: {doing} prefix list {r.LIST_ID}"
+
+
+IDS = [f"sgr-{number:017x}" for number in range(300)]
+UPDATES = [r.new_values(item, place, CidrIpv4="10.0.0.0/8") for place, item in enumerate(IDS)]
+BY_ID = {"groupId": r.GROUP_ID, "securityGroupRuleIds": items(*({"securityGroupRuleId": item} for item in IDS))}
+DESCRIBED = items(*({"securityGroupRuleId": item, "description": "x"} for item in IDS))
+MANY = {
+    "modified": r.modify(*UPDATES),
+    "modified, denied": r.modify(*UPDATES, errorCode=r.DENIED),
+    "revoked by id": r.record("RevokeSecurityGroupIngress", BY_ID),
+    "revoked by id, denied": r.record("RevokeSecurityGroupIngress", BY_ID, errorCode=r.DENIED),
+    "described by id": r.record(
+        "UpdateSecurityGroupRuleDescriptionsIngress",
+        {"groupId": r.GROUP_ID, "securityGroupRuleDescriptions": DESCRIBED},
+    ),
+}
+
+
+@pytest.mark.parametrize("made", MANY.values(), ids=MANY)
+def test_of_hundreds_of_rules_the_sentences_name_a_few_and_count_the_rest(made: Json) -> None:
+    unknowns = [item.text for item in alert_of(made).unknowns]
+    assert sum(map(len, unknowns)) < 3_000
+    assert any("more" in text and any(char.isdigit() for char in text.partition("more")[0]) for text in unknowns)
