@@ -114,6 +114,8 @@ def _without_rules(change: Change, exposures: tuple[Exposure, ...], group: str) 
             return f"{service} opened to {whom} on {_resource(attachment)} by a group attached to it"
         if prefix_list:
             return f"{service} opened to {whom} through {_list(prefix_list)}"
+    if attachment and change.skips_privatelink:
+        return f"inbound rules of {_resource(attachment)} no longer apply to AWS PrivateLink traffic"
     if attachment and change.keeps_groups:
         return f"{_resource(attachment)} modified, its security groups untouched"
     if attachment:
@@ -327,11 +329,12 @@ def _attempt_without_rules(change: Change, group: str) -> str:
     if change.rule_ids:
         return f"{_ON_RULES[change.event.verb]} {_rule_ids(change.rule_ids)} on {group}"
     named = named_group_phrase(change.group_name, change.group_id)
+    vpc = printable(change.associated_vpc_id or "a VPC", 40)
     verbs = {
         "CreateSecurityGroup": f"creating {named}",
         "DeleteSecurityGroup": f"deleting {named}",
-        "AssociateSecurityGroupVpc": f"associating {named} with a VPC",
-        "DisassociateSecurityGroupVpc": f"disassociating {named} from a VPC",
+        "AssociateSecurityGroupVpc": f"associating {named} with {vpc}",
+        "DisassociateSecurityGroupVpc": f"disassociating {named} from {vpc}",
     }
     return verbs.get(change.event.name, f"{change.event.name} on {group}")
 

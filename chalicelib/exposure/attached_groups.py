@@ -42,6 +42,8 @@ def groups_phrase(change: Change) -> str:
     given = "adds" if change.event.name == "ModifyVpcEndpoint" else "gives"
     asked = ((given, change.attached), ("removes", change.detached))
     said = [f"{verb} {_names(groups)}" for verb, groups in asked if groups]
+    if change.skips_privatelink:
+        said.append("lets AWS PrivateLink traffic past the inbound rules")
     return f" (the call {' and '.join(said)})" if said else ""
 
 

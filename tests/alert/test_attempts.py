@@ -85,3 +85,15 @@ def test_of_hundreds_of_rules_the_sentences_name_a_few_and_count_the_rest(made: 
     unknowns = [item.text for item in alert_of(made).unknowns]
     assert sum(map(len, unknowns)) < 3_000
     assert any("more" in text and any(char.isdigit() for char in text.partition("more")[0]) for text in unknowns)
+
+
+@pytest.mark.parametrize("code", [None, "AccessDenied"])
+def test_inbound_rules_that_privatelink_would_pass_by_are_said_done_or_denied(code: str | None) -> None:
+    arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/net/web/0123456789abcdef"
+    asked = {"enforceSecurityGroupInboundRulesOnPrivateLinkTraffic": "off", "securityGroups": ["sg-1"]}
+    service = "elasticloadbalancing.amazonaws.com"
+    made = r.record("SetSecurityGroups", {"loadBalancerArn": arn, **asked}, {}, eventSource=service, errorCode=code)
+    told = alert_of(made)
+    assert told.severity == "medium"
+    assert "PrivateLink" in (told.summary if code else told.title)
+    assert told.title.startswith("Denied: " if code else "Inbound rules of load balancer net/web/0123456789abcdef")

@@ -88,7 +88,7 @@ TITLES: list[tuple[Json, str]] = [
     ),
     (r.create(errorCode=r.FAILED, responseElements=None), "Failed: creating security group web"),
     (r.delete(errorCode=r.DENIED), f"Denied: deleting security group {G}"),
-    (r.association(errorCode=r.DENIED), f"Denied: associating security group {G} with a VPC"),
+    (r.association(errorCode=r.DENIED), f"Denied: associating security group {G} with {r.VPC_ID}"),
     (r.revoke_by_ids(r.RULE_ID, errorCode=r.DENIED), f"Denied: removing rule {r.RULE_ID} on {G}"),
     (
         r.record("ModifyInstanceAttribute", {"instanceId": "i-1", "groupSet": items({"groupId": "sg-1"})}),
