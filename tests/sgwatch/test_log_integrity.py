@@ -212,6 +212,22 @@ def test_digest_files_removed_with_their_log_files_break_the_chain(tmp_path: Pat
     assert report.status is Status.FAIL
 
 
+def test_a_digest_file_that_the_next_one_has_another_hash_of_was_changed_whatever_its_key(tmp_path: Path) -> None:
+    trail = Trail(fields={"digestPublicKeyFingerprint": "0" * 32})
+    first = trail.deliver_digest(FIRST, [])
+    trail.fields = {}
+    trail.deliver_digest(FIRST + timedelta(hours=1), [trail.deliver_log(FIRST)])
+    trail.deliver_digest(FIRST + timedelta(hours=2), [])
+    assert check([trail.write(tmp_path)]).status is Status.PASS
+    trail.objects[first] = gzip.compress(gzip.decompress(trail.objects[first]) + b" ")
+    report = check([trail.write(tmp_path)])
+    assert (report.status, faults(report)) == (Status.FAIL, {(name(first), Status.FAIL)})
+
+
+def test_where_there_is_nothing_nothing_is_proven(tmp_path: Path) -> None:
+    assert check([tmp_path]).status is Status.UNKNOWN
+
+
 def test_a_time_without_digest_files_is_a_gap_and_no_pass(tmp_path: Path) -> None:
     trail = hours(2, last_is_empty=False)
     later = FIRST + timedelta(hours=8)
@@ -474,14 +490,15 @@ def test_in_s3_the_digest_files_of_a_part_of_the_bucket_are_found(under: str) ->
 def test_in_s3_the_digest_files_of_the_selected_days_and_the_day_after_are_read() -> None:
     trail = Trail()
     late = FIRST.replace(hour=23, minute=50)
-    for day in range(4):
-        log = trail.deliver_log(late + timedelta(days=day))
-        trail.deliver_digest(late + timedelta(days=day, hours=1), [log])
+    # The second is in a digest file of the day after the selected one, and of no selected day itself.
+    for hours_later in (0, 2, 24, 48):
+        log = trail.deliver_log(late + timedelta(hours=hours_later))
+        trail.deliver_digest(late + timedelta(hours=hours_later + 1), [log])
     s3 = S3(trail)
     selection = LogSelection(since=late.date(), until=late.date())
     report = check_bucket(trail, selection=selection, s3=s3)
     assert (report.status, states(report)) == (Status.PASS, {name(trail.logs[0]): FileState.VERIFIED})
-    assert s3.got == [trail.logs[0], trail.digests[0]]
+    assert s3.got == [trail.logs[0], *trail.digests[:2]]
 
 
 def test_what_a_resume_file_has_is_checked_by_the_hash_of_what_was_read_then(tmp_path: Path) -> None:
