@@ -60,7 +60,8 @@ def judge_opened(
         else:
             found += opened
     rest = [item for place, item in enumerate(new) if place not in known]
-    found += [explain(each, around) for each in openings_together(rest, others.kept, others.gone, ranges_of)]
+    together = openings_together(rest, others.kept, others.gone, ranges_of)
+    found = [*(explain(each, around) for each in together), *found]  # of those alike, what is broader comes first
     if interfaces:
         found = [_raised(item, interfaces) for item in found]
     return _with_former_peers(found, others)

@@ -376,3 +376,8 @@ def test_a_refused_call_that_names_no_group_is_no_attempt_on_groups() -> None:
 def test_a_resolver_that_was_only_described_changed_no_list() -> None:
     raw = r.record("ModifyIpamPrefixListResolver", {"ipamPrefixListResolverId": "ipam-1", "description": "x"})
     assert alert_of(raw).title == "IPAM resolver ipam-1 modified, its rules untouched"
+
+
+def test_what_several_rules_let_out_together_is_said_before_what_each_does() -> None:
+    told = alert_of(authorize(permission("-1", v4=("0.0.0.0/1", "128.0.0.0/1")), direction="Egress"))
+    assert "All traffic may leave to the internet (0.0.0.0/0). Several rules do this together" in told.summary
