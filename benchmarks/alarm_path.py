@@ -80,6 +80,23 @@ def one_metric(alarms: int) -> dict[str, Any]:
     return document
 
 
+def conditional(filters: int) -> dict[str, Any]:
+    """Filters with a condition of its own each, all of one metric that an alarm reads minute by minute."""
+    document = large_account()
+    region = document["regions"][REGION]
+    metric = {"metricName": "metric-0", "metricNamespace": "n", "metricValue": "1", "defaultValue": 0.0}
+    region["metric_filters"] = [
+        {
+            **_filter(number),
+            "filterPattern": f'{{ ($.eventName = {event}) && ($.userIdentity.userName != "user-{number}") }}',
+            "metricTransformations": [metric],
+        }
+        for number, event in zip(range(1, filters + 1), EVENTS * filters, strict=False)
+    ]
+    region["metric_alarms"] = [{**_alarm(0), "Period": 60}]
+    return document
+
+
 def _filter(number: int) -> dict[str, Any]:
     other = f'{{ ($.eventName = "Call{number}") || ($.errorCode = "*Denied{number}") }}'
     return {
@@ -145,7 +162,11 @@ def judged_in(document: dict[str, Any]) -> float:
 
 # An audit after a tamper call has 20 seconds, collecting included.
 WORST = 10.0
-SHAPES = {"100 metrics in one expression": expression(100), "2,000 alarms on one metric": one_metric(2_000)}
+SHAPES = {
+    "100 metrics in one expression": expression(100),
+    "2,000 alarms on one metric": one_metric(2_000),
+    "100 conditional filters on one metric": conditional(100),
+}
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ def one_filter(item: MetricAlarm, value: float | None, default: float | None) ->
     """A filter that feeds sg-changes alone, in a log group where other log events come all the time."""
     fed = [query.id for query in item.watched if query.metric == "sg-changes"]
     outside = {query.id: UNSURE for query in item.watched if query.id not in fed}
-    record: LogEvent = tuple(Publication(name, 0, value, matched=True) for name in fed)
-    other = tuple(Publication(name, 0, default, matched=False) for name in fed) if default is not None else ()
+    record = LogEvent(Publication(name, 0, value, matched=True) for name in fed)
+    other = LogEvent(Publication(name, 0, default, matched=False) for name in fed if default is not None)
     usual = (other,) if other else ()
     return Records((record,), (), Background(usual, usual, outside=(outside,)))
 
@@ -33,6 +33,18 @@ def one_filter(item: MetricAlarm, value: float | None, default: float | None) ->
 def run(value: float | None = 1.0, default: float | None = None, **changes: Any) -> Simulated:
     item = MetricAlarm.read(alarm(**changes))
     return simulate(item, one_filter(item, value, default))
+
+
+def test_a_record_that_several_filters_match_is_tried_once() -> None:
+    item = MetricAlarm.read(alarm())
+    records = one_filter(item, 1.0, 0.0)
+    effort = Effort()
+    first = simulate(item, records, effort)
+    left = effort.left
+    assert 0 < left < Effort().left
+    assert simulate(item, replace(records, complete=False), effort).fires is Status.UNKNOWN
+    assert simulate(item, records, effort) == first
+    assert effort.left == left
 
 
 def math(expression: str, *others: str) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _log_event(world: World, kind: Kind) -> LogEvent:
     for place, (item, matched) in enumerate(zip(world.filters, kind, strict=True)):
         if matched or item.default is not None:
             found.append(Publication(item.metric, place, item.value if matched else item.default, matched=matched))
-    return tuple(found)
+    return LogEvent(found)
 
 
 def _records(world: World, record: Kind, usual: Kind, calls: tuple[Kind, ...]) -> Records:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from chalicelib.alarm_path.alarms.evaluation import AlarmState, Run, next_state
@@ -58,17 +58,37 @@ class Simulated:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What comes of one record in all its scenes: the worst answer, what brought it about and the most periods."""
+
+    status: Status
+    cause: Cause
+    scene: Scene
+    steps: int
+
+
+@dataclass(slots=True)
+class Tried:
+    """What came of each record, by its identity and whether it is in doubt: many filters' matches share records."""
+
+    outcomes: dict[tuple[int, bool], Outcome] = field(default_factory=dict)
+    rests: dict[int, tuple[list[AlarmState | None], bool]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """What the filters publish for each record that one kind of call may leave, and what may come beside it.
 
     ``doubtful`` are records of which it is not known whether they come: a filter may or may not match them.
-    ``complete`` is False where there are more combinations of matching filters than were tried.
+    ``complete`` is False where there are more combinations of matching filters than were tried. ``tried`` is shared by
+    those around which the same may come, and who shares it keeps their records.
     """
 
     certain: tuple[LogEvent, ...]
     doubtful: tuple[LogEvent, ...]
     around: Background
     complete: bool = True
+    tried: Tried = field(default_factory=Tried, compare=False)
 
 
 @dataclass(slots=True)
@@ -118,27 +138,43 @@ def readings(alarm: MetricAlarm) -> tuple[Interpretation, ...]:
 
 
 def _fires(alarm: MetricAlarm, records: Records, effort: Effort) -> Simulated:
-    answered: list[tuple[Status, Cause, Scene, int | None]] = []
+    answered: list[Outcome] = []
     for doubtful, record in _each(records):
-        for cause, scene in scenes(record, records.around):
-            effort.spend(len(alarm.queries))
-            status, steps = _in_scene(alarm, scene, Cause.DOUBT if doubtful else cause)
-            answered.append((status, cause, scene, steps))
-            if status is Status.FAIL:
-                return Simulated(Status.FAIL, None, _why_silent(alarm, cause, scene), silent_in=scene)
-    unsure = next((item for item in answered if item[0] is Status.UNKNOWN), None)
+        key = (id(record), doubtful)
+        if key not in records.tried.outcomes:
+            records.tried.outcomes[key] = _of_record(alarm, record, records.around, effort, doubtful=doubtful)
+        found = records.tried.outcomes[key]
+        answered.append(found)
+        if found.status is Status.FAIL:
+            return Simulated(Status.FAIL, None, _why_silent(alarm, found.cause, found.scene), silent_in=found.scene)
+    unsure = next((item for item in answered if item.status is Status.UNKNOWN), None)
     if unsure is not None:
-        return Simulated(Status.UNKNOWN, None, _why_unsure(alarm, unsure[1]), silent_in=unsure[2])
+        return Simulated(Status.UNKNOWN, None, _why_unsure(alarm, unsure.cause), silent_in=unsure.scene)
     if not answered:
         return _unknown(alarm, "no record is known to reach it")
     if not records.complete:
         return _unknown(alarm, "its filters match in more combinations than an audit can try")
     if _stuck_in_fill(alarm):
         return Simulated(Status.UNKNOWN, None, _why_stuck(alarm))
-    steps = max(item[3] or 0 for item in answered)
+    steps = max(item.steps for item in answered)
     seconds = max(FILTER_INTERVAL, (steps + 1) * period_of(alarm))
     reason = f"One matching record puts alarm {alarm.name} into ALARM within {seconds} seconds."
     return Simulated(Status.PASS, seconds, reason, notes=_notes(alarm, records))
+
+
+def _of_record(alarm: MetricAlarm, record: LogEvent, around: Background, effort: Effort, *, doubtful: bool) -> Outcome:
+    """What comes of a record, up to the first scene in which the alarm surely stays silent."""
+    unsure: Outcome | None = None
+    most = 0
+    for cause, scene in scenes(record, around):
+        effort.spend(len(alarm.queries))
+        status, steps = _in_scene(alarm, scene, Cause.DOUBT if doubtful else cause)
+        most = max(most, steps or 0)
+        if status is Status.FAIL:
+            return Outcome(status, cause, scene, most)
+        if status is Status.UNKNOWN and unsure is None:
+            unsure = Outcome(status, cause, scene, most)
+    return unsure or Outcome(Status.PASS, Cause.RECORD, Scene(record), most)
 
 
 def _each(records: Records) -> Iterable[tuple[bool, LogEvent]]:
@@ -195,18 +231,32 @@ def _with_rest(alarm: MetricAlarm, records: Records, simulated: Simulated, effor
     ends: list[AlarmState | None] = []
     missing = True
     for _, record in _each(records):
-        for scene in afterwards(record, records.around):
-            effort.spend(len(alarm.queries))
-            for reading in readings(alarm):
-                points = points_of(alarm, series_of(alarm, scene, reading))
-                missing = missing and points[-1] is Point.MISSING
-                ends.append(_rest(alarm, points))
+        if id(record) not in records.tried.rests:
+            records.tried.rests[id(record)] = _rests(alarm, record, records.around, effort)
+        found, without_data = records.tried.rests[id(record)]
+        ends += found
+        missing = missing and without_data
     rests = ends[0] if ends and all(end is ends[0] for end in ends) else None
     leaves = all_of(_left(end) for end in ends)
     if leaves is Status.FAIL and rests is None:
         leaves = Status.UNKNOWN
     reason = "" if leaves is Status.PASS else _why_stays(alarm, leaves, missing=missing)
     return replace(simulated, leaves=leaves, leaves_reason=reason, rests=rests)
+
+
+def _rests(
+    alarm: MetricAlarm, record: LogEvent, around: Background, effort: Effort
+) -> tuple[list[AlarmState | None], bool]:
+    """The states at last after a record, and whether no data comes then."""
+    ends: list[AlarmState | None] = []
+    missing = True
+    for scene in afterwards(record, around):
+        effort.spend(len(alarm.queries))
+        for reading in readings(alarm):
+            points = points_of(alarm, series_of(alarm, scene, reading))
+            missing = missing and points[-1] is Point.MISSING
+            ends.append(_rest(alarm, points))
+    return ends, missing
 
 
 def _rest(alarm: MetricAlarm, points: Sequence[Point]) -> AlarmState | None:

@@ -7,8 +7,10 @@ periods: two before, the record's own, and three after (RATE, DIFF and FILL look
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from chalicelib.alarm_path.alarms.metric_math import Interpretation, evaluate
 from chalicelib.alarm_path.alarms.metric_series import UNSURE, Series, UnknownMathError, Value
@@ -36,8 +38,45 @@ class Publication:
     matched: bool
 
 
-# Everything that the filters publish for one log event.
-LogEvent = tuple[Publication, ...]
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one log event brings to one query: how often each value, of matches and of defaults by their filter.
+
+    ``unknown``: nobody can say what value; ``publishers`` are the filters that match.
+    """
+
+    unknown: bool
+    matches: Counter[float]
+    defaults: Counter[float]
+    default_of: Mapping[int, Sequence[float]]
+    publishers: frozenset[int]
+
+
+class LogEvent(tuple[Publication, ...]):
+    """Everything that the filters publish for one log event; many scenes count one by query, which is done once."""
+
+    @cached_property
+    def by_query(self) -> Mapping[str, Published]:
+        """What it brings to each query."""
+        found: dict[str, list[Publication]] = {}
+        for item in self:
+            found.setdefault(item.query, []).append(item)
+        return {query: _counted(items) for query, items in found.items()}
+
+
+def _counted(items: Sequence[Publication]) -> Published:
+    matches, defaults = Counter[float](), Counter[float]()
+    default_of: dict[int, list[float]] = {}
+    for item in items:
+        if item.value is not None and item.matched:
+            matches[item.value] += 1
+        elif item.value is not None:
+            defaults[item.value] += 1
+            default_of.setdefault(item.publisher, []).append(item.value)
+    unknown = any(item.value is None for item in items)
+    return Published(unknown, matches, defaults, default_of, frozenset(i.publisher for i in items if i.matched))
+
+
 # Log events of one kind, and how many of them.
 Traffic = tuple[tuple[LogEvent, int], ...]
 
@@ -98,7 +137,7 @@ def _in_order(queries: Sequence[MetricQuery]) -> list[MetricQuery]:
     return ordered
 
 
-_ByQuery = Mapping[str, Sequence[tuple[Publication, int]]]
+_ByQuery = Mapping[str, Sequence[tuple[Published, int]]]
 
 
 def _metric(query: MetricQuery, scene: Scene, periods: Sequence[_ByQuery], reading: Interpretation) -> Series:
@@ -110,25 +149,35 @@ def _metric(query: MetricQuery, scene: Scene, periods: Sequence[_ByQuery], readi
 
 def _by_query(traffic: Traffic) -> _ByQuery:
     """What is published in one period, by query."""
-    found: dict[str, list[tuple[Publication, int]]] = {}
+    found: dict[str, list[tuple[Published, int]]] = {}
     for log_event, count in traffic:
-        for item in log_event:
-            found.setdefault(item.query, []).append((item, count))
+        for query, published in log_event.by_query.items():
+            found.setdefault(query, []).append((published, count))
     return found
 
 
-def _value(query: MetricQuery, found: Sequence[tuple[Publication, int]], reading: Interpretation) -> Value:
+def _value(query: MetricQuery, found: Sequence[tuple[Published, int]], reading: Interpretation) -> Value:
     if not found:
         return None if query.insights is not None else statistic(query.statistic, ())
-    if any(item.value is None for item, _ in found):
+    # How often AWS runs a Metrics Insights query of an alarm, and over which datapoints, is not documented.
+    if query.insights is not None or any(published.unknown for published, _ in found):
         return UNSURE
-    if query.insights is not None:
-        # How often AWS runs a Metrics Insights query of an alarm, and over which datapoints, is not documented.
-        return UNSURE
-    matching = {item.publisher for item, _ in found if item.matched}
-    samples: list[Sample] = [
-        (item.value, count)
-        for item, count in found
-        if item.value is not None and (item.matched or reading.defaults_beside_match or item.publisher not in matching)
-    ]
-    return statistic(query.statistic, samples)
+    return statistic(query.statistic, _samples(found, reading))
+
+
+def _samples(found: Sequence[tuple[Published, int]], reading: Interpretation) -> list[Sample]:
+    silenced = frozenset[int]()
+    if not reading.defaults_beside_match:
+        silenced = silenced.union(*(published.publishers for published, _ in found))
+    samples = Counter[float]()
+    for published, count in found:
+        for value, times in published.matches.items():
+            samples[value] += times * count
+        if silenced.issuperset(published.default_of):
+            continue
+        for value, times in published.defaults.items():
+            samples[value] += times * count
+        for publisher in silenced & published.default_of.keys():
+            for value in published.default_of[publisher]:
+                samples[value] -= count
+    return [(value, count) for value, count in samples.items() if count]

@@ -13,7 +13,7 @@ from itertools import product
 
 from chalicelib.alarm_path.alarms.metric_series import UNSURE, Value
 from chalicelib.alarm_path.alarms.scenes import Background
-from chalicelib.alarm_path.alarms.simulation import Records
+from chalicelib.alarm_path.alarms.simulation import Records, Tried
 from chalicelib.alarm_path.alarms.timeline import FILTER_INTERVAL, LogEvent, Publication, period_of
 from chalicelib.alarm_path.checks.dimensions import published_dimensions, reads_published
 from chalicelib.alarm_path.checks.filter_checks import published_number, publishes_nothing
@@ -106,6 +106,7 @@ class SharedFeed:
     kinds: dict[str, tuple[list[Verdicts], dict[tuple[int, Verdict], list[int]]]] = field(default_factory=dict)
     settled: dict[tuple[str, int], tuple[int, ...]] = field(default_factory=dict)
     numbers: dict[LogEvent, int] = field(default_factory=dict)
+    tried: Tried = field(default_factory=Tried)
     background: Background | None = None
 
     def number(self, log_event: LogEvent) -> int:
@@ -148,7 +149,7 @@ class AlarmFeed:
         if self.shared.background is None:
             self.shared.background = self._background()
         certain, doubtful = self.shared.published(found.certain), self.shared.published(found.doubtful)
-        return Records(certain, doubtful, self.shared.background, found.complete)
+        return Records(certain, doubtful, self.shared.background, found.complete, self.shared.tried)
 
     def _options(self, event: str) -> Iterator[tuple[tuple[int, ...], bool]]:
         """What may be published for each kind of record that the filter matches, and whether all of that was tried."""
@@ -211,7 +212,7 @@ class AlarmFeed:
     def _resting(self, usual: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
         """What comes all the time; an alarm that one filter alone feeds, and that others raise too, over-matches."""
         alone = len(self.filters) == 1
-        found = (tuple(item for item in kind if not (alone and item.matched)) for kind in usual)
+        found = (LogEvent(item for item in kind if not (alone and item.matched)) for kind in usual)
         return tuple(kind for kind in found if kind)
 
     @property
@@ -355,7 +356,7 @@ class AlarmFeed:
 
 def _ordered(items: Iterable[Publication]) -> LogEvent:
     """Log events for which the same is published are the same, whichever filters publish it."""
-    return tuple(sorted(items, key=lambda item: (item.query, item.publisher, item.matched, str(item.value))))
+    return LogEvent(sorted(items, key=lambda item: (item.query, item.publisher, item.matched, str(item.value))))
 
 
 def _sure(verdicts: Verdicts) -> Verdicts:
@@ -374,6 +375,7 @@ def _settled(verdicts: Verdicts, own: int) -> Iterator[Verdicts]:
 def without_filter(alarm: MetricAlarm, values: Iterable[float], defaults: Iterable[float | None]) -> Iterator[Records]:
     """Records of a filter that nobody saw: each value that it could publish, with each default value."""
     for value, default in product(values, defaults):
-        match = tuple(Publication(query.id, 0, value, matched=True) for query in alarm.watched)
-        other = tuple(replace(item, value=default, matched=False) for item in match) if default is not None else ()
+        match = LogEvent(Publication(query.id, 0, value, matched=True) for query in alarm.watched)
+        others = match if default is not None else LogEvent()
+        other = LogEvent(replace(item, value=default, matched=False) for item in others)
         yield Records((match,), (), Background(*(((other,) if other else (),) * 2)))
