@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import HealthCheck, settings
 
 # All but thorough draw the same examples every time, so that a commit that passed passes again: the default few,
@@ -31,9 +31,22 @@ os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.d
 
 # moto makes 1,300 images, with a volume and a snapshot each, whenever an account's region is first looked at.
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-# Each session of boto3 reads the models of its services anew, and moto begins each of its mocks with a new session.
+# Each session of boto3 reads the models of its services anew, and lists the folders of all four hundred services to
+# find them; moto begins each of its mocks with a new session.
 _model_at = cache(JSONFileLoader().load_file)
 JSONFileLoader.load_file = lambda _, path: _model_at(path)  # type: ignore[method-assign, assignment]
+_list_services = Loader.list_available_services
+_services: dict[tuple[str, ...], list[str]] = {}
+
+
+def _listed_once(loader: Loader, type_name: str) -> list[str]:
+    key = (type_name, *map(str, loader.search_paths))
+    if key not in _services:
+        _services[key] = _list_services(loader, type_name)
+    return _services[key]
+
+
+Loader.list_available_services = _listed_once  # type: ignore[method-assign, assignment]
 
 # Thousands of tests and the models of AWS's services stay to the end: to look through all of them for garbage again and
 # again took a fifth of the time.

@@ -21,6 +21,7 @@ from moto import mock_aws
 
 from localcloud import LocalCloud
 from localcloud.session import stand_apart
+from tests.support.command_line import sgwatch
 
 ROOT = Path.cwd()
 COMMAND = (sys.executable, "-m", "sgwatch", "local")
@@ -185,11 +186,10 @@ def test_a_local_cloud_begins_empty_whatever_used_moto_before() -> None:
 def test_logs_without_a_local_cloud_say_what_to_do(tmp_path: Path) -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # nobody listens on it
-        command = [*COMMAND, "logs", "--port", str(silent.getsockname()[1])]
-        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "HOME": str(tmp_path)}
-        result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
+        result = sgwatch("local", "logs", "--port", str(silent.getsockname()[1]), environ=environment)
     assert result.returncode == 2
-    assert "Start one with `sgwatch local`" in result.stderr
+    assert b"Start one with `sgwatch local`" in result.stderr
 
 
 def test_a_port_that_is_taken_is_said(temporary: Path) -> None:
@@ -197,11 +197,10 @@ def test_a_port_that_is_taken_is_said(temporary: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        command = [*COMMAND, "--port", port]
-        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, "TMPDIR": str(temporary), "HOME": str(temporary)}
-        result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        environment = {"PATH": os.defpath, "TMPDIR": str(temporary), "HOME": str(temporary)}
+        result = sgwatch("local", "--port", port, environ=environment)
     assert result.returncode == 2
-    assert "Try another --port" in result.stderr
+    assert b"Try another --port" in result.stderr
     assert list(temporary.iterdir()) == []
 
 

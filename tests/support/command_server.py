@@ -105,6 +105,8 @@ def load() -> None:
 
     for command in COMMANDS:
         command.load()
+    # The grammar of IRIs that jsonschema makes with it takes over a second, and no schema here has an IRI.
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     for name in LATE:
         importlib.import_module(name)
 
