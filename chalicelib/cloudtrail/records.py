@@ -245,10 +245,23 @@ def _of_lookup_item(item: Mapping[str, Any]) -> Mapping[str, Any]:
         "eventID": item.get("EventId"),
         "eventName": item.get("EventName"),
         "eventSource": item.get("EventSource"),
-        "eventTime": item.get("EventTime"),
+        "eventTime": _iso_time(item.get("EventTime")),
         "userIdentity": {"userName": item.get("Username"), "accessKeyId": item.get("AccessKeyId")},
         INCOMPLETE: f"the record in this item of LookupEvents {lost}",
     }
+
+
+def _iso_time(value: object) -> object:
+    """A time in the seconds that LookupEvents answers in, and that version 1 of the AWS CLI prints, as text.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Event.html
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    try:
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _decode(cloud_trail_event: str) -> object:

@@ -178,6 +178,24 @@ def test_a_time_is_in_utc_or_not_a_time(value: object, expected: datetime | None
     assert parse_time(value) == expected
 
 
+@pytest.mark.parametrize(
+    ("printed", "moment"),
+    [
+        (1795428000, "2026-11-23T10:00:00+00:00"),
+        (1795428000.0, "2026-11-23T10:00:00+00:00"),
+        ("2026-11-23T11:00:00+01:00", "2026-11-23T10:00:00+00:00"),
+        (1e300, None),
+        (float("nan"), None),
+        (True, None),
+        (None, None),
+    ],
+)
+def test_the_time_of_an_item_that_lost_its_record_is_read_in_either_form(printed: object, moment: str | None) -> None:
+    (raw,) = unwrap({"Events": [{"EventId": "1", "EventName": "DeleteTrail", "EventTime": printed}]})
+    read = read_record(raw).event_time
+    assert (read.isoformat() if read else None) == moment
+
+
 KEYS = ["Records", "Events", "detail", "record", "CloudTrailEvent", "eventName", "eventID", "eventTime", "userIdentity"]
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 JSON = st.recursive(
