@@ -109,6 +109,8 @@ def _decoded(value: object) -> object:
 def event_selectors(request: TamperRequest) -> Effect | None:
     """PutEventSelectors, by the management events of EC2 that the new selectors leave out."""
     basic, advanced = _list(request.get("eventSelectors")), _list(request.get("advancedEventSelectors"))
+    if not all(isinstance(_decoded(item), Mapping) for item in (*basic, *advanced)):
+        return None  # what cannot be read may leave out anything
     if basic:
         return _basic_selectors([_mapping(item) for item in basic])
     if advanced:
@@ -120,6 +122,10 @@ _NO_MANAGEMENT = Effect("management events are no longer logged by {things}", we
 _READS_ONLY = Effect("management write events are no longer logged by {things}", weakens=True)
 
 
+# All where none is given: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_EventSelector.html
+_KNOWN_TYPES = (None, "", "All", "ReadOnly", "WriteOnly")
+
+
 def _basic_selectors(selectors: Iterable[TamperRequest]) -> Effect | None:
     management = [item for item in selectors if not _is(item.get("includeManagementEvents", True), False)]
     if not management:
@@ -127,8 +133,10 @@ def _basic_selectors(selectors: Iterable[TamperRequest]) -> Effect | None:
     if all(item.get("readWriteType") == "ReadOnly" for item in management):
         return _READS_ONLY
     if all(_list(item.get("excludeManagementEventSources")) for item in management):
-        excluded = sorted({str(name) for item in management for name in item["excludeManagementEventSources"]})
+        excluded = sorted({str(name) for item in management for name in _list(item["excludeManagementEventSources"])})
         return Effect(f"{{things}} no longer logs management events of {', '.join(excluded)}")
+    if not all(item.get("readWriteType") in _KNOWN_TYPES for item in management):
+        return None
     return Effect("{things} logs management write events after a change of its event selectors")
 
 
