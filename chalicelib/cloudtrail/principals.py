@@ -285,7 +285,7 @@ def _permission_set_session(identity: _Identity) -> str | None:
 
 
 def _name_by_type(identity: _Identity) -> str | None:
-    if identity.type == "Root":
+    if identity.type.lower() == "root":
         return "root"
     if identity.type in _USER_TYPES:
         return identity.user_name or _user_of(identity.resource) or _user_of_principal_id(identity)

@@ -334,6 +334,7 @@ def test_a_caller_that_the_record_does_not_name_may_have_been_root(identity: Any
 def test_root_is_known_by_its_type_or_its_arn(identity: Any) -> None:
     found = principal(identity)
     assert is_root(found)
+    assert found.name == "root"
     assert not is_unnamed(found)
 
 
