@@ -57,7 +57,7 @@ _ENTRY_KEYS = key_names("cidr", "description")
 
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpamPrefixListResolverRuleRequest.html
-_RESOLVER_RULE_KEYS = key_names("ruleType", "staticCidr", "ipamScopeId", "resourceType", conditions=("condition",))
+_RESOLVER_RULE_KEYS = key_names("ruleType", "staticCidr", "ipamScopeId", "resourceType", "conditions")
 
 
 def _unknown_keys(what: str, value: object, names: KeyNames) -> list[str]:

@@ -12,21 +12,19 @@ from typing import Any
 from chalicelib.cloudtrail.catalog import Verb, WatchedEvent
 from chalicelib.security_groups.wire_shapes import Canonical, KeyNames, canonical, fold, items, key_names
 
-_TAGS = {"tagSpecificationSet": ("tagSpecification",)}
+# A plural, a number and "Set" at the end make no other key: wire_shapes.fold takes them away.
 # The short form: one rule whose protocol, ports and peer stand beside the group's id. EC2 has no cidrIpv6 there.
 _FLAT = ("ipProtocol", "fromPort", "toPort", "cidrIp", "cidrIpv6", "sourceSecurityGroupName")
-_SOURCE = {"sourceSecurityGroupId": (), "sourceSecurityGroupOwnerId": ()}
+_SOURCE = ("sourceSecurityGroupId", "sourceSecurityGroupOwnerId")
+_TAGS = "tagSpecificationSet"
 _RULES = ("groupId", "groupName", "ipPermissions", "dryRun", *_FLAT)
-_AUTHORIZE = key_names(*_RULES, **_SOURCE, **_TAGS)
-_REVOKE = key_names(*_RULES, **_SOURCE, securityGroupRuleIds=("securityGroupRuleId",))
-_DESCRIBE = key_names(
-    *("groupId", "groupName", "ipPermissions", "dryRun"),
-    securityGroupRuleDescriptions=("securityGroupRuleDescription",),
-)
+_AUTHORIZE = key_names(*_RULES, *_SOURCE, _TAGS)
+_REVOKE = key_names(*_RULES, *_SOURCE, "securityGroupRuleIds")
+_DESCRIBE = key_names("groupId", "groupName", "ipPermissions", "dryRun", "securityGroupRuleDescriptions")
 _ASSOCIATE = key_names("groupId", "vpcId", "dryRun")
 # However a resource's new groups are called: botocore, the query protocol, CloudTrail and tables differ.
 _GROUPS = {
-    "groupSet": ("groups", "groupId", "groupIds", "securityGroups", "securityGroupId", "securityGroupIds"),
+    "groupSet": ("groupId", "securityGroups", "securityGroupId"),
 }
 _LIST_TARGET = ("dryRun", "desiredVersion", "trackLatestVersion", "clientToken")
 
@@ -35,10 +33,10 @@ REQUEST_KEYS: Mapping[str, KeyNames] = {
     "AuthorizeSecurityGroupEgress": _AUTHORIZE,
     "RevokeSecurityGroupIngress": _REVOKE,
     "RevokeSecurityGroupEgress": _REVOKE,
-    "ModifySecurityGroupRules": key_names("groupId", "dryRun", securityGroupRules=("securityGroupRule",)),
+    "ModifySecurityGroupRules": key_names("groupId", "dryRun", "securityGroupRules"),
     "UpdateSecurityGroupRuleDescriptionsIngress": _DESCRIBE,
     "UpdateSecurityGroupRuleDescriptionsEgress": _DESCRIBE,
-    "CreateSecurityGroup": key_names("groupName", "vpcId", "dryRun", groupDescription=("description",), **_TAGS),
+    "CreateSecurityGroup": key_names("groupName", "vpcId", "dryRun", _TAGS, groupDescription=("description",)),
     "DeleteSecurityGroup": key_names("groupId", "groupName", "dryRun"),
     "AssociateSecurityGroupVpc": _ASSOCIATE,
     "DisassociateSecurityGroupVpc": _ASSOCIATE,
@@ -55,13 +53,10 @@ REQUEST_KEYS: Mapping[str, KeyNames] = {
     ),
     "ModifyVpcEndpoint": key_names(
         *("vpcEndpointId", "dryRun", "resetPolicy", "policyDocument", "ipAddressType", "dnsOptions"),
-        *("privateDnsEnabled", "subnetConfigurations"),
-        addRouteTableIds=("addRouteTableId",),
-        removeRouteTableIds=("removeRouteTableId",),
-        addSubnetIds=("addSubnetId",),
-        removeSubnetIds=("removeSubnetId",),
-        addSecurityGroupIds=("addSecurityGroupId", "addSecurityGroups", "addGroupId"),
-        removeSecurityGroupIds=("removeSecurityGroupId", "removeSecurityGroups", "removeGroupId"),
+        *("privateDnsEnabled", "subnetConfigurations", "addRouteTableIds", "removeRouteTableIds", "addSubnetIds"),
+        "removeSubnetIds",
+        addSecurityGroupIds=("addSecurityGroups", "addGroupId"),
+        removeSecurityGroupIds=("removeSecurityGroups", "removeGroupId"),
     ),
     "ModifyInstanceConnectEndpoint": key_names(
         "instanceConnectEndpointId", "ipAddressType", "preserveClientIp", "dryRun", **_GROUPS
@@ -80,16 +75,16 @@ REQUEST_KEYS: Mapping[str, KeyNames] = {
     "ApplySecurityGroupsToLoadBalancer": key_names("loadBalancerName", **_GROUPS),
     "ModifyManagedPrefixList": key_names(
         *("prefixListId", "currentVersion", "prefixListName", "maxEntries", "dryRun"),
-        ipamPrefixListResolverSyncEnabled=(),
+        "ipamPrefixListResolverSyncEnabled",
         addEntries=("addEntry",),
         removeEntries=("removeEntry",),
     ),
     "RestoreManagedPrefixListVersion": key_names("prefixListId", "previousVersion", "currentVersion", "dryRun"),
     "CreateIpamPrefixListResolverTarget": key_names(
-        "ipamPrefixListResolverId", "prefixListId", "prefixListRegion", *_LIST_TARGET, **_TAGS
+        "ipamPrefixListResolverId", "prefixListId", "prefixListRegion", *_LIST_TARGET, _TAGS
     ),
     "ModifyIpamPrefixListResolverTarget": key_names("ipamPrefixListResolverTargetId", *_LIST_TARGET),
-    "ModifyIpamPrefixListResolver": key_names("ipamPrefixListResolverId", "description", "dryRun", rules=("rule",)),
+    "ModifyIpamPrefixListResolver": key_names("ipamPrefixListResolverId", "description", "dryRun", "rules"),
 }
 
 # What these calls do can only close, or is only words.

@@ -169,8 +169,7 @@ GROUP_PAIR = key_names(
 RULE = key_names(
     *("groupId", "groupOwnerId", "isEgress", "ipProtocol", "fromPort", "toPort", "cidrIpv4", "cidrIpv6", "cidrIp"),
     *("prefixListId", "referencedGroupId", "referencedGroupInfo", "description", "securityGroupRuleId"),
-    "securityGroupRuleArn",
-    tagSet=("tags",),
+    *("securityGroupRuleArn", "tagSet"),
 )
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SecurityGroupRuleRequest.html, with the id from beside it.
 RULE_REQUEST = key_names(

@@ -132,7 +132,7 @@ def _attachment(change: Change, region: str) -> Undo:
     if attachment.resource_type not in _SETS_GROUPS:
         return undo(change, region)
     operation, id_key, groups_key, service = _SETS_GROUPS[attachment.resource_type]
-    return Undo((command(operation, {id_key: attachment.resource_id, groups_key: list(before)}, region, service),))
+    return Undo((command(operation, {id_key: attachment.resource_id, groups_key: before}, region, service),))
 
 
 # The call that gives each kind of resource a whole new list of groups.
@@ -149,7 +149,7 @@ _SETS_GROUPS = {
 
 def _client_vpn(attachment: Attachment, before: Sequence[str], vpc_id: str | None, region: str) -> str:
     """The groups are those of the endpoint's target networks in one VPC, which a call may leave out."""
-    parameters: dict[str, Any] = {"ClientVpnEndpointId": attachment.resource_id, "SecurityGroupIds": list(before)}
+    parameters: dict[str, Any] = {"ClientVpnEndpointId": attachment.resource_id, "SecurityGroupIds": before}
     if vpc_id is None:
         return command("modify-client-vpn-endpoint", parameters, region)
     return command("apply-security-groups-to-client-vpn-target-network", {**parameters, "VpcId": vpc_id}, region)

@@ -251,6 +251,7 @@ def removals() -> Iterator[tuple[str, Alert]]:
     )
     yield "a part cannot be read", alert_of(r.revoke(permission("0.0.0.0/0"), permission("10.0.0.0/8", "tcp", "x")))
     yield "of nothing", alert_of(r.revoke())
+    yield "of no peer", alert_of(r.revoke({"ipProtocol": "tcp", "fromPort": 22, "toPort": 22}))
     hard = [permission(peer, "tcp", port) for peer in ("0.0.0.0/0", "8.0.0.0/8") for port in (443, 22)]
     yield "the worst first", alert_of(r.revoke(permission("0.0.0.0/0", "-1", None), *hard, permission("10.0.0.0/8")))
     lists = Known(looked_up=LookupResult(prefix_lists=LISTS))
@@ -391,6 +392,9 @@ def prefix_lists() -> Iterator[tuple[str, Alert]]:
         ),
     }.items():
         yield f"0.0.0.0/0, {name}", changed("0.0.0.0/0", known=Known(looked_up=looked_up))
+    halves = LookupResult(groups=GROUPS, entries_before=("0.0.0.0/1", "10.0.0.0/8"))
+    yield "a half for the other", changed("128.0.0.0/1", removed=("0.0.0.0/1",), known=Known(looked_up=halves))
+    yield "a half beside the other", changed("128.0.0.0/1", removed=("10.0.0.0/8",), known=Known(looked_up=halves))
     for name in ("list restored", "list target", "list target changed", "list resolver"):
         yield name, alert_of(r.other_samples()[name])
         yield f"{name}, failed", alert_of(r.other_samples()[name] | {"errorCode": r.FAILED})
@@ -688,3 +692,10 @@ def test_every_watched_call_on_groups_and_lists_is_among_them() -> None:
     watched = {event.name for event in EVENTS if event.group is not EventGroup.TAMPER}
     called = {alert.event.name for made in (outcomes, removals) for _, alert in made()}
     assert watched <= called
+
+
+def test_an_event_without_a_record_says_where_it_came_from_only_in_words() -> None:
+    told = not_a_record({"id": 7, "account": 123456789012, "region": "eu-west-1"}, "x")
+    assert (told.id, told.account.id, told.region) == ("7", "123456789012", "eu-west-1")
+    odd = not_a_record({"id": [7], "account": {"a": 1}, "region": ["eu-west-1"]}, "x")
+    assert (odd.id[:7], odd.account.id, odd.region) == ("sha256-", None, None)

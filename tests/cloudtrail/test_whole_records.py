@@ -164,6 +164,9 @@ def test_fields_of_a_record_word_for_word() -> None:
                 continue
             given = told(read_record(bare | {field: value}))
             lines.append(f"== {field}: {value!a}\n  {'as above' if given == plain else given}")
+    for account in ("1", 7, [1], None):
+        record = {"eventName": "A", "eventID": r.EVENT_ID, "userIdentity": {"accountId": account}}
+        lines.append(f"== an identity's account {account!a}\n  {told(read_record(record))}")
     whole = {key: f"{key} given" for key in read_record({})._fields}
     names = ("eventName", "awsRegion", "requestID", "errorMessage", "userAgent", "sourceIPAddress")
     lines.append(told(read_record({**whole, **{name: f"<{name}>" for name in names}, "eventID": "1"})))

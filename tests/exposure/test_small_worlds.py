@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from chalicelib.exposure.already_open import already_open
-from chalicelib.exposure.compare import openings
+from chalicelib.exposure.compare import openings, openings_together
 from chalicelib.exposure.traffic import TrafficLine
 from chalicelib.security_groups.address_ranges import (
     AddressRange,
@@ -30,6 +30,7 @@ from chalicelib.security_groups.address_ranges import (
     world,
 )
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.severity import Exposure, ExposureKind, Opens, Severity
 from tests.exposure import test_compare as reference
 from tests.support.rows import every
 
@@ -281,3 +282,23 @@ def test_where_two_things_are_compared_neither_is_taken_for_granted() -> None:
     upper = parse_range("203.0.113.128/25")
     assert upper is not None
     assert [upper.covers(outer), upper.covers(inner), outer.covers(upper)] == [False, False, True]
+
+
+def test_a_quarter_that_several_rules_name_again_is_not_said_to_be_the_world() -> None:
+    eighths = [ModifiedRule(None, reference.rule("tcp", 22, 22, cidr)) for cidr in ("32.0.0.0/3", "64.0.0.0/3")]
+    everyone, halves = (
+        reference.rule("tcp", 22, 22, "0.0.0.0/0"),
+        [reference.rule("tcp", 22, 22, cidr) for cidr in ("0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3")],
+    )
+    assert [found.breadth for found in openings_together(eighths, [everyone])] == [Breadth.QUARTER]
+    new = [*eighths, ModifiedRule(None, reference.rule("tcp", 22, 22, "224.0.0.0/3"))]
+    assert [found.breadth for found in openings_together(new, halves)] == [Breadth.ALL]
+
+
+def test_reasons_are_the_same_where_they_are_published_alike() -> None:
+    one = Exposure(Severity.LOW, "x", ("EC2.18",), None, Opens.SOME, ExposureKind.OPENING)
+    assert one == one._replace(opens=Opens.WORLD, kind=ExposureKind.REMOVAL)
+    assert hash(one) == hash(one._replace(opens=None, kind=None))
+    others = [one._replace(severity=Severity.HIGH), one._replace(reason="y"), one._replace(controls=()), tuple(one[:4])]
+    assert [one == other for other in others] == [False] * 4
+    assert [one != other for other in others] == [True] * 4

@@ -196,6 +196,21 @@ def with_groups() -> Iterator[tuple[str, Json]]:
     ):
         request = {"loadBalancerName": "old", "securityGroups": given}
         yield f"groups {given!r}", r.record("ApplySecurityGroupsToLoadBalancer", request, eventSource=r.ELB)
+    keys = (
+        "groupId",
+        "GroupName",
+        "securityGroupId",
+        "security_group",
+        "content",
+        "value",
+        "item",
+        "member",
+        "id",
+        "x",
+    )
+    for key in keys:
+        request = {"loadBalancerName": "old", "securityGroups": [{key: "web", "tag": 1}]}
+        yield f"a group under {key}", r.record("ApplySecurityGroupsToLoadBalancer", request, eventSource=r.ELB)
     for attribute in ("groupSet", "group_id", "securityGroups", "userData", 7):
         request = {"instanceId": "i-1", "attribute": attribute, "value": "sg-1"}
         yield f"attribute {attribute!r}", r.record("ModifyInstanceAttribute", request)
