@@ -138,6 +138,10 @@ FIELDS: dict[str, tuple[object, ...]] = {
         " Denied ",
     ),
     "sessionCredentialFromConsole": ("true", True, "false", False, None, "True"),
+    **dict.fromkeys(
+        ("eventName", "awsRegion", "requestID", "errorMessage", "userAgent", "sourceIPAddress"), (7, [1], "", "\udfffx")
+    ),
+    **dict.fromkeys(("requestParameters", "responseElements"), ([1], "x", {"a": 1})),
     "eventCategory": ("NetworkActivity", "Management"),
     "eventType": ("AwsVpceEvent", "AwsApiCall"),
     "addendum": ({"originalEventID": "2"}, {"originalEventID": r.EVENT_ID}, {}, "x"),
