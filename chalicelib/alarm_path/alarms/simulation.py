@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from chalicelib.alarm_path.alarms.evaluation import AlarmState, Run, next_state
+from chalicelib.alarm_path.alarms.evaluation import MORE_POINTS, AlarmState, Run, next_state
 from chalicelib.alarm_path.alarms.metric_math import Interpretation, UnknownMathError
 from chalicelib.alarm_path.alarms.points import COMPARISONS, Point, points_of
 from chalicelib.alarm_path.alarms.scenes import Background, Cause, afterwards, scenes
@@ -264,7 +264,26 @@ def _rest(alarm: MetricAlarm, points: Sequence[Point]) -> AlarmState | None:
     if Point.UNKNOWN in points[RECORD_COLUMN + 1 :]:
         return None
     run = Run(expanded(alarm, points), alarm.evaluation_periods)
-    return next_state(run.at(run.length - 1), alarm, AlarmState.ALARM)
+    rests = next_state(run.at(run.length - 1), alarm, AlarmState.ALARM)
+    states = set(_between_minutes(alarm, points[-1]))
+    if AlarmState.ALARM not in states:
+        return rests
+    return AlarmState.ALARM if len(states) == 1 else None
+
+
+def _between_minutes(alarm: MetricAlarm, point: Point) -> Iterable[AlarmState]:
+    """The states of one minute, of an alarm of shorter periods: a filter brings one of them data, the others none.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html (Period)
+    """
+    each = FILTER_INTERVAL // period_of(alarm)
+    minutes = 2 + (alarm.evaluation_periods + MORE_POINTS) // each if each > 1 else 0
+    points = [point, *(Point.MISSING,) * (each - 1)] * minutes
+    run, state = Run(points, alarm.evaluation_periods), AlarmState.ALARM
+    for end in range(run.length):
+        state = next_state(run.at(end), alarm, state)
+        if end >= run.length - each:
+            yield state
 
 
 def _left(end: AlarmState | None) -> Status:
