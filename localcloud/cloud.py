@@ -206,6 +206,14 @@ class LocalCloud:
             "Webhook": self.webhook_url,
         }
 
+    def enable_regions(self, *names: str) -> None:
+        """Let these be all that the account uses, and DescribeRegions tells of."""
+
+        def shown(_call: ApiRequest, _account_id: str, result: Mapping[str, Any]) -> dict[str, Any]:
+            return {**result, "Regions": [item for item in result["Regions"] if item["RegionName"] in names]}
+
+        self._endpoint.amendments["ec2", "DescribeRegions"] = shown
+
     def _shared(self) -> dict[str, dict[str, str]]:
         return {"environment": self.environment(), "addresses": self.addresses()}
 
@@ -286,7 +294,10 @@ class LocalCloud:
         return trails.look_up(self.traits.looked_up(list(self.records)), call.params)
 
     def _on_call(self, call: ApiRequest, record: Mapping[str, Any] | None) -> None:
-        if call.operation in ("CreateEventSourceMapping", "UpdateEventSourceMapping"):
+        if (
+            call.operation in ("CreateEventSourceMapping", "UpdateEventSourceMapping")
+            or call.service == "cloudformation"
+        ):
             self.queues.detach_moto()
         if record is None:
             return

@@ -25,8 +25,16 @@ class ChaliceError(Exception):
     """``chalice deploy`` failed; the text is the end of what it said."""
 
 
+# Runs `chalice deploy` for a stage of a project in an environment; gives its status and what it printed.
+Runner = Callable[[Path, str, Mapping[str, str]], tuple[int, list[str]]]
+
+
 def chalice_deploy(
-    project: Path, stage: str, environment: Mapping[str, str] | None = None, sleep: Callable[[float], None] = time.sleep
+    project: Path,
+    stage: str,
+    environment: Mapping[str, str] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    run: Runner | None = None,
 ) -> None:
     """Deploy a stage; each line that Chalice prints goes to standard output.
 
@@ -34,7 +42,9 @@ def chalice_deploy(
         ChaliceError: it did not end well.
     """
     for attempt in range(1, ATTEMPTS + 1):
-        status, lines = _run(project, stage, {**os.environ, **(environment or {}), "PYTHONDONTWRITEBYTECODE": "1"})
+        status, lines = (run or _run)(
+            project, stage, {**os.environ, **(environment or {}), "PYTHONDONTWRITEBYTECODE": "1"}
+        )
         if status == 0:
             return
         text = "\n".join(lines)

@@ -116,10 +116,15 @@ def let_go(place: StagePlace, lambda_client: Any) -> None:
             lambda_client.delete_function_event_invoke_config(FunctionName=name)
 
 
+def is_protected(place: StagePlace, dynamodb: Any) -> bool:
+    """Whether the state table is there and cannot be deleted."""
+    found = _or_none(dynamodb, partial(dynamodb.describe_table, TableName=place.table))
+    return found is not None and bool(found["Table"].get("DeletionProtectionEnabled"))
+
+
 def unprotect(place: StagePlace, dynamodb: Any) -> None:
     """Let the state table be deleted with its stack."""
-    found = _or_none(dynamodb, partial(dynamodb.describe_table, TableName=place.table))
-    if found is not None and found["Table"].get("DeletionProtectionEnabled"):
+    if is_protected(place, dynamodb):
         dynamodb.update_table(TableName=place.table, DeletionProtectionEnabled=False)
 
 

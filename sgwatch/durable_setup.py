@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 
-from sgwatch.durable_mending import deployed, differences
+from chalicelib.deployment import DELIVER
+from sgwatch.durable_mending import Difference, deployed, differences, functions
 from sgwatch.durable_stack import ChangeSet, Stack, StackError
 from sgwatch.durable_template import StagePlace
+from sgwatch.package_owner import PackageOwner, package_owner
 from sgwatch.policies import write_policies
 from sgwatch.project_files import StageError
 from sgwatch.stages import wire
@@ -35,10 +38,16 @@ JUST_DEPLOYED = MendingWords("Setting what Chalice has no setting for:", "Set.")
 
 
 def run(
-    place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool, words: MendingWords = FOUND
+    place: StagePlace,
+    client: Callable[[str], Any],
+    config: Path,
+    *,
+    yes: bool,
+    words: MendingWords = FOUND,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Stack, settings, mending, verdict."""
-    changed = make(place, client, config, yes=yes, words=words)
+    changed = make(place, client, config, yes=yes, words=words, sleep=sleep)
     if changed is None:
         return 1
     missing = [name for name in ("alert_on_change", "deliver") if not deployed(client("lambda"), place.function(name))]
@@ -50,13 +59,32 @@ def run(
 
 
 def make(
-    place: StagePlace, client: Callable[[str], Any], config: Path, *, yes: bool, words: MendingWords = FOUND
+    place: StagePlace,
+    client: Callable[[str], Any],
+    config: Path,
+    *,
+    yes: bool,
+    words: MendingWords = FOUND,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[str, ...] | None:
     """Stack, settings and mending; gives the settings that changed, None where somebody said no."""
-    if not _update_stack(Stack(client("cloudformation"), place), yes=yes):
+    if owner := package_owner(place, client("lambda")):
+        return () if _mend_package(place, client, words, owner, yes=yes) else None
+    if not _update_stack(Stack(client("cloudformation"), place, sleep), yes=yes):
         return None
     changed = _wire(place, config)
-    return changed if _mend(place, client, words, yes=yes) else None
+    return changed if _mend(lambda: differences(place, client), words, yes=yes) else None
+
+
+def _mend_package(
+    place: StagePlace, client: Callable[[str], Any], words: MendingWords, owner: PackageOwner, *, yes: bool
+) -> bool:
+    """Mend what is set on the functions; queues, table and alarms are the package's, and so is what made them."""
+    if not deployed(client("lambda"), place.function(DELIVER)):
+        package = f"make package DURABLE=1 STAGE={place.stage}"
+        refuse(f"stage {place.stage} belongs to {owner.name}: its durable delivery comes with {package}")
+    typer.echo(f"Stage {place.stage} belongs to {owner.name}: only what is set on its functions is looked at here.")
+    return _mend(lambda: functions(place, client("lambda")), words, yes=yes)
 
 
 def _update_stack(stack: Stack, *, yes: bool) -> bool:
@@ -106,8 +134,8 @@ def _wire(place: StagePlace, config: Path) -> tuple[str, ...]:
     return changed
 
 
-def _mend(place: StagePlace, client: Callable[[str], Any], words: MendingWords, *, yes: bool) -> bool:
-    found = list(differences(place, client))
+def _mend(look: Callable[[], Iterable[Difference]], words: MendingWords, *, yes: bool) -> bool:
+    found = list(look())
     if not found:
         return True
     typer.echo(words.before)
@@ -119,7 +147,7 @@ def _mend(place: StagePlace, client: Callable[[str], Any], words: MendingWords, 
     for _ in range(ROUNDS):
         for each in remaining:
             each.mend()
-        remaining = list(differences(place, client))
+        remaining = list(look())
     for each in remaining:
         note(f"still: {each.sentence}")
     typer.echo(words.after if not remaining else "Not all of it could be mended.")

@@ -80,8 +80,12 @@ class StagePlace:
         return f"sgwatch-{self.stage}-state"
 
     def function(self, handler: str) -> str:
-        """The name that Chalice gives a function."""
+        """The name that Chalice gives a function, and its role."""
         return f"sgwatch-{self.stage}-{handler}"
+
+    def rule(self, handler: str) -> str:
+        """The name that Chalice gives the EventBridge rule of a function."""
+        return f"{self.function(handler)}-event"
 
     def queue_arn(self, name: str) -> str:
         """The ARN of a queue."""
@@ -96,6 +100,8 @@ def _short_form(loader: Any, name: str, node: Any) -> dict[str, Any]:
     key = name if name in ("Ref", "Condition") else f"Fn::{name}"
     if isinstance(node, yaml.SequenceNode):
         return {key: loader.construct_sequence(node, deep=True)}
+    if name == "GetAtt":  # written out, it takes a list alone
+        return {key: loader.construct_scalar(node).split(".", 1)}
     return {key: loader.construct_scalar(node)}
 
 
@@ -130,29 +136,61 @@ def package_template(stage: str = "prod", handlers: Sequence[str] = HANDLERS) ->
     document = template()
     document["Parameters"]["Stage"]["Default"] = stage
     for handler in handlers:
-        document["Resources"][_resource_of(handler)] = {"Properties": _wiring(stage, handler)}
+        _merge(document["Resources"], _named(stage, handler))
+        _merge(document["Resources"], {_resource_of(handler): {"Properties": _wiring(stage, handler)}})
     if DELIVER in handlers:
         # Chalice names the queue by its ARN, in which CloudFormation sees no dependency: the event source mapping,
         # which is made after its function, would be made before its queue.
-        document["Resources"][DELIVER_RESOURCE]["DependsOn"] = ["Deliveries"]
+        document["Resources"][DELIVER_RESOURCE]["DependsOn"].append("Deliveries")
     return encode_json(document)
 
 
 def names_template(stage: str, handlers: Iterable[str]) -> bytes:
-    """The same without durable resources: only the functions' names."""
-    return encode_json({"Resources": {_resource_of(each): {"Properties": _named(stage, each)} for each in handlers}})
+    """The same without durable resources: only the names of functions, rules, roles and log groups."""
+    found: dict[str, Any] = {}
+    for handler in handlers:
+        found |= _named(stage, handler)
+    return encode_json({"Resources": found})
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
 
 
 def _named(stage: str, handler: str) -> dict[str, Any]:
-    # Without a name SAM gives <stack>-<resource>-<12 characters>, by which nothing knows a function for sgwatch's.
-    return {"FunctionName": StagePlace(stage, "", "", "").function(handler)}
+    """A function and what is its own, by the names that ``chalice deploy`` gives them.
+
+    Without names CloudFormation gives <stack>-<resource>-<12 characters>, by which nothing knows a function, a rule or
+    a role for sgwatch's: a change of it would not be alerted.
+    """
+    place, resource = StagePlace(stage, "", "", ""), _resource_of(handler)
+    name = place.function(handler)
+    properties: dict[str, Any] = {"FunctionName": name}
+    if handler in WITH_EVENTS:
+        # Chalice writes CloudWatchEvent, for which SAM documents no name; it makes the same resource.
+        # https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-eventbridgerule.html
+        rule = {"Type": "EventBridgeRule", "Properties": {"RuleName": place.rule(handler)}}
+        properties["Events"] = {f"{resource}Event": rule}
+    elif handler != DELIVER:
+        properties["Events"] = {f"{resource}Event": {"Properties": {"Name": place.rule(handler)}}}
+    group = f"{resource}LogGroup"
+    return {
+        # Before the function: its first line makes Lambda create the log group, which then cannot be made any more.
+        resource: {"Properties": properties, "DependsOn": [group]},
+        f"{resource}Role": {"Properties": {"RoleName": name}},
+        group: {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": f"/aws/lambda/{name}"}},
+    }
 
 
 def _wiring(stage: str, handler: str) -> dict[str, Any]:
     """What a function's properties have to say of the durable resources."""
     place = StagePlace(stage, "", "", "")
     variables = {"DELIVERY_QUEUE": place.queue, "STATE_TABLE": place.table}
-    properties: dict[str, Any] = {**_named(stage, handler), "Environment": {"Variables": variables}}
+    properties: dict[str, Any] = {"Environment": {"Variables": variables}}
     if handler in WITH_EVENTS:
         on_failure = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["FailedEvents", "Arn"]}}
         properties["EventInvokeConfig"] = {
@@ -188,8 +226,8 @@ def _ref(name: str, place: StagePlace, siblings: Mapping[str, Any]) -> Any:
     return given[name] if name in given else _name_of(siblings[name], place)
 
 
-def _get_att(path: str, place: StagePlace, siblings: Mapping[str, Any]) -> str:
-    name, _, attribute = path.partition(".")
+def _get_att(path: tuple[str, str], place: StagePlace, siblings: Mapping[str, Any]) -> str:
+    name, attribute = path
     found = _name_of(siblings[name], place)
     return place.queue_arn(found) if attribute == "Arn" else found
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,11 @@ from chalicelib.alarm_path.snapshot.collect_forwarders import AT_ONCE, opted_in
 from chalicelib.aws.clients import ClientFactory
 from chalicelib.deployment import AUDIT_ON_SCHEDULE, DELIVER, HANDLERS
 from sgwatch.aws_refusals import sentence
-from sgwatch.durable_mending import let_go, unprotect
+from sgwatch.durable_mending import is_protected, let_go, unprotect
 from sgwatch.durable_stack import PLANNED, Stack
 from sgwatch.durable_template import StagePlace
 from sgwatch.fleet_stacks import ForwarderStack
-from sgwatch.terraform_module import DEPLOYED_BY
+from sgwatch.package_owner import package_owner
 
 # Stored by `sgwatch init`, which marks what it stores.
 TAG = {"Key": "app", "Value": "sgwatch"}
@@ -60,17 +60,31 @@ class MadeResource:
 def made_resources(place: StagePlace, client: ClientFactory) -> Iterator[MadeResource]:
     """What is there of a stage: what brings events first, what the others need last."""
     yield from forwarding(place, client)
-    owner = _owner(place, client("lambda"))
+    kept = _owned(place, client("lambda"))
     for found in (
         *_rules(place, client("events")),
         *_functions(place, client("lambda")),
         *_roles(place, client("iam")),
+        *_durable(place, client),
     ):
-        yield found if not owner else MadeResource(found.kind, found.name, found.remove, owner)
-    yield from _durable(place, client)
+        yield replace(found, kept=kept) if kept else found
+    if kept:
+        yield from _protection(place, client("dynamodb"))
     yield from _parameters(place, client("ssm"))
     yield from _repairs(place, client)
-    yield from _log_groups(place, client("logs"))
+    yield from _log_groups(place, client("logs"), kept)
+
+
+def written_again(place: StagePlace, client: ClientFactory) -> Iterator[MadeResource]:
+    """What a function that is still running makes once more."""
+    yield from _parameters(place, client("ssm"))
+    yield from _log_groups(place, client("logs"), _owned(place, client("lambda")))
+
+
+def _owned(place: StagePlace, functions: Any) -> str:
+    """Why what is deployed stays, where a package made it."""
+    owner = package_owner(place, functions)
+    return f"it belongs to {owner.name}: {owner.removal}" if owner else ""
 
 
 def forwarding(place: StagePlace, client: ClientFactory) -> Iterator[MadeResource]:
@@ -106,19 +120,9 @@ def _nothing() -> None:
     """For what is kept."""
 
 
-def _owner(place: StagePlace, functions: Any) -> str:
-    """Why the functions are not removed: they were deployed as a package, which would make them again."""
-    name = place.function(AUDIT_ON_SCHEDULE)
-    found = _or_none(functions, partial(functions.get_function, FunctionName=name)) or {}
-    tags = found.get("Tags") or {}
-    if stack := tags.get("aws:cloudformation:stack-name"):
-        return f"it belongs to the CloudFormation stack {stack}: aws cloudformation delete-stack --stack-name {stack}"
-    return "it belongs to Terraform: terraform destroy" if DEPLOYED_BY in tags.items() else ""
-
-
 def _rules(place: StagePlace, events: Any) -> Iterator[MadeResource]:
     for handler in HANDLERS:
-        name = f"{place.function(handler)}-event"
+        name = place.rule(handler)
         if _or_none(events, partial(events.describe_rule, Name=name)) is not None:
             yield MadeResource("EventBridge rule", name, partial(_remove_rule, events, name))
 
@@ -169,6 +173,12 @@ def _remove_stack(place: StagePlace, client: ClientFactory, stack: Stack) -> Non
     stack.delete()
 
 
+def _protection(place: StagePlace, dynamodb: Any) -> Iterator[MadeResource]:
+    """What would stop those who remove the table with what else is theirs."""
+    if is_protected(place, dynamodb):
+        yield MadeResource("deletion protection", f"of table {place.table}", partial(unprotect, place, dynamodb))
+
+
 def _parameters(place: StagePlace, ssm: Any) -> Iterator[MadeResource]:
     status = f"/sgwatch/{place.stage}/alarm-path"
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=f"/sgwatch/{place.stage}/", Recursive=True)
@@ -211,12 +221,12 @@ def _other_stages(place: StagePlace, functions: Any) -> list[str]:
     return sorted({stage for stage in stages if stage != place.stage})
 
 
-def _log_groups(place: StagePlace, logs: Any) -> Iterator[MadeResource]:
+def _log_groups(place: StagePlace, logs: Any, kept: str) -> Iterator[MadeResource]:
     for handler in HANDLERS:
         name = f"/aws/lambda/{place.function(handler)}"
         listed = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         if any(item["logGroupName"] == name for item in listed):
-            yield MadeResource("log group", name, partial(logs.delete_log_group, logGroupName=name))
+            yield MadeResource("log group", name, partial(logs.delete_log_group, logGroupName=name), kept)
 
 
 def _or_none(client: Any, call: Callable[[], Any]) -> Any:

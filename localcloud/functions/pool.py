@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.models import lambda_backends
+from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
 from localcloud.callers import PARTITION, Credentials
@@ -245,7 +246,16 @@ class FunctionPool:
             return
         line = LogLine(function.function_name, datetime.now(UTC), text)
         self.logs.append(line)
-        self.on_log(line)
+        # Lambda writes with the function's role. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+        if self._has_role(function):
+            self.on_log(line)
+
+    def _has_role(self, function: Any) -> bool:
+        with self.lock:
+            return any(
+                role.arn == function.role
+                for role in iam_backends[function.role.split(":")[4]][PARTITION].roles.values()
+            )
 
     def _report(self, function: Any, request_id: str, seconds: float, init: float | None, peak_mb: int) -> None:
         milliseconds = seconds * 1000

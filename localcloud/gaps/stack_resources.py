@@ -1,4 +1,4 @@
-"""What moto's CloudFormation leaves out of a stack: alarms, policies of queues and buses, two properties of tables.
+"""What moto's CloudFormation leaves out of a stack: alarms, policies of queues and buses, retries, tags.
 
 And its rollback: where a resource cannot be made, moto answers with that service's own error in that service's own
 protocol, while AWS answers CreateStack and rolls the stack back.
@@ -9,10 +9,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from moto.awslambda.models import lambda_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
+from moto.iam.models import iam_backends
 from moto.sqs.models import sqs_backends
+
+from localcloud.callers import PARTITION
+from localcloud.gaps.stack_models import checked, keep_failed, stack_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,10 +28,13 @@ Properties = dict[str, Any]
 ROLLED_BACK = "ROLLBACK_COMPLETE"
 ALARM, QUEUE_POLICY, TABLE = "AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy", "AWS::DynamoDB::Table"
 BUS_POLICY = "AWS::Events::EventBusPolicy"
+FUNCTION, RETRIES, ROLE = "AWS::Lambda::Function", "AWS::Lambda::EventInvokeConfig", "AWS::IAM::Role"
 
 
 def with_missing_resources(call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
     """A call that makes or changes a stack, with what moto leaves out made as well."""
+    stack_models()
+    checked(call, account_id)
     answered = ask()
     if answered.status < 300:
         for kind, name, properties in _resources(call, account_id):
@@ -62,7 +70,9 @@ def roll_back(stack: Any, reason: str) -> None:
 def without_missing_resources(call: ApiRequest, account_id: str, ask: Callable[[], Any]) -> Any:
     """DeleteStack, with what moto left out deleted as well."""
     named = [(kind, properties.get("AlarmName", name)) for kind, name, properties in _resources(call, account_id)]
+    stack_models()
     answered = ask()
+    keep_failed(account_id, call.region, str(call.params.get("StackName")))
     alarms = cloudwatch_backends[account_id][call.region].alarms
     for kind, name in named:
         if kind == ALARM:
@@ -82,7 +92,39 @@ def _resources(call: ApiRequest, account_id: str) -> Iterator[tuple[str, str, Pr
         for logical_id, resource in stack.resource_map._resource_json_map.items():  # noqa: SLF001  # has no other door
             if resource["Type"] in MAKERS:
                 properties = clean_json(resource.get("Properties", {}), stack.resource_map)
-                yield resource["Type"], f"{stack.name}-{logical_id}", properties
+                if resource["Type"] == FUNCTION:
+                    properties = {**properties, "Tags": _with_stack_tags(properties.get("Tags"), stack, logical_id)}
+                made = stack.resource_map._parsed_resources.get(logical_id)  # noqa: SLF001
+                name = getattr(made, "physical_resource_id", None) or f"{stack.name}-{logical_id}"
+                yield resource["Type"], name, properties
+
+
+def _with_stack_tags(tags: Any, stack: Any, logical_id: str) -> list[dict[str, str]]:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html"""
+    own = {"stack-name": stack.name, "stack-id": stack.stack_id, "logical-id": logical_id}
+    named = [{"Key": f"aws:cloudformation:{key}", "Value": value} for key, value in own.items()]
+    return [*(tags or ()), *named]
+
+
+def _function_tags(account_id: str, region: str, name: str, properties: Properties) -> None:
+    backend = lambda_backends[account_id][region]
+    arn = backend.get_function(properties.get("FunctionName", name)).function_arn
+    backend.tag_resource(arn, {tag["Key"]: tag["Value"] for tag in properties["Tags"]})
+
+
+def _role(account_id: str, _region: str, name: str, _properties: Properties) -> None:
+    """Its policies as text, which IAM has them as."""
+    backend = iam_backends[account_id][PARTITION]
+    role = backend.get_role(name)
+    role.policies.update(
+        {key: each if isinstance(each, str) else json.dumps(each) for key, each in role.policies.items()}
+    )
+
+
+def _retries(account_id: str, region: str, _name: str, properties: Properties) -> None:
+    config = {key: value for key, value in properties.items() if key not in ("FunctionName", "Qualifier")}
+    function = str(properties["FunctionName"])
+    lambda_backends[account_id][region].put_function_event_invoke_config(function, config)
 
 
 def _alarm(account_id: str, region: str, name: str, properties: Properties) -> None:
@@ -153,4 +195,7 @@ MAKERS: Mapping[str, Callable[[str, str, str, Properties], None]] = {
     QUEUE_POLICY: _queue_policy,
     BUS_POLICY: _bus_policy,
     TABLE: _table,
+    FUNCTION: _function_tags,
+    RETRIES: _retries,
+    ROLE: _role,
 }

@@ -28,6 +28,7 @@ from sgwatch.deployability import denied_actions, region_fault, settings_faults
 from sgwatch.durable_access import DurableStageOption, caller, refusals
 from sgwatch.durable_mending import deployed
 from sgwatch.durable_template import StagePlace
+from sgwatch.package_owner import package_owner
 from sgwatch.policies import write_policies
 from sgwatch.project_files import CONFIG, StageError
 from sgwatch.sending import configured_routes, deliver, sound_settings
@@ -88,25 +89,35 @@ def run(
     direct: bool,
     yes: bool,
     compile_into: Callable[[Path], None] = bundle.prepare,
+    chalice: Callable[[Path, str], None] = chalice_deploy,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Say what will be done, ask, do it and wait until it works; ``compile_into`` puts bytecode into the project."""
+    """Say what will be done, ask, do it and wait until it works.
+
+    ``compile_into`` puts bytecode into the project, ``chalice`` deploys a stage of it.
+    """
     durable = deployed_stage(place.stage, project).durable is not None
     if direct and durable:
         refuse(f"stage {place.stage} has durable delivery: sgwatch teardown --stage {place.stage} takes it back first")
+    if owner := package_owner(place, client("lambda")):
+        refuse(
+            f"stage {place.stage} belongs to {owner.name}: deploy its package again (docs/deploy.md), or remove it "
+            f"first: {owner.removal}"
+        )
     _show_plan(place, client, direct=direct)
     if not (yes or agreed("Deploy?")):
         note("Nothing was deployed.")
         return 1
-    if not direct and durable_setup.make(place, client, project / CONFIG, yes=True) is None:
+    if not direct and durable_setup.make(place, client, project / CONFIG, yes=True, sleep=sleep) is None:
         return 1
     write_policies(project / CONFIG, place.stage)
-    if not _deploy_functions(place, project, compile_into):
+    if not _deploy_functions(place, project, compile_into, chalice):
         return 1
-    wait_for_functions(place, client("lambda"))
+    wait_for_functions(place, client("lambda"), sleep)
     if direct:
         return 0
     words = durable_setup.JUST_DEPLOYED
-    return durable_setup.run(place, client, project / CONFIG, yes=True, words=words)
+    return durable_setup.run(place, client, project / CONFIG, yes=True, words=words, sleep=sleep)
 
 
 def found_path_alarms() -> tuple[str, ...]:
@@ -140,12 +151,14 @@ def _show_plan(place: StagePlace, client: ClientFactory, *, direct: bool) -> Non
         note(f"Warning: IAM's simulation says that you may not {action}")
 
 
-def _deploy_functions(place: StagePlace, project: Path, compile_into: Callable[[Path], None]) -> bool:
+def _deploy_functions(
+    place: StagePlace, project: Path, compile_into: Callable[[Path], None], chalice: Callable[[Path, str], None]
+) -> bool:
     try:
         note("Compiling the package's bytecode …")
         compile_into(project)
         note("Deploying the functions (chalice deploy) …")
-        chalice_deploy(project, place.stage)
+        chalice(project, place.stage)
     except subprocess.CalledProcessError as error:
         note(f"sgwatch: pip could not install the requirements (status {error.returncode}): is there a network?")
         return False

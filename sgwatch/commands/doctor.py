@@ -22,8 +22,9 @@ from sgwatch import durable_access
 from sgwatch.aws_refusals import sentence
 from sgwatch.deployability import denied_actions, region_fault, settings_faults
 from sgwatch.durable_access import DurableStageOption
-from sgwatch.durable_mending import deployed, differences
+from sgwatch.durable_mending import deployed, differences, functions
 from sgwatch.durable_template import StagePlace
+from sgwatch.package_owner import package_owner
 from sgwatch.policies import stale_policies
 from sgwatch.project_files import CONFIG, StageError
 from sgwatch.stages import DeployedStage, deployed_stage
@@ -198,12 +199,14 @@ def _references(stage: DeployedStage, client: ClientFactory) -> Diagnosis:
 def _deployment(place: StagePlace, stage: DeployedStage, client: ClientFactory) -> Diagnosis:
     wanted = [handler for handler in HANDLERS if place.function(handler) in stage.functions]
     missing = [handler for handler in wanted if not deployed(client("lambda"), place.function(handler))]
-    fix = f"sgwatch deploy --stage {place.stage}"
+    owner = package_owner(place, client("lambda"))
+    fix = f"sgwatch {'setup' if owner else 'deploy'} --stage {place.stage}"
     if len(missing) == len(wanted):
         return Diagnosis("deployment", DoctorVerdict.BAD, f"stage {place.stage} is not deployed in {place.region}", fix)
     wrong = [f"{place.function(handler)} is not there" for handler in missing]
     if stage.durable is not None:
-        wrong += [each.sentence for each in differences(place, client)]
+        found = functions(place, client("lambda")) if owner else differences(place, client)
+        wrong += [each.sentence for each in found]
     if wrong:
         return Diagnosis("deployment", DoctorVerdict.BAD, "; ".join(wrong), fix)
     return Diagnosis(

@@ -24,11 +24,12 @@ from sgwatch.durable_stack import StackError
 from sgwatch.durable_template import StagePlace
 from sgwatch.policies import write_policies
 from sgwatch.project_files import CONFIG, StageError
-from sgwatch.removal import MadeResource, made_resources
+from sgwatch.removal import MadeResource, made_resources, written_again
 from sgwatch.stages import deployed_file, wire
 from sgwatch.terminal import agreed, note
 
-# A function that was still running when it was deleted writes its log group again, for seconds.
+# A function that was still running when it was deleted writes its log group again, for seconds: until IAM knows
+# everywhere that its role is gone.
 ROUNDS, PAUSE_SECONDS = 8, 5.0
 # What AWS refused may go once something else has gone.
 ATTEMPTS = 3
@@ -78,18 +79,32 @@ def run(
         typer.echo(f"Nothing of stage {place.stage} is left.")
         return 0
     typer.echo("Left:")
-    for each in left:
-        why = each.kept or failures.get(each.name, "AWS still shows it; run this again")
-        typer.echo(f"  {each.kind} {each.name}: {why}")
+    _show_with_reasons(left, lambda each: each.kept or failures.get(each.name, "AWS still shows it; run this again"))
     return 1
 
 
 def _show(found: Sequence[MadeResource]) -> None:
     for each in found:
-        typer.echo(f"  {each.kind} {each.name}{' (stays: ' + each.kept + ')' if each.kept else ''}")
+        if not each.kept:
+            typer.echo(f"  {each.kind} {each.name}")
+    _show_with_reasons([each for each in found if each.kept], lambda each: f"stays: {each.kept}")
     counts = Counter(each.kind for each in found if not each.kept)
     listed = ", ".join(number_of(count, kind) for kind, count in counts.items())
     typer.echo(f"To remove: {listed or 'nothing'}.")
+
+
+def _show_with_reasons(found: Sequence[MadeResource], why: Callable[[MadeResource], str]) -> None:
+    """Each with its reason; a reason that several have once, above them."""
+    reasons: dict[str, list[MadeResource]] = {}
+    for each in found:
+        reasons.setdefault(why(each), []).append(each)
+    for reason, things in reasons.items():
+        if len(things) == 1:
+            typer.echo(f"  {things[0].kind} {things[0].name}: {reason}")
+            continue
+        typer.echo(f"  {reason}")
+        for each in things:
+            typer.echo(f"    {each.kind} {each.name}")
 
 
 def _remove_all(
@@ -105,7 +120,8 @@ def _remove_all(
                     failures.pop(each.name, None)
                     if failure:
                         failures[each.name] = failure
-        found = [each for each in made_resources(place, client) if not each.kept]
+        again = made_resources(place, client) if failures else written_again(place, client)
+        found = [each for each in again if not each.kept]
         if not found or (failures and attempt + 1 >= ATTEMPTS):
             break
         if not failures:

@@ -57,7 +57,7 @@ def test_every_rule_takes_events_of_aws_alone_and_keeps_what_it_cannot_deliver(t
     for rule in rules_of(filled(template)).values():
         assert all(source.startswith("aws.") for source in rule["EventPattern"]["source"])
         (target,) = rule["Targets"]
-        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": "Failed.Arn"}}
+        assert target["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["Failed", "Arn"]}}
         assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
 
 

@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chalicelib.deployment import HANDLERS
+from chalicelib.deployment import DELIVER, HANDLERS, RECONCILE
 from sgwatch.durable_template import main, template
 from tests.support.deployment import ROOT, copy_project
 
@@ -29,6 +30,7 @@ def make(project: Path, *words: str) -> None:
     # --old-file: the environment is there; it must not be made anew in the project's folder.
     command = ["make", "--file", str(ROOT / "Makefile"), "--old-file", "setup", f"BIN={Path(sys.executable).parent}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment["PYTHONPATH"] = str(ROOT)  # what is tested, wherever the environment was made
     subprocess.run([*command, "package", *words], cwd=project, env=environment, check=True, timeout=300)
 
 
@@ -72,11 +74,46 @@ def test_every_function_is_reported_of_the_queue_and_the_table(resources: dict[s
         assert variables["STATE_TABLE"] == "sgwatch-prod-state"
 
 
-def test_the_functions_have_the_names_that_chalice_deploy_gives_them(resources: dict[str, Any]) -> None:
-    named = {
-        item["Properties"]["FunctionName"] for item in resources.values() if item["Type"] == "AWS::Serverless::Function"
-    }
-    assert named == {f"sgwatch-prod-{handler}" for handler in HANDLERS}
+def test_functions_rules_roles_and_log_groups_have_the_names_that_chalice_deploy_gives_them(
+    resources: dict[str, Any],
+) -> None:
+    assert_named_as_chalice_does(resources, HANDLERS)
+
+
+def assert_named_as_chalice_does(resources: dict[str, Any], handlers: Sequence[str]) -> None:
+    functions = {name: item for name, item in resources.items() if item["Type"] == "AWS::Serverless::Function"}
+    names = {each: f"sgwatch-prod-{each}" for each in handlers}
+    assert {item["Properties"]["FunctionName"] for item in functions.values()} == set(names.values())
+    rules = [
+        source["Properties"].get("RuleName") or source["Properties"]["Name"]
+        for item in functions.values()
+        for source in item["Properties"].get("Events", {}).values()
+        if source["Type"] != "SQS"
+    ]
+    assert sorted(rules) == sorted(f"{names[each]}-event" for each in handlers if each != DELIVER)
+    for name, item in functions.items():
+        named = item["Properties"]["FunctionName"]
+        assert resources[f"{name}Role"]["Properties"]["RoleName"] == named
+        assert resources[f"{name}LogGroup"]["Properties"]["LogGroupName"] == f"/aws/lambda/{named}"
+        assert f"{name}LogGroup" in item["DependsOn"]
+
+
+def test_without_durable_delivery_they_have_these_names_too(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    direct = [each for each in HANDLERS if each not in (DELIVER, RECONCILE)]
+    main("prod", copy_project(tmp_path), durable=False)
+    found = json.loads(capfdbinary.readouterr().out)["Resources"]
+    # Chalice writes the types of functions, roles and schedules.
+    for item in found.values():
+        item["Type"] = "AWS::Serverless::Function" if "FunctionName" in item["Properties"] else "AWS::Other"
+        for source in item["Properties"].get("Events", {}).values():
+            source.setdefault("Type", "Schedule")
+    assert_named_as_chalice_does(found, direct)
+
+
+def test_the_attributes_of_resources_are_written_as_json_needs_them() -> None:
+    assert '"Fn::GetAtt": "' not in json.dumps(template())
 
 
 def test_a_stage_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
@@ -101,3 +103,110 @@ def test_a_stack_has_the_policy_of_its_event_bus(cloud: LocalCloud) -> None:
     cloud.client("cloudformation").create_stack(StackName="opened", TemplateBody=json.dumps({"Resources": resources}))
     policy = json.loads(cloud.client("events").describe_event_bus(Name="opened")["Policy"])
     assert policy["Statement"] == [{"Sid": "accounts", **statement}]
+
+
+ASSUMED = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+ASSUMING = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [ASSUMED]}}
+SENDING = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+SERVERLESS: dict[str, Any] = {
+    "Transform": "AWS::Serverless-2016-10-31",
+    "Resources": {
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                **ASSUMING,
+                "Policies": [{"PolicyName": "sending", "PolicyDocument": {"Statement": [SENDING]}}],
+            },
+        },
+        "Work": {
+            "Type": "AWS::Serverless::Function",
+            "DependsOn": ["Jobs"],
+            "Properties": {
+                "FunctionName": "stacked-work",
+                "Handler": "app.work",
+                "Runtime": "python3.13",
+                "CodeUri": "s3://stacked-code/app.zip",
+                "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+                "Tags": {"app": "stacked"},
+                "Events": {
+                    "Change": {
+                        "Type": "EventBridgeRule",
+                        "Properties": {"RuleName": "stacked-changes", "Pattern": {"source": ["aws.ec2"]}},
+                    },
+                    "Clock": {"Type": "Schedule", "Properties": {"Name": "stacked-clock", "Schedule": "rate(1 hour)"}},
+                    "Queue": {"Type": "SQS", "Properties": {"Queue": {"Fn::GetAtt": ["Jobs", "Arn"]}, "BatchSize": 1}},
+                },
+                "EventInvokeConfig": {
+                    "MaximumRetryAttempts": 2,
+                    "DestinationConfig": {
+                        "OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["Jobs", "Arn"]}},
+                    },
+                },
+            },
+        },
+        "Jobs": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "stacked-jobs"}},
+    },
+}
+
+
+def upload_code(cloud: LocalCloud) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("app.py", "def work(event, context):\n    return 1\n")
+    s3 = cloud.client("s3", region="us-east-1")
+    s3.create_bucket(Bucket="stacked-code")
+    s3.put_object(Bucket="stacked-code", Key="app.zip", Body=made.getvalue())
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_sams_functions_are_made_with_what_invokes_them_and_what_they_depend_on_first(cloud: LocalCloud) -> None:
+    upload_code(cloud)
+    stacks, functions = cloud.client("cloudformation"), cloud.client("lambda")
+    stacks.create_change_set(
+        StackName="serverless", ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=json.dumps(SERVERLESS)
+    )
+    stacks.execute_change_set(StackName="serverless", ChangeSetName="first")
+    tags = functions.get_function(FunctionName="stacked-work")["Tags"]
+    assert (tags["app"], tags["aws:cloudformation:stack-name"]) == ("stacked", "serverless")
+    kept = functions.get_function_event_invoke_config(FunctionName="stacked-work")["DestinationConfig"]["OnFailure"]
+    queue = f"arn:aws:sqs:{cloud.region}:{cloud.account_id}:stacked-jobs"
+    assert kept == {"Destination": queue}
+    (mapping,) = functions.list_event_source_mappings(FunctionName="stacked-work")["EventSourceMappings"]
+    assert mapping["EventSourceArn"] == queue
+    allowed = json.loads(functions.get_policy(FunctionName="stacked-work")["Policy"])["Statement"]
+    assert [each["Principal"] for each in allowed] == [{"Service": "events.amazonaws.com"}] * 2
+    events, iam = cloud.client("events"), cloud.client("iam")
+    assert events.list_rule_names_by_target(TargetArn=allowed[0]["Resource"])["RuleNames"] == [
+        "stacked-changes",
+        "stacked-clock",
+    ]
+    (role,) = (each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].startswith("serverless-"))
+    document = iam.get_role_policy(RoleName=role, PolicyName="sending")["PolicyDocument"]
+    assert document["Statement"] == [SENDING]
+    stacks.delete_stack(StackName="serverless")
+    assert functions.list_functions()["Functions"] == []
+
+
+def test_a_role_with_a_name_needs_the_capability_for_it(cloud: LocalCloud) -> None:
+    role = {**SERVERLESS["Resources"]["Role"], "Properties": {"RoleName": "stacked", **ASSUMING}}
+    template = json.dumps({"Resources": {"Role": role}})
+    stacks = cloud.client("cloudformation")
+    with pytest.raises(stacks.exceptions.InsufficientCapabilitiesException, match="CAPABILITY_NAMED_IAM"):
+        stacks.create_stack(StackName="named", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+    stacks.create_stack(StackName="named", TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"])
+    stacks.delete_stack(StackName="named")
+
+
+def test_a_stack_whose_table_is_protected_stays_with_it_alone(cloud: LocalCloud) -> None:
+    stacks, dynamodb = cloud.client("cloudformation"), cloud.client("dynamodb")
+    table = {"Type": "AWS::DynamoDB::Table", "Properties": {**TABLE, "DeletionProtectionEnabled": True}}
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "stacked-beside"}}
+    stacks.create_stack(StackName="kept", TemplateBody=json.dumps({"Resources": {"Table": table, "Queue": queue}}))
+    stacks.delete_stack(StackName="kept")
+    (stack,) = stacks.describe_stacks(StackName="kept")["Stacks"]
+    assert stack["StackStatus"] == "DELETE_FAILED"
+    assert "stacked" in dynamodb.list_tables()["TableNames"]
+    assert "QueueUrls" not in cloud.client("sqs").list_queues(QueueNamePrefix="stacked-beside")
+    dynamodb.update_table(TableName="stacked", DeletionProtectionEnabled=False)
+    stacks.delete_stack(StackName="kept")
+    assert dynamodb.list_tables()["TableNames"] == []
