@@ -26,7 +26,7 @@ COMMANDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FleetRun:
     """One command over one organization; ``seconds`` is wall time, ``ours`` and ``servers`` are processor time."""
 
     command: str
@@ -40,7 +40,7 @@ class Run:
     places: int
 
 
-def run(name: str, accounts: int) -> Run:
+def run(name: str, accounts: int) -> FleetRun:
     """Run one command to its end; it has to find everything in order."""
     words = [sys.executable, "-m", "benchmarks.organization_answers", str(accounts)]
     server = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -65,17 +65,17 @@ def run(name: str, accounts: int) -> Run:
     server.wait(10)
     assert os.waitstatus_to_exitcode(status) == 0, document["status"]
     places = len(document.get("regions", ())) or len(document["accounts"])
-    return Run(
+    return FleetRun(
         name, accounts, seconds, used.ru_utime + used.ru_stime, servers, used.ru_maxrss / 1024, calls, throttled, places
     )
 
 
-def power(small: Run, large: Run) -> float:
+def power(small: FleetRun, large: FleetRun) -> float:
     """1 where ten times as many accounts take ten times as long; of our own processor time."""
     return math.log(large.ours / small.ours) / math.log(large.accounts / small.accounts)
 
 
-def extrapolated(small: Run, large: Run, accounts: int) -> float:
+def extrapolated(small: FleetRun, large: FleetRun, accounts: int) -> float:
     """Seconds with as many accounts, from the slope between the two."""
     each = (large.seconds - small.seconds) / (large.accounts - small.accounts)
     return large.seconds + each * (accounts - large.accounts)

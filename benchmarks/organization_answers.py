@@ -53,7 +53,7 @@ def member(number: int) -> str:
     return OWN if number == 0 else f"{200_000_000_000 + number}"
 
 
-class Asked(NamedTuple):
+class AskedCall(NamedTuple):
     """What an answer depends on; ``named`` is the account in the request, ``first`` where its page begins."""
 
     account_id: str
@@ -68,42 +68,42 @@ class Asked(NamedTuple):
         return self.account_id == OWN and self.region == alarm_paths.REGION
 
 
-def _targets(asked: Asked) -> Output:
+def _targets(asked: AskedCall) -> Output:
     bus = "default" if asked.account_id == OWN else "sgwatch-dev-fleet"
     return {"Targets": [{"Id": "bus", "Arn": f"arn:aws:events:{HOME}:{OWN}:event-bus/{bus}"}]}
 
 
-def _credentials(asked: Asked) -> Output:
+def _credentials(asked: AskedCall) -> Output:
     key = {"AccessKeyId": f"AKIA{asked.named}", "SecretAccessKey": "s", "SessionToken": "t"}
     return {"Credentials": key | {"Expiration": datetime(2030, 1, 1, tzinfo=UTC)}}
 
 
-def _accounts(asked: Asked) -> Output:
+def _accounts(asked: AskedCall) -> Output:
     end = min(asked.first + PAGE, asked.accounts)
     numbers = range(asked.first, end)
     listed = [{"Id": member(each), "Name": f"account {each}", "State": "ACTIVE"} for each in numbers]
     return {"Accounts": listed} | ({"NextToken": str(end)} if end < asked.accounts else {})
 
 
-def _rules(_: Asked) -> Output:
+def _rules(_: AskedCall) -> Output:
     rules = forwarder_rules(STAGE, DEFAULT_WATCH)
     return {
         "Rules": [{"Name": name, "State": "ENABLED", "EventPattern": json.dumps(each)} for name, each in rules.items()]
     }
 
 
-def _trail(_: Asked) -> Output:
+def _trail(_: AskedCall) -> Output:
     trail = alarm_paths.trail(IsOrganizationTrail=True)
     return {"trailList": [{key: trail[key] for key in trail if key not in ("Status", "EventSelectors")}]}
 
 
-def _trail_status(_: Asked) -> Output:
+def _trail_status(_: AskedCall) -> Output:
     now = datetime.now(UTC)
     times = dict.fromkeys(("StartLoggingTime", "LatestDeliveryTime", "LatestCloudWatchLogsDeliveryTime"), now)
     return {"IsLogging": True, **times}
 
 
-def _where_the_trail_is(key: str, item: Output) -> Callable[[Asked], Output]:
+def _where_the_trail_is(key: str, item: Output) -> Callable[[AskedCall], Output]:
     return lambda asked: {key: [item]} if asked.is_home_of_trail else {}
 
 
@@ -112,12 +112,12 @@ def _subscription(*, attributes: bool) -> Output:
     return found["Attributes"] if attributes else {key: found[key] for key in found if key != "Attributes"}
 
 
-def _queue(asked: Asked) -> Output:
+def _queue(asked: AskedCall) -> Output:
     return {"QueueUrl": f"https://sqs.{asked.region}.amazonaws.com/{asked.account_id}/{STAGE.forwarder_queue}"}
 
 
 # What is not listed is answered with nothing.
-OUTPUTS: Mapping[str, Callable[[Asked], Output]] = {
+OUTPUTS: Mapping[str, Callable[[AskedCall], Output]] = {
     "GetCallerIdentity": lambda asked: {"Account": asked.account_id, "Arn": f"arn:aws:iam::{asked.account_id}:user/o"},
     "AssumeRole": _credentials,
     "DescribeOrganization": lambda _: {"Organization": {"Id": "o-exampleorg", "MasterAccountId": OWN}},
@@ -140,7 +140,7 @@ OUTPUTS: Mapping[str, Callable[[Asked], Output]] = {
 }
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _OrganizationAnswers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     accounts = 1
@@ -157,7 +157,7 @@ class _Answers(BaseHTTPRequestHandler):
         service = SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
         in_key = _KEY.fullmatch(key)
         account_id = in_key.group(1) if in_key else OWN
-        asked = Asked(account_id, region, _account_in(body), int(_token_in(body) or 0), self.accounts)
+        asked = AskedCall(account_id, region, _account_in(body), int(_token_in(body) or 0), self.accounts)
         status, headers, answer = self._answer(service, self._operation(body), asked)
         self.send_response(status)
         for name, value in headers:
@@ -174,7 +174,7 @@ class _Answers(BaseHTTPRequestHandler):
         found = _OPERATION.search(body)
         return found.group(1).decode() if found else self.path.rpartition("/")[2]
 
-    def _answer(self, service: str, operation: str, asked: Asked) -> Answer:
+    def _answer(self, service: str, operation: str, asked: AskedCall) -> Answer:
         with self.lock:
             type(self).served += 1
             if self.served % THROTTLED == 0:
@@ -216,20 +216,23 @@ def _serialized(service: str, operation: str, result: Output | Exception) -> Ans
     return made["status_code"], list(made["headers"].items()), raw
 
 
-class _Server(ThreadingHTTPServer):
+class _AnswerServer(ThreadingHTTPServer):
     request_queue_size = 256
     daemon_threads = True
 
 
 def main(accounts: int) -> None:
     """Print the port, answer until standard input ends, and print what that took."""
-    _Answers.accounts = accounts
-    server = _Server(("127.0.0.1", 0), _Answers)
+    _OrganizationAnswers.accounts = accounts
+    server = _AnswerServer(("127.0.0.1", 0), _OrganizationAnswers)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps([_Answers.served, _Answers.throttled, used.ru_utime + used.ru_stime]), flush=True)
+    print(
+        json.dumps([_OrganizationAnswers.served, _OrganizationAnswers.throttled, used.ru_utime + used.ru_stime]),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

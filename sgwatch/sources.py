@@ -38,7 +38,7 @@ _BATCH_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFiles:
     """The files under some paths, the paths that are not there, and how many files are of another kind.
 
     ``unreadable`` are the folders that could not be looked into.
@@ -50,7 +50,7 @@ class Found:
     unreadable: tuple[Fault, ...] = ()
 
 
-def find_files(paths: Iterable[str]) -> Found:
+def find_files(paths: Iterable[str]) -> FoundFiles:
     """Every file that is named, and every file of records in the folders that are, in order of name."""
     files: list[str] = []
     missing: list[str] = []
@@ -66,7 +66,7 @@ def find_files(paths: Iterable[str]) -> Found:
             passed_over += len(logs) - len(wanted)
         else:
             missing.append(path)
-    return Found(tuple(dict.fromkeys(files)), tuple(missing), passed_over, tuple(unreadable))
+    return FoundFiles(tuple(dict.fromkeys(files)), tuple(missing), passed_over, tuple(unreadable))
 
 
 def _listed(folder: str, unreadable: list[Fault]) -> list[str]:

@@ -23,7 +23,7 @@ from sgwatch.bucket_reading import FoundObjects, in_buckets
 from sgwatch.reading import Contents, Fault
 from sgwatch.replaying import Tally, itself
 from sgwatch.replaying import replay as alerts_of
-from sgwatch.sources import Found, find_files, size_of
+from sgwatch.sources import FoundFiles, find_files, size_of
 from sgwatch.steps import Steps, is_terminal, steps
 from sgwatch.terminal import console, note, refuse
 
@@ -140,7 +140,7 @@ def replay(  # noqa: PLR0913, PLR0917 - each is an option of the command
         raise typer.Exit(2)
 
 
-def _files(paths: list[str]) -> Found:
+def _files(paths: list[str]) -> FoundFiles:
     found = find_files(paths)
     if found.missing:
         refuse(*(f"{path}: there is no such file or folder" for path in found.missing))

@@ -58,7 +58,7 @@ class Simulated:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulationOutcome:
     """What comes of one record in all its scenes: the worst answer, what brought it about and the most periods."""
 
     status: Status
@@ -71,7 +71,7 @@ class Outcome:
 class Tried:
     """What came of each record, by its identity and whether it is in doubt: many filters' matches share records."""
 
-    outcomes: dict[tuple[int, bool], Outcome] = field(default_factory=dict)
+    outcomes: dict[tuple[int, bool], SimulationOutcome] = field(default_factory=dict)
     rests: dict[int, tuple[list[AlarmState | None], bool]] = field(default_factory=dict)
 
 
@@ -138,7 +138,7 @@ def readings(alarm: MetricAlarm) -> tuple[Interpretation, ...]:
 
 
 def _fires(alarm: MetricAlarm, records: Records, effort: Effort) -> Simulated:
-    answered: list[Outcome] = []
+    answered: list[SimulationOutcome] = []
     for doubtful, record in _each(records):
         key = (id(record), doubtful)
         if key not in records.tried.outcomes:
@@ -162,19 +162,21 @@ def _fires(alarm: MetricAlarm, records: Records, effort: Effort) -> Simulated:
     return Simulated(Status.PASS, seconds, reason, notes=_notes(alarm, records))
 
 
-def _of_record(alarm: MetricAlarm, record: LogEvent, around: Background, effort: Effort, *, doubtful: bool) -> Outcome:
+def _of_record(
+    alarm: MetricAlarm, record: LogEvent, around: Background, effort: Effort, *, doubtful: bool
+) -> SimulationOutcome:
     """What comes of a record, up to the first scene in which the alarm surely stays silent."""
-    unsure: Outcome | None = None
+    unsure: SimulationOutcome | None = None
     most = 0
     for cause, scene in scenes(record, around):
         effort.spend(len(alarm.queries))
         status, steps = _in_scene(alarm, scene, Cause.DOUBT if doubtful else cause)
         most = max(most, steps or 0)
         if status is Status.FAIL:
-            return Outcome(status, cause, scene, most)
+            return SimulationOutcome(status, cause, scene, most)
         if status is Status.UNKNOWN and unsure is None:
-            unsure = Outcome(status, cause, scene, most)
-    return unsure or Outcome(Status.PASS, Cause.RECORD, Scene(record), most)
+            unsure = SimulationOutcome(status, cause, scene, most)
+    return unsure or SimulationOutcome(Status.PASS, Cause.RECORD, Scene(record), most)
 
 
 def _each(records: Records) -> Iterable[tuple[bool, LogEvent]]:
