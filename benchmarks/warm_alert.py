@@ -125,6 +125,21 @@ class NoNetwork:
         return Receipt()
 
 
+def _delivered(made: dict[str, Any]) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html."""
+    return {
+        "version": "0",
+        "id": "",
+        "detail-type": "AWS API Call via CloudTrail",
+        "source": "aws.ec2",
+        "account": made["recipientAccountId"],
+        "time": made["eventTime"],
+        "region": made["awsRegion"],
+        "resources": [],
+        "detail": made,
+    }
+
+
 def measure_function(made: dict[str, Any], repeat: int) -> float:
     """Milliseconds for one event through the alert function: alert, payload, delivery, log lines and metrics."""
     lines: list[str] = []
@@ -141,12 +156,13 @@ def measure_function(made: dict[str, Any], repeat: int) -> float:
         metrics=Metrics("alert_on_change", write=write),
         now=lambda: datetime.now(UTC),
     )
-    numbers, text = count(), json.dumps({"detail": made})
+    numbers, text = count(), json.dumps(_delivered(made))
     invocation = InvocationContext("request", lambda: 30_000.0)
 
     def handle() -> None:
         event = json.loads(text)
-        event["detail"]["eventID"] = f"event-{next(numbers)}"  # one that was delivered before would not be sent again
+        # One that was delivered before would not be sent again.
+        event["id"] = event["detail"]["eventID"] = f"event-{next(numbers)}"
         function.handle(event, invocation)
         lines.clear()
 
