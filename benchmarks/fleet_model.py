@@ -7,6 +7,7 @@ their pages beside them; how busy an account is and how long an alert runs are a
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 FLEETS = (1, 10, 1_000, 10_000)
@@ -39,11 +40,27 @@ ALARMS_PER_OWN_FORWARDER = 5  # sgwatch fleet deploy
 ALARMS_PER_MEMBER_FORWARDER = 1  # sgwatch fleet template: RuleAlarms=false
 ALARMS_OF_STAGE = 5
 
-# Quotas.
-# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
-INVOCATIONS_PER_SECOND = 18_750  # us-east-1, us-west-2, eu-west-1; 1,100 in most others
+# Quotas, as AWS's pages had them in November 2026.
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html, the bus with rules and targets ("Classic").
+# us-east-2 and eu-central-1 have 4,500, us-west-1, eu-west-2, ap-northeast-1, ap-southeast-1 and -2 2,250.
+INVOCATIONS_PER_SECOND = {
+    "us-east-1, us-west-2, eu-west-1": 18_750,
+    "regions without a value of their own": 1_100,
+    "af-south-1, ap-northeast-3, ap-southeast-3, eu-south-1": 750,
+}
+BUS_POLICY_CHARACTERS = 10_240  # the same page
+# "arn:aws:iam::111122223333:root", its quotes and comma; and the statement around the list.
+CHARACTERS_PER_ACCOUNT, CHARACTERS_OF_STATEMENT = 34, 420
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 CONCURRENCY = 1_000
+ENVIRONMENT_BYTES = 4_096  # the same page
+# An id of FLEET_ACCOUNTS and its comma; and what the other settings take.
+BYTES_PER_ACCOUNT, BYTES_OF_OTHERS = 13, 1_000
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+# Of them 10,000 in a region are worked on at once.
+STACK_INSTANCES = 100_000
+RECONCILE_SECONDS = 840.0  # of Lambda's 900, what is kept back at the end left out
+PLACE_SECONDS = 0.5  # an assumption: three calls and what is in the table, where nothing differs
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +135,37 @@ def table() -> str:
 
 
 def limits() -> str:
-    """How many accounts fit into each quota at the assumed peak."""
+    """How many accounts fit into each quota, at the assumed peak where it is one of rate."""
     per_account = FleetCost(1).peak_events_per_second
-    rows = (
-        ("EventBridge invocations a second, us-east-1, us-west-2, eu-west-1", INVOCATIONS_PER_SECOND, per_account),
-        ("EventBridge invocations a second, most other regions", 1_100, per_account),
-        ("Lambda concurrency", CONCURRENCY, per_account * ALERT_SECONDS),
-    )
-    lines = ["| quota | default | accounts at the assumed peak |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| {name} | {quota:,} | {quota / each:,.0f} |" for name, quota, each in rows)])
+    rows = [
+        *(
+            (f"EventBridge invocations a second, {where}", quota, quota / per_account)
+            for where, quota in _invocations()
+        ),
+        ("Lambda concurrency", CONCURRENCY, CONCURRENCY / (per_account * ALERT_SECONDS)),
+        ("characters of the bus's policy, accounts listed by id", BUS_POLICY_CHARACTERS, _listed_in_policy()),
+        ("stack instances of a StackSet", STACK_INSTANCES, STACK_INSTANCES / REGIONS),
+        ("bytes of a function's environment, for `FLEET_ACCOUNTS`", ENVIRONMENT_BYTES, _listed_in_setting()),
+        ("seconds of a reconciliation, each region every hour", int(RECONCILE_SECONDS), _reconciled()),
+    ]
+    lines = ["| quota | default | accounts |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {quota:,} | {accounts:,.0f} |" for name, quota, accounts in rows)])
+
+
+def _invocations() -> Iterable[tuple[str, int]]:
+    return INVOCATIONS_PER_SECOND.items()
+
+
+def _listed_in_policy() -> float:
+    return (BUS_POLICY_CHARACTERS - CHARACTERS_OF_STATEMENT) / CHARACTERS_PER_ACCOUNT
+
+
+def _listed_in_setting() -> float:
+    return (ENVIRONMENT_BYTES - BYTES_OF_OTHERS) / BYTES_PER_ACCOUNT
+
+
+def _reconciled() -> float:
+    return RECONCILE_SECONDS / PLACE_SECONDS / REGIONS
 
 
 def summary() -> str:

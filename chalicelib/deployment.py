@@ -69,6 +69,11 @@ class Stage(NamedTuple):
         """The name of a forwarder's dead-letter queue."""
         return f"{self.prefix}forward-failed"
 
+    @property
+    def fleet_bus(self) -> str:
+        """The name of the event bus that other accounts send to (infra/central-bus.yaml)."""
+        return f"{self.prefix}fleet"
+
 
 def stage_of(function_name: str) -> Stage | None:
     """The stage that a function belongs to; None for a name that Chalice did not give."""

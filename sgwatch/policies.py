@@ -28,6 +28,7 @@ from chalicelib.deployment import (
     WITH_EVENTS,
 )
 from chalicelib.settings.environment import delivery_queue
+from chalicelib.settings.fields import ALL_REGIONS
 from chalicelib.settings.stage import stage_variables
 from sgwatch.project_files import CONFIG, StageError, read_json, stage_of_config, write_json
 
@@ -65,6 +66,15 @@ def arns_of(pattern: str, *, unless_set: bool) -> Narrowed:
         if not values:
             return resources if unless_set else ()
         return tuple(dict.fromkeys(values)) if all(map(parse_arn, values)) else resources
+
+    return narrow
+
+
+def set_to(setting: str, value: str) -> Narrowed:
+    """All of it where the setting has this value, else nothing."""
+
+    def narrow(variables: Variables, resources: tuple[str, ...]) -> tuple[str, ...]:
+        return resources if variables.get(setting, "").strip() == value else ()
 
     return narrow
 
@@ -336,6 +346,14 @@ STATEMENTS: tuple[PolicyStatement, ...] = (
         EVERYTHING,
         (RECONCILE,),
         "who made a change that no event reported; this action knows no resources",
+    ),
+    PolicyStatement(
+        "EnabledRegions",
+        ("ec2:DescribeRegions",),
+        EVERYTHING,
+        (RECONCILE,),
+        "`RECONCILE_REGIONS=all`; this action knows no resources",
+        narrowed=set_to("RECONCILE_REGIONS", ALL_REGIONS),
     ),
 )
 

@@ -263,9 +263,23 @@ def read_region(text: str) -> str:
     return text
 
 
+ALL_REGIONS = "all"
+
+
 def read_regions(text: str) -> tuple[str, ...]:
-    """The regions of a list with commas between."""
+    """The regions of a list with commas between; ALL_REGIONS alone for every one that is enabled."""
+    if text.strip() == ALL_REGIONS:
+        return (ALL_REGIONS,)
     return tuple(read_region(part.strip()) for part in text.split(","))
+
+
+def read_account_ids(text: str) -> tuple[str, ...]:
+    """Account ids with commas between, each once."""
+    ids = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for account_id in ids:
+        if not re.fullmatch(r"[0-9]{12}", account_id):
+            raise ValueError(f'"{account_id}" is not an account id, which has 12 digits')
+    return ids
 
 
 def read_window(text: str) -> int:

@@ -60,6 +60,7 @@ class DurableSettings(NamedTuple):
     table: str
     burst_seconds: int = default_of("BURST_WINDOW")
     regions: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
 
 
 class EnrichmentSettings(NamedTuple):

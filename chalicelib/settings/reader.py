@@ -91,7 +91,7 @@ class SettingsReader:
         queue, table = values["DELIVERY_QUEUE"], values["STATE_TABLE"]
         if queue is not None and table is not None:
             regions = values["RECONCILE_REGIONS"] or (self._environ.get("AWS_REGION", "us-east-1"),)
-            return DurableSettings(queue, table, values["BURST_WINDOW"], regions)
+            return DurableSettings(queue, table, values["BURST_WINDOW"], regions, values["FLEET_ACCOUNTS"] or ())
         for given, missing in (("DELIVERY_QUEUE", "STATE_TABLE"), ("STATE_TABLE", "DELIVERY_QUEUE")):
             if values[given] is not None and missing not in self._environ:
                 self.faults.append(f"{given} is set but {missing} is not: run `sgwatch setup`, or remove {given}")

@@ -14,6 +14,7 @@ from chalicelib.settings.fields import (
     Field,
     choice,
     queue_name,
+    read_account_ids,
     read_account_names,
     read_certificates,
     read_daily,
@@ -117,9 +118,16 @@ GLOBALS: tuple[Field, ...] = (
     ),
     Field(
         "RECONCILE_REGIONS",
-        "Durable delivery with `ENRICH` only: the regions to check for drift every hour, with commas between; "
-        "without it, the function's own.",
+        "Durable delivery with `ENRICH` only: the regions to check for drift every hour, with commas between, or `all` "
+        "that are enabled; without it, the function's own.",
         read_regions,
+    ),
+    Field(
+        "FLEET_ACCOUNTS",
+        "Durable delivery with `ENRICH_ROLE` only: other accounts whose events come here, their ids with commas "
+        "between. Every hour the regions of `RECONCILE_REGIONS` are checked there too, and their forwarders "
+        "(docs/fleet.md).",
+        read_account_ids,
     ),
     Field(
         "ENRICH",

@@ -69,6 +69,13 @@ class FleetHome:
         """What the roles in other accounts ask for."""
         return str(self.deployed.variables.get("ENRICH_EXTERNAL_ID") or f"sgwatch-{self.name}")
 
+    def accounts(self, named: Sequence[str] | None, organization: bool) -> tuple[str, ...]:
+        """The accounts that were named; without any, and without the organization, those of FLEET_ACCOUNTS."""
+        if named or organization:
+            return tuple(named or ())
+        listed = str(self.deployed.variables.get("FLEET_ACCOUNTS") or "").split(",")
+        return tuple(dict.fromkeys(each.strip() for each in listed if each.strip()))
+
     def plan(self, regions: Sequence[str] = (), external_id: str = "") -> FleetPlan:
         """What other accounts need to know of it."""
         return FleetPlan(self.name, self.account_id, self.region, tuple(regions), external_id, self.partition)
@@ -167,8 +174,11 @@ def template(
         for command in commands:
             typer.echo(command)
         typer.echo()
-    role = f"ENRICH_ROLE=sgwatch-{home.name}-read and ENRICH_EXTERNAL_ID={home.external_id}"
-    typer.echo(f"# Then set {role} and deploy the stage.")
+    typer.echo("# Then set these for the stage and deploy it.")
+    typer.echo(f"# ENRICH_ROLE=sgwatch-{home.name}-read")
+    typer.echo(f"# ENRICH_EXTERNAL_ID={home.external_id}")
+    typer.echo(f"# FLEET_ACCOUNTS={','.join(accounts) if accounts else 'the ids of the accounts, with commas between'}")
+    typer.echo("# RECONCILE_REGIONS=all")
 
 
 def _defaults(plan: FleetPlan) -> Mapping[str, str]:
@@ -200,7 +210,7 @@ def status(
         typer.Option("--format", help="text; json: one object; html: a self-contained page with a matrix."),
     ] = None,
 ) -> None:
-    """Show which regions of this account, and of those named, forward their events to the stage.
+    """Show which regions of this account, and of those named or in FLEET_ACCOUNTS, forward their events to the stage.
 
     Exit status: 0 all do, 1 some do not, 2 something could not be read.
     """
@@ -211,7 +221,7 @@ def status(
     member = (role or f"sgwatch-{home.name}-read", home.external_id)
     try:
         found = fleet_accounts(
-            home.clients, home.region, AskedAccounts(tuple(accounts or ()), *member, organization=organization)
+            home.clients, home.region, AskedAccounts(home.accounts(accounts, organization), *member, organization)
         )
     except AccountsError as error:
         refuse(str(error))

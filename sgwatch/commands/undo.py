@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chalicelib.alert.model import Alert, from_json
+from chalicelib.aws.member_role import MemberRole
 from chalicelib.cloudtrail.records import RecordError, unwrap
 from chalicelib.security_groups.changes import NotWatched
+from sgwatch.acting import SESSION, assuming, partition_of, place_of
 from sgwatch.terminal import agreed, note, refuse
 
 if TYPE_CHECKING:
@@ -31,12 +33,16 @@ def undo(
     stage: Annotated[
         str | None, typer.Option(help="The stage whose state table is asked first; else STATE_TABLE, else prod's.")
     ] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", help="A role in the change's account that is assumed, by name or ARN.")
+    ] = None,
 ) -> None:
     """Print the AWS CLI commands that take a change back; with --apply run them.
 
     An alert, as `replay --format json` prints it and as webhooks get it, holds its undo. The alert of an event id is
     taken from the state table of durable delivery; else, as of a record, what was before is looked up, as far as AWS
-    still has it. Nothing is run where the group has changed again since.
+    still has it. Nothing is run where the group has changed again since, or with credentials of another account than
+    the change's; --role takes those of a role there.
     Exit status: 0 good, 1 the change cannot be undone or undoing failed, 2 usage, settings or access.
     """
     alert = _alert(what, region, stage)
@@ -46,10 +52,14 @@ def undo(
         raise typer.Exit(1)
     if alert.undo.reason:
         note(alert.undo.reason)
+    if commands:
+        note(f"to be run in {place_of(alert)}{f' with the role {role}' if role else ''}")
+    if role and commands:
+        typer.echo(assuming(_role(alert, role)))
     for command in commands:
         typer.echo(command)
     if apply and commands:
-        _apply(alert, commands, ask=not yes)
+        _apply(alert, commands, role, ask=not yes)
 
 
 def _alert(what: str, region: str | None, stage: str | None) -> Alert:
@@ -102,7 +112,41 @@ def _made(raw: Mapping[str, Any]) -> Alert:
         refuse(f"nothing to undo: {error}")
 
 
-def _reader() -> Reader:
+def _role(alert: Alert, role: str) -> str:
+    """The ARN of the role in the alert's account."""
+    if alert.account.id is None:
+        refuse("--role: the record does not name the account, so the role's ARN is not known")
+    return MemberRole(role, partition=partition_of(alert.region)).arn(alert.account.id)
+
+
+def _credentials(alert: Alert, role: str | None) -> Mapping[str, str]:
+    """What the commands are run with besides the shell's own environment; ends the command where they are others'."""
+    if role is None and alert.account.id is None:
+        return {}
+    from chalicelib.aws.clients import aws_client  # noqa: PLC0415 - printing needs no AWS
+    from sgwatch.aws_refusals import sdk_errors, sentence  # noqa: PLC0415
+
+    sts = aws_client("sts", alert.region)
+    try:
+        if role is None:
+            own = str(sts.get_caller_identity()["Account"])
+            if alert.account.id != own:
+                refuse(
+                    f"these are credentials of account {own}, and the change was made in {place_of(alert)}: "
+                    "--profile takes others, --role those of a role there"
+                )
+            return {}
+        given = sts.assume_role(RoleArn=_role(alert, role), RoleSessionName=SESSION)["Credentials"]
+    except sdk_errors() as error:
+        refuse(f"not undone: {sentence(error)}")
+    return {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+
+
+def _reader(role: str | None = None) -> Reader:
     from chalicelib.aws.read_calls import AwsReader  # noqa: PLC0415
     from chalicelib.settings.environment import enrichment_settings  # noqa: PLC0415
     from chalicelib.settings.model import SettingsError  # noqa: PLC0415
@@ -112,17 +156,19 @@ def _reader() -> Reader:
     except SettingsError as error:
         refuse(*error.faults)
     # Somebody is waiting, and nothing else depends on it: slower than an alert's look-ups may be.
-    return AwsReader(settings.role, max(settings.timeout, 20.0), external_id=settings.external_id)
+    seconds = max(settings.timeout, 20.0)
+    return AwsReader(role, seconds) if role else AwsReader(settings.role, seconds, external_id=settings.external_id)
 
 
-def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
+def _apply(alert: Alert, commands: tuple[str, ...], role: str | None, *, ask: bool) -> None:
     from chalicelib.aws.read_calls import LookupFailed  # noqa: PLC0415
     from sgwatch.undoing import CannotUndo, check_unchanged, live_difference  # noqa: PLC0415
 
     if shutil.which("aws") is None:
         refuse("the AWS CLI is not on the path: install it, or run the commands where it is")
+    credentials = _credentials(alert, role)
     try:
-        check_unchanged(alert, _reader())
+        check_unchanged(alert, _reader(role))
     except CannotUndo as error:
         for line in error.live:
             note(line)
@@ -137,8 +183,14 @@ def _apply(alert: Alert, commands: tuple[str, ...], *, ask: bool) -> None:
     # The commands were made to be safe in a shell, whatever text is in them; a deleted group needs its variable.
     # A pager would wait for somebody to leave it: https://docs.aws.amazon.com/cli/latest/userguide/cli-usage-pagination.html
     script = "\n".join(["set -e", *commands])
-    ended = subprocess.run(["/bin/sh", "-c", script], check=False, env={**os.environ, "AWS_PAGER": ""})  # noqa: S603
+    ended = subprocess.run(["/bin/sh", "-c", script], check=False, env={**_environ(credentials), "AWS_PAGER": ""})  # noqa: S603
     if ended.returncode:
         note(f"undoing failed with status {ended.returncode}: what was done before that stays done")
         raise typer.Exit(1)
     note("undone")
+
+
+def _environ(credentials: Mapping[str, str]) -> Mapping[str, str]:
+    """The shell's environment with these; a profile that is left in it would stand beside them."""
+    kept = {name: value for name, value in os.environ.items() if not (credentials and name == "AWS_PROFILE")}
+    return {**kept, **credentials}

@@ -38,6 +38,9 @@ from tests.support.durable import DEAD, QUEUE, REGION, TABLE, make_resources
 VISIBILITY_SECONDS = 10
 SERVICES: tuple[Any, ...] = ("sqs", "dynamodb")
 ACCOUNT = "123456789012"
+ACCOUNTS = (ACCOUNT, "111122223333", "210987654321")
+# The stage's own comes first.
+PLACES = tuple((account, region) for account in ACCOUNTS for region in (REGION, "us-east-1", "ap-southeast-2"))
 NAMES = ("slack", "sns", "webhook")
 # More than this many messages at once make moto's own queue the bottleneck.
 MOST_QUEUED = 40
@@ -55,6 +58,8 @@ class Plan:
     events: int
     seed: int = 1
     groups: int = 60
+    # Of PLACES, from so many come events in turn; a group's id in one is another group than in the next.
+    places: int = 9
     workers: int = 12
     alert_workers: int = 2
     faults: float = 1.0
@@ -188,7 +193,8 @@ class Result:
         plan = self.plan
         wanted, delivered = len(self.wanted), len(self.wanted & self.delivered)
         parts = {
-            "events": f"{plan.events:,} to {len(NAMES)} destinations, seed {plan.seed}, {self.seconds:.0f} s",
+            "events": f"{plan.events:,} of {plan.places} places to {len(NAMES)} destinations",
+            "seed": f"{plan.seed}, {self.seconds:.0f} s",
             "requests that failed": f"{sum(self.faults.values()):,} ({_counts(self.faults)}), and TLS for 5 % besides",
             "functions killed": f"{sum(self.deaths.values()):,} at {len(self.deaths)} points",
             "functions at their time limit": str(self.timeouts),
@@ -431,8 +437,12 @@ class Worker:
         self._end()
 
 
-def event(number: int, group: str, *, is_low: bool = False) -> dict[str, Any]:
-    """An EventBridge event: SSH opened to the world, which is critical and so never folded, or to a private range."""
+def event(number: int, group: str, place: tuple[str, str] = PLACES[0], *, is_low: bool = False) -> dict[str, Any]:
+    """An EventBridge event: SSH opened to the world, which is critical and so never folded, or to a private range.
+
+    One of another place than the stage's is as a forwarder brings it: with its own account and region.
+    """
+    account, region = place
     item = {
         "groups": {},
         "ipProtocol": "tcp",
@@ -448,17 +458,17 @@ def event(number: int, group: str, *, is_low: bool = False) -> dict[str, Any]:
         "id": str(uuid.UUID(int=number + 2**64)),
         "source": "aws.ec2",
         "detail-type": "AWS API Call via CloudTrail",
-        "account": "123456789012",
-        "region": REGION,
+        "account": account,
+        "region": region,
         "detail": {
             "eventVersion": "1.09",
             "eventID": event_id(number),
             "eventTime": "2026-11-23T10:00:00Z",
             "eventSource": "ec2.amazonaws.com",
             "eventName": "AuthorizeSecurityGroupIngress",
-            "awsRegion": REGION,
-            "recipientAccountId": "123456789012",
-            "userIdentity": {"type": "IAMUser", "userName": who, "accountId": "123456789012"},
+            "awsRegion": region,
+            "recipientAccountId": account,
+            "userIdentity": {"type": "IAMUser", "userName": who, "accountId": account},
             "requestParameters": {"groupId": group, "ipPermissions": {"items": [item]}},
             "responseElements": {"_return": True},
         },
@@ -605,10 +615,11 @@ class Campaign:
             for number in numbers:
                 is_low = number % 10 < self.plan.low * 10
                 group = low_group(number) if is_low else f"sg-{number % self.plan.groups:05d}"
-                self._events.put((event(number, group, is_low=is_low), 0))
+                place = PLACES[number % self.plan.places]
+                self._events.put((event(number, group, place, is_low=is_low), 0))
                 delivery = delivery_of(number)
                 if not is_low:
-                    self.result.group_of[delivery] = group
+                    self.result.group_of[delivery] = "/".join((*place, group))
                 self.result.wanted |= {(name, delivery) for name in NAMES}
 
     def _alert(self, worker: Worker, aws: Aws) -> None:

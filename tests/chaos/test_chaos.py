@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.delivery.deliver import RetryPolicy
-from tests.chaos.campaign import NAMES, SENDING, WRITTEN_DOWN, Aws, Campaign, Plan, Result, Taken, Worker
+from tests.chaos.campaign import NAMES, PLACES, SENDING, WRITTEN_DOWN, Aws, Campaign, Plan, Result, Taken, Worker
 from tests.chaos.worker import Mutant
 
 
@@ -58,13 +58,15 @@ def test_what_a_function_began_to_send_before_it_was_ended_is_heard() -> None:
     assert result.attempts == {"a": SENDING}
 
 
-def test_a_very_short_campaign_loses_nothing() -> None:
-    assert_nothing_lost(Campaign(Plan(events=25, seed=7, workers=3, limit_seconds=300)).run())
+def test_a_very_short_campaign_of_nine_places_loses_nothing() -> None:
+    result = Campaign(Plan(events=30, seed=7, workers=3, limit_seconds=300)).run()
+    assert_nothing_lost(result)
+    assert {group.rpartition("/")[0] for group in result.group_of.values()} == {"/".join(place) for place in PLACES}
 
 
 @pytest.mark.slow
 def test_a_short_campaign_loses_nothing() -> None:
-    result = Campaign(Plan(events=100, seed=7, workers=6, death=0.003, limit_seconds=600)).run()
+    result = Campaign(Plan(events=100, seed=7, places=1, workers=6, death=0.003, limit_seconds=600)).run()
     assert_nothing_lost(result)
     assert any(each.groups for each in result.taken), "bursts were folded"
     assert sum(result.deaths.values()) > 3
@@ -89,6 +91,7 @@ def mutated(mutant: Mutant | None, events: int, *, ordering: bool = False) -> Re
         events=events,
         seed=3,
         groups=4 if ordering else 60,
+        places=1,
         faults=1.0 if ordering else 0.0,
         throttled=0.0,
         unanswered=0.0,
@@ -122,7 +125,7 @@ def test_a_mutant_fails_the_campaign_at_size(mutant: Mutant) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_events_lose_nothing() -> None:
+def test_ten_thousand_events_of_nine_places_lose_nothing() -> None:
     assert_nothing_lost(Campaign(Plan(events=10_000, seed=1)).run())
 
 

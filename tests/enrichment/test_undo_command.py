@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -298,3 +301,59 @@ def test_what_cannot_be_undone_says_why(world: World, lookups: Lookups, tmp_path
     done = run(written(alert, tmp_path))
     assert done.exit_code == 1
     assert "not in the record" in done.stderr
+
+
+@pytest.fixture
+def elsewhere(cloud: LocalCloud, lookups: Lookups, tmp_path: Path) -> tuple[Any, str, str]:
+    """EC2 of another account, a group there that was opened, and the file with the alert on it."""
+    admin = cloud.identities.administrator(MEMBER)
+    iam, ec2 = (cloud.client(service, credentials=admin) for service in ("iam", "ec2"))
+    trusted = {"Effect": "Allow", "Principal": {"AWS": cloud.account_id}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
+    if not any(role["RoleName"] == "fixer" for role in iam.list_roles()["Roles"]):
+        iam.create_role(RoleName="fixer", AssumeRolePolicyDocument=document)
+        allowed = json.dumps(cloud.identities.allowing(["ec2:*"]))
+        iam.put_role_policy(RoleName="fixer", PolicyName="p", PolicyDocument=allowed)
+    group_id = ec2.create_security_group(GroupName=f"g-{uuid.uuid4().hex[:6]}", Description="d")["GroupId"]
+    ec2.authorize_security_group_ingress(GroupId=group_id, IpPermissions=[WORLD_SSH])
+    return ec2, group_id, written(alert_of(cloud.records[-1]), tmp_path)
+
+
+MEMBER = "111122223333"
+
+
+def test_a_change_of_another_account_is_not_undone_with_ones_own_credentials(
+    elsewhere: tuple[Any, str, str], on_path: None
+) -> None:
+    _, _, path = elsewhere
+    done = run(path, "--apply", "--yes")
+    assert done.exit_code == 2
+    assert f"to be run in account {MEMBER}, region eu-west-1" in done.stderr
+    assert f"these are credentials of account 123456789012, and the change was made in account {MEMBER}" in done.stderr
+
+
+def test_a_role_in_the_changes_account_undoes_it_and_stands_before_the_commands(
+    elsewhere: tuple[Any, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ec2, group_id, path = elsewhere
+    printed = run(path, "--role", "fixer").stdout.splitlines()
+    assert printed[0].startswith("export $(printf ")
+    assert f"--role-arn arn:aws:iam::{MEMBER}:role/fixer --role-session-name sgwatch-undo" in printed[0]
+    assert printed[1].startswith("aws ec2 revoke-security-group-ingress --region eu-west-1")
+    # The shell's own AWS CLI: the one that is kept loaded has credentials of its own.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    done = run(path, "--role", "fixer", "--apply", "--yes")
+    assert done.exit_code == 0, done.stderr
+    (group,) = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    assert group["IpPermissions"] == []
+
+
+@pytest.mark.slow
+def test_the_line_that_assumes_a_role_works_in_a_shell(elsewhere: tuple[Any, str, str]) -> None:
+    ec2, group_id, path = elsewhere
+    script = run(path, "--role", "fixer").stdout
+    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["/bin/sh", "-ec", script], check=False, capture_output=True, text=True, env=environ)
+    assert done.returncode == 0, done.stderr
+    (group,) = ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    assert group["IpPermissions"] == []

@@ -29,7 +29,13 @@ PLACES = [(account, region) for account in (HOME, *MEMBERS) for region in REGION
 ELSEWHERE = [place for place in PLACES if place[0] != HOME]
 STAGE = ("--stage", "dev")
 # Without windows: each call is alerted by itself.
-SETTINGS = {"ENRICH_ROLE": "sgwatch-dev-read", "ENRICH_EXTERNAL_ID": "stage:dev", "BURST_WINDOW": "0"}
+SETTINGS = {
+    "ENRICH_ROLE": "sgwatch-dev-read",
+    "ENRICH_EXTERNAL_ID": "stage:dev",
+    "BURST_WINDOW": "0",
+    "FLEET_ACCOUNTS": ",".join(MEMBERS),
+    "RECONCILE_REGIONS": ",".join(REGIONS),
+}
 SSH = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 SECONDS = 150.0
 MEMBER_OPTIONS = [word for account in MEMBERS for word in ("--account", account)]
@@ -77,7 +83,7 @@ class Fleet:
 
     def states(self) -> dict[tuple[str, str], str]:
         """What ``fleet status`` says of each place."""
-        done = self.sgwatch("fleet", "status", *STAGE, *MEMBER_OPTIONS, "--json")
+        done = self.sgwatch("fleet", "status", *STAGE, "--json")
         rows = json.loads(done.stdout)["regions"]
         return {(row["account_id"], row["region"]): row["forwarder"] for row in rows if row["region"] in REGIONS}
 
@@ -187,3 +193,24 @@ def test_calls_on_iam_and_on_a_trail_come_from_the_region_that_has_them(fleet: F
         lambda alert: alert["event"]["name"] == "StopLogging",
     )
     assert (alert["kind"], alert["region"]) == ("alarm_path", place[1])
+
+
+def test_a_member_whose_own_rule_for_tampering_is_gone_is_found_by_the_hourly_sweep(fleet: Fleet) -> None:
+    place, rule = ELSEWHERE[-1], "sgwatch-dev-forward-tampering"
+    events = fleet.client("events", place)
+    before = events.list_targets_by_rule(Rule=rule)["Targets"], events.describe_rule(Name=rule)["EventPattern"]
+    events.remove_targets(Rule=rule, Ids=["bus"])
+    events.delete_rule(Name=rule)
+
+    def swept() -> None:
+        assert fleet.cloud.schedules.tick("reconcile") == 1
+
+    [alert] = fleet.alerts_of(swept, lambda alert: "Events of account" in alert["title"])
+    assert (alert["account"]["id"], alert["region"], alert["severity"]) == (*place, "high")
+    assert f"rule {rule} does not exist" in alert["summary"]
+    assert fleet.states()[place] == "incomplete"
+    items = fleet.client("dynamodb", PLACES[0]).scan(TableName="sgwatch-dev-state")["Items"]
+    known = {tuple(item["pk"]["S"].split("#")[1:]) for item in items if item["sk"]["S"] == "swept"}
+    assert known == set(PLACES), "every region of every account was swept"
+    events.put_rule(Name=rule, EventPattern=before[1])
+    events.put_targets(Rule=rule, Targets=before[0])

@@ -26,6 +26,7 @@ EVERY_SWITCH = {
     "ENRICH": "true",
     "ENRICH_CONFIG": "true",
     "ENRICH_ROLE": "sgwatch-reader",
+    "RECONCILE_REGIONS": "all",
     "SECURITY_HUB": "true",
     "EVENT_BUS_ARN": "arn:aws:events:eu-west-1:123456789012:event-bus/alerts",
 }
@@ -50,6 +51,7 @@ CALLS = {
     "update_item": "dynamodb:UpdateItem",
     "list_event_source_mappings": "lambda:ListEventSourceMappings",
     "lookup_events": "cloudtrail:LookupEvents",
+    "describe_regions": "ec2:DescribeRegions",
 }
 # Conditions in a transaction have an action of their own; the puts in it are dynamodb:PutItem.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
@@ -60,7 +62,7 @@ POLLER = {"sqs:ReceiveMessage", "sqs:DeleteMessage"}
 LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
 # What AWS limits to no resource, or what the audit cannot know beforehand.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-ABOUT_EVERYTHING = {"Audit", "LookUps", "LookUpsInConfig", "HowAnswersAreRead", "WhoDidIt"}
+ABOUT_EVERYTHING = {"Audit", "LookUps", "LookUpsInConfig", "HowAnswersAreRead", "WhoDidIt", "EnabledRegions"}
 
 
 def actions(document: Mapping[str, Any]) -> set[str]:

@@ -101,10 +101,11 @@ class Items(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TableMemory:
-    """In the state table; ``failure`` is what the table raises."""
+    """In the state table, in the item of this key; ``failure`` is what the table raises."""
 
     table: Items
     failure: type[Exception]
+    key: tuple[str, str] = KEY
 
     @property
     def parameter(self) -> None:
@@ -113,7 +114,7 @@ class TableMemory:
     def load(self) -> RememberedStatus | None:
         """See StatusMemory."""
         try:
-            item = self.table.get(*KEY)
+            item = self.table.get(*self.key)
         except self.failure as error:
             raise MemoryUnavailable(str(error)) from error
         return None if item is None else _decoded(item.get("memory"), item.get("revision"))
@@ -129,7 +130,7 @@ class TableMemory:
         return other
 
     def _put(self, memory: RememberedStatus, seen: int, condition: str) -> bool:
-        pk, sk = KEY
+        pk, sk = self.key
         item = {"pk": pk, "sk": sk, "memory": json.dumps(memory.to_json()), "revision": seen + 1}
         values = {"seen": seen} if ":seen" in condition else {}
         try:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Any
 
+from chalicelib.alarm_path.snapshot.collect_forwarders import opted_in
+from chalicelib.alarm_path.snapshot.collect_own_path import Forwarding
+from chalicelib.alarm_path.watch.member_forwarders import MemberForwarders
 from chalicelib.alert.model import Alert
-from chalicelib.aws.clients import aws_client
+from chalicelib.aws.account_clients import AccountClients, fleet_clients
+from chalicelib.aws.arns import parse_arn
+from chalicelib.aws.clients import ClientFactory, aws_client, default_region
+from chalicelib.aws.member_role import MemberRole
 from chalicelib.delivery.digest import Digests
 from chalicelib.delivery.direct import Undelivered
 from chalicelib.delivery.handoffs import send_unconfirmed
@@ -14,14 +21,18 @@ from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Ledger
 from chalicelib.delivery.queue import QueueError
 from chalicelib.delivery.silence_digest import SilenceDigest
-from chalicelib.deployment import stage_of
+from chalicelib.deployment import forwarder_rules, stage_of
 from chalicelib.functions.alert_function import AlertFunction
 from chalicelib.functions.composition.alerting import assemble, group_snapshots
 from chalicelib.functions.composition.durable_parts import Parts, parts
 from chalicelib.observability.logs import Log
+from chalicelib.reconciliation.members import MemberSweep, RegionsNotListed
+from chalicelib.reconciliation.places import Turn
 from chalicelib.reconciliation.reconcile import Reconciliation
 from chalicelib.settings.environment import from_environment, function_name
+from chalicelib.settings.fields import ALL_REGIONS
 from chalicelib.settings.model import DurableSettings, Settings, SettingsError
+from chalicelib.state.errors import StateError
 
 
 def reconcile(invocation: InvocationContext) -> None:
@@ -84,7 +95,9 @@ def _own_settings() -> tuple[Settings, SettingsError | None]:
 def sweep(
     settings: Settings, durable: DurableSettings, made: Parts, alerts: AlertFunction, invocation: InvocationContext
 ) -> None:
-    """Sweep the regions; look-ups must be on: they keep the snapshots of what was reported.
+    """Sweep the regions of this account, then the member accounts as far as there is time.
+
+    Look-ups must be on: they keep the snapshots of what was reported.
 
     Raises:
         ExceptionGroup: some regions could not be swept; the others were.
@@ -92,19 +105,70 @@ def sweep(
     if settings.enrichment is None:
         alerts.log.info("nothing is reconciled", reason="ENRICH is not set")
         return
-    reconciliation = Reconciliation(
-        account_id=str(aws_client("sts").get_caller_identity()["Account"]),
-        snapshots=group_snapshots(durable.table),
+    caller = aws_client("sts").get_caller_identity()
+    own = str(caller["Account"])
+
+    def reconciliation(account_id: str, client: ClientFactory) -> Reconciliation:
+        return Reconciliation(
+            account_id=account_id,
+            snapshots=group_snapshots(durable.table),
+            table=made.table,
+            client=client,
+            watch=settings.watch,
+            alert_of=alerts.alert_of,
+            seen=made.bursts.seen,
+            send=lambda alert: alerts.announce(alert, invocation),
+            log=alerts.log,
+            now=_now,
+        )
+
+    try:
+        sweep_regions(_own_regions(durable), reconciliation(own, aws_client).sweep, alerts.log)
+    finally:
+        if durable.accounts and settings.enrichment.role:
+            arn = parse_arn(caller["Arn"])
+            home = default_region() or ""  # Lambda sets it
+            clients = AccountClients(fleet_clients(), home)
+            role = settings.enrichment.role, settings.enrichment.external_id, arn.partition if arn else "aws"
+            bus = f"arn:{role[2]}:events:{home}:{own}:event-bus/"
+            MemberSweep(
+                accounts=[account for account in durable.accounts if account != own],
+                regions=durable.regions,
+                home=home,
+                enter=lambda account_id: clients.member(account_id, MemberRole(*role)),
+                reconcile=lambda place, client: reconciliation(place.account_id, client).sweep(place.region),
+                forwarders=_forwarders(settings, made, alerts, invocation, bus),
+                turn=Turn(made.table),
+                log=alerts.log,
+            ).run(invocation.remaining_ms)
+
+
+def _own_regions(durable: DurableSettings) -> Iterable[str]:
+    if ALL_REGIONS not in durable.regions:
+        return durable.regions
+    errors: list[dict[str, Any]] = []
+    found = opted_in(aws_client, default_region() or "", errors)
+    if found is None:
+        raise RegionsNotListed("; ".join(f"{error['call']}: {error['code']}" for error in errors))
+    return found
+
+
+def _forwarders(
+    settings: Settings, made: Parts, alerts: AlertFunction, invocation: InvocationContext, bus: str
+) -> MemberForwarders | None:
+    """What looks at the members' forwarders; None where the function's name does not hold the stage."""
+    stage = stage_of(function_name())
+    if stage is None:
+        return None
+    rules = forwarder_rules(stage, settings.watch)
+    return MemberForwarders(
+        forwarding=Forwarding(rules, stage.forwarder_prefix, stage.forwarder_queue),
+        bus_arn=f"{bus}{stage.fleet_bus}",
         table=made.table,
-        client=aws_client,
-        watch=settings.watch,
-        alert_of=alerts.alert_of,
-        seen=made.bursts.seen,
+        failure=StateError,
         send=lambda alert: alerts.announce(alert, invocation),
-        log=alerts.log,
         now=_now,
     )
-    sweep_regions(durable.regions, reconciliation.sweep, alerts.log)
 
 
 def sweep_regions(regions: Iterable[str], sweep_one: Callable[[str], object], log: Log) -> None:
