@@ -11,7 +11,7 @@ from chalicelib.alarm_path.watch.member_forwarders import MemberForwarders
 from chalicelib.aws.account_clients import NotAssumed
 from chalicelib.aws.clients import ClientFactory
 from chalicelib.observability.logs import Log
-from chalicelib.reconciliation.places import Place, Turn, in_turn
+from chalicelib.reconciliation.places import FleetPlace, Turn, in_turn
 from chalicelib.settings.fields import ALL_REGIONS
 
 # Kept back from the function's time for the place that is being swept when it is over.
@@ -34,7 +34,7 @@ class MemberSweep:
     regions: Collection[str]
     home: str
     enter: Callable[[str], ClientFactory]
-    reconcile: Callable[[Place, ClientFactory], object]
+    reconcile: Callable[[FleetPlace, ClientFactory], object]
     forwarders: MemberForwarders | None
     turn: Turn
     log: Log
@@ -60,7 +60,7 @@ class MemberSweep:
             raise ExceptionGroup("some member accounts could not be reconciled", list(self._failed.values()))
         return swept
 
-    def _sweep(self, place: Place) -> None:
+    def _sweep(self, place: FleetPlace) -> None:
         clients = self._entered[place.account_id]
         try:
             if self.forwarders is not None:

@@ -11,7 +11,7 @@ from chalicelib.state.state_table import StateTable
 _KEY = ("reconcile", "turn")
 
 
-class Place(NamedTuple):
+class FleetPlace(NamedTuple):
     """A region of an account."""
 
     account_id: str
@@ -24,21 +24,21 @@ class Turn:
 
     table: StateTable
 
-    def last(self) -> Place | None:
+    def last(self) -> FleetPlace | None:
         """The place, None where none was swept."""
         item = self.table.get(*_KEY) or {}
         account_id, region = item.get("account_id"), item.get("region")
-        return Place(account_id, region) if isinstance(account_id, str) and isinstance(region, str) else None
+        return FleetPlace(account_id, region) if isinstance(account_id, str) and isinstance(region, str) else None
 
-    def note(self, place: Place) -> None:
+    def note(self, place: FleetPlace) -> None:
         """The place has had its turn, whatever came of it."""
         pk, sk = _KEY
         self.table.put({"pk": pk, "sk": sk, "account_id": place.account_id, "region": place.region})
 
 
 def in_turn(
-    accounts: Collection[str], regions_of: Callable[[str], Iterable[str]], last: Place | None
-) -> Iterator[Place]:
+    accounts: Collection[str], regions_of: Callable[[str], Iterable[str]], last: FleetPlace | None
+) -> Iterator[FleetPlace]:
     """Every place once, those after ``last`` first; an account's regions are asked for when it has its turn."""
     ordered = sorted(accounts)
     after = [each for each in ordered if last is not None and each > last.account_id]
@@ -47,8 +47,8 @@ def in_turn(
     regions = sorted(regions_of(held)) if held is not None else []
     rest = last.region if last is not None else ""
     if held is not None:
-        yield from (Place(held, region) for region in regions if region > rest)
+        yield from (FleetPlace(held, region) for region in regions if region > rest)
     for account_id in (*after, *before):
-        yield from (Place(account_id, region) for region in sorted(regions_of(account_id)))
+        yield from (FleetPlace(account_id, region) for region in sorted(regions_of(account_id)))
     if held is not None:
-        yield from (Place(held, region) for region in regions if region <= rest)
+        yield from (FleetPlace(held, region) for region in regions if region <= rest)

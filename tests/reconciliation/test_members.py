@@ -21,7 +21,7 @@ from chalicelib.cloudtrail.catalog import DEFAULT_WATCH
 from chalicelib.deployment import Stage, forwarder_rules
 from chalicelib.observability.logs import Log, Redactor
 from chalicelib.reconciliation.members import PLACE_SECONDS, MemberSweep
-from chalicelib.reconciliation.places import Place, Turn, in_turn
+from chalicelib.reconciliation.places import FleetPlace, Turn, in_turn
 from chalicelib.settings.fields import ALL_REGIONS
 from chalicelib.state.errors import StateError
 from tests.support.quick_table import QuickTable
@@ -33,7 +33,7 @@ STAGE = Stage("sgwatch-prod-")
 RULES = forwarder_rules(STAGE, DEFAULT_WATCH)
 BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/sgwatch-prod-fleet"
 NOW = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
-EVERYWHERE = [Place(account, region) for account in ACCOUNTS for region in REGIONS]
+EVERYWHERE = [FleetPlace(account, region) for account in ACCOUNTS for region in REGIONS]
 
 
 @dataclass
@@ -80,8 +80,8 @@ class Fleet:
     members: dict[str, Member] = field(default_factory=lambda: {each: Member(each) for each in ACCOUNTS})
     closed: set[str] = field(default_factory=set)
     table: QuickTable = field(default_factory=QuickTable)
-    swept: list[Place] = field(default_factory=list)
-    failing: set[Place] = field(default_factory=set)
+    swept: list[FleetPlace] = field(default_factory=list)
+    failing: set[FleetPlace] = field(default_factory=set)
     sent: list[Alert] = field(default_factory=list)
     now: datetime = NOW
     regions: tuple[str, ...] = (ALL_REGIONS,)
@@ -116,7 +116,7 @@ class Fleet:
             raise NotAssumed("AccessDenied", "no")
         return self.members[account_id]
 
-    def _reconcile(self, place: Place, clients: ClientFactory) -> None:
+    def _reconcile(self, place: FleetPlace, clients: ClientFactory) -> None:
         assert clients is self.members[place.account_id]
         self.swept.append(place)
         if place in self.failing:
@@ -133,10 +133,11 @@ class Fleet:
 
 @given(
     st.sets(st.sampled_from(ACCOUNTS)),
-    st.none() | st.builds(Place, st.sampled_from((*ACCOUNTS, "000000000000")), st.sampled_from((*REGIONS, "b", "zz"))),
+    st.none()
+    | st.builds(FleetPlace, st.sampled_from((*ACCOUNTS, "000000000000")), st.sampled_from((*REGIONS, "b", "zz"))),
 )
 def test_every_place_has_one_turn_and_the_first_is_the_one_after_the_last(
-    accounts: set[str], last: Place | None
+    accounts: set[str], last: FleetPlace | None
 ) -> None:
     wanted = [place for place in EVERYWHERE if place.account_id in accounts]
     found = list(in_turn(accounts, lambda _: REGIONS, last))
@@ -162,7 +163,7 @@ def test_what_fails_in_one_place_keeps_no_other_from_its_turn() -> None:
 def test_without_all_the_regions_that_are_named_are_swept_everywhere() -> None:
     fleet = Fleet(regions=("us-east-1",))
     fleet.run()
-    assert fleet.swept == [Place(account, "us-east-1") for account in ACCOUNTS]
+    assert fleet.swept == [FleetPlace(account, "us-east-1") for account in ACCOUNTS]
 
 
 def test_sound_forwarders_are_no_news() -> None:

@@ -58,14 +58,14 @@ class MemberForwarders:
         decision = decide(previous, status, now)
         if decision.occasion is not None:
             was = previous.status if previous else None
-            self.send(_alert(account_id, region, _Found(status, was, decision.occasion, reason, now)))
+            self.send(_alert(account_id, region, _ForwarderNews(status, was, decision.occasion, reason, now)))
         if previous is None or previous.status is not status or decision.occasion is not None:
             memory.save(decision.memory, previous)
         return status
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _ForwarderNews:
     status: Status
     was: Status | None
     occasion: Occasion
@@ -84,7 +84,7 @@ def _reason(verdict: ForwarderVerdict, refused: str) -> str:
     return f"{faults} ({refused})" if faults and refused else faults
 
 
-def _alert(account_id: str, region: str, found: _Found) -> Alert:
+def _alert(account_id: str, region: str, found: _ForwarderNews) -> Alert:
     severity, sound = _SEVERITY[found.status], found.status is Status.PASS
     state = "still do not arrive" if found.occasion is Occasion.STILL_BROKEN else _WORDS[found.status]
     why = f": {printable(found.reason, 500)}" if found.reason else ""
