@@ -88,6 +88,19 @@ class Composites:
             known = parents.get(parent.alarm.name)
             if known is None or known.status is not Status.PASS:
                 parents[parent.alarm.name] = parent
+        # What suppresses an action may itself be above the alarm, and is known when all of those are.
+        doubtful = {
+            key
+            for parent in parents.values()
+            if parent.status is Status.UNKNOWN
+            for key in (parent.alarm.name, parent.alarm.arn)
+        }
+        parents = {
+            key: self._suppressed(parent.alarm, firing, companions or {}, doubtful)
+            if parent.status is Status.PASS
+            else parent
+            for key, parent in parents.items()
+        }
         doubts = [
             Parent(alarm, Status.UNKNOWN, f"The rule of composite alarm {alarm.name} is not understood: {why}.")
             for alarm, why in self.unreadable
@@ -115,17 +128,18 @@ class Composites:
         what = f"composite alarm {alarm.name}, whose rule is {alarm.rule}"
         if self._in_circle(alarm):
             return Parent(alarm, Status.FAIL, f"CloudWatch does not evaluate {what}: its rule leads back to itself.")
-        if holds(rule, self._at_rest):
+        before = holds(rule, lambda key: (firing[key] or "OK") if key in firing else self._at_rest(key))
+        if before:
             return Parent(alarm, Status.FAIL, f"A change does not move {what}: it is true before the change too.")
         named = [name for name in sorted(companions) if name in self.named[alarm.name]]
         truths = {self._truths(rule, {*firing, *together}) for together in _combinations(named, companions)}
-        if truths != {(True, True)} or holds(rule, self._at_rest) is None:
+        if truths != {(True, True)} or before is None:
             return Parent(alarm, *self._why_not(what, truths))
         if holds(rule, lambda key: firing.get(key) if key in firing else self._at_rest(key)):
             back = ", ".join(f"{key} {state}" for key, state in firing.items() if key in self.named[alarm.name])
             reason = f"Once in ALARM nothing moves {what}: it still holds with {back} again."
             return Parent(alarm, Status.FAIL, reason)
-        return self._suppressed(alarm, firing, companions)
+        return Parent(alarm, Status.PASS, f"Composite alarm {alarm.name} goes to ALARM with it.")
 
     def _in_circle(self, alarm: CompositeAlarm) -> bool:
         """Whether a composite's rule depends on its own state: CloudWatch then stops evaluating it."""
@@ -160,13 +174,16 @@ class Composites:
     def _at_rest(self, key: str) -> str | None:
         return "OK" if key in self.states else (ABSENT if self.complete else None)
 
-    def _suppressed(self, alarm: CompositeAlarm, firing: Collection[str], companions: Companions) -> Parent:
+    def _suppressed(
+        self, alarm: CompositeAlarm, firing: Collection[str], companions: Companions, doubtful: Collection[str]
+    ) -> Parent:
+        """Whether the actions of a composite that goes to ALARM are suppressed; it does so either way."""
         name = alarm.suppressor
         if name is None:
             return Parent(alarm, Status.PASS, f"Composite alarm {alarm.name} goes to ALARM with it.")
         if name in firing or companions.get(name):
             return Parent(alarm, Status.FAIL, f"Alarm {name}, which fires on the same change, suppresses {alarm.name}.")
-        if name in companions:
+        if name in companions or name in doubtful:
             reason = f"Alarm {name}, which may fire on the same change, suppresses {alarm.name}."
             return Parent(alarm, Status.UNKNOWN, reason)
         state = self.states.get(name)

@@ -20,6 +20,7 @@ _UNSURE_FIELDS = ("$.eventVersion", "$.recipientAccountId", "$.userIdentity.acco
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
+_VALUE = re.compile(r'"([^"]*)"')
 _CRITERION = re.compile(
     r"\s*(?P<field>@aws\.(?:account|region))\s*(?P<operator>!=|=|NOT\s+IN|IN)\s*"
     r"(?P<values>\"[^\"]*\"|\[\s*\"[^\"]*\"(?:\s*,\s*\"[^\"]*\")*\s*\])\s*(?P<glue>AND|OR|$)",
@@ -122,7 +123,8 @@ def _scope(item: MetricFilter, group: Arn, snapshot: Snapshot) -> Finding:
 def _criteria(item: MetricFilter, group: Arn, check: str) -> Finding:
     """Field selection criteria: AWS documents them for centralized logs, where a group holds several accounts."""
     here = selected(item.criteria, group.account, group.region)
-    elsewhere = selected(item.criteria, group.account, "another-region-1")
+    others = ("another-region-1", *_VALUE.findall(item.criteria))
+    elsewhere = all(selected(item.criteria, group.account, region) for region in others)
     what = f"Metric filter {item.name} reads only log events with {item.criteria}"
     if here is False:
         reason = f"{what}, which leaves out those of {group.account} in {group.region}."
@@ -142,7 +144,7 @@ def selected(criteria: str, account: str, region: str) -> bool | None:
         if match is None:
             return None
         actual = account if match["field"].lower() == "@aws.account" else region
-        listed = actual in re.findall(r'"([^"]*)"', match["values"])
+        listed = actual in _VALUE.findall(match["values"])
         holds = listed is (match["operator"].upper() in {"=", "IN"})
         answer = (answer and holds) if glue == "AND" else (answer or holds)
         glue, position = match["glue"].upper(), match.end()
