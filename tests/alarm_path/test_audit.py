@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -215,6 +216,22 @@ def test_a_composite_alarm_in_alarm_is_noted() -> None:
     report = account.report()
     assert report.status == "pass"
     assert any("Alarm parent is in ALARM now" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("protection", "noted"),
+    [
+        ({"dataProtectionStatus": "ACTIVATED"}, True),
+        ({"inheritedProperties": ["ACCOUNT_DATA_PROTECTION"]}, True),
+        ({"dataProtectionStatus": "DELETED"}, False),
+    ],
+)
+def test_a_log_group_that_masks_data_is_noted(protection: dict[str, Any], noted: bool) -> None:
+    document = Account().document()
+    document["regions"][REGION]["log_groups"][0] |= protection
+    report = audit(read_snapshot(document), coverage_of, checked_at=NOW)
+    assert report.status == "pass"
+    assert any("masks data" in note for note in report.notes) == noted
 
 
 @pytest.mark.parametrize(("state", "answer"), [("ACTIVE", "fail"), ("SCHEDULED", "pass"), ("EXPIRED", "pass")])

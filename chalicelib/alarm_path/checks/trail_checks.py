@@ -52,8 +52,24 @@ def judge_trail(snapshot: Snapshot, trail: Trail) -> TrailVerdict:
         notes.append(
             f"Trail {trail.name} logs write events only (WriteOnly): these events are among them, but CIS asks for All."
         )
+    if group is not None and not elsewhere:
+        notes += _masking(snapshot, group)
     answers = selected.events if selected else dict.fromkeys(EVENTS, Status.UNKNOWN)
     return TrailVerdict(tuple(findings), answers, group, elsewhere, tuple(notes))
+
+
+def _masking(snapshot: Snapshot, group: Arn) -> list[str]:
+    """That metric filters see masked data: no identifier of AWS's masks an event's name, and one of the account's may.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data.html
+    """
+    name = log_group_name(group)
+    found = [item for item in snapshot.region(group.region).log_groups or () if item.name == name and item.masks_data]
+    return [
+        f"A data protection policy masks data in log group {name} before metric filters read it; what it masks was not "
+        "collected."
+        for _ in found[:1]
+    ]
 
 
 def unread(errors: list[AccessError], what: str) -> tuple[Status, str]:

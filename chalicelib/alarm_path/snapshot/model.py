@@ -108,7 +108,7 @@ class LogGroup:
     name: str
     arn: str | None
     log_class: str
-    data_protection: str | None
+    masks_data: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,8 @@ def _log_group(item: Json, _where: str) -> LogGroup:
         name=str(item.get("logGroupName") or ""),
         arn=text_or_none(item.get("logGroupArn") or item.get("arn")),
         log_class=str(item.get("logGroupClass") or "STANDARD"),
-        data_protection=text_or_none(item.get("dataProtectionStatus")),
+        masks_data=item.get("dataProtectionStatus") == "ACTIVATED"
+        or "ACCOUNT_DATA_PROTECTION" in _texts(item.get("inheritedProperties")),
     )
 
 
