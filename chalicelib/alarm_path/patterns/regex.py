@@ -64,9 +64,13 @@ _ANYTHING = CharSet(frozenset(), negated=True)
 
 @dataclass(slots=True)
 class StateMasks:
-    """One alternative: its states as bit masks; bit i stands before state i, the last bit is the end."""
+    """One alternative: its states as bit masks; bit i stands before state i, the last bit is the end.
+
+    ``needed`` is the longest text that must occur wherever it matches: most records lack it, and that is soon seen.
+    """
 
     states: tuple[CharState, ...]
+    needed: str = ""
     loops: int = 0
     optional: int = 0
     begins: int = 0
@@ -75,6 +79,7 @@ class StateMasks:
     moves: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.needed = max(self._literals(), key=len)
         for index, state in enumerate(self.states):
             bit = 1 << index
             self.loops |= bit if state.loops else 0
@@ -84,6 +89,10 @@ class StateMasks:
 
     def found_in(self, text: str) -> bool:
         """Whether the row matches anywhere in the text."""
+        if self.needed not in text:
+            return False
+        if len(self.needed) == len(self.states):
+            return True
         end = 1 << len(self.states)
         active = _closure(1, self.optional | self.begins)
         for character in text:
@@ -91,6 +100,17 @@ class StateMasks:
                 return True
             active = self._move(active, character)
         return bool(_closure(active, self.optional | self.ends | (0 if text else self.begins)) & end)
+
+    def _literals(self) -> list[str]:
+        """The runs of characters that have to follow each other, none of them repeated or left out."""
+        runs = [""]
+        for state in self.states:
+            only = state.accepts.characters
+            if state.loops or state.optional or state.accepts.negated or len(only) != 1:
+                runs.append("")
+            else:
+                runs[-1] += next(iter(only))
+        return runs
 
     def _move(self, active: int, character: str) -> int:
         known = self.moves.get((active, character))
