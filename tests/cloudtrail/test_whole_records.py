@@ -292,6 +292,8 @@ def identities() -> Iterator[Json]:
         yield {"type": type_, "arn": arn}
     for type_, more in product(TYPES, MORE):
         yield {"type": type_, **more}
+    for type_, more in product((*TYPES[:9:2], "WebIdentityUser", "SAMLUser", "AWSService"), MORE):
+        yield {"type": type_, "arn": ARNS[1], "onBehalfOf": {"userId": "u-2"}, **more}
     for arn, issuer in product((None, SESSION, SSO, PATH), ISSUERS):
         yield {"type": "AssumedRole", "arn": arn, "sessionContext": {"sessionIssuer": issuer}}
     for arn, more in product((SESSION, SSO, f"arn:aws:iam::{ACCOUNT}:role/Admin"), MORE):
