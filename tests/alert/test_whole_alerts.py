@@ -699,3 +699,26 @@ def test_an_event_without_a_record_says_where_it_came_from_only_in_words() -> No
     assert (told.id, told.account.id, told.region) == ("7", "123456789012", "eu-west-1")
     odd = not_a_record({"id": [7], "account": {"a": 1}, "region": ["eu-west-1"]}, "x")
     assert (odd.id[:7], odd.account.id, odd.region) == ("sha256-", None, None)
+
+
+def test_what_every_alert_says_of_its_event_is_of_the_record() -> None:
+    code = {"errorCode": r.DENIED, "errorMessage": "You are not authorized."}
+    for record in (r.authorize(r.world()), r.authorize(), r.create(), r.authorize(r.world(), eventID=None)):
+        for fields in ({}, code):
+            alert = alert_of(record | fields, Resolver(Known(looked_up=LookupResult(account_name="prod"))))
+            event, given = alert.event, record | {"errorCode": None, "errorMessage": None} | fields
+            assert (event.name, event.source, event.request_id) == (
+                given["eventName"],
+                given["eventSource"],
+                given["requestID"],
+            )
+            assert (event.error_code, event.error_message) == (given["errorCode"], given["errorMessage"])
+            assert event.outcome == ("denied" if fields else "succeeded")
+            assert (event.id, alert.id) == (given["eventID"] or event.id, event.id)
+            assert (event.url or "None").endswith(str(given["eventID"]))
+            assert (alert.account.id, alert.region) == (r.ACCOUNT, r.REGION)
+            assert alert.occurred_at is not None
+            assert alert.occurred_at.isoformat() == "2026-11-23T10:00:00+00:00"
+            assert alert.principal is not None
+            assert alert.principal.name == "alice"
+            assert alert.account.name == (None if alert.kind == "not_understood" else "prod")

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from chalicelib.exposure.already_open import already_open
-from chalicelib.exposure.compare import openings, openings_together
+from chalicelib.exposure.compare import is_within, openings, openings_together
 from chalicelib.exposure.traffic import TrafficLine
 from chalicelib.security_groups.address_ranges import (
     AddressRange,
@@ -302,3 +302,16 @@ def test_reasons_are_the_same_where_they_are_published_alike() -> None:
     others = [one._replace(severity=Severity.HIGH), one._replace(reason="y"), one._replace(controls=()), tuple(one[:4])]
     assert [one == other for other in others] == [False] * 4
     assert [one != other for other in others] == [True] * 4
+
+
+def test_icmp_is_within_where_every_type_and_code_of_it_is() -> None:
+    kinds = [(kind, code) for kind in (-1, 0, 1, 255) for code in (-1, 0, 1, 255)]
+
+    def cells(kind: int, code: int) -> set[tuple[int, int]]:
+        types = (0, 1, 2, 254, 255) if kind == -1 else (kind,)
+        codes = (0, 1, 2, 254, 255) if code == -1 or kind == -1 else (code,)
+        return set(product(types, codes))
+
+    for inner, outer in product(kinds, kinds):
+        rules = [reference.rule("icmp", *each, "203.0.113.0/24") for each in (inner, outer)]
+        assert is_within(*rules) == (cells(*inner) <= cells(*outer)), (inner, outer)

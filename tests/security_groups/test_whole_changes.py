@@ -69,6 +69,14 @@ def with_answers() -> Iterator[tuple[str, Json]]:
             },
         ),
     )
+    whole = r.stored(cidrIpv4="10.0.0.0/8", description="x", tagSet=r.items({"key": "k", "value": "v"}))
+    whole |= {"referencedGroupInfo": {"groupId": "sg-2"}, "prefixListId": "pl-1", "cidrIpv6": "::/0"}
+    for name, spelled in {"capitals": str.title, "small letters": str.lower, "capitals alone": str.upper}.items():
+        rule = {
+            (key[:1].upper() + key[1:] if spelled is str.title else spelled(key)): value for key, value in whole.items()
+        }
+        answer = {"securityGroupRuleSet": r.items(rule)}
+        yield f"an answer in {name}", r.authorize(r.permission("tcp", 1, v4=("192.0.2.0/24",)), answer=answer)
     peers: tuple[Json, ...] = (
         *({"cidrIpv4": "10.0.0.0/8", "cidrIpv6": "::/0"}, {"cidrIp": "10.0.0.0/8"}, {"prefixListId": "pl-1"}),
         *({"referencedGroupId": "sg-2"}, {"referencedGroupInfo": {"groupId": "sg-2", "userId": "1", "vpcId": "vpc-2"}}),
@@ -214,6 +222,8 @@ def with_groups() -> Iterator[tuple[str, Json]]:
     for attribute in ("groupSet", "group_id", "securityGroups", "userData", 7):
         request = {"instanceId": "i-1", "attribute": attribute, "value": "sg-1"}
         yield f"attribute {attribute!r}", r.record("ModifyInstanceAttribute", request)
+    odd = {"instanceId": "i-1", "value": "sg-1", "extra": "sg-2"}
+    yield "a value of no attribute", r.record("ModifyInstanceAttribute", odd)
     yield "no instance", r.record("ModifyInstanceAttribute", {"groupSet": r.items({"groupId": "sg-1"})})
     yield "no group of an instance", r.record("ModifyInstanceAttribute", {"instanceId": "i-1", "userData": "x"})
     yield "a client vpn nowhere", r.record("ModifyClientVpnEndpoint", {"vpcId": r.VPC_ID})
