@@ -81,16 +81,20 @@ def fold(key: str) -> str:
     return folded.removesuffix("set").removesuffix("s")
 
 
+# CloudTrail's own keys in a member of a list.
+_PLACE, _TEXT = "tag", "content"
+
+
 def key_names(*names: str, **other_spellings: tuple[str, ...]) -> KeyNames:
     """The keys by their lower-camel names, those of ``other_spellings`` with what else they are called.
 
     ``tag`` and ``content`` are CloudTrail's own: the place of a member in a list, and the member where it is a text.
     """
-    spelled = frozenset((*names, *other_spellings, "tag", "content"))
-    by_folded = {fold(name): name for name in spelled}
+    spelled = (_PLACE, _TEXT, *names, *other_spellings)
+    by_folded = {fold(name): name for name in spelled}  # "tagSet" folds as "tag" does, and is the one that is read
     for name, spellings in other_spellings.items():
         by_folded |= {fold(spelling): name for spelling in spellings}
-    return KeyNames(spelled, by_folded)
+    return KeyNames(frozenset(spelled), by_folded)
 
 
 class Canonical(NamedTuple):

@@ -10,9 +10,11 @@ import pytest
 
 from chalicelib.alert.build import alert_of
 from chalicelib.cloudtrail.records import read_record
+from chalicelib.security_groups import wire_rules
 from chalicelib.security_groups.changes import Change, NotUnderstood, NotWatched
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.parse import named_group, read_change
+from chalicelib.security_groups.request_keys import REQUEST_KEYS
 from chalicelib.security_groups.rules import (
     Direction,
     ModifiedRule,
@@ -24,7 +26,7 @@ from chalicelib.security_groups.rules import (
     invert,
 )
 from chalicelib.security_groups.rules import apply as applied
-from chalicelib.security_groups.wire_shapes import fold, items
+from chalicelib.security_groups.wire_shapes import KeyNames, fold, items
 from tests.support import records as r
 from tests.support.goldens import check_golden
 from tests.support.unknowns import sentences
@@ -451,3 +453,10 @@ def test_a_direction_that_a_request_names_is_not_believed_and_said(said: object)
     alert = alert_of(r.modify(r.new_values(CidrIpv4="0.0.0.0/0", IsEgress=said)))
     assert (alert.severity, alert.changes.modified[0].after.direction) == ("critical", None)
     assert "part of the request: the key IsEgress, which sgwatch does not know" in sentences(alert.unknowns)
+
+
+def test_every_key_is_found_under_its_own_name() -> None:
+    tables = [names for names in vars(wire_rules).values() if isinstance(names, KeyNames)]
+    for names in (*REQUEST_KEYS.values(), *tables):
+        own = names.spelled - {"tag", "content"}
+        assert {names.by_folded[fold(name)] for name in own} == own
