@@ -36,8 +36,13 @@ def steps(plan: FleetPlan) -> Iterator[tuple[str, list[str]]]:
     """Each step: what it does, and its commands."""
     for name in ("central-bus", "forwarder", "member-read"):
         yield f"Write the template {name}.", [f"sgwatch fleet template {name} --stage {plan.stage} > {_file(name)}"]
+    if plan.organizational_units:
+        yield (
+            "Once, with credentials of the management account: let StackSets work in the organization's accounts.",
+            [join(["aws", "cloudformation", "activate-organizations-access", "--region", plan.home])],
+        )
     if plan.delegated:
-        register = ["aws", "organizations", "register-delegated-administrator"]
+        register = ["aws", "organizations", "register-delegated-administrator", "--region", plan.home]
         register += ["--service-principal", STACK_SETS_SERVICE, "--account-id", plan.account_id]
         yield (
             "Once, with credentials of the management account: let the stage's account administer StackSets.",

@@ -110,6 +110,13 @@ def test_an_account_that_does_not_see_the_organizations_trail_is_not_covered_by_
     assert report.status is Status.FAIL
 
 
+def test_a_trail_that_is_not_the_organizations_counts_for_its_own_account_alone() -> None:
+    account = Account()
+    audits = judged(account.document(), member(account.trail))
+    assert report_of(audits, ACCOUNT).status is Status.PASS
+    assert report_of(audits, OTHER_ACCOUNT).status is Status.UNKNOWN
+
+
 def test_the_log_group_may_be_a_delegated_administrators() -> None:
     account = management(TrailARN=f"arn:aws:cloudtrail:{REGION}:{OTHER_ACCOUNT}:trail/main")
     audits = judged(account.document(), member(account.trail), member(account.trail, account_id=THIRD))

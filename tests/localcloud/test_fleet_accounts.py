@@ -214,3 +214,28 @@ def test_a_member_whose_own_rule_for_tampering_is_gone_is_found_by_the_hourly_sw
     assert known == set(PLACES), "every region of every account was swept"
     events.put_rule(Name=rule, EventPattern=before[1])
     events.put_targets(Rule=rule, Targets=before[0])
+
+
+def test_the_audit_of_all_three_accounts_is_one_report(fleet: Fleet) -> None:
+    member, place = MEMBERS[0], (MEMBERS[0], REGIONS[1])
+    fleet.client("s3", place).create_bucket(Bucket="member-trail")
+    fleet.client("cloudtrail", place).create_trail(Name="of-one-region", S3BucketName="member-trail")
+    accounts = ",".join((HOME, *MEMBERS, "333344445555"))
+    words = ("--accounts", accounts, "--regions", ",".join(REGIONS), *STAGE, "--external-id", "stage:dev")
+    done = fleet.sgwatch("audit", *words, "--json")
+    assert done.returncode == 1, done.stderr
+    reports = {each["report"]["account_id"]: each["report"] for each in json.loads(done.stdout)["accounts"]}
+    assert [path["trail"] for path in reports[member]["paths"]] == ["of-one-region"], "a trail of another region"
+    assert reports[MEMBERS[1]]["findings"][0]["reason"].startswith(f"Account {MEMBERS[1]} has no CloudTrail trail")
+    (unknown,) = reports["333344445555"]["findings"]
+    assert (unknown["status"], "AccessDenied" in unknown["reason"]) == ("unknown", True)
+    assert "infra/member-read.yaml" in unknown["fix"]
+    page = fleet.sgwatch("audit", *words, "--format", "html").stdout.decode()
+    assert page.count('<details class="account"') == 4
+
+
+def test_the_page_of_the_fleets_status_has_every_account(fleet: Fleet) -> None:
+    done = fleet.sgwatch("fleet", "status", *STAGE, "--format", "html")
+    page = done.stdout.decode()
+    assert all(account in page for account in (HOME, *MEMBERS))
+    assert done.returncode == 1, "the regions that nobody joined are holes"
