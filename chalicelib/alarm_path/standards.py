@@ -10,15 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-CLASSIC_EVENTS = (
-    "AuthorizeSecurityGroupIngress",
-    "AuthorizeSecurityGroupEgress",
-    "RevokeSecurityGroupIngress",
-    "RevokeSecurityGroupEgress",
-    "CreateSecurityGroup",
-    "DeleteSecurityGroup",
-)
-EVENTS = (*CLASSIC_EVENTS, "ModifySecurityGroupRules")
+from chalicelib.cloudtrail import standard_events
+
+CLASSIC_EVENTS = standard_events.CLASSIC_EVENTS
+EVENTS = standard_events.CIS_5_EVENTS
 
 
 class Standard(StrEnum):

@@ -158,7 +158,8 @@ def _is_service(record: CloudTrailRecord, principal: Principal) -> bool:
 def _undo(call: TamperCall, record: CloudTrailRecord) -> Undo:
     if call.inverse is None:
         return Undo(None, call.undo_note or "the settings before are not in the record")
-    calls = call.inverse(respelled(record.request_parameters))
+    answer = {"responseElements": record.raw.get("responseElements")}
+    calls = call.inverse({**respelled(record.request_parameters), **respelled(answer)})
     if calls is None:
         return Undo(None, "the record does not hold what its inverse needs")
     if record.region is None or not REGION.fullmatch(record.region):

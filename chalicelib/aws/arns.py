@@ -45,10 +45,16 @@ def log_group_name(arn: Arn) -> str:
 _KINDS = ("trail/", "log-group:", "alarm:", "rule/", "function:", "key/", "table/", "secret:", "role/")
 
 
+# A function may be named by the end of its ARN: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+_PARTIAL_FUNCTION = re.compile(r"^\d{12}:function:")
+
+
 def resource_name(text: str) -> str:
     """A thing's own name, be it given as such, as an ARN or as a queue's URL."""
     arn = parse_arn(text)
-    name = arn.resource if arn else text
+    name = arn.resource if arn else _PARTIAL_FUNCTION.sub("", text)
+    if arn and arn.service == "ssm":
+        name = name.removeprefix("parameter")  # the slash is the name's own in a hierarchy
     for kind in _KINDS:
         name = name.removeprefix(kind)
     if name.startswith(("https://", "http://")):

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from chalicelib.cloudtrail.standard_events import CIS_5_EVENTS
 from chalicelib.named_tuple import NamedTuple
 
 TamperRequest = Mapping[str, Any]
@@ -38,7 +39,8 @@ class CliCall(NamedTuple):
     parameters: Mapping[str, Any]
 
 
-# The calls that take a tamper call back; None where the record does not hold what they need.
+# The calls that take a tamper call back; None where the record does not hold what they need. Given the request, with
+# what AWS answered under ``responseElements``.
 Inverse = Callable[[TamperRequest], tuple[CliCall, ...] | None]
 
 
@@ -130,12 +132,13 @@ def _basic_selectors(selectors: Iterable[TamperRequest]) -> Effect | None:
     management = [item for item in selectors if not _is(item.get("includeManagementEvents", True), False)]
     if not management:
         return _NO_MANAGEMENT
-    if all(item.get("readWriteType") == "ReadOnly" for item in management):
+    writes = [item for item in management if item.get("readWriteType") != "ReadOnly"]
+    if not writes:
         return _READS_ONLY
-    if all(_list(item.get("excludeManagementEventSources")) for item in management):
-        excluded = sorted({str(name) for item in management for name in _list(item["excludeManagementEventSources"])})
+    if all(_list(item.get("excludeManagementEventSources")) for item in writes):
+        excluded = sorted({str(name) for item in writes for name in _list(item["excludeManagementEventSources"])})
         return Effect(f"{{things}} no longer logs management events of {', '.join(excluded)}")
-    if not all(item.get("readWriteType") in _KNOWN_TYPES for item in management):
+    if not all(item.get("readWriteType") in _KNOWN_TYPES for item in writes):
         return None
     return Effect("{things} logs management write events after a change of its event selectors")
 
@@ -145,16 +148,24 @@ def _advanced_selectors(selectors: Iterable[TamperRequest]) -> Effect | None:
     management = [item for item in fields if any(_asks(each, "eventCategory", "Management") for each in item)]
     if not management:
         return _NO_MANAGEMENT
-    if all(any(_asks(each, "readOnly", "true") for each in item) for item in management):
+    writes = [item for item in management if not any(_asks(each, "readOnly", "true") for each in item)]
+    if not writes:
         return _READS_ONLY
-    if not any(_admits(item, "eventSource", "ec2.amazonaws.com") for item in management):
-        return Effect("management events of EC2 are no longer logged by {things}", weakens=True)
-    narrowed = sorted(
-        {str(each.get("field")) for item in management for each in item} - {"eventCategory", "readOnly", "eventSource"}
-    )
-    if narrowed and all(len(item) > 1 for item in management):
-        return Effect(f"{{things}} logs only management events selected by {', '.join(narrowed)}")
+    of_ec2 = [item for item in writes if _admits(item, "eventSource", "ec2.amazonaws.com")]
+    if not of_ec2:
+        what = "management events" if len(writes) == len(management) else "management write events"
+        return Effect(f"{what} of EC2 are no longer logged by {{things}}", weakens=True)
+    lost = [name for name in CIS_5_EVENTS if not any(_admits(item, "eventName", name) for item in of_ec2)]
+    if lost:
+        return Effect(f"{{things}} no longer logs {', '.join(lost)}", weakens=True)
+    narrowed = [{str(each.get("field")) for each in item} - _OF_EVERY_WRITE for item in of_ec2]
+    if all(narrowed):
+        return Effect(f"{{things}} logs only management events selected by {', '.join(sorted(set().union(*narrowed)))}")
     return Effect("{things} logs management write events after a change of its event selectors")
+
+
+# What these ask, every write of EC2 that is admitted meets.
+_OF_EVERY_WRITE = frozenset({"eventCategory", "readOnly", "eventSource"})
 
 
 def _asks(condition: TamperRequest, field: str, value: str) -> bool:
@@ -190,6 +201,7 @@ def trail_update(request: TamperRequest) -> Effect | None:
         "no longer logs other regions than its own": _is(request.get("isMultiRegionTrail"), False),
         "no longer delivers to CloudWatch Logs": group == "",
         "no longer logs events of global services": _is(request.get("includeGlobalServiceEvents"), False),
+        "no longer logs other accounts than its own": _is(request.get("isOrganizationTrail"), False),
     }
     if lost := [loss for loss, applies in losses.items() if applies]:
         return Effect(f"{{things}} {' and '.join(lost)}", weakens=True)
@@ -289,6 +301,22 @@ def _attribute(request: TamperRequest, known: Mapping[str, str]) -> Effect | Non
 # --- sgwatch's own resources
 
 
+def role_policy(said: str, *keys: str, weakens: bool = False) -> ReadEffect:
+    """A policy that a role is given or loses, named behind ``said`` by the first of ``keys`` that the request has."""
+
+    def read(request: TamperRequest) -> Effect | None:
+        name = next(filter(None, (_text(request.get(key)) for key in keys)), None)
+        return Effect(f"{{things}} was {said} {name}", weakens) if name else None
+
+    return read
+
+
+def secret_deletion(request: TamperRequest) -> Effect | None:
+    """DeleteSecret, which can be taken back within its recovery window only."""
+    forced = _is(request.get("forceDeleteWithoutRecovery"), True)
+    return Effect("{things} was deleted without recovery", weakens=True) if forced else None
+
+
 def concurrency(request: TamperRequest) -> Effect | None:
     """PutFunctionConcurrency."""
     reserved = request.get("reservedConcurrentExecutions")
@@ -376,9 +404,29 @@ def enable_mapping(request: TamperRequest) -> tuple[CliCall, ...] | None:
     uuid = request.get("uUID") or request.get("uuid")
     if not _is_text(uuid) or not _is(request.get("enabled"), False):
         return None
-    if _names(request, "uUID", "uuid", "functionName", "enabled"):
+    if _names(request, "uUID", "uuid", "functionName", "enabled", "responseElements"):
         return None
     return (CliCall("lambda", "update-event-source-mapping", {"UUID": uuid, "Enabled": True}),)
+
+
+def delete_mapping(request: TamperRequest) -> tuple[CliCall, ...] | None:
+    """CreateEventSourceMapping; AWS's answer names the new one."""
+    answer = _mapping(request.get("responseElements"))
+    uuid = answer.get("uUID") or answer.get("uuid")
+    return (CliCall("lambda", "delete-event-source-mapping", {"UUID": uuid}),) if _is_text(uuid) else None
+
+
+def move_stage_back(request: TamperRequest) -> tuple[CliCall, ...] | None:
+    """UpdateSecretVersionStage that took a label from a version."""
+    found = inverse("secretsmanager", "update-secret-version-stage", SecretId="secretId", VersionStage="versionStage")(
+        request
+    )
+    left, taken = request.get("removeFromVersionId"), request.get("moveToVersionId")
+    if found is None or not _is_text(left):
+        return None
+    (call,) = found
+    moved = {"MoveToVersionId": left} | ({"RemoveFromVersionId": taken} if _is_text(taken) else {})
+    return (call._replace(parameters={**call.parameters, **moved}),)
 
 
 def withdraw_permission(request: TamperRequest) -> tuple[CliCall, ...] | None:

@@ -27,7 +27,7 @@ from chalicelib.alarm_path.watch.alerts import (
 )
 from chalicelib.alarm_path.watch.health import Standing, not_audited
 from chalicelib.alarm_path.watch.notification_policy import RememberedStatus, decide
-from chalicelib.alarm_path.watch.scope import touches
+from chalicelib.alarm_path.watch.scope import parts_among, touches
 from chalicelib.alarm_path.watch.status_store import MemoryUnavailable, StatusMemory
 from chalicelib.alert.model import Alert, AlertKind, format_time
 from chalicelib.alert.tampering import is_own, names_of
@@ -35,7 +35,7 @@ from chalicelib.aws.arns import resource_name
 from chalicelib.cloudtrail.principals import read_principal
 from chalicelib.cloudtrail.records import CloudTrailRecord, RecordError, mapping, read_record, text, unwrap
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
-from chalicelib.cloudtrail.tamper_calls import MENDING, named_by
+from chalicelib.cloudtrail.tamper_calls import MENDING, named_by, subjects_of
 from chalicelib.delivery.direct import NotDelivered
 from chalicelib.delivery.heartbeat import Heartbeat
 from chalicelib.delivery.invocation import InvocationContext
@@ -304,7 +304,9 @@ class Guard:
             return in_another_account(alert, audited)
         before = previous.parts if previous else None
         touched = touches(call, named, before, standing.parts)
-        judged = tampering(alert, call, standing, touched, previous)
+        several = subjects_of(call, record.raw)
+        parts = parts_among(several, before, standing.parts) if len(several) > 1 else ()
+        judged = tampering(alert, call, standing, touched, previous, parts)
         if judged is None:
             log.info("call touches neither the alarm path nor sgwatch", event_id=alert.id, event_name=call.name)
             self.alerts.metrics.emit(names.ALERTS_SUPPRESSED)

@@ -253,3 +253,46 @@ def test_a_service_linked_role_is_known_by_its_path_alone(invoked_by: dict[str, 
     assert tampering("DeleteAlarms", names, userIdentity=real).severity == "info"
     for path in ("", "team/", "x/aws-service-role/"):
         assert tampering("DeleteAlarms", names, userIdentity=linked_role(path, **invoked_by)).severity == "high"
+
+
+def test_a_label_of_a_secret_goes_back_to_the_version_that_it_was_taken_from() -> None:
+    request = {"secretId": "sgwatch/prod/slack", "versionStage": "AWSCURRENT", "removeFromVersionId": "old"}
+    undo = tampering("UpdateSecretVersionStage", {**request, "moveToVersionId": "new"}).undo
+    assert undo.commands is not None
+    assert parameters_of(undo.commands[0]) == {
+        "SecretId": "sgwatch/prod/slack",
+        "VersionStage": "AWSCURRENT",
+        "MoveToVersionId": "old",
+        "RemoveFromVersionId": "new",
+    }
+    assert "AWSPREVIOUS" in str(undo.reason)
+    (taken,) = tampering("UpdateSecretVersionStage", request).undo.commands or ()
+    assert "RemoveFromVersionId" not in parameters_of(taken)
+    # Where it says only where the label went, that version may have had it already.
+    given = {key: value for key, value in request.items() if key != "removeFromVersionId"} | {"moveToVersionId": "new"}
+    assert tampering("UpdateSecretVersionStage", given).undo.commands is None
+
+
+def test_an_event_source_mapping_that_was_added_is_deleted_by_the_id_in_the_answer() -> None:
+    request = {"functionName": "sgwatch-prod-deliver", "eventSourceArn": "arn:aws:sqs:eu-west-1:123456789012:other"}
+    (added,) = tampering("CreateEventSourceMapping", request, responseElements={"UUID": "u-1"}).undo.commands or ()
+    assert added.startswith("aws lambda delete-event-source-mapping --region eu-west-1 ")
+    assert parameters_of(added) == {"UUID": "u-1"}
+    assert tampering("CreateEventSourceMapping", request, responseElements=None).undo.commands is None
+
+
+def parameters_of(command: str) -> Any:
+    return json.loads(shlex.split(command)[-1])
+
+
+@every(
+    ("name", "request_parameters", "shown"),
+    [
+        ("PutFunctionConcurrency", {"functionName": "123456789012:function:sgwatch-x"}, "function sgwatch-x "),
+        ("PutParameter", {"name": "arn:aws:ssm:eu-west-1:123456789012:parameter/sgwatch/x"}, "parameter /sgwatch/x "),
+    ],
+)
+def test_a_thing_named_by_an_arn_or_its_end_is_shown_by_its_own_name(
+    name: str, request_parameters: dict[str, str], shown: str
+) -> None:
+    assert shown in tampering(name, request_parameters).title.lower()

@@ -144,6 +144,9 @@ def test_the_inverse_is_a_call_that_its_service_takes(call: TamperCall) -> None:
         **dict.fromkeys(("topicArn", "label", "name", "keyId", "secretId", "functionName", "statementId"), "x"),
         "roleName": "r",
         "policyArn": "arn:aws:iam::123456789012:policy/p",
+        "versionStage": "AWSCURRENT",
+        **dict.fromkeys(("removeFromVersionId", "moveToVersionId"), "6d9bce8e-836b-442c-8070-74e77903c815"),
+        "responseElements": {"uUID": "6d9bce8e-836b-442c-8070-74e77903c815"},
     }
     if call.api_name == "UpdateEventSourceMapping":
         request = {key: request[key] for key in ("uUID", "enabled")}
@@ -171,6 +174,12 @@ def advanced(*conditions: dict[str, Any]) -> dict[str, Any]:
     return {"advancedEventSelectors": [{"name": "n", "fieldSelectors": list(conditions)}]}
 
 
+def selecting(*selectors: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"advancedEventSelectors": [{"name": "n", "fieldSelectors": conditions} for conditions in selectors]}
+
+
+KMS_OUT = {"excludeManagementEventSources": ["kms.amazonaws.com"]}
+READS = {"field": "readOnly", "equals": ["true"]}
 EC2_OUT = {"field": "eventSource", "notEquals": ["ec2.amazonaws.com"]}
 CATEGORY = {"field": "eventCategory", "equals": ["Management"]}
 
@@ -207,7 +216,52 @@ CATEGORY = {"field": "eventCategory", "equals": ["Management"]}
         ("PutEventSelectors", advanced(CATEGORY, {"field": "readOnly", "equals": ["true"]}), "write events", True),
         ("PutEventSelectors", advanced(CATEGORY, EC2_OUT), "of EC2 are no longer logged", True),
         ("PutEventSelectors", advanced(CATEGORY, {"field": "eventName", "notEquals": ["X"]}), "by eventName", False),
+        (
+            "PutEventSelectors",
+            advanced(CATEGORY, {"field": "eventName", "notStartsWith": ["Revoke", "Modify"]}),
+            "{things} no longer logs RevokeSecurityGroupIngress, RevokeSecurityGroupEgress, ModifySecurityGroupRules",
+            True,
+        ),
+        (
+            "PutEventSelectors",
+            advanced(CATEGORY, {"field": "eventName", "equals": ["RunInstances"]}),
+            "{things} no longer logs AuthorizeSecurityGroupIngress, ",
+            True,
+        ),
+        (
+            "PutEventSelectors",
+            selecting([CATEGORY, READS], [CATEGORY, EC2_OUT]),
+            "management write events of EC2 are no longer logged by {things}",
+            True,
+        ),
+        (
+            "PutEventSelectors",
+            selecting([CATEGORY, READS], [CATEGORY, {"field": "eventType", "equals": ["x"]}]),
+            "logs only management events selected by eventType",
+            False,
+        ),
+        (
+            "PutEventSelectors",
+            selecting([CATEGORY, EC2_OUT, {"field": "eventType", "equals": ["x"]}], [CATEGORY]),
+            "logs management write events",
+            False,
+        ),
+        (
+            "PutEventSelectors",
+            {"eventSelectors": [{**MANAGEMENT, "readWriteType": "ReadOnly"}, {**MANAGEMENT, **KMS_OUT}]},
+            "no longer logs management events of kms.amazonaws.com",
+            False,
+        ),
         ("PutEventSelectors", advanced(CATEGORY), "logs management write events", False),
+        ("UpdateTrail", {"name": "t", "isOrganizationTrail": False}, "no longer logs other accounts", True),
+        ("UpdateTrail", {"name": "t", "isOrganizationTrail": True}, "isOrganizationTrail of {things}", False),
+        ("AttachRolePolicy", {"policyArn": "p"}, "{things} was given policy p", False),
+        ("PutRolePolicy", {"policyName": "p"}, "{things} was given inline policy p", False),
+        ("DetachRolePolicy", {"policyArn": "p"}, "{things} was left without policy p", True),
+        ("DeleteRolePolicy", {"policyName": "p"}, "{things} was left without inline policy p", True),
+        ("PutRolePermissionsBoundary", {"permissionsBoundary": "p"}, "given permissions boundary p", False),
+        ("DeleteSecret", {"forceDeleteWithoutRecovery": True}, "was deleted without recovery", True),
+        ("DeleteSecret", {"forceDeleteWithoutRecovery": False}, "{things} {was} deleted", True),
         ("UpdateTrail", {"name": "t", "isMultiRegionTrail": False}, "no longer logs other regions", True),
         ("UpdateTrail", {"name": "t", "cloudWatchLogsLogGroupArn": ""}, "no longer delivers to CloudWatch Logs", True),
         ("UpdateTrail", {"name": "t", "s3BucketName": "b"}, "s3BucketName of {things} changed", False),

@@ -204,6 +204,12 @@ def test_a_changed_part_that_still_works_is_low(guarded: Guarded) -> None:
     assert "It concerns a part of the alarm path or of sgwatch; the alarm path still works." in alert["summary"]
 
 
+def test_of_many_things_that_a_call_names_the_paths_own_are_said(guarded: Guarded) -> None:
+    names = [*(f"autoscaling-{number}" for number in range(99)), "sg-changes"]
+    (alert,) = guarded.tampered(event("DeleteAlarms", "monitoring", {"alarmNames": names}))
+    assert "Of what it names, sg-changes is a part of the alarm path or of sgwatch; " in alert["summary"]
+
+
 def test_a_call_on_something_else_is_counted_and_not_alerted(guarded: Guarded) -> None:
     assert guarded.tampered(OTHER_ALARM) == []
     assert "call touches neither the alarm path nor sgwatch" in guarded.logged()

@@ -29,19 +29,11 @@ from chalicelib.alarm_path.patterns.syntax import (
     Text,
 )
 from chalicelib.alarm_path.patterns.trial import Trial, try_lines, try_on_event
+from chalicelib.cloudtrail import standard_events
 from chalicelib.cloudtrail.catalog import EventGroup, events_of
 
-# CIS AWS Foundations Benchmark 1.x (3.10), 3.0 and 4.0 (4.10), and Security Hub CloudWatch.10.
-CLASSIC_EVENTS = (
-    "AuthorizeSecurityGroupIngress",
-    "AuthorizeSecurityGroupEgress",
-    "RevokeSecurityGroupIngress",
-    "RevokeSecurityGroupEgress",
-    "CreateSecurityGroup",
-    "DeleteSecurityGroup",
-)
-# CIS 5.0 and later add the call that came with security group rule ids.
-CIS_5_EVENTS = (*CLASSIC_EVENTS, "ModifySecurityGroupRules")
+CLASSIC_EVENTS = standard_events.CLASSIC_EVENTS
+CIS_5_EVENTS = standard_events.CIS_5_EVENTS
 
 JUDGED_EVENTS = tuple(
     dict.fromkeys((*CIS_5_EVENTS, *(event.name for event in events_of((EventGroup.RULES, EventGroup.GROUPS)))))

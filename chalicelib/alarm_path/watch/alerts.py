@@ -12,6 +12,8 @@ from chalicelib.alarm_path.watch.health import Standing
 from chalicelib.alarm_path.watch.notification_policy import Occasion, RememberedStatus
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.alert.model import Account, AlarmPath, AlarmPathFinding, Alert, AlertKind, Exposure, Outcome, Severity
+from chalicelib.alert.tampering import NAMES_SHOWN
+from chalicelib.aws.arns import resource_name
 from chalicelib.cloudtrail.tamper_calls import BY_NAME, TamperCall
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, other
@@ -99,10 +101,16 @@ def repaired(standing: Standing, done: Sequence[RepairCall], alert_id: str, regi
 
 
 def tampering(
-    alert: Alert, call: TamperCall, standing: Standing, touched: bool | None, previous: RememberedStatus | None
+    alert: Alert,
+    call: TamperCall,
+    standing: Standing,
+    touched: bool | None,
+    previous: RememberedStatus | None,
+    parts: Sequence[str] = (),
 ) -> Alert | None:
     """The alert about a tamper record with what the audit right after it found.
 
+    ``parts`` are those of the several things it names that belong to the path or to sgwatch.
     None where the call touches neither the alarm path nor sgwatch, which is no news unless root did it.
     """
     is_root = alert.principal is not None and alert.principal.type == "Root"
@@ -116,7 +124,7 @@ def tampering(
     return alert._replace(
         severity=by_itself,
         title=_title(alert, f"{_capital(state)}", succeeded=succeeded),
-        summary=f"{alert.summary} {_CONCERNS[touched]}; {state}. {problem_sentence(standing)}".rstrip(),
+        summary=f"{alert.summary} {_concerns(touched, parts)}; {state}. {problem_sentence(standing)}".rstrip(),
         exposures=(*_as_severe(alert, by_itself), *_exposures(standing, by_itself)),
         alarm_path=_alarm_path(standing, was, found.broken_by_this_call if succeeded else False),
         unknowns=(*alert.unknowns, *_unseen(alert), *_unknowns(standing)),
@@ -137,6 +145,15 @@ _CONCERNS = {
     False: "It concerns no part of the alarm path",
     None: "Whether it concerns a part of the alarm path is not known",
 }
+
+
+def _concerns(touched: bool | None, parts: Sequence[str]) -> str:
+    if not parts:
+        return _CONCERNS[touched]
+    shown = ", ".join(printable(resource_name(part)) for part in parts[:NAMES_SHOWN])
+    more = f" and {len(parts) - NAMES_SHOWN:,} more" if len(parts) > NAMES_SHOWN else ""
+    are = "is a part" if len(parts) == 1 else "are parts"
+    return f"Of what it names, {shown}{more} {are} of the alarm path or of sgwatch"
 
 
 def _lasted(found: Consequence, previous: RememberedStatus | None, standing: Standing) -> str:

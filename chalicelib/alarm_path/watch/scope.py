@@ -30,6 +30,12 @@ def touches(
     return False if before is not None or (not call.weakens and now is not None) else None
 
 
+def parts_among(names: Iterable[str], before: frozenset[str] | None, now: frozenset[str] | None) -> tuple[str, ...]:
+    """Those of the names that are known to be parts of the path, or are of sgwatch's own; in their order."""
+    known = (before or frozenset()) | (now or frozenset())
+    return tuple(name for name in names if is_own(name) or any(part in known for part in _names([name])))
+
+
 def _names(named: Iterable[str]) -> Iterable[str]:
     for text in named:
         yield resource_name(text)
