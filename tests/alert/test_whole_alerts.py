@@ -172,6 +172,8 @@ def calls_with_lists() -> Iterator[tuple[str, Alert]]:
         yield f"{service} from {peer}", alert_of(r.authorize(permission(peer, *service)), Resolver(known))
     for peer in ("0.0.0.0/0", "::/0", "203.0.113.0/24", "10.0.0.0/8"):
         yield f"8443 from {peer} with addresses", alert_of(r.authorize(permission(peer, "tcp", 8443)), Resolver(known))
+    odd = Known(looked_up=LookupResult(interfaces=(Interface("eni-3", public_addresses=("odd", "203.0.113.9")),)))
+    yield "8443 with an odd address", alert_of(r.authorize(permission("0.0.0.0/0", "tcp", 8443)), Resolver(odd))
     two = known._replace(looked_up=LookupResult(interfaces=ADDRESSES[:1]))
     yield "8443 with two addresses", alert_of(r.authorize(permission("0.0.0.0/0", "tcp", 8443)), Resolver(two))
     stranger = {"groupId": r.PEER_ID, "userId": r.OTHER_ACCOUNT, "vpcId": "vpc-2", "description": "peering"}
@@ -568,9 +570,9 @@ def harmful() -> Iterator[tuple[str, Alert]]:
     for identity in ({"type": HOSTILE}, {"type": "IAMUser", "userName": HOSTILE}, session, session | context):
         yield f"caller {sorted(identity)}", alert_of(r.authorize(r.world(), userIdentity=identity))
     yield "a name alone", alert_of(r.authorize(r.world(), group={"groupName": HOSTILE}))
+    yield "an id beside a name", alert_of(r.authorize(r.world(), group={"groupId": HOSTILE, "groupName": "web"}))
     yield "an id", alert_of(r.authorize(r.world(), group={"groupId": HOSTILE}))
-    made = r.create(HOSTILE)
-    yield "created", alert_of(made)
+    yield "created", alert_of(r.create(HOSTILE))
     group = GroupInfo(r.GROUP_ID, HOSTILE, r.VPC_ID, HOSTILE, {HOSTILE: HOSTILE})
     rules = (
         rule("0.0.0.0/0", description=HOSTILE, tags=((HOSTILE, HOSTILE),)),

@@ -52,7 +52,7 @@ def drawn(random: Random) -> SecurityGroupRule:
     protocol = random.choice(["tcp", "tcp", "tcp", "udp", "50", "-1"])
     direction = random.choice([Direction.INGRESS, Direction.INGRESS, Direction.EGRESS, None])
     low, high = sorted((random.randrange(8), random.randrange(8)))
-    value = random.choice([*V4, *V4, *V6, *NAMES])
+    value = random.choice([*V4, *V6, *NAMES * 3])
     if protocol not in ("tcp", "udp"):
         return SecurityGroupRule(direction, protocol, None, None, peer(value))
     return SecurityGroupRule(direction, protocol, low, high, peer(value))

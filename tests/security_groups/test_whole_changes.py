@@ -225,6 +225,18 @@ def with_groups() -> Iterator[tuple[str, Json]]:
         request = {"instanceId": "i-1", "attribute": attribute, "value": "sg-1"}
         yield f"attribute {attribute!r}", r.record("ModifyInstanceAttribute", request)
     odd = {"instanceId": "i-1", "value": "sg-1", "extra": "sg-2"}
+    for key in (
+        "addGroupId",
+        "add_security_groups",
+        "AddSecurityGroupIds",
+        "removeGroupIds",
+        "removeSecurityGroupId.1",
+    ):
+        yield f"an endpoint's {key}", r.record("ModifyVpcEndpoint", {"vpcEndpointId": "vpce-1", key: "sg-1"})
+    for key in ("groups", "GroupId", "group_ids", "securityGroupIds", "security_groups", "groupSet.1"):
+        yield f"an instance's {key}", r.record("ModifyInstanceAttribute", {"instanceId": "i-1", key: "sg-1"})
+    for key in ("group_id", "GROUPID", "groupid"):
+        yield f"a group's {key}", r.record("DeleteSecurityGroup", {key: r.GROUP_ID})
     yield "a value of no attribute", r.record("ModifyInstanceAttribute", odd)
     yield "no instance", r.record("ModifyInstanceAttribute", {"groupSet": r.items({"groupId": "sg-1"})})
     yield "no group of an instance", r.record("ModifyInstanceAttribute", {"instanceId": "i-1", "userData": "x"})
