@@ -237,6 +237,8 @@ def with_groups() -> Iterator[tuple[str, Json]]:
         yield f"an instance's {key}", r.record("ModifyInstanceAttribute", {"instanceId": "i-1", key: "sg-1"})
     for key in ("group_id", "GROUPID", "groupid"):
         yield f"a group's {key}", r.record("DeleteSecurityGroup", {key: r.GROUP_ID})
+    both = {"instanceId": "i-1", "attribute": "groupSet", "value": "sg-1", "groupSet": r.items({"groupId": "sg-2"})}
+    yield "a value beside the groups", r.record("ModifyInstanceAttribute", both)
     yield "a value of no attribute", r.record("ModifyInstanceAttribute", odd)
     yield "no instance", r.record("ModifyInstanceAttribute", {"groupSet": r.items({"groupId": "sg-1"})})
     yield "no group of an instance", r.record("ModifyInstanceAttribute", {"instanceId": "i-1", "userData": "x"})
