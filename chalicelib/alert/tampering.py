@@ -55,7 +55,7 @@ def read_tampering(record: CloudTrailRecord, call: TamperCall, principal: Princi
     succeeded = outcome is Outcome.SUCCEEDED
     said = did if succeeded else f"{_ATTEMPTS[outcome]}: {attempt}"
     return Tampering(
-        title=_title(said, call, principal),
+        title=_title(said, f"{things} {verb} {call.done}" if succeeded else said, call, principal),
         did=did if succeeded else f"{attempt} {_BECAME[outcome]}; nothing changed",
         severity=_severity(record, principal, outcome, effect, own=any(map(is_own, names))),
         names=names,
@@ -64,10 +64,15 @@ def read_tampering(record: CloudTrailRecord, call: TamperCall, principal: Princi
     )
 
 
-def _title(said: str, call: TamperCall, principal: Principal) -> str:
-    """A name is never cut: where the clause is too long for a title, the kind of thing stands for it."""
+def _title(said: str, plainly: str, call: TamperCall, principal: Principal) -> str:
+    """A name is never cut: where what was done is too long to say, then the call; else the kind of thing stands."""
     by = f"by {printable(principal.name, 60)}"
-    choices = (f"{said} ({call.api_name} {by})", f"{said} ({by})", f"{call.thing} {call.done} ({call.api_name} {by})")
+    choices = (
+        f"{said} ({call.api_name} {by})",
+        f"{said} ({by})",
+        f"{plainly} ({call.api_name} {by})",
+        f"{call.thing} {call.done} ({call.api_name} {by})",
+    )
     return _capital(next((text for text in choices if len(text) <= MAX_TITLE), printable(choices[-1], MAX_TITLE)))
 
 

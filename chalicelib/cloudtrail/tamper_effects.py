@@ -156,6 +156,8 @@ def _advanced_selectors(selectors: Iterable[TamperRequest]) -> Effect | None:
         what = "management events" if len(writes) == len(management) else "management write events"
         return Effect(f"{what} of EC2 are no longer logged by {{things}}", weakens=True)
     lost = [name for name in CIS_5_EVENTS if not any(_admits(item, "eventName", name) for item in of_ec2)]
+    if len(lost) == len(CIS_5_EVENTS):
+        return Effect("security group calls are no longer logged by {things}", weakens=True)
     if lost:
         return Effect(f"{{things}} no longer logs {', '.join(lost)}", weakens=True)
     narrowed = [{str(each.get("field")) for each in item} - _OF_EVERY_WRITE for item in of_ec2]

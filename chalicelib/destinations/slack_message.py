@@ -46,6 +46,7 @@ from chalicelib.rendering.sections import (
     sections,
     way_back_elsewhere,
 )
+from chalicelib.security_groups.phrases import printable
 from chalicelib.text import clip, fit, number_of, visible
 
 MAX_WEIGHT = 9_400
@@ -174,9 +175,15 @@ def _notification(alert: Alert) -> str:
 def plain_notification(alert: Alert) -> str:
     """The first line, who and where, without markup."""
     name = alert.principal.name if alert.principal else None
-    who = [f"by {visible(name)}"] if name and f" by {name}" not in alert.title else []
+    who = [f"by {visible(name)}"] if name and not _ends_with(alert.title, name) else []
     where = [visible(item) for item in (alert.account.name or alert.account.id, alert.region) if item]
     return " · ".join([clip(_first_line(alert), 200, weight)[0], *who, *where])
+
+
+def _ends_with(title: str, name: str) -> bool:
+    """Whether a title says at its end who it was; elsewhere in it others may have put a name."""
+    shown = printable(name, 60)
+    return title.endswith((f" by {shown}", f" by {shown})", f"(by {shown})"))
 
 
 _NO_MARKUP = {"*": "∗", "_": "ˍ", "~": "∼", "`": "ˋ"}

@@ -296,3 +296,12 @@ def test_a_thing_named_by_an_arn_or_its_end_is_shown_by_its_own_name(
     name: str, request_parameters: dict[str, str], shown: str
 ) -> None:
     assert shown in tampering(name, request_parameters).title.lower()
+
+
+def test_a_title_without_room_for_what_was_done_still_names_the_thing() -> None:
+    left_out = {"field": "eventName", "notStartsWith": ["Authorize", "Revoke", "Create"]}
+    fields = [{"field": "eventCategory", "equals": ["Management"]}, left_out]
+    request = {"trailName": "main", "advancedEventSelectors": [{"fieldSelectors": fields}]}
+    alert = tampering("PutEventSelectors", request)
+    assert alert.title == "Trail main was given other event selectors (PutEventSelectors by alice)"
+    assert "no longer logs AuthorizeSecurityGroupIngress, " in alert.summary

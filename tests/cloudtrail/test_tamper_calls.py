@@ -225,7 +225,7 @@ CATEGORY = {"field": "eventCategory", "equals": ["Management"]}
         (
             "PutEventSelectors",
             advanced(CATEGORY, {"field": "eventName", "equals": ["RunInstances"]}),
-            "{things} no longer logs AuthorizeSecurityGroupIngress, ",
+            "security group calls are no longer logged by {things}",
             True,
         ),
         (

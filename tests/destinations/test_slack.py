@@ -368,3 +368,20 @@ def test_the_runbook_is_a_button_and_the_message_stays_within_its_limits(sample:
     message = payload(alert, Presentation(url, "<!subteam^S0123456789>"))
     check_limits(message)
     assert message["blocks"][-1]["elements"][0]["url"] == url
+
+
+@pytest.mark.parametrize(
+    ("title", "times"),
+    [
+        ("Notifications to subscription s are now filtered by a filter policy (by alice)", 1),
+        ("The alarm path is broken: DeleteAlarms by alice", 1),
+        ("Trail main was stopped (StopLogging by alice)", 1),
+        ("tcp/22 opened to the internet on made by alice (sg-1)", 2),
+        ("tcp/22 opened to the internet on web (sg-1) by alice2", 2),
+    ],
+)
+def test_the_lock_screen_says_once_who_it_was_and_not_whom_a_group_names(title: str, times: int) -> None:
+    alert = critical_open_ssh()
+    assert alert.principal is not None
+    named = alert._replace(title=title, principal=alert.principal._replace(name="alice"))
+    assert payload(named)["text"].count("by alice") == times
