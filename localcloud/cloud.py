@@ -39,7 +39,7 @@ from localcloud.alarm_engine import AlarmEngine, PatternMatches, chain
 from localcloud.awkward.awkwardness import NONE, Awkwardness
 from localcloud.awkward.traits import Traits
 from localcloud.callers import ACCOUNT_ID, Callers, Credentials
-from localcloud.endpoint import Endpoint
+from localcloud.endpoint import Endpoint, FunctionActions
 from localcloud.eventbridge import EventBus, event_of
 from localcloud.functions.deliveries import Deliveries
 from localcloud.functions.invoke_api import InvokeApi
@@ -205,6 +205,11 @@ class LocalCloud:
             "Slack incoming webhook": self.slack_url,
             "Webhook": self.webhook_url,
         }
+
+    @property
+    def function_actions(self) -> Mapping[str, FunctionActions]:
+        """What each function has called so far, by the function's name."""
+        return self._endpoint.by_function
 
     def enable_regions(self, *names: str) -> None:
         """Let these be all that the account uses, and DescribeRegions tells of."""

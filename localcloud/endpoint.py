@@ -23,7 +23,7 @@ from localcloud.awkward.traits import Traits
 from localcloud.aws_error import AwsError
 from localcloud.calls import ApiRequest, decode
 from localcloud.gaps import StandIn, amendments, answers, wrappers
-from localcloud.permissions import action_of, is_allowed
+from localcloud.permissions import action_of, actions_of, is_allowed
 from localcloud.record_writer import CallResult, is_recorded, record_of
 
 if TYPE_CHECKING:
@@ -64,6 +64,14 @@ class Answered:
 
 
 @dataclass(slots=True)
+class FunctionActions:
+    """The IAM actions that a function's calls needed, and those of them that its policies refused."""
+
+    needed: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Endpoint:
     """The WSGI application behind ``AWS_ENDPOINT_URL``.
 
@@ -81,6 +89,7 @@ class Endpoint:
     unlocked: dict[tuple[str, str], Callable[[ApiRequest, str], Answered]] = field(default_factory=dict)
     traits: Traits = field(default_factory=lambda: Traits(NONE))
     lock: threading.RLock = field(default_factory=threading.RLock)
+    by_function: dict[str, FunctionActions] = field(default_factory=dict)
     _moto: Any = field(default_factory=lambda: DomainDispatcherApplication(create_backend_app))
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -103,8 +112,13 @@ class Endpoint:
         return _send(answered, start_response)
 
     def _refuse(self, call: ApiRequest, caller: CallerIdentity) -> Answered | None:
-        enforced = self.enforce_iam or self.callers.is_function(call.access_key_id)
-        if enforced and not is_allowed(call, caller):
+        by_function = self.callers.is_function(call.access_key_id)
+        allowed = not (self.enforce_iam or by_function) or is_allowed(call, caller)
+        if by_function:  # its session has the function's name
+            noted = self.by_function.setdefault(caller.arn.rpartition("/")[2], FunctionActions())
+            noted.needed.update(actions_of(call))
+            noted.refused.update(() if allowed else actions_of(call))
+        if not allowed:
             return error(call, refusal(call, caller))
         if call.service == "ec2" and call.params.get("DryRun") is True:
             return error(call, DRY_RUN)

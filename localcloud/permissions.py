@@ -32,8 +32,14 @@ IAM_ACTIONS = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "sns:PublishBatch": "sns:Publish",
-    "dynamodb:TransactWriteItems": "dynamodb:PutItem",
     "lambda:TagResource": "lambda:TagResource",
+}
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+IN_TRANSACTIONS = {
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+    "Delete": "dynamodb:DeleteItem",
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
 }
 
 
@@ -43,17 +49,27 @@ def action_of(call: ApiRequest) -> str:
     return IAM_ACTIONS.get(named, named)
 
 
+def actions_of(call: ApiRequest) -> tuple[str, ...]:
+    """Every IAM action that a call needs: a transaction has one for each kind of thing in it."""
+    if call.operation != "TransactWriteItems":
+        return (action_of(call),)
+    return tuple(sorted({IN_TRANSACTIONS[kind] for item in call.params["TransactItems"] for kind in item}))
+
+
 def is_allowed(call: ApiRequest, caller: CallerIdentity) -> bool:
     """Whether the caller's policies allow the call. Root, and a principal that IAM does not know, may do anything."""
-    action = action_of(call)
+    actions = actions_of(call)
     policies = policies_of(caller)
-    if policies is None or action in ALWAYS_ALLOWED:
+    if policies is None or set(actions) <= ALWAYS_ALLOWED:
         return True
     context = {"aws:RequestedRegion": call.region, "aws:PrincipalArn": caller.arn}
     context |= {"cloudwatch:namespace": str(call.params.get("Namespace", ""))} if call.service == "cloudwatch" else {}
     resource = resource_of(call, caller.account_id)
-    verdicts = [_verdict(statement, action, resource, context) for statement in _statements(policies)]
-    return "Deny" not in verdicts and "Allow" in verdicts
+    for action in actions:
+        verdicts = [_verdict(statement, action, resource, context) for statement in _statements(policies)]
+        if "Deny" in verdicts or "Allow" not in verdicts:
+            return False
+    return True
 
 
 def role_may(role_arn: str, action: str, resource: str) -> bool:

@@ -1,7 +1,7 @@
 """Random sequences of an operator's commands against a local cloud at full awkwardness.
 
 One cloud and one package serve all sequences: each ends with a deployment that alerts, and an uninstall that leaves
-nothing for the next.
+nothing for the next. What a command waits for is as short as AWS's times are here; its attempts are as many as ever.
 """
 
 from __future__ import annotations
@@ -27,20 +27,27 @@ from localcloud.baseline import make_alarm_path
 from localcloud.callers import PARTITION
 from localcloud.receivers.webhook import SECRET
 from sgwatch import bundle, durable_setup
+from sgwatch.chalice_command import chalice_deploy
 from sgwatch.commands import deploy, teardown, uninstall
 from sgwatch.durable_template import StagePlace
 from sgwatch.project_files import CONFIG
 from sgwatch.removal import made_resources
-from sgwatch.stages import deployed_file
+from sgwatch.stages import deployed_file, wire
 from sgwatch.waiting import waiting_clients
+from tests.support import forked_chalice
 from tests.support.deployment import copy_project
 
 STAGE = "dev"
-COMMANDS = ("deploy", "setup", "change", "teardown", "uninstall")
+COMMANDS = ("deploy", "setup", "settings", "change", "teardown", "uninstall")
 MOST_STEPS = 4
+# What a stage watches in three of four sequences at first: with tampering it has three more functions, which audit what
+# every deployment does.
+WATCHED = "rules,groups,attachments,prefix_lists"
+# Of 37, each of which every audit and every uninstall asks for what is forwarded from it.
+REGIONS = ("eu-west-1", "us-east-1", "ap-south-1")
 ALERT_SECONDS = 90.0
 # What each command may end with; anything else, and any exception, is a fault.
-STATUSES = {"deploy": {0}, "setup": {0, 1}, "change": {0}, "teardown": {0, 1}, "uninstall": {0}}
+STATUSES = {"deploy": {0}, "setup": {0, 1}, "settings": {0}, "change": {0}, "teardown": {0, 1}, "uninstall": {0}}
 
 
 @dataclass(slots=True)
@@ -69,11 +76,13 @@ class AwkwardCampaign:
     def __init__(self, cloud: LocalCloud, folder: Path, seed: int) -> None:
         self._cloud = cloud
         self._chance = random.Random(seed)
-        settings = {"WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET}
+        # A burst is gathered as long as ever but for this: AWS's minutes are parts of a second here.
+        settings = {"WEBHOOK_URL": cloud.webhook_url, "WEBHOOK_SECRET": SECRET, "BURST_WINDOW": "1"}
         self._project = copy_project(folder, settings, STAGE)
         bundle.prepare(self._project)
         self._place = StagePlace(STAGE, PARTITION, cloud.region, cloud.account_id)
         self._client = waiting_clients()
+        self._watched: str | None = None
         self.report = SequenceReport()
 
     def run(self, sequences: int, seconds: float) -> SequenceReport:
@@ -81,6 +90,7 @@ class AwkwardCampaign:
         began = time.monotonic()
         while self.report.sequences < sequences and time.monotonic() - began < seconds:
             steps = [self._chance.choice(COMMANDS) for _ in range(self._chance.randint(1, MOST_STEPS))]
+            self._watch(None if self._chance.random() < 0.25 else WATCHED)
             self._sequence((*steps, "deploy", "change", "uninstall"))
             self.report.sequences += 1
             self.report.seconds = time.monotonic() - began
@@ -110,14 +120,43 @@ class AwkwardCampaign:
         place, client, project = self._place, self._client, self._project
         calls: dict[str, Callable[[], int]] = {
             "deploy": partial(
-                deploy.run, place, client, project, direct=False, yes=True, compile_into=lambda _project: None
+                deploy.run,
+                place,
+                client,
+                project,
+                direct=False,
+                yes=True,
+                compile_into=lambda _project: None,
+                chalice=partial(chalice_deploy, sleep=self._sleep, run=forked_chalice.deploy),
+                sleep=self._sleep,
             ),
-            "setup": partial(durable_setup.run, place, client, project / CONFIG, yes=True),
+            "setup": partial(durable_setup.run, place, client, project / CONFIG, yes=True, sleep=self._sleep),
+            "settings": self._settings,
             "change": self._change,
             "teardown": partial(self._quietly, partial(teardown.run, place, client, project / CONFIG, yes=True)),
-            "uninstall": partial(self._quietly, partial(uninstall.run, place, client, project, yes=True)),
+            "uninstall": partial(
+                self._quietly, partial(uninstall.run, place, client, project, yes=True, sleep=self._wait)
+            ),
         }
         return calls[name]()
+
+    def _settings(self) -> int:
+        """The stage watches tampering from now on, or no more: the next deployment has other functions."""
+        self._watch(None if self._watched else WATCHED)
+        return 0
+
+    def _watch(self, watched: str | None) -> None:
+        self._watched = watched
+        wire(self._project / CONFIG, STAGE, {"WATCH": watched})
+
+    def _sleep(self, seconds: float) -> None:
+        """As long as what AWS takes so many seconds for takes here."""
+        time.sleep(self._cloud.traits.awkwardness.wait(seconds))
+
+    def _wait(self, seconds: float) -> None:
+        """Until no function runs; that takes as long as ever."""
+        self._cloud.wait_until_idle(seconds)
+        self._sleep(seconds)
 
     def _quietly(self, command: Callable[[], int]) -> int:
         """What loses what still waits: it is asked for once nothing does."""
@@ -147,6 +186,8 @@ def campaign(seed: int) -> Iterator[AwkwardCampaign]:
     warnings.simplefilter("ignore")  # moto names the kinds of resource that it does not make
     awkwardness = replace(FULL, seed=seed)
     with tempfile.TemporaryDirectory() as folder, LocalCloud(awkwardness=awkwardness) as cloud:
+        cloud.enable_regions(*REGIONS)
+        forked_chalice.preload()
         make_alarm_path(cloud)
         os.environ.update(cloud.environment())
         yield AwkwardCampaign(cloud, Path(folder), seed)
