@@ -36,7 +36,6 @@ Variables = Mapping[str, str]
 # The resources that a stage's settings leave of a statement's; none switches the statement off.
 Narrowed = Callable[[Variables, tuple[str, ...]], tuple[str, ...]]
 
-ON_CALLS = (ALERT_ON_CHANGE, ALERT_ON_TAMPERING, ALERT_ON_OWN_TAMPERING)
 AUDITING = (ALERT_ON_TAMPERING, ALERT_ON_OWN_TAMPERING, AUDIT_ON_MENDING, AUDIT_ON_SCHEDULE)
 ALERTING = (ALERT_ON_CHANGE, *AUDITING)
 EVERYTHING = ("*",)
@@ -278,7 +277,7 @@ STATEMENTS: tuple[PolicyStatement, ...] = (
         "LookUps",
         _LOOK_UPS,
         EVERYTHING,
-        (*ON_CALLS, RECONCILE),
+        (ALERT_ON_CHANGE, RECONCILE),
         "[look-ups](enrichment.md), `ENRICH=true`; AWS limits none of them to a resource",
         narrowed=switched_on_by("ENRICH"),
     ),
@@ -286,7 +285,7 @@ STATEMENTS: tuple[PolicyStatement, ...] = (
         "LookUpsInConfig",
         ("config:GetResourceConfigHistory",),
         EVERYTHING,
-        (*ON_CALLS, RECONCILE),
+        (ALERT_ON_CHANGE, RECONCILE),
         "`ENRICH_CONFIG=true`",
         narrowed=switched_on_by("ENRICH_CONFIG"),
     ),
@@ -294,7 +293,7 @@ STATEMENTS: tuple[PolicyStatement, ...] = (
         "LookUpsInOtherAccounts",
         ("sts:AssumeRole",),
         (),
-        (*ON_CALLS, RECONCILE),
+        (ALERT_ON_CHANGE, RECONCILE),
         "the role of `ENRICH_ROLE`, and no other",
         narrowed=role_of("ENRICH_ROLE"),
     ),
