@@ -73,7 +73,7 @@ def _follow_up(groups: GroupedAlerts, window: str) -> Alert:
     exposures = worst_first(exposure for name, alerts in groups for exposure in of_group(name, alerts))
     last = max(folded, key=lambda alert: alert.occurred_at or datetime.min.replace(tzinfo=UTC))
     who = last.principal.name if last.principal else "somebody"
-    count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), 'security group')}"
+    count = f"{number_of(len(folded), 'more change')} of {number_of(len(groups), _kind(folded))}"
     # Destinations with other filters get other changes, and so another alert.
     content = hashlib.sha256("\n".join([window, *sorted(map(delivery_id, folded))]).encode()).hexdigest()[:32]
     return Alert(
@@ -99,21 +99,48 @@ def account_of(folded: Iterable[Alert]) -> Account:
 
 
 def by_group(folded: Iterable[Alert]) -> dict[str, list[Alert]]:
-    """What was done to each group, under what the group is called: its id first, which no list cuts off."""
+    """What was done to each group, under what the group is called: its id first, which no list cuts off.
+
+    A prefix list, and a resource that was given other groups, stands for itself.
+    """
     groups: dict[str | None, list[Alert]] = {}
     for alert in folded:
-        group = alert.security_group
-        groups.setdefault((group.id or group.name) if group else None, []).append(alert)
+        groups.setdefault(_subject(alert), []).append(alert)
     return {_called(key, alerts): alerts for key, alerts in groups.items()}
+
+
+def _subject(alert: Alert) -> str | None:
+    """What the alert is about, by its id where it has one."""
+    if alert.attachment is not None:
+        return f"{alert.attachment.resource_type} {alert.attachment.resource_id or 'not named'}"
+    if alert.security_group is not None:
+        return alert.security_group.id or alert.security_group.name
+    if alert.prefix_list is not None:
+        return f"prefix list {alert.prefix_list.id}" if alert.prefix_list.id else printable(alert.title, 200)
+    return None
+
+
+def _kind(folded: Iterable[Alert]) -> str:
+    """What the alerts are about, in a word."""
+    kinds = {
+        "resource" if alert.attachment else "prefix list" if alert.prefix_list else "security group" for alert in folded
+    }
+    return kinds.pop() if len(kinds) == 1 else "resource"
 
 
 def _called(key: str | None, alerts: Iterable[Alert]) -> str:
     if key is None:
         return "an unnamed group"
-    names = (alert.security_group.name for alert in alerts if alert.security_group and alert.security_group.name)
-    name = next(names, key)
+    name = next(filter(None, map(_name, alerts)), key)
     # What stands before the first colon is the group, whatever it is called (see message_parts.in_brief).
     return (key if name == key else f"{key} ({name})").replace(": ", ":")
+
+
+def _name(alert: Alert) -> str | None:
+    if alert.attachment is not None:
+        return None
+    named = alert.security_group or alert.prefix_list
+    return named.name if named is not None else None
 
 
 def _worst(alerts: Iterable[Alert]) -> Alert:
@@ -158,6 +185,9 @@ def _why_not_in_a_row(alerts: Sequence[Alert]) -> str | None:
     """Why the changes of one group cannot be undone one after the other; None where they can."""
     if len(alerts) > 1 and any(alert.event.name == "DeleteSecurityGroup" for alert in alerts):
         return "{} was changed and deleted, and what it was changed by cannot be undone once it is back under a new id"
+    if len(alerts) > 1 and any(alert.prefix_list is not None for alert in alerts):
+        # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RestoreManagedPrefixListVersion.html
+        return "{} was changed more than once, and what is restored counts as another version of it"
     touched: set[tuple[datetime | None, RuleIdentity]] = set()
     for alert in alerts:
         own = {(alert.occurred_at, rule.identity) for rule in _touched(alert.changes)}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Account, Alert, AlertKind, Changes, SecurityGroup, Severity
 from chalicelib.delivery.envelope import BurstEnd, read
 from chalicelib.delivery.follow_ups import follow_ups
@@ -15,6 +16,7 @@ from chalicelib.destinations.slack_message import payload as slack_payload
 from chalicelib.destinations.sns import MAX_BYTES
 from chalicelib.rendering.plain_text import plain_text
 from chalicelib.rendering.shrink import shrink
+from tests.support import records
 from tests.support.alerts import ALICE, critical_open_ssh, revoke, trial
 from tests.support.durable import World, numbered
 
@@ -215,3 +217,47 @@ def test_a_fold_whose_end_cannot_be_scheduled_is_an_error_until_it_can(durable: 
         broken.admit(change(1))
     assert not durable.made.bursts.admit(change(1))
     assert len(ends(durable)) == 1
+
+
+def listed(list_id: str, name: str) -> Alert:
+    request = {"PrefixListId": list_id, "CurrentVersion": 3, "AddEntry": {"Cidr": "198.51.100.0/24", "tag": 1}}
+    answer = {"prefixList": {"prefixListId": list_id, "prefixListName": name, "version": 3}}
+    raw = records.record(
+        "ModifyManagedPrefixList",
+        {"ModifyManagedPrefixListRequest": request},
+        {"ModifyManagedPrefixListResponse": answer},
+        eventID=f"{list_id} {name}",
+    )
+    return alert_of(raw)
+
+
+def attached(interface: str, *groups: str) -> Alert:
+    request = {
+        "networkInterfaceId": interface,
+        "groupSet": records.items(*({"groupId": group} for group in groups)),
+    }
+    return alert_of(records.record("ModifyNetworkInterfaceAttribute", request, eventID=interface))
+
+
+def test_prefix_lists_and_resources_are_named_in_a_follow_up_as_groups_are() -> None:
+    lists = [listed("pl-1", "office"), listed("pl-2", "home")]
+    (of_lists,) = follow_ups(lists, "w")
+    assert of_lists.title == "2 more changes of 2 prefix lists by alice"
+    assert sorted(exposure.reason.partition(": ")[0] for exposure in of_lists.exposures) == [
+        "prefix list pl-1 (office)",
+        "prefix list pl-2 (home)",
+    ]
+    (of_all,) = follow_ups([*lists, attached("eni-1", "sg-a", "sg-b"), attached("eni-2", "sg-a")], "w")
+    assert of_all.title == "4 more changes of 4 resources by alice"
+    named = [exposure.reason.partition(": ")[0] for exposure in of_all.exposures]
+    assert {"network interface eni-1", "network interface eni-2"} < set(named)
+
+
+def test_a_list_that_was_changed_twice_has_no_undo_in_a_row() -> None:
+    changed, again = listed("pl-1", "office"), listed("pl-1", "branch")
+    assert changed.undo.commands
+    (both,) = follow_ups([changed, again], "w")
+    assert both.undo.commands is None
+    assert "counts as another version" in str(both.undo.reason)
+    (apart,) = follow_ups([changed, listed("pl-2", "home")], "w")
+    assert len(apart.undo.commands or ()) == 2
