@@ -15,6 +15,7 @@ from chalicelib.cloudtrail.principals import UNKNOWN_NAME, Principal, is_of_root
 from chalicelib.cloudtrail.records import CloudTrailRecord, canonical_digest, mapping, read_record, text
 from chalicelib.cloudtrail.tamper_calls import BY_NAME as TAMPER_CALLS
 from chalicelib.cloudtrail.tamper_calls import TamperCall
+from chalicelib.cloudtrail.tamper_effects import listed
 from chalicelib.exposure.judge import Exposure, Severity, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, NotWatched, Outcome, read_outcome
 from chalicelib.security_groups.parse import named_group, read_change
@@ -219,15 +220,24 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: st
         principal=principal,
         exposures=tuple(Exposure(found.severity, text) for text in (reason, *listed)),
         undo=found.undo,
-        unknowns=(*_unknowns(record, principal), *_unnamed(call, found), *_refused_targets(record)),
+        unknowns=(*_unknowns(record, principal), *_unnamed(call, found), *_refused(record)),
     )
 
 
-def _refused_targets(record: CloudTrailRecord) -> tuple[Unknown, ...]:
-    """RemoveTargets and PutTargets may succeed as calls with some or all of their targets refused.
+# DeleteParameters takes ten names at most.
+_REFUSED_SHOWN = 10
+
+
+def _refused(record: CloudTrailRecord) -> tuple[Unknown, ...]:
+    """RemoveTargets, PutTargets and DeleteParameters may succeed as calls with some or all of it refused.
 
     The count is a 32-bit integer: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutTargets.html
+    The names are those of no parameter: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameters.html
     """
+    invalid = [name for name in listed(record.response_elements.get("invalidParameters")) if isinstance(name, str)]
+    if invalid:
+        names = ", ".join(printable(name, 100) for name in invalid[:_REFUSED_SHOWN])
+        return (other(f"how much of it took effect: AWS did not delete {names}"),)
     count = text(record.response_elements.get("failedEntryCount"))
     if count is None or not count.isdecimal() or len(count) > 10 or int(count) == 0:
         return ()

@@ -200,13 +200,16 @@ def trail_update(request: TamperRequest) -> Effect | None:
     """UpdateTrail, by what it names of the trail's reach and log group."""
     group = request.get("cloudWatchLogsLogGroupArn")
     losses = {
-        "no longer logs other regions than its own": _is(request.get("isMultiRegionTrail"), False),
-        "no longer delivers to CloudWatch Logs": group == "",
-        "no longer logs events of global services": _is(request.get("includeGlobalServiceEvents"), False),
-        "no longer logs other accounts than its own": _is(request.get("isOrganizationTrail"), False),
+        "logs other regions than its own": _is(request.get("isMultiRegionTrail"), False),
+        "delivers to CloudWatch Logs": group == "",
+        "logs global services": _is(request.get("includeGlobalServiceEvents"), False),
+        "logs other accounts": _is(request.get("isOrganizationTrail"), False),
     }
     if lost := [loss for loss, applies in losses.items() if applies]:
-        return Effect(f"{{things}} {' and '.join(lost)}", weakens=True)
+        *most, last = lost
+        said = f"{', '.join(most)} or {last}" if most else last
+        moved = f", and now delivers to log group {group}" if _text(group) else ""
+        return Effect(f"{{things}} no longer {said}{moved}", weakens=True)
     if _text(group):
         return Effect(f"{{things}} now delivers to log group {group}")
     changed = _names(request, "name")

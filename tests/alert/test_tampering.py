@@ -218,7 +218,19 @@ def test_what_a_request_weakens_is_read_in_every_spelling(name: str, request_par
 def test_everything_that_a_trail_loses_is_said() -> None:
     request = {"name": "main", "isMultiRegionTrail": False, "cloudWatchLogsLogGroupArn": ""}
     said = tampering("UpdateTrail", request).summary
-    assert "no longer logs other regions than its own and no longer delivers to CloudWatch Logs" in said
+    assert "no longer logs other regions than its own or delivers to CloudWatch Logs" in said
+    whole = tampering("UpdateTrail", {**request, "isOrganizationTrail": False, "includeGlobalServiceEvents": False})
+    assert whole.title == (
+        "Trail main no longer logs other regions than its own, delivers to CloudWatch Logs, logs global services "
+        "or logs other accounts (by alice)"
+    )
+
+
+def test_parameters_that_aws_did_not_delete_are_named() -> None:
+    answer = {"deletedParameters": ["/other/x"], "invalidParameters": ["/sgwatch/prod/slack"]}
+    request = {"names": ["/other/x", "/sgwatch/prod/slack"]}
+    (unknown,) = tampering("DeleteParameters", request, responseElements=answer).unknowns
+    assert unknown.text == "how much of it took effect: AWS did not delete /sgwatch/prod/slack"
 
 
 def test_names_are_found_in_every_spelling() -> None:

@@ -264,6 +264,12 @@ CATEGORY = {"field": "eventCategory", "equals": ["Management"]}
         ("DeleteSecret", {"forceDeleteWithoutRecovery": False}, "{things} {was} deleted", True),
         ("UpdateTrail", {"name": "t", "isMultiRegionTrail": False}, "no longer logs other regions", True),
         ("UpdateTrail", {"name": "t", "cloudWatchLogsLogGroupArn": ""}, "no longer delivers to CloudWatch Logs", True),
+        (
+            "UpdateTrail",
+            {"name": "t", "isMultiRegionTrail": False, "cloudWatchLogsLogGroupArn": "g"},
+            "no longer logs other regions than its own, and now delivers to log group g",
+            True,
+        ),
         ("UpdateTrail", {"name": "t", "s3BucketName": "b"}, "s3BucketName of {things} changed", False),
         ("PutMetricAlarm", {"actionsEnabled": False}, "with its actions disabled", True),
         ("PutMetricAlarm", {"alarmActions": []}, "without any action for ALARM", False),
