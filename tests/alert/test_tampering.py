@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.alarm_path.watch.alerts import follow_up
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, Scope, TamperCall
@@ -317,3 +318,14 @@ def test_a_title_without_room_for_what_was_done_still_names_the_thing() -> None:
     alert = tampering("PutEventSelectors", request)
     assert alert.title == "Trail main was given other event selectors (PutEventSelectors by alice)"
     assert "no longer logs AuthorizeSecurityGroupIngress, " in alert.summary
+
+
+def test_further_calls_are_undone_the_last_one_first() -> None:
+    stopped = tampering("StopLogging", {"name": "main"}, eventID="1", eventTime="2026-11-23T10:00:01Z")
+    muted = tampering("DisableAlarmActions", {"alarmNames": ["a"]}, eventID="2", eventTime="2026-11-23T10:00:02Z")
+    undo = follow_up([stopped, muted], "further").undo
+    assert [shlex.split(text)[2] for text in undo.commands or ()] == ["enable-alarm-actions", "start-logging"]
+    assert follow_up([stopped, muted], "further", unreadable=1).undo.commands is None
+    deleted = tampering("DeleteAlarms", {"alarmNames": ["a"]}, eventID="3")
+    reason = "of DeleteAlarms it is not known: the settings before are not in the record"
+    assert follow_up([stopped, deleted], "further").undo == (None, reason)

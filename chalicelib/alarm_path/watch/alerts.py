@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.alarm_path.watch.consequences import Consequence, consequence, severity_after
@@ -204,9 +204,22 @@ def follow_up(alerts: Sequence[Alert], alert_id: str, unreadable: int = 0) -> Al
         id=alert_id,
         summary=f"{worst.summary}{more}",
         exposures=(*worst.exposures, *did),
-        undo=Undo(None, "several calls were made, one after the other"),
+        undo=_undo_of_all(alerts) if not unreadable else Undo(None, "not every call could be read again"),
         unknowns=tuple(dict.fromkeys([*worst.unknowns, *(item for alert in rest for item in alert.unknowns), *unread])),
     )
+
+
+def _undo_of_all(alerts: Sequence[Alert]) -> Undo:
+    """The last call is undone first; none where one of them cannot be."""
+    commands: list[str] = []
+    notes: list[str] = []
+    for alert in sorted(alerts, key=lambda each: each.occurred_at or datetime.min.replace(tzinfo=UTC), reverse=True):
+        if alert.undo.commands is None:
+            call = printable(alert.event.name or "one call", 60)
+            return Undo(None, f"of {call} it is not known: {alert.undo.reason}")
+        commands += alert.undo.commands
+        notes += [alert.undo.reason] if alert.undo.commands and alert.undo.reason else []
+    return Undo(tuple(dict.fromkeys(commands)), " ".join(dict.fromkeys(notes)) or None)
 
 
 def without_audit(alert: Alert, reason: str) -> Alert:
