@@ -629,7 +629,7 @@ def test_a_silence_with_a_wrong_option_is_refused(arguments: list[str], said: st
 
 def test_the_package_template_wires_the_functions_to_the_same_resources() -> None:
     document = json.loads(package_template())
-    assert document["Resources"]["Deliver"]["DependsOn"] == ["Deliveries"]
+    assert document["Resources"]["Deliver"]["DependsOn"] == ["DeliverLogGroup", "Deliveries"]
     assert document["Resources"]["Deliveries"]["Type"] == "AWS::SQS::Queue"
     source = document["Resources"]["Deliver"]["Properties"]["Events"]["DeliverSqsEventSource"]
     assert source["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
