@@ -188,9 +188,11 @@ def _why_not_in_a_row(alerts: Sequence[Alert]) -> str | None:
     if len(alerts) > 1 and any(alert.prefix_list is not None for alert in alerts):
         # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RestoreManagedPrefixListVersion.html
         return "{} was changed more than once, and what is restored counts as another version of it"
-    touched: set[tuple[datetime | None, RuleIdentity]] = set()
+    touched: set[tuple[datetime | None, RuleIdentity | None]] = set()
     for alert in alerts:
+        own: set[tuple[datetime | None, RuleIdentity | None]]
         own = {(alert.occurred_at, rule.identity) for rule in _touched(alert.changes)}
+        own |= {(alert.occurred_at, None)} if alert.attachment is not None else set()
         if touched & own:
             return "which of the changes of {} in one second came first is not known"
         touched |= own

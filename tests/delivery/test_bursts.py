@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.alert.build import alert_of
-from chalicelib.alert.model import Account, Alert, AlertKind, Changes, SecurityGroup, Severity
+from chalicelib.alert.model import Account, Alert, AlertKind, Changes, SecurityGroup, Severity, Undo
 from chalicelib.delivery.envelope import BurstEnd, read
 from chalicelib.delivery.follow_ups import follow_ups
 from chalicelib.delivery.queue import Queue, QueueError
@@ -251,6 +252,20 @@ def test_prefix_lists_and_resources_are_named_in_a_follow_up_as_groups_are() -> 
     assert of_all.title == "4 more changes of 4 resources by alice"
     named = [exposure.reason.partition(": ")[0] for exposure in of_all.exposures]
     assert {"network interface eni-1", "network interface eni-2"} < set(named)
+
+
+def test_a_resource_that_was_given_groups_twice_in_a_second_has_no_undo_in_a_row() -> None:
+    back = Undo(("aws ec2 modify-network-interface-attribute",))
+    first, second = (attached("eni-1", group)._replace(id=group, undo=back) for group in ("sg-a", "sg-b"))
+    (at_once,) = follow_ups([first, second], "w")
+    assert at_once.undo == (
+        None,
+        "which of the changes of network interface eni-1 in one second came first is not known",
+    )
+    assert first.occurred_at is not None
+    later = second._replace(occurred_at=first.occurred_at + timedelta(seconds=1))
+    (in_turn,) = follow_ups([first, later], "w")
+    assert in_turn.undo.commands is not None
 
 
 def test_a_list_that_was_changed_twice_has_no_undo_in_a_row() -> None:
