@@ -22,6 +22,7 @@ from chalicelib.security_groups.phrases import (
     service_phrase,
 )
 from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
+from chalicelib.security_groups.severity import ExposureKind
 from chalicelib.text import number_of
 
 # A title fits a Slack header (150) with room for a mark, and an SNS subject after shortening.
@@ -296,6 +297,9 @@ def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) 
     rule = most_telling_rule(exposures) or removed[0]
     more = f" and {number_of(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
     service, peer = service_phrase(rule), peer_phrase(rule.peer)
+    if any(item.rule == rule and item.kind is ExposureKind.STILL_ALLOWED for item in exposures):
+        way = "from" if is_ingress(rule) else "to"
+        return f"rule for {service} {way} {peer}{more} removed on {group}, others still allow the same"
     if is_ingress(rule):
         return f"{service} closed to {peer}{more} on {group}"
     return f"{service} no longer allowed out to {peer}{more} on {group}"

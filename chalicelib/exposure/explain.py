@@ -339,7 +339,8 @@ def removed(rule: SecurityGroupRule, *, still_allowed: bool) -> Exposure:
         reason = f"Good news: {service_phrase(rule)} is no longer open to {peer_phrase(rule.peer)} through this rule."
     else:
         reason = f"Removed: {rule_phrase(rule)}."
-    exposure = Exposure(Severity.LOW, reason, (), rule, None, ExposureKind.REMOVAL)
+    kind = ExposureKind.STILL_ALLOWED if still_allowed else ExposureKind.REMOVAL
+    exposure = Exposure(Severity.LOW, reason, (), rule, None, kind)
     return with_sentence(exposure, "Other rules of the group still allow the same.") if still_allowed else exposure
 
 

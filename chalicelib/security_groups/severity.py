@@ -41,6 +41,7 @@ class ExposureKind(StrEnum):
     NOTHING_NEW = "nothing_new"
     DESCRIPTION = "description"
     REMOVAL = "removal"
+    STILL_ALLOWED = "still_allowed"
     DEFAULT_GROUP = "default_group"
     ROOT = "root"
     ATTEMPT = "attempt"

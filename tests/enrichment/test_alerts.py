@@ -255,3 +255,13 @@ def test_the_role_is_assumed_in_another_account(world: World, lookups: Lookups) 
 def test_enriched_alerts_keep_the_published_shape(world: World, enricher: Enricher) -> None:
     alert = enricher.alert_of(authorize(world, new_group(world, enricher), WORLD_SSH))
     assert to_json(from_json(to_json(alert))) == to_json(alert)
+
+
+def test_traffic_that_other_rules_still_allow_is_not_called_closed(world: World, enricher: Enricher) -> None:
+    group_id = new_group(world, enricher)
+    enricher.alert_of(authorize(world, group_id, WORLD_SSH))
+    enricher.alert_of(authorize(world, group_id, {**WORLD_SSH, "FromPort": 20, "ToPort": 25}))
+    revoked = world.call("revoke-security-group-ingress", {"GroupId": group_id, "IpPermissions": [WORLD_SSH]})
+    title = enricher.alert_of(revoked).title
+    assert title.startswith("Rule for tcp/22 from the internet removed on ")
+    assert title.endswith(", others still allow the same")
