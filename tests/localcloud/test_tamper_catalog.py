@@ -825,14 +825,14 @@ ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     "PutRolePolicy": (
         Attempt(
             made(f"iam put-role-policy --role-name {SPARE} --policy-name extra --policy-document", HARMLESS),
-            f"role {SPARE} was given another policy",
+            f"role {SPARE} was given inline policy extra",
             "medium",
         ),
     ),
     "DeleteRolePolicy": (
         Attempt(
             made(f"iam delete-role-policy --role-name {SPARE} --policy-name extra"),
-            f"role {SPARE} was left without a policy",
+            f"role {SPARE} was left without inline policy extra",
             "high",
             prepare=_inline,
         ),
@@ -840,14 +840,14 @@ ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     "AttachRolePolicy": (
         Attempt(
             made(f"iam attach-role-policy --role-name {SPARE} --policy-arn", "{managed}"),
-            f"role {SPARE} was given another policy",
+            f"role {SPARE} was given policy arn:",
             "medium",
         ),
     ),
     "DetachRolePolicy": (
         Attempt(
             made(f"iam detach-role-policy --role-name {SPARE} --policy-arn", "{managed}"),
-            f"role {SPARE} was left without a policy",
+            f"role {SPARE} was left without policy arn:",
             "high",
             prepare=_attached,
         ),
@@ -862,7 +862,7 @@ ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     "PutRolePermissionsBoundary": (
         Attempt(
             made(f"iam put-role-permissions-boundary --role-name {SPARE} --permissions-boundary", "{managed}"),
-            f"role {SPARE} was given another permissions boundary",
+            f"role {SPARE} was given permissions boundary arn:",
             "medium",
         ),
     ),
