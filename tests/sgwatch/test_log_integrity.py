@@ -281,6 +281,7 @@ def test_a_log_file_of_another_place_is_not_verified_by_its_content(tmp_path: Pa
         gzip.compress(b"[" * 100_000),
         gzip.compress(b"\xff"),
     ],
+    ids=["nothing", "no gzip", "a list", "empty", "a number", "too deep", "no text"],
 )
 def test_a_digest_file_that_cannot_be_read_is_no_pass(tmp_path: Path, data: bytes) -> None:
     trail = hours()
