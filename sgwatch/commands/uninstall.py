@@ -87,7 +87,9 @@ def _show(found: Sequence[MadeResource]) -> None:
     for each in found:
         if not each.kept:
             typer.echo(f"  {each.kind} {each.name}")
-    _show_with_reasons([each for each in found if each.kept], lambda each: f"stays: {each.kept}")
+    if kept := [each for each in found if each.kept]:
+        typer.echo("Stays:")
+        _show_with_reasons(kept, lambda each: each.kept)
     counts = Counter(each.kind for each in found if not each.kept)
     listed = ", ".join(number_of(count, kind) for kind, count in counts.items())
     typer.echo(f"To remove: {listed or 'nothing'}.")
