@@ -15,6 +15,7 @@ import pytest
 from chalicelib.delivery.alert_archive import AlertArchive
 from chalicelib.state.state_table import StateTable
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
 from sgwatch import durable_setup
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Tried to pars
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as running, tempfile.TemporaryDirectory() as folder:
+    with LocalCloud(awkwardness=MILD) as running, tempfile.TemporaryDirectory() as folder:
         place = StagePlace("dev", "aws", running.region, running.account_id)
         config = Path(folder) / "config.json"
         config.write_text((ROOT / ".chalice" / "config.json").read_text())

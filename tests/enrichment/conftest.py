@@ -8,6 +8,7 @@ import pytest
 
 from chalicelib.aws.read_calls import AwsReader
 from chalicelib.enrichment.lookups import Lookups
+from localcloud.awkward.awkwardness import MILD
 from localcloud.cloud import LocalCloud
 from tests.enrichment.world import World
 from tests.support.shell_aws import AwsShell
@@ -16,7 +17,7 @@ from tests.support.shell_aws import AwsShell
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
     """An empty AWS on loopback."""
-    with LocalCloud() as running:
+    with LocalCloud(awkwardness=MILD) as running:
         yield running
 
 

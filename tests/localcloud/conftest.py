@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
 
@@ -23,7 +24,7 @@ SMALL_APP = Path(__file__).with_name("small_app")
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as running:
+    with LocalCloud(awkwardness=MILD) as running:
         yield running
 
 

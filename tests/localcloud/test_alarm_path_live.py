@@ -12,6 +12,7 @@ import requests
 
 from chalicelib.alarm_path.snapshot.collect import collect
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.baseline import ONCALL, PATTERN, make_alarm_path_to
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -19,7 +20,7 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def path() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
+    with LocalCloud(awkwardness=MILD) as cloud:
         sns = cloud.client("sns")
         topic = sns.create_topic(Name="alarms")["TopicArn"]
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=ONCALL)

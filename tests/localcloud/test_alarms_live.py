@@ -11,6 +11,7 @@ import pytest
 
 from localcloud import LocalCloud
 from localcloud.alarm_series import statistic
+from localcloud.awkward.awkwardness import MILD
 from localcloud.baseline import ONCALL, confirmed_topic, make_alarm_path_to
 
 COUNT = {"Metric": {"Namespace": "CIS", "MetricName": "SecurityGroupChanges"}, "Period": 300, "Stat": "Sum"}
@@ -19,7 +20,7 @@ ALWAYS = {"Schedule": {"Expression": "cron(* * * * *)", "Duration": "PT1H"}}
 
 @pytest.fixture(scope="module")
 def path() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
+    with LocalCloud(awkwardness=MILD) as cloud:
         make_alarm_path_to(confirmed_topic(cloud, "alarms", ONCALL), cloud)
         yield cloud
 

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
+from tests.localcloud.test_awkwardness import until_allowed
 
 ACCOUNT = "123456789012"
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -137,7 +138,7 @@ def test_lambdas_calls_have_the_names_with_a_date(cloud: LocalCloud) -> None:
     mapping = functions.create_event_source_mapping(EventSourceArn=queue, FunctionName="own")["UUID"]
     made = record_of(cloud, "CreateEventSourceMapping20150331")
     assert made["responseElements"]["uUID"] == mapping
-    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    until_allowed(lambda: functions.update_event_source_mapping(UUID=mapping, Enabled=False))
     updated = record_of(cloud, "UpdateEventSourceMapping20150331")
     assert updated["requestParameters"] == {"uUID": mapping, "enabled": False}
     assert updated["responseElements"]["functionArn"].endswith(":function:own")
@@ -147,7 +148,7 @@ def test_lambdas_calls_have_the_names_with_a_date(cloud: LocalCloud) -> None:
     functions.put_function_concurrency(FunctionName="own", ReservedConcurrentExecutions=0)
     limited = record_of(cloud, "PutFunctionConcurrency20171031")
     assert limited["requestParameters"] == {"functionName": "own", "reservedConcurrentExecutions": 0}
-    functions.delete_event_source_mapping(UUID=mapping)
+    until_allowed(lambda: functions.delete_event_source_mapping(UUID=mapping))
     assert record_of(cloud, "DeleteEventSourceMapping20150331")["requestParameters"] == {"uUID": mapping}
 
 

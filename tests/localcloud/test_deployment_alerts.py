@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.baseline import make_alarm_path
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
@@ -52,7 +53,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DurableStage]:
     shutil.copytree(ROOT / ".chalice", wired / ".chalice", ignore=shutil.ignore_patterns("deployed", "deployments"))
     # It imports what CloudFormation can make, which takes longer than the command line waits for an answer.
     importlib.import_module("moto.cloudformation.models")
-    with LocalCloud() as cloud:
+    with LocalCloud(awkwardness=MILD) as cloud:
         make_alarm_path(cloud)
         assert sgwatch(cloud, "setup", *STAGE, "--yes", folder=wired).returncode == 1, "deploying remains to be done"
         config = json.loads((wired / ".chalice" / "config.json").read_text())

@@ -21,6 +21,7 @@ from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Status
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.baseline import make_alarm_path
 from tests.support.command_line import ROOT
 from tests.support.shell_aws import AwsShell
@@ -48,7 +49,7 @@ Fields = dict[tuple[str, str, str], Any]
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as running:
+    with LocalCloud(awkwardness=MILD) as running:
         yield running
 
 

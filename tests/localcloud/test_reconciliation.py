@@ -16,6 +16,7 @@ from chalicelib.enrichment.group_snapshot_store import Snapshots
 from chalicelib.enrichment.group_snapshots import GroupSnapshot
 from chalicelib.state.state_table import StateTable
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.callers import Credentials
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
@@ -95,7 +96,7 @@ def unheard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unheard]:
     shutil.copytree(ROOT / ".chalice", wired / ".chalice", ignore=shutil.ignore_patterns("deployed", "deployments"))
     # It imports what CloudFormation can make, which takes longer than the command line waits for an answer.
     importlib.import_module("moto.cloudformation.models")
-    with LocalCloud() as cloud:
+    with LocalCloud(awkwardness=MILD) as cloud:
         assert sgwatch(cloud, "setup", *STAGE, "--yes", folder=wired).returncode == 1, "deploying remains to be done"
         config = json.loads((wired / ".chalice" / "config.json").read_text())
         variables = config["stages"]["dev"]["environment_variables"]

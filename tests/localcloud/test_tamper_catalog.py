@@ -16,6 +16,7 @@ import pytest
 
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.baseline import EVENTS, make_alarm_path
 from localcloud.deploy import deploy
 from localcloud.receivers.webhook import SECRET
@@ -881,7 +882,7 @@ def test_each_call_of_the_catalog_is_attempted() -> None:
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("deploy")
-    with LocalCloud(region=REGION) as cloud:
+    with LocalCloud(region=REGION, awkwardness=MILD) as cloud:
         make_alarm_path(cloud)
         found = Account(cloud)
         _make_spares(found, folder / "code.zip")

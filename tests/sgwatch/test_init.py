@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from localcloud import LocalCloud
+from localcloud.awkward.awkwardness import MILD
 from localcloud.receivers.webhook import SECRET
 from sgwatch.commands.init import is_secret
 from sgwatch.project_files import CONFIG, read_json
@@ -16,7 +17,7 @@ from tests.support.local import sgwatch
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as running:
+    with LocalCloud(awkwardness=MILD) as running:
         yield running
 
 
