@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -134,8 +135,11 @@ def test_a_file_of_several_alerts_says_that_undo_takes_one(tmp_path: Path) -> No
 
 def test_help_fills_the_lines_of_a_narrow_terminal() -> None:
     lines = [line.strip() for line in sgwatch(["undo", "--help"], COLUMNS="80").stdout.decode().splitlines()]
-    begin = lines.index("still has it. Nothing is run where the group has changed again since. Exit")
-    assert lines[begin + 1] == "status: 0 good, 1 the change cannot be undone or undoing failed, 2 usage,"
+    begin = next(number for number, line in enumerate(lines) if line.startswith("An alert, as replay"))
+    paragraph = lines[begin : lines.index("", begin)]
+    assert len(paragraph) > 3
+    for line, after in pairwise(paragraph):
+        assert len(line) <= 78 < len(f"{line} {after.split()[0]}")
 
 
 def at_a_terminal(words: list[str], folder: Path) -> tuple[bytes, str]:
