@@ -100,7 +100,7 @@ def test_a_window_that_could_not_have_been_opened_folds_nothing(durable: World, 
         },
     )
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_a_window_holds_folding_ends(durable: World, fields: dict[str, Any]) -> None:
     window_of(durable, change(0), **fields)
     durable.clock.forward(3600)
