@@ -13,13 +13,13 @@ from chalicelib.alarm_path.checks.forwarders import ForwarderState, ForwarderVer
 from chalicelib.alarm_path.snapshot.collect_forwarders import collect_region
 from chalicelib.alarm_path.snapshot.collect_own_path import Forwarding
 from chalicelib.alarm_path.verdicts import Status
+from chalicelib.alarm_path.watch.alerts import severity_of
 from chalicelib.alarm_path.watch.notification_policy import Occasion, decide
 from chalicelib.alarm_path.watch.status_store import Items, TableMemory
-from chalicelib.alert.model import Account, AlarmPath, AlarmPathFinding, Alert, AlertKind, Exposure, Severity
+from chalicelib.alert.model import Account, AlarmPath, AlarmPathFinding, Alert, AlertKind, Exposure
 from chalicelib.aws.clients import ClientFactory
 from chalicelib.security_groups.phrases import printable
 
-_SEVERITY = {Status.FAIL: Severity.HIGH, Status.UNKNOWN: Severity.MEDIUM, Status.PASS: Severity.INFO}
 _WORDS = {
     Status.FAIL: "do not arrive",
     Status.UNKNOWN: "may not arrive",
@@ -85,7 +85,7 @@ def _reason(verdict: ForwarderVerdict, refused: str) -> str:
 
 
 def _alert(account_id: str, region: str, found: _ForwarderNews) -> Alert:
-    severity, sound = _SEVERITY[found.status], found.status is Status.PASS
+    severity, sound = severity_of(found.status), found.status is Status.PASS
     state = "still do not arrive" if found.occasion is Occasion.STILL_BROKEN else _WORDS[found.status]
     why = f": {printable(found.reason, 500)}" if found.reason else ""
     fix = f"sgwatch fleet status --account {account_id}"
