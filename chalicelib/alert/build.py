@@ -98,7 +98,7 @@ def not_of_our_rule(raw: Mapping[str, Any]) -> Alert:
 
 def _understood(record: CloudTrailRecord, resolver: ChangeResolver, account_name: str | None) -> Alert:
     watched = lookup(record.event_source, record.event_name)
-    if watched is not None and record.is_network_activity:
+    if watched is not None and record.repeats_another:
         raise NotWatched(f"a network activity record: {watched.name} has a record of its own")
     if watched is not None and record.incomplete:
         raise NotUnderstood(record.incomplete)
@@ -170,6 +170,11 @@ def _frame(record: CloudTrailRecord, account_name: str | None) -> Alert:
     )
 
 
+_OF_WHOM = (
+    "whose resources the call was about: the record of network activity says only whose VPC endpoint it went through"
+)
+
+
 def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, ...]:
     missing = {
         "who made the call: the record does not say, so it may have been root": is_unnamed(principal),
@@ -180,6 +185,7 @@ def _unknowns(record: CloudTrailRecord, principal: Principal) -> tuple[Unknown, 
         "when it happened: the record has no time that can be read": record.event_time is None,
         "account: the record names none": record.account_id is None,
         "region: the record names none": record.region is None,
+        _OF_WHOM: record.is_network_activity and principal.cross_account,
     }
     return tuple(other(sentence) for sentence, applies in missing.items() if applies)
 

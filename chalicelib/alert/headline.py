@@ -12,7 +12,15 @@ from chalicelib.exposure.judge import Exposure, Opens, most_telling_rule
 from chalicelib.exposure.list_entries import widest_first
 from chalicelib.exposure.traffic import is_ingress
 from chalicelib.named_tuple import NamedTuple
-from chalicelib.security_groups.changes import Attachment, Change, ListContents, Outcome, PrefixListChange, read_outcome
+from chalicelib.security_groups.changes import (
+    NOT_NAMED,
+    Attachment,
+    Change,
+    ListContents,
+    Outcome,
+    PrefixListChange,
+    read_outcome,
+)
 from chalicelib.security_groups.phrases import (
     group_phrase,
     is_world,
@@ -81,11 +89,17 @@ def call_sentence(record: CloudTrailRecord, principal: Principal, operation: str
     name = printable(principal.name, 100)
     called = printable(operation or record.event_name or "an unnamed API", 80)
     code = f" ({printable(record.error_code, 60)})" if record.error_code else ""
-    where = ", ".join(
-        printable(part, 40) for part in (record.account_id and f"account {record.account_id}", record.region) if part
-    )
-    place = f" in {where}" if where else ""
-    return f"{name} ({principal.client}{source}) called {called}{code}{place}.{_supplement(record)}"
+    return f"{name} ({principal.client}{source}) called {called}{code}{_place(record)}.{_supplement(record)}"
+
+
+def _place(record: CloudTrailRecord) -> str:
+    """In which account and region; network activity names only the endpoint's."""
+    account_id = record.vpc_endpoint_owner if record.is_network_activity else record.account_id
+    where = ", ".join(printable(part, 40) for part in (account_id and f"account {account_id}", record.region) if part)
+    if not record.is_network_activity:
+        return f" in {where}" if where else ""
+    endpoint = f"VPC endpoint {printable(record.vpc_endpoint_id, 40)}" if record.vpc_endpoint_id else "a VPC endpoint"
+    return f" through {endpoint}" + (f" ({where})" if where else "")
 
 
 def _supplement(record: CloudTrailRecord) -> str:
@@ -166,6 +180,8 @@ def _ranges(cidrs: Sequence[str]) -> str:
 def _list(prefix_list: PrefixListChange) -> str:
     if prefix_list.prefix_list_id is None:
         return f"prefix lists of {printable(prefix_list.resolver, 80)}"
+    if prefix_list.prefix_list_id == NOT_NAMED:
+        return "a prefix list that the record does not name"
     list_id = printable(prefix_list.prefix_list_id, 60)
     return f"prefix list {f'{printable(prefix_list.name, 48)} ({list_id})' if prefix_list.name else list_id}"
 
@@ -177,6 +193,9 @@ def _subject(change: Change, group: str) -> str:
 
 
 def _resource(attachment: Attachment) -> str:
+    if attachment.resource_id == NOT_NAMED:
+        article = "an" if attachment.resource_type[0] in "aeiouE" else "a"
+        return f"{article} {attachment.resource_type} that the record does not name"
     # A load balancer's ARN is longer than a title: its name and id stand for it.
     last = attachment.resource_id.rpartition(":")[2].removeprefix("loadbalancer/")
     return f"{attachment.resource_type} {printable(last, 80)}"

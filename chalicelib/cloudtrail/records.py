@@ -58,17 +58,41 @@ class CloudTrailRecord(NamedTuple):
 
     @property
     def is_network_activity(self) -> bool:
-        """Whether the record is of a call's way through a VPC endpoint: the call has a record of its own.
+        """Whether the record is of a call's way through a VPC endpoint.
 
-        https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-network-events-with-cloudtrail.html
+        It has no request and no answer. ``recipientAccountId`` may be the endpoint's owner, to whom CloudTrail sends
+        it, too: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-network-events-with-cloudtrail.html
         """
         return self.raw.get("eventCategory") == "NetworkActivity" or self.raw.get("eventType") == "AwsVpceEvent"
+
+    @property
+    def repeats_another(self) -> bool:
+        """Whether the call has a record of its own beside this one.
+
+        One that a VPC endpoint's policy denied and IAM would have allowed has none:
+        https://docs.aws.amazon.com/kms/latest/developerguide/vpce-logging.html
+        """
+        return self.is_network_activity and not (self.error_code or "").startswith(DENIED_BY_ENDPOINT)
+
+    @property
+    def vpc_endpoint_id(self) -> str | None:
+        """The VPC endpoint that the call went through."""
+        return text(self.raw.get("vpcEndpointId"))
+
+    @property
+    def vpc_endpoint_owner(self) -> str | None:
+        """The account that owns the VPC endpoint."""
+        return text(self.raw.get("vpcEndpointAccountId"))
 
     @property
     def supplements(self) -> str | None:
         """The id of the record whose data this one updates; None for a record of its own."""
         original = text(mapping(self.raw.get("addendum")).get("originalEventID"))
         return original if original != self.event_id else None
+
+
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+DENIED_BY_ENDPOINT = "VpceAccessDenied"
 
 
 def mapping(value: object) -> Mapping[str, Any]:

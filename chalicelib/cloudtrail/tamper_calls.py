@@ -290,7 +290,7 @@ TAMPER_CALLS: tuple[TamperCall, ...] = (
         "CreateEventSourceMapping20150331",
         _LAMBDA,
         "event source mapping",
-        "adding an|added",
+        "adding|added",
         *_MAPPING,
         whose=_OF_FUNCTION,
         inverse=effects.delete_mapping,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum, StrEnum, auto
 
 from chalicelib.cloudtrail.catalog import WatchedEvent
+from chalicelib.cloudtrail.records import DENIED_BY_ENDPOINT
 from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown
@@ -46,6 +47,8 @@ class Changes(NamedTuple):
     rules_after: int | None = None
 
 
+# What stands in the place of an id that the record does not have.
+NOT_NAMED = "unknown"
 VPC_ENDPOINT = "VPC endpoint"
 CLIENT_VPN = "Client VPN endpoint"
 
@@ -164,7 +167,6 @@ def read_outcome(error_code: str | None) -> Outcome:
     code = error_code.removeprefix("Client.").removeprefix("Server.")
     if code == "DryRunOperation":
         return Outcome.DRY_RUN
-    # The last is that of a VPC endpoint's policy, in CloudTrail's network activity events.
-    if code.startswith(("UnauthorizedOperation", "AccessDenied", "VpceAccessDenied")):
+    if code.startswith(("UnauthorizedOperation", "AccessDenied", DENIED_BY_ENDPOINT)):
         return Outcome.DENIED
     return Outcome.FAILED

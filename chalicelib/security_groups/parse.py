@@ -76,6 +76,8 @@ _OMITTED_KEYS = {"omitted", "originalSize", "reason"}
 
 def _why_missing(record: CloudTrailRecord, field_name: str) -> str | None:
     given = record.raw.get(field_name)
+    if given is None and record.is_network_activity:
+        return "CloudTrail leaves it out of records of network activity"
     if given is None:
         return f"{field_name} is null or absent, as when CloudTrail truncates a large record"
     if not isinstance(given, Mapping):

@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 
 from chalicelib.cloudtrail.records import text
-from chalicelib.security_groups.changes import CLIENT_VPN, VPC_ENDPOINT, Attachment, Change, Changes, NotUnderstood
+from chalicelib.security_groups.changes import (
+    CLIENT_VPN,
+    NOT_NAMED,
+    VPC_ENDPOINT,
+    Attachment,
+    Change,
+    Changes,
+    NotUnderstood,
+)
 from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.request_keys import REQUEST_KEYS
@@ -102,7 +110,7 @@ def _with_unknown_keys(change: Change, *given: object) -> Change:
 
 def _resource(change: Change, request: Parameters) -> tuple[str, str]:
     resource_type, key = _RESOURCES[change.event.name]
-    return resource_type, text(request.get(key)) or "unknown"
+    return resource_type, text(request.get(key)) or NOT_NAMED
 
 
 def _read_groups_of(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -138,7 +146,12 @@ def _before(text: str) -> Unknown:
 def _is_about(change: Change, request: Parameters) -> bool:
     """Whether the call may leave the groups alone, and names the resource that it is about."""
     resource_id = request.get(_RESOURCES[change.event.name][1])
-    return not change.event.name.startswith(("Set", "Apply")) and is_set(resource_id)
+    return not _always_sets(change) and is_set(resource_id)
+
+
+def _always_sets(change: Change) -> bool:
+    """Whether the call is about nothing but a resource's groups."""
+    return change.event.name.startswith(("Set", "Apply"))
 
 
 def _skips_privatelink(request: Parameters) -> bool:
@@ -173,7 +186,7 @@ def _attached(change: Change, attachment: Attachment, unknowns: tuple[Unknown, .
         # One of several groups would be a misleading subject: the attachment lists them all.
         group_id=groups[0] if len(groups) == 1 else None,
         group_name=None,
-        changes=Changes(before_known=not unknowns),
+        changes=Changes(before_known=not (unknowns or _always_sets(change))),
         attachment=attachment if change.succeeded else attachment._replace(groups_after=None),
         unknowns=change.unknowns + (unknowns if change.succeeded else ()),
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chalicelib.cloudtrail.records import mapping, text
-from chalicelib.security_groups.changes import Change, ListContents, NotUnderstood, PrefixListChange, PrefixListEntry
+from chalicelib.security_groups.changes import (
+    NOT_NAMED,
+    Change,
+    ListContents,
+    NotUnderstood,
+    PrefixListChange,
+    PrefixListEntry,
+)
 from chalicelib.security_groups.parse_rule_calls import CallReader, Parameters
 from chalicelib.security_groups.phrases import printable
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other, unread_parts
@@ -31,7 +38,7 @@ def _read_entries(change: Change, request: Parameters, response: Parameters) -> 
     return _changed(
         change,
         PrefixListChange(
-            list_id or "unknown",
+            list_id or NOT_NAMED,
             tuple(filter(None, added)),
             tuple(entry.cidr for entry in removed if entry),
             is_renamed=renamed is not None,
@@ -90,9 +97,13 @@ def _read_target(change: Change, request: Parameters, response: Parameters) -> C
     list_id = text(request.get("prefixListId")) or text(field(target, "prefixListId"))
     if change.succeeded and not (list_id or target_id or resolver_id):
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
-    resolver = f"IPAM resolver target {target_id}" if target_id else f"IPAM resolver {resolver_id or 'unknown'}"
+    resolver = f"IPAM resolver target {target_id}" if target_id else _resolver(resolver_id)
     region = text(request.get("prefixListRegion")) or text(field(target, "prefixListRegion"))
     return _changed(change, PrefixListChange(list_id, contents=ListContents.IPAM, resolver=resolver, region=region), ())
+
+
+def _resolver(resolver_id: str | None) -> str:
+    return f"IPAM resolver {resolver_id}" if resolver_id else "an IPAM resolver that the record does not name"
 
 
 def _read_resolver(change: Change, request: Parameters, _response: Parameters) -> Change:
@@ -102,13 +113,15 @@ def _read_resolver(change: Change, request: Parameters, _response: Parameters) -
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
     static = tuple(filter(None, (_entry(rule, "staticCidr") for rule in rules)))
     contents = ListContents.IPAM if is_set(request.get("rules")) else ListContents.ENTRIES
-    resolver = f"IPAM resolver {resolver_id or 'unknown'}"
+    resolver = _resolver(resolver_id)
     unread = _unknown_keys("a rule", request.get("rules"), _RESOLVER_RULE_KEYS)
     return _changed(change, PrefixListChange(None, static, contents=contents, resolver=resolver), unread)
 
 
 def _changed(change: Change, prefix_list: PrefixListChange, unread: Iterable[str]) -> Change:
     named = prefix_list.prefix_list_id or f"the lists of {prefix_list.resolver}"
+    if named == NOT_NAMED:
+        named = "the list"
     where = f" in {prefix_list.region}" if prefix_list.region else ""
     unknowns = [Unknown(UnknownTopic.LIST_USERS, f"which security groups{where} use {named}: not in the record")]
     if prefix_list.contents is ListContents.IPAM and change.succeeded:

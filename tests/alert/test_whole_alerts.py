@@ -17,7 +17,7 @@ import pytest
 from chalicelib.alert.build import alert_of, not_a_record, not_of_our_rule
 from chalicelib.alert.model import Alert, to_json
 from chalicelib.alert.resolution import RecordAlone, Resolution
-from chalicelib.cloudtrail.catalog import EVENTS, EventGroup
+from chalicelib.cloudtrail.catalog import EVENTS, EventGroup, WatchedEvent
 from chalicelib.cloudtrail.records import CloudTrailRecord
 from chalicelib.cloudtrail.tamper_calls import TAMPER_CALLS, TamperCall
 from chalicelib.security_groups.changes import Change
@@ -453,6 +453,29 @@ def outcomes() -> Iterator[tuple[str, Alert]]:
         yield f"{name} several, denied", alert_of(record | {"errorCode": r.DENIED})
 
 
+def through_an_endpoint() -> Iterator[tuple[str, Alert]]:
+    """Calls that a VPC endpoint's policy denied: their only record has neither a request nor an answer."""
+    activity: Json = {"eventCategory": "NetworkActivity", "eventType": "AwsVpceEvent", "errorCode": "VpceAccessDenied"}
+    activity |= {"vpcEndpointId": "vpce-1", "vpcEndpointAccountId": r.ACCOUNT, "userAgent": r.ABSENT}
+
+    def denied(event: WatchedEvent, **fields: Any) -> Alert:
+        given = activity | {"eventSource": event.source, "requestParameters": r.ABSENT} | fields
+        return alert_of(r.record(event.name, None, r.ABSENT, **given))
+
+    for event in EVENTS:
+        yield event.name, denied(event)
+    other = {"type": "AWSAccount", "principalId": "AKIAIOSFODNN7EXAMPLE", "accountId": r.OTHER_ACCOUNT}
+    others: dict[str, Json] = {
+        "of another account": {"userIdentity": other},
+        "by root": {"userIdentity": r.ROOT},
+        "without the endpoint": {"vpcEndpointId": r.ABSENT, "vpcEndpointAccountId": r.ABSENT},
+        "through an endpoint of another account": {"vpcEndpointAccountId": r.OTHER_ACCOUNT},
+        "without a region": {"awsRegion": r.ABSENT, "vpcEndpointAccountId": r.ABSENT},
+    }
+    for name, fields in others.items():
+        yield name, denied(EVENTS[0], **fields)
+
+
 def doubts() -> Iterator[tuple[str, Alert]]:
     """What the record does not tell, or tells in a way that cannot be read."""
     lost = ("eventID", "eventSource", "eventTime", "recipientAccountId", "awsRegion", "userIdentity", "sourceIPAddress")
@@ -679,7 +702,7 @@ _BRIEF = {"calls_from_v4", "calls_from_others", "calls_with_ports", "calls_out",
             modifications,
             attachments,
         ),
-        *(prefix_lists, group_calls, outcomes, doubts, tampering, harmful),
+        *(prefix_lists, group_calls, outcomes, through_an_endpoint, doubts, tampering, harmful),
     ],
     ids=lambda made: str(made.__name__),
 )

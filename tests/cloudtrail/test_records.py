@@ -267,6 +267,13 @@ def test_a_record_of_network_activity_is_known_by_its_category() -> None:
     assert not read_record({"eventCategory": "Management", "eventType": "AwsApiCall"}).is_network_activity
 
 
+def test_a_call_that_an_endpoints_policy_denied_has_no_other_record() -> None:
+    codes = {None: True, "AccessDenied": True, "-": True, "VpceAccessDenied": False, "Other": True}
+    for code, repeats in codes.items():
+        assert read_record({"eventCategory": "NetworkActivity", "errorCode": code}).repeats_another is repeats
+        assert not read_record({"eventCategory": "Management", "errorCode": code}).repeats_another
+
+
 def test_an_addendum_names_the_record_that_it_supplements() -> None:
     raw = {"eventID": "2", "addendum": {"reason": "UPDATED_DATA", "originalEventID": "1"}}
     assert read_record(raw).supplements == "1"

@@ -153,7 +153,8 @@ FIELDS: dict[str, tuple[object, ...]] = {
 def told(record: CloudTrailRecord) -> str:
     fields = {key: value for key, value in record._asdict().items() if key != "raw"}
     fields |= {
-        key: getattr(record, key) for key in ("has_event_id", "incomplete", "is_network_activity", "supplements")
+        key: getattr(record, key)
+        for key in ("has_event_id", "incomplete", "is_network_activity", "repeats_another", "supplements")
     }
     return ascii({key: str(value) for key, value in fields.items()})
 

@@ -391,6 +391,15 @@ def test_a_record_of_network_activity_is_counted_and_not_alerted(tmp_path: Path)
     assert "1 of a call" in done.stderr
 
 
+def test_a_call_that_an_endpoints_policy_denied_is_alerted(tmp_path: Path) -> None:
+    fields = {"eventCategory": "NetworkActivity", "errorCode": "VpceAccessDenied", "vpcEndpointId": "vpce-1"}
+    path = tmp_path / "records.jsonl"
+    path.write_text(json.dumps(authorize(requestParameters=None, responseElements=None, **fields)))
+    (alert,) = map(json.loads, sgwatch("replay", "--format", "json", str(path)).stdout.splitlines())
+    assert (alert["severity"], alert["event"]["outcome"]) == ("medium", "denied")
+    assert "(VpceAccessDenied) through VPC endpoint vpce-1" in alert["summary"]
+
+
 def test_an_item_of_lookup_events_without_its_record_is_not_understood(tmp_path: Path) -> None:
     item = {"EventId": "1", "EventName": "DeleteTrail", "Username": "mallory"}
     path = tmp_path / "events.json"
