@@ -392,7 +392,11 @@ def test_a_record_of_network_activity_is_counted_and_not_alerted(tmp_path: Path)
 
 
 def test_a_call_that_an_endpoints_policy_denied_is_alerted(tmp_path: Path) -> None:
-    fields = {"eventCategory": "NetworkActivity", "errorCode": "VpceAccessDenied", "vpcEndpointId": "vpce-1"}
+    fields: dict[str, Any] = {
+        "eventCategory": "NetworkActivity",
+        "errorCode": "VpceAccessDenied",
+        "vpcEndpointId": "vpce-1",
+    }
     path = tmp_path / "records.jsonl"
     path.write_text(json.dumps(authorize(requestParameters=None, responseElements=None, **fields)))
     (alert,) = map(json.loads, sgwatch("replay", "--format", "json", str(path)).stdout.splitlines())
