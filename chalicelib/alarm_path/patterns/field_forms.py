@@ -68,7 +68,6 @@ _CALLER_FIELDS: dict[str, tuple[str, str]] = {
     "userIdentity.accessKeyId": (r"[A-Z0-9]*", "(AKIA|ASIA).*"),
     "userIdentity.invokedBy": (_SERVICE, r".+\.amazonaws\.com(\.cn)?|AWS Internal"),
     "userIdentity.credentialId": (_NAME_CHARACTERS, ".+"),
-    "userIdentity.identityProvider": (_ARN_CHARACTERS, ".+"),
     "userIdentity.onBehalfOf.userId": (r"[0-9a-f-]*", ".+"),
     "userIdentity.onBehalfOf.identityStoreArn": (_ARN_CHARACTERS, "arn:.+"),
     "userIdentity.inScopeOf.sourceArn": (_ARN_CHARACTERS, "arn:.+"),

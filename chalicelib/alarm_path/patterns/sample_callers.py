@@ -1,7 +1,8 @@
 """Made-up callers of EC2: the fields of a CloudTrail record on who called, from where, with what.
 
 One per shape that ``userIdentity`` takes in successful calls, so that a filter which singles out
-callers is found out. Values that anybody may choose are varied from the filter's own, elsewhere.
+callers is found out; SAMLUser and WebIdentityUser call AWS STS alone. Values that anybody may choose are varied from
+the filter's own, elsewhere.
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
 """
 
@@ -248,8 +249,6 @@ def _federated() -> tuple[Caller, ...]:
     }
     return (
         _called("federated user", {**of("FederatedUser"), **federated}, _BOTO3),
-        _called("SAML user", of("SAMLUser", userName="maria", identityProvider="example"), _CLI),
-        _called("web identity user", of("WebIdentityUser", userName="maria", identityProvider="example.com"), _CLI),
         _called("directory user", of("Directory", userName="maria"), _CLI),
         _called("role identity", of("Role", arn=f"arn:aws:iam::{ACCOUNT}:role/ci"), _CLI),
         _called("unknown identity", of("Unknown"), _CLI),
