@@ -30,6 +30,8 @@ from chalicelib.alarm_path.patterns.to_text import render
 _NAME, _REGION_NAME = "recipientAccountId", "awsRegion"
 _RECIPIENT, _REGION = Selector((Name(_NAME),)), Selector((Name(_REGION_NAME),))
 _ALWAYS, _NEVER = Compare(_RECIPIENT, "=", Text("*", quoted=True)), NotExists(_RECIPIENT)
+# Of no record known: every one has this field, and a truth value has IS TRUE, and not =, on AWS's page.
+_UNKNOWN = Compare(Selector((Name("managementEvent"),)), "=", Text("true", quoted=False))
 
 
 def in_account(text: str, account: str, partition: str = "aws") -> str:
@@ -53,11 +55,24 @@ def _decided(expression: Expression, account: str, regions: tuple[str, ...]) -> 
             return _ALWAYS
     if isinstance(expression, And | Or):
         return type(expression)(tuple(_decided(item, account, regions) for item in expression.items))
-    if not isinstance(expression, Compare) or isinstance(expression.value, Number):
-        return expression  # the account is text, and what AWS makes of a number beside it is not documented
+    if not isinstance(expression, Compare):
+        return expression
     if expression.selector == _RECIPIENT:
+        if isinstance(expression.value, Number):
+            return _numbered(expression.operator, expression.value, account)
         return _known(expression, (account,))
     return _known(expression, regions) if expression.selector == _REGION else expression
+
+
+def _numbered(operator: str, wanted: Number, account: str) -> Expression:
+    """A number without quotes beside the account, which is text.
+
+    AWS's page takes digits for a string, which needs no quotes, and for a number, which no text is equal or unequal to.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    as_text = Compare(_RECIPIENT, operator, Text(wanted.text, quoted=True))
+    matches = operator in ("=", "!=") and condition_verdict(as_text, (account,)) is Verdict.MATCH
+    return _UNKNOWN if matches else _NEVER
 
 
 def _is_on(item: Expression, selector: Selector) -> bool:
