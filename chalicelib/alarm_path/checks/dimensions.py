@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import InsightsQuery, MetricQuery
 from chalicelib.alarm_path.snapshot.model import MetricFilter
@@ -20,21 +21,33 @@ _CONSTANTS = {
 _TRUTH_VALUES = {"$.readOnly": "false", "$.managementEvent": "true"}
 
 
-def published_dimensions(item: MetricFilter, event: str | None, account: str) -> dict[str, str | bool | None]:
+@dataclass(frozen=True, slots=True)
+class Perhaps:
+    """A dimension's value where AWS documents no other, and not that it is this one."""
+
+    text: str
+
+
+DimensionValue = str | Perhaps | None
+
+
+def published_dimensions(item: MetricFilter, event: str | None, account: str) -> dict[str, DimensionValue]:
     """Dimension names and their values for a record of an event (None: of another call).
 
-    None stands for a value that varies from record to record, and a truth value for itself.
+    None stands for a value that varies from record to record.
     """
-    constants: dict[str, str | bool | None] = {"$.recipientAccountId": account}
+    constants: dict[str, DimensionValue] = {"$.recipientAccountId": account}
     if event is not None:
-        truths = {selector: value == "true" for selector, value in _TRUTH_VALUES.items()}
+        truths = {selector: Perhaps(value) for selector, value in _TRUTH_VALUES.items()}
         constants |= {**_CONSTANTS, **truths, "$.eventName": event}
     fields = {name: constants.get(selector) for name, selector in item.dimensions.items()}
-    system = {"@aws.account": account}
+    # Documented of centralized logs; whether a trail's log events have the log group's region or the record's is not.
+    # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutMetricFilter.html
+    system: dict[str, DimensionValue] = {"@aws.account": account, "@aws.region": Perhaps(item.region)}
     return {**fields, **{name: system.get(name) for name in item.system_dimensions}}
 
 
-def reads_published(query: MetricQuery, published: Mapping[str, str | bool | None], account: str) -> Status:
+def reads_published(query: MetricQuery, published: Mapping[str, DimensionValue], account: str) -> Status:
     """Whether a query reads a metric published under these dimensions in an account."""
     if query.insights is not None:
         return _selected(query.insights, published, account)
@@ -43,13 +56,13 @@ def reads_published(query: MetricQuery, published: Mapping[str, str | bool | Non
     return all_of(_agrees(published[name], wanted) for name, wanted in query.dimensions.items())
 
 
-def _agrees(value: str | bool | None, wanted: str) -> Status:
-    if isinstance(value, bool):
-        return Status.UNKNOWN if wanted.lower() == str(value).lower() else Status.FAIL
+def _agrees(value: DimensionValue, wanted: str) -> Status:
+    if isinstance(value, Perhaps):
+        return Status.UNKNOWN if wanted.lower() == value.text else Status.FAIL
     return status_of(value == wanted)
 
 
-def _selected(insights: InsightsQuery, published: Mapping[str, str | bool | None], account: str) -> Status:
+def _selected(insights: InsightsQuery, published: Mapping[str, DimensionValue], account: str) -> Status:
     if insights.schema is not None and insights.schema != set(published):
         return Status.FAIL
     if insights.where is None:

@@ -113,9 +113,10 @@ class LogGroup:
 
 @dataclass(frozen=True, slots=True)
 class MetricFilter:
-    """One item of DescribeMetricFilters; AWS allows exactly one transformation."""
+    """One item of DescribeMetricFilters in a region; AWS allows exactly one transformation."""
 
     name: str
+    region: str
     log_group: str
     pattern: str
     namespace: str

@@ -177,7 +177,9 @@ def _region(name: str, item: Json, alarms: Arn) -> Region:
     return Region(
         name=name,
         log_groups=_each(item, "log_groups", _log_group, f"{where}.log_groups"),
-        metric_filters=_each(item, "metric_filters", _metric_filter, f"{where}.metric_filters"),
+        metric_filters=_each(
+            item, "metric_filters", lambda found, _: _metric_filter(found, name), f"{where}.metric_filters"
+        ),
         metric_alarms=_each(
             item, "metric_alarms", lambda alarm, _: MetricAlarm.read(named(alarm)), f"{where}.metric_alarms"
         ),
@@ -210,12 +212,13 @@ def _log_group(item: Json, _where: str) -> LogGroup:
     )
 
 
-def _metric_filter(item: Json, _where: str) -> MetricFilter:
+def _metric_filter(item: Json, region: str) -> MetricFilter:
     transformations = item.get("metricTransformations") or [{}]
     first: Json = transformations[0]
     default = first.get("defaultValue")
     return MetricFilter(
         name=str(item.get("filterName") or ""),
+        region=region,
         log_group=str(item.get("logGroupName") or ""),
         pattern=str(item.get("filterPattern") or ""),
         namespace=str(first.get("metricNamespace") or ""),
