@@ -118,7 +118,7 @@ def _let_publish(context: FixContext, topic: Topic, alarm_arn: str) -> Iterator[
     region, account = (parse_arn(topic.arn) or Arn("", "", "", "", "")).region, context.snapshot.account_id
     text = (topic.attributes or {}).get("Policy")
     alarm = alarm_arn or str(Arn(context.snapshot.partition, "cloudwatch", region, account, f"alarm:{CHANGES}"))
-    call = ServiceCall(CLOUDWATCH, "sns:Publish", topic.arn, account, alarm)
+    call = ServiceCall(CLOUDWATCH, "sns:Publish", topic.arn, account, alarm, context.snapshot.collected_at)
     policy = extended(text, publish_statement(account, topic.arn), lambda one: allows(one, call).status is Status.PASS)
     if policy is None or policy == _parsed(text):
         return
@@ -176,8 +176,9 @@ def topic_key(context: FixContext, finding: Finding) -> tuple[FixCall, ...]:
 
 
 def _key_policy(context: FixContext, topic: Topic, region: str, key: str) -> Iterator[FixCall]:
+    account, at = context.snapshot.account_id, context.snapshot.collected_at
     calls = [
-        ServiceCall(CLOUDWATCH, action, key, context.snapshot.account_id, context.alarm_arn)
+        ServiceCall(CLOUDWATCH, action, key, account, context.alarm_arn, at)
         for action in ("kms:Decrypt", "kms:GenerateDataKey")
     ]
     policy = extended(

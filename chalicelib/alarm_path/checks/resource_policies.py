@@ -7,45 +7,64 @@ unknown. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_eva
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import parse_time
 from chalicelib.alarm_path.verdicts import Status, all_of, any_of, opposite, status_of
-from chalicelib.aws.arns import arn_matches, matches
+from chalicelib.aws.arns import arn_matches, matches, parse_arn
 
 CLOUDWATCH = "cloudwatch.amazonaws.com"
+
+# Keys that the call of a service for itself does not carry: of callers with an identity in an account, its tags or its
+# multi-factor authentication, and of requests through a VPC endpoint.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+_ABSENT = frozenset(
+    (
+        *("aws:principalorgid", "aws:principalorgpaths", "aws:principalarn", "aws:principalaccount", "aws:username"),
+        *("aws:multifactorauthage", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast"),
+        *("aws:sourcevpce", "aws:sourcevpc", "aws:sourcevpcarn", "aws:vpcsourceip"),
+        *("aws:vpceaccount", "aws:vpceorgid", "aws:vpceorgpaths"),
+        *("sns:protocol", "sns:endpoint"),
+    )
+)
+_PRINCIPAL_TAG = "aws:principaltag/"
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceCall:
-    """A call that an AWS service makes for a resource of an account."""
+    """A call that an AWS service makes for a resource of an account; ``at`` is when, None where that is not known."""
 
     service: str
     action: str
     resource: str
     account_id: str
     source_arn: str
+    at: datetime | None = None
 
-    def context(self, key: str) -> str | bool | None:
-        """The value of a condition key: None where the call does not carry it, False where that is not known."""
-        known: dict[str, str | None] = {
-            "aws:sourceaccount": self.account_id,
+    def context(self, key: str) -> tuple[str | None, ...]:
+        """What the call may carry of a condition key, None for nothing; empty where that is not known."""
+        key, resource = key.lower(), parse_arn(self.resource)
+        known: dict[str, tuple[str | None, ...]] = {
+            "aws:sourceaccount": (self.account_id,),
             # SNS's own, older name: https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html
-            "aws:sourceowner": self.account_id,
-            "aws:sourcearn": self.source_arn,
-            "aws:securetransport": "true",
-            "aws:principalisawsservice": "true",
-            "aws:principalservicename": self.service,
-            "aws:principalorgid": None,
-            "aws:principalarn": None,
-            "aws:principalaccount": None,
-            "aws:sourcevpce": None,
-            "aws:sourcevpc": None,
-            "sns:protocol": None,
-            "sns:endpoint": None,
+            "aws:sourceowner": (self.account_id,),
+            "aws:sourcearn": (self.source_arn,),
+            "aws:securetransport": ("true",),
+            "aws:principalisawsservice": ("true",),
+            "aws:principalservicename": (self.service,),
+            # Whether it is there with temporary credentials alone; a service has no device.
+            "aws:multifactorauthpresent": (None, "false"),
+            "aws:requestedregion": (resource.region,) if resource and resource.region else (),
+            "aws:resourceaccount": (resource.account,) if resource and resource.account else (),
+            "aws:currenttime": (self.at.isoformat(),) if self.at else (),
+            "aws:epochtime": (self.at.isoformat(),) if self.at else (),
         }
-        return known.get(key.lower(), False)
+        absent = key in _ABSENT or key.startswith(_PRINCIPAL_TAG)
+        return (None,) if absent else known.get(key, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +186,19 @@ def _condition(statement: Mapping[str, Any], call: ServiceCall) -> Status:
     )
 
 
-_ValueTest = Callable[[str, str], bool]
+_ValueTest = Callable[[str, str], bool | None]
+
+
+def _dates(compare: Callable[[datetime, datetime], bool]) -> _ValueTest:
+    """A comparison of the request's time with the policy's, which is ISO 8601 or seconds since 1970."""
+
+    def test(pattern: str, text: str) -> bool | None:
+        wanted, found = parse_time(float(pattern) if pattern.isdecimal() else pattern), parse_time(text)
+        return None if wanted is None or found is None else compare(found, wanted)
+
+    return test
+
+
 _OPERATORS: dict[str, tuple[_ValueTest, bool]] = {
     "stringequals": (lambda pattern, text: pattern == text, True),
     "stringnotequals": (lambda pattern, text: pattern == text, False),
@@ -180,7 +211,13 @@ _OPERATORS: dict[str, tuple[_ValueTest, bool]] = {
     "arnnotequals": (arn_matches, False),
     "arnnotlike": (arn_matches, False),
     "bool": (lambda pattern, text: pattern.lower() == text.lower(), True),
+    "datelessthan": (_dates(operator.lt), True),
+    "datelessthanequals": (_dates(operator.le), True),
+    "dategreaterthan": (_dates(operator.gt), True),
+    "dategreaterthanequals": (_dates(operator.ge), True),
 }
+# Operators that are not tried on a value, and are true of a key that is not there.
+_NEGATED = ("numericnotequals", "datenotequals", "notipaddress")
 
 # Policy variables stand for values of the request, and only in policies of the newer version.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
@@ -192,19 +229,24 @@ _VARIABLE = "${"
 _WITHOUT_KEY: dict[str, bool | None] = {"": None, "forallvalues": True, "foranyvalue": False}
 
 
-def _test(operator: str, key: str, values: list[str], call: ServiceCall) -> Status:
-    quantifier, _, name = operator.lower().rpartition(":")
-    found = call.context(key)
-    if found is False or quantifier not in _WITHOUT_KEY:
+def _test(name: str, key: str, values: list[str], call: ServiceCall) -> Status:
+    quantifier, _, name = name.lower().rpartition(":")
+    if quantifier not in _WITHOUT_KEY:
         return Status.UNKNOWN
+    answers = {_test_value(quantifier, name, values, found) for found in call.context(key)}
+    return answers.pop() if len(answers) == 1 else Status.UNKNOWN
+
+
+def _test_value(quantifier: str, name: str, values: list[str], found: str | None) -> Status:
     if name == "null":
         return status_of((found is None) == (values == ["true"]))
-    if_exists = name.endswith("ifexists")
-    compare, wanted = _OPERATORS.get(name.removesuffix("ifexists"), (None, True))
-    if compare is None or (isinstance(found, str) and any(_VARIABLE in value for value in values)):
-        return Status.UNKNOWN
-    if not isinstance(found, str):
+    plain = name.removesuffix("ifexists")
+    compare, wanted = _OPERATORS.get(plain, (None, plain not in _NEGATED))
+    if found is None:
         # A key that the request does not carry: only the negated operators and …IfExists are true.
         without = _WITHOUT_KEY[quantifier]
-        return status_of(without if without is not None and not if_exists else if_exists or not wanted)
-    return status_of(any(compare(value, found) for value in values) is wanted)
+        return status_of(without if without is not None and plain == name else plain != name or not wanted)
+    if compare is None or any(_VARIABLE in value for value in values):
+        return Status.UNKNOWN
+    met = any_of(status_of(compare(value, found)) for value in values)
+    return met if wanted else opposite(met)

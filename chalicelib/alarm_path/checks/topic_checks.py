@@ -91,7 +91,8 @@ def _unread_topic(snapshot: Snapshot, arn: str, topic: Topic | None) -> Finding:
 
 
 def _policy(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
-    call = ServiceCall(CLOUDWATCH, "sns:Publish", topic.arn, snapshot.account_id, alarm_arn)
+    at = snapshot.collected_at
+    call = ServiceCall(CLOUDWATCH, "sns:Publish", topic.arn, snapshot.account_id, alarm_arn, at)
     text = (topic.attributes or {}).get("Policy")
     if topic.arn.endswith(".fifo"):
         # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -155,7 +156,8 @@ def _key(snapshot: Snapshot, topic: Topic, alarm_arn: str) -> Finding:
         return Finding("topic-key", Status.UNKNOWN, key, reason)
     if topic.key_policy is None:
         return _no_key_policy(snapshot, topic, key)
-    calls = [ServiceCall(CLOUDWATCH, action, key, snapshot.account_id, alarm_arn) for action in _KEY_ACTIONS]
+    account, at = snapshot.account_id, snapshot.collected_at
+    calls = [ServiceCall(CLOUDWATCH, action, key, account, alarm_arn, at) for action in _KEY_ACTIONS]
     answers = [allows(_without_resources(topic.key_policy), call) for call in calls]
     status = all_of(answer.status for answer in answers)
     if status is Status.PASS:
