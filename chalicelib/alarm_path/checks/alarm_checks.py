@@ -277,11 +277,17 @@ def companions(index: RegionIndex, alarm: MetricAlarm, item: MetricFilter) -> Co
 
 
 def _evaluated_alike(alarm: MetricAlarm, other: MetricAlarm) -> bool:
-    """Whether two alarms differ in name, actions and present state alone: they then move together."""
+    """Whether two alarms differ in name, words, actions and present state alone: they then move together."""
     own = replace(
-        other, name=alarm.name, arn=alarm.arn, state=alarm.state, actions=alarm.actions, state_reason=alarm.state_reason
+        alarm,
+        name=other.name,
+        arn=other.arn,
+        state=other.state,
+        actions=other.actions,
+        state_reason=other.state_reason,
+        description=other.description,
     )
-    return own == alarm
+    return own == other
 
 
 def routes(

@@ -217,9 +217,9 @@ class Builder:
         findings, notes = [*verdict.findings, *route.findings], [*verdict.notes, *route.notes]
         if route.topic:
             key = (route.topic, route.owner_name, route.owner_arn)
-            metric = alarm.only_metric if route.owner_arn == alarm.arn else None
             if key not in self._topics:
-                self._topics[key] = judge_topic(self.snapshot, *key, metric)
+                own = alarm if route.owner_arn == alarm.arn else None
+                self._topics[key] = judge_topic(self.snapshot, *key, own)
             findings += self._topics[key][0]
             notes += self._topics[key][1]
         return replace(

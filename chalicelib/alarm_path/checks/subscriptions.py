@@ -21,9 +21,11 @@ _POLICY_ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage"}
 # Something, or nothing at all, and a text of which only that it is there is known.
 UNKNOWN_VALUE = object()
 SOME_TEXT = object()
-# Fields whose values are not known beforehand; only the first are in the notifications of both kinds of alarm.
+# Null, or not there: what CloudWatch writes for a description that an alarm does not have is not documented.
+NO_TEXT = object()
+_TEXT_TESTS = frozenset({"prefix", "suffix", "equals-ignore-case"})
+# Fields whose values are not known beforehand, in the notifications of both kinds of alarm.
 _TEXTS = ("Region", "StateChangeTime", "NewStateReason")
-_FIELDS = ("AlarmDescription",)
 # What an alarm may have been in before ALARM.
 _BEFORE = frozenset({"OK", "INSUFFICIENT_DATA"})
 _ACTION_FIELDS = ("AlarmConfigurationUpdatedTimestamp", "OKActions", "AlarmActions", "InsufficientDataActions")
@@ -41,9 +43,12 @@ class Notification:
     topic_arn: str
     of_composite: bool = False
     metric: tuple[str, str] | None = None
+    description: str | None = None
 
     def body(self) -> Mapping[str, Any]:
         """The message's fields; ``metric`` is the namespace and name of an alarm on one metric, which they name too.
+
+        ``description`` is empty where the alarm has none, and None where that is not known.
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html and AWS's sample
         https://github.com/aws/aws-lambda-go/blob/main/events/testdata/cloudwatch-alarm-sns-payload-single-metric.json
@@ -52,6 +57,7 @@ class Notification:
             "AlarmName": self.alarm_name,
             "AlarmArn": self.alarm_arn,
             "AWSAccountId": self.account_id,
+            "AlarmDescription": UNKNOWN_VALUE if self.description is None else self.description or NO_TEXT,
             "NewStateValue": "ALARM",
             "OldStateValue": _BEFORE,
             **dict.fromkeys(_TEXTS, SOME_TEXT),
@@ -59,7 +65,7 @@ class Notification:
         if self.metric:
             known["Trigger"] = _Partly({"Namespace": self.metric[0], "MetricName": self.metric[1]})
         unsure = _COMPOSITE_FIELDS if self.of_composite else _METRIC_ALARM_FIELDS
-        return {**dict.fromkeys((*_FIELDS, *unsure), UNKNOWN_VALUE), **known}
+        return {**dict.fromkeys(unsure, UNKNOWN_VALUE), **known}
 
 
 class _Partly(dict[str, Any]):
@@ -158,6 +164,8 @@ def _key_matches(wanted: object, value: object, *, there: bool) -> Status:
 def _condition(item: object, value: object, *, there: bool) -> Status:
     if isinstance(value, Mapping):  # what SNS makes of an object where it looks for a value is not documented
         return Status.UNKNOWN
+    if value is NO_TEXT:
+        return Status.FAIL if _asks_for_text(item) else Status.UNKNOWN
     if isinstance(item, Mapping) and "exists" in item:
         return status_of(bool(item["exists"]) is there)
     if not there:
@@ -170,6 +178,11 @@ def _condition(item: object, value: object, *, there: bool) -> Status:
     if not isinstance(item, Mapping):
         return status_of(item == value)
     return all_of(_operator(name, operand, str(value)) for name, operand in item.items())
+
+
+def _asks_for_text(item: object) -> bool:
+    """Whether a condition is one that nothing but some text meets."""
+    return isinstance(item, str) or (isinstance(item, Mapping) and bool(_TEXT_TESTS & item.keys()))
 
 
 def _operator(name: str, operand: object, value: str) -> Status:

@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib.alarm_path.checks.resource_policies import CLOUDWATCH, ServiceCall, allows
 from chalicelib.alarm_path.checks.subscriptions import Notification, SubscriptionVerdict, deliver
 from chalicelib.alarm_path.checks.trail_checks import unread
+from chalicelib.alarm_path.snapshot.cloudwatch_alarms import CompositeAlarm, MetricAlarm
 from chalicelib.alarm_path.snapshot.model import AccessError, KeyUse, Snapshot, Subscription, Topic
 from chalicelib.alarm_path.verdicts import Finding, Status, all_of, any_of
 from chalicelib.aws.arns import parse_arn
@@ -36,22 +37,22 @@ _SUBSCRIPTION_CALLS = ("sns:ListSubscriptionsByTopic",)
 
 
 def judge_topic(
-    snapshot: Snapshot, arn: str, alarm_name: str, alarm_arn: str, metric: tuple[str, str] | None = None
+    snapshot: Snapshot, arn: str, alarm_name: str, alarm_arn: str, alarm: MetricAlarm | None = None
 ) -> tuple[list[Finding], list[str]]:
-    """Every check of a topic that an alarm publishes to, and notes beside them.
-
-    ``metric`` is the namespace and name of what an alarm on one metric reads.
-    """
+    """Every check of a topic that an alarm publishes to, and notes beside them; a composite alarm has no ``alarm``."""
     topic = _find(snapshot, arn)
     if topic is None:
         return [_unread_topic(snapshot, arn, topic)], []
+    composite = _composite(snapshot, alarm_name, alarm_arn)
+    publisher = composite or alarm
     notification = Notification(
         alarm_name,
         alarm_arn,
         snapshot.account_id,
         arn,
-        _is_composite(snapshot, alarm_name, alarm_arn),
-        metric,
+        of_composite=composite is not None,
+        metric=alarm.only_metric if alarm else None,
+        description=publisher.description if publisher else None,
     )
     subscriber, notes = _subscribers(snapshot, topic, notification)
     if topic.attributes is None:
@@ -60,9 +61,9 @@ def judge_topic(
     return [exists, _policy(snapshot, topic, alarm_arn), _key(snapshot, topic, alarm_arn), subscriber], notes
 
 
-def _is_composite(snapshot: Snapshot, name: str, arn: str) -> bool:
+def _composite(snapshot: Snapshot, name: str, arn: str) -> CompositeAlarm | None:
     found = snapshot.region(_region(arn)).composite_alarms or ()
-    return any((alarm.name, alarm.arn) == (name, arn) for alarm in found)
+    return next((alarm for alarm in found if (alarm.name, alarm.arn) == (name, arn)), None)
 
 
 def _name(arn: str) -> str:

@@ -122,6 +122,7 @@ class MetricAlarm:
     wall_clock: bool
     evaluation_state: str | None
     state_reason: str
+    description: str
     warm_up: WarmUp | None = None
 
     # What the series compared is made of, and the metrics among it; others of its Metrics do not matter to the alarm.
@@ -162,6 +163,7 @@ class MetricAlarm:
             wall_clock=isinstance(window, Mapping) and "WallClockWindow" in window,
             evaluation_state=text_or_none(item.get("EvaluationState")),
             state_reason=str(item.get("StateReason") or ""),
+            description=str(item.get("AlarmDescription") or ""),
             warm_up=WarmUp.read(item),
         )
 
@@ -174,6 +176,7 @@ class CompositeAlarm:
     arn: str
     state: str | None
     actions: Actions
+    description: str
     rule: str
     suppressor: str | None
     suppressor_wait: int
@@ -186,6 +189,7 @@ class CompositeAlarm:
             arn=str(item.get("AlarmArn") or ""),
             state=text_or_none(item.get("StateValue")),
             actions=Actions.read(item),
+            description=str(item.get("AlarmDescription") or ""),
             rule=str(item.get("AlarmRule") or ""),
             suppressor=text_or_none(item.get("ActionsSuppressor")),
             suppressor_wait=_whole(item.get("ActionsSuppressorWaitPeriod"), 0),
