@@ -131,6 +131,9 @@ class Composites:
         before = holds(rule, lambda key: (firing[key] or "OK") if key in firing else self._at_rest(key))
         if before:
             return Parent(alarm, Status.FAIL, f"A change does not move {what}: it is true before the change too.")
+        if holds(rule, lambda key: (firing[key] or "OK") if key in firing else self._without_data(key)):
+            reason = f"A change does not move {what}: it is true before the change too, while others have no data."
+            return Parent(alarm, Status.FAIL, reason)
         named = [name for name in sorted(companions) if name in self.named[alarm.name]]
         truths = {self._truths(rule, {*firing, *together}) for together in _combinations(named, companions)}
         if truths != {(True, True)} or before is None:
@@ -173,6 +176,11 @@ class Composites:
 
     def _at_rest(self, key: str) -> str | None:
         return "OK" if key in self.states else (ABSENT if self.complete else None)
+
+    def _without_data(self, key: str) -> str | None:
+        """An alarm's state at rest, or INSUFFICIENT_DATA where it is in that now: no call need ever bring it data."""
+        state = self.states.get(key)
+        return state if state == "INSUFFICIENT_DATA" else self._at_rest(key)
 
     def _suppressed(
         self, alarm: CompositeAlarm, firing: Collection[str], companions: Companions, doubtful: Collection[str]
