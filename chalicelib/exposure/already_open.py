@@ -63,7 +63,7 @@ def _keys(rule: SecurityGroupRule, ranges_of: RangesOf) -> tuple[_Key, ...]:
     return tuple((item.version, item.first, item.last) for item in ranges_of(rule))
 
 
-class _Spans:
+class Spans:
     """Pieces of traffic that are open to one peer."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
@@ -72,6 +72,11 @@ class _Spans:
         self._highest: list[int] = []
         for span in self.spans:
             self._highest.append(max(span.high, self._highest[-1] if self._highest else -1))
+
+    def overlap(self, span: Span) -> bool:
+        """Whether one of them holds some of this piece."""
+        beyond = bisect_left(self._lows, span.high + 1)
+        return beyond > 0 and self._highest[beyond - 1] >= span.low
 
     def hold_wider(self, span: Span, *, or_same: bool = False) -> bool:
         """Whether one of them holds all of this piece, and more."""
@@ -91,8 +96,8 @@ class _ByPeer:
         spans: dict[tuple[str, str], list[Span]] = {}
         for item in known:
             spans.setdefault((item.rule.peer.type, item.rule.peer.value), []).append(item.span)
-        self._each = {peer: _Spans(found) for peer, found in spans.items()}
-        self._together = {peer: _Spans(Span(*span) for span in joined(found)) for peer, found in spans.items()}
+        self._each = {peer: Spans(found) for peer, found in spans.items()}
+        self._together = {peer: Spans(Span(*span) for span in joined(found)) for peer, found in spans.items()}
 
     def allows(self, item: _Asked, *, wider: bool) -> bool:
         peer = (item.rule.peer.type, item.rule.peer.value)
@@ -114,7 +119,7 @@ class _ByRange:
         for item in known:
             for key in item.keys:
                 self._spans[self._place[key]].append(item.span)
-        self._wider: dict[int, _Spans] = {}
+        self._wider: dict[int, Spans] = {}
         self._open = self._open_to(keys)
 
     def _mask(self, span: Span) -> int:
@@ -157,9 +162,9 @@ class _ByRange:
             place = self._parents[place]
         return False
 
-    def _wider_at(self, place: int) -> _Spans:
+    def _wider_at(self, place: int) -> Spans:
         if place not in self._wider:
-            self._wider[place] = _Spans(self._spans[place])
+            self._wider[place] = Spans(self._spans[place])
         return self._wider[place]
 
 

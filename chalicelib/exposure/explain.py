@@ -350,9 +350,11 @@ def with_addresses(exposure: Exposure, addresses: Sequence[str]) -> Exposure:
     return with_sentence(exposure, f"What is attached has {has}: {few(addresses)}.")
 
 
-def with_peers_before(exposure: Exposure, peers: Sequence[str]) -> Exposure:
-    """With who could use the same traffic before."""
-    return with_sentence(exposure, f"Before, {few(peers) if peers else 'nobody'} could.")
+def with_peers_before(exposure: Exposure, peers: Sequence[str], in_part: Sequence[str]) -> Exposure:
+    """With who could use the same traffic before, and who could use a part of it."""
+    parts = [f"{few(peers)} could"] if peers else []
+    parts += [f"{few(in_part)}{'' if peers else ' could'} in part"] if in_part else []
+    return with_sentence(exposure, f"Before, {', and '.join(parts) or 'nobody could'}.")
 
 
 def few(items: Sequence[str]) -> str:

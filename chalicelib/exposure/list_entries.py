@@ -127,13 +127,21 @@ def _opened_on(group: GroupInfo, list_id: str, around: Surroundings) -> list[Exp
     named = [rule for rule in group.rules if rule.peer.value == list_id]
     previous = [_of_list(rule, _was(list_id)) for rule in named]
     modified = [ModifiedRule(before, rule) for before, rule in zip(previous, named, strict=True)]
-    others = OtherRules(tuple(rule for rule in group.rules if rule.peer.value != list_id), tuple(previous))
+    kept = tuple(rule for rule in group.rules if rule.peer.value != list_id)
+    # The live rules may hold a later change, which is then reported in full: there no list is a rule's past.
+    others = OtherRules(kept, tuple(previous), kept, are_all=False)
     where = group_phrase(group.name, group.id)
     return [
         item._replace(reason=f"On {where}: {item.reason}")
         for item in judge_opened(modified, others, around)
-        if item.kind is ExposureKind.OPENING and item.rule is not None and is_ingress(item.rule)
+        if _is_news(item) and item.rule is not None and is_ingress(item.rule)
     ]
+
+
+def _is_news(item: Exposure) -> bool:
+    """Whether the entries open something, or would if other rules did not allow the same."""
+    would_open = item.kind is ExposureKind.NOTHING_NEW and item.severity.rank >= Severity.MEDIUM.rank
+    return item.kind is ExposureKind.OPENING or would_open
 
 
 def _of_list(rule: SecurityGroupRule, list_id: str) -> SecurityGroupRule:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from chalicelib.exposure.already_open import RangesOf, already_open
-from chalicelib.exposure.compare import openings, openings_together
+from chalicelib.exposure.already_open import RangesOf, Spans, already_open
+from chalicelib.exposure.compare import Opening, openings, openings_together, own_ranges
 from chalicelib.exposure.explain import (
     Surroundings,
+    as_protocol,
     explain,
     is_of_the_internet,
     narrowed,
@@ -17,9 +18,9 @@ from chalicelib.exposure.explain import (
     with_addresses,
     with_peers_before,
 )
-from chalicelib.exposure.traffic import TrafficLine, is_ingress
+from chalicelib.exposure.traffic import Span, TrafficLine, is_ingress
 from chalicelib.named_tuple import NamedTuple
-from chalicelib.security_groups.address_ranges import AddressRange, parse_range
+from chalicelib.security_groups.address_ranges import AddressRange, joined, parse_range
 from chalicelib.security_groups.lookup_result import Interface, Rules
 from chalicelib.security_groups.phrases import peer_phrase
 from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule
@@ -30,10 +31,10 @@ _WITH_PEERS_BEFORE = 20
 
 
 class OtherRules(NamedTuple):
-    """The other rules of the group: those kept, those gone with the change, and all before it where they are known.
+    """The other rules of the group: those kept, those gone with the change, and those before it where they are known.
 
     ``is_guessed`` where only live rules show what was before, which may hold a later change. ``called`` says what these
-    rules are to what the change is about.
+    rules are to what the change is about. ``before`` is not all that was there unless ``are_all``.
     """
 
     kept: Rules = ()
@@ -41,6 +42,11 @@ class OtherRules(NamedTuple):
     before: Rules | None = None
     is_guessed: bool = False
     called: str = "other rules of the group"
+    are_all: bool = True
+
+
+# A reason, and the opening that it is of.
+_Found = tuple[Exposure, Opening | None]
 
 
 def judge_opened(
@@ -50,20 +56,22 @@ def judge_opened(
     ranges_of = _ranges_of(around)
     line = TrafficLine(rule for item in new for rule in (item.after, item.before) if rule is not None)
     known = _known_already(new, others, ranges_of)
-    found: list[Exposure] = []
+    found: list[_Found] = []
     for place, item in enumerate(new):
-        opened = [explain(each, around) for each in openings(item, line, ranges_of)]
+        opened = [(explain(each, around), each) for each in openings(item, line, ranges_of)]
         if not opened:
-            found.append(narrowed(item))
+            found.append((narrowed(item), None))
         elif place in known:
-            found.append(nothing_new(max(opened, key=lambda each: each.severity.rank), item.after, others.called))
+            worst = max((each for each, _ in opened), key=lambda each: each.severity.rank)
+            found.append((nothing_new(worst, item.after, others.called), None))
         else:
             found += opened
     rest = [item for place, item in enumerate(new) if place not in known]
     together = openings_together(rest, others.kept, others.gone, ranges_of)
-    found = [*(explain(each, around) for each in together), *found]  # of those alike, what is broader comes first
+    # Of those alike, what is broader comes first.
+    found = [*((explain(each, around), each) for each in together), *found]
     if interfaces:
-        found = [_raised(item, interfaces) for item in found]
+        found = [(_raised(item, interfaces), opening) for item, opening in found]
     return _with_former_peers(found, others)
 
 
@@ -85,11 +93,31 @@ def _known_already(new: Sequence[ModifiedRule], others: OtherRules, ranges_of: R
     """The places of the rules that open nothing that the group is known to have let in already.
 
     Live rules may be newer than the change. Of new rules that allow the same between them each would then count
-    as the others' past, and none be reported in full; so there one rule has to allow more by itself.
+    as the others' past, and none be reported in full; so there one rule has to allow more by itself. What is in a
+    prefix list may be newer, too, and no list is the past of other peers' rules.
     """
     if others.before is None:
         return frozenset()
-    return already_open([item.after for item in new], others.before, ranges_of, by_a_wider_rule=others.is_guessed)
+    rules = [item.after for item in new]
+    certain = [rule for rule in others.before if rule.peer.type is not PeerType.PREFIX_LIST]
+    fresh = {id(item.after): _fresh_ranges(item, ranges_of) for item in new if item.before is not None}
+
+    def newly(rule: SecurityGroupRule) -> Sequence[AddressRange]:
+        return fresh[id(rule)] if id(rule) in fresh else ranges_of(rule)
+
+    known = already_open(rules, certain, newly, by_a_wider_rule=others.is_guessed)
+    if len(certain) < len(others.before):
+        known |= already_open(rules, others.before, own_ranges, by_a_wider_rule=others.is_guessed)
+    return known
+
+
+def _fresh_ranges(item: ModifiedRule, ranges_of: RangesOf) -> Sequence[AddressRange]:
+    """The ranges of a modified rule that it did not have for the same traffic."""
+    before, after = item.before, item.after
+    if before is None or before.identity[:4] != after.identity[:4]:
+        return ranges_of(after)
+    had = frozenset(ranges_of(before))
+    return [found for found in ranges_of(after) if found not in had]
 
 
 def _raised(exposure: Exposure, interfaces: Iterable[Interface]) -> Exposure:
@@ -112,30 +140,38 @@ def _public_addresses(interfaces: Iterable[Interface], rule: SecurityGroupRule) 
     return list(dict.fromkeys(wanted))
 
 
-def _with_former_peers(exposures: list[Exposure], others: OtherRules) -> list[Exposure]:
+def _with_former_peers(found: Sequence[_Found], others: OtherRules) -> list[Exposure]:
     """The worst of the exposures with who could use the same traffic before, where that is known."""
-    if others.before is None:
-        return exposures
+    said = [exposure for exposure, _ in found]
+    if others.before is None or not others.are_all:
+        return said
     about = [
-        place
-        for place, item in enumerate(exposures)
-        if item.kind is ExposureKind.OPENING
-        and item.severity.rank >= Severity.MEDIUM.rank
-        and item.rule is not None
-        and is_ingress(item.rule)
+        (place, opening)
+        for place, (item, opening) in enumerate(found)
+        if opening is not None and item.severity.rank >= Severity.MEDIUM.rank and is_ingress(opening.rule)
     ]
-    about.sort(key=lambda place: -exposures[place].severity.rank)
+    about.sort(key=lambda item: -said[item[0]].severity.rank)
     ingress = [rule for rule in others.before if is_ingress(rule)]
-    rules = [rule for place in about[:_WITH_PEERS_BEFORE] if (rule := exposures[place].rule)]
-    line = TrafficLine((*ingress, *rules))
-    spans = [(line.span(rule), rule) for rule in ingress]
-    said = list(exposures)
-    for place in about[:_WITH_PEERS_BEFORE]:
-        rule = exposures[place].rule
-        low, high = line.span(rule) if rule is not None else (0, 0)
-        peers = dict.fromkeys(peer_phrase(other.peer) for span, other in spans if span.low <= high and low <= span.high)
-        said[place] = with_peers_before(exposures[place], list(peers))
+    protocols = (as_protocol(opening.rule, opening.protocol) for _, opening in about)
+    line = TrafficLine((*ingress, *(opening.rule for _, opening in about), *protocols))
+    open_to: dict[str, list[Span]] = {}
+    for rule in ingress:
+        open_to.setdefault(peer_phrase(rule.peer), []).append(line.span(rule))
+    peers = {peer: Spans(Span(*span) for span in joined(spans)) for peer, spans in open_to.items()}
+    for place, opening in about[:_WITH_PEERS_BEFORE]:
+        wanted = _traffic(opening, line)
+        whole = [peer for peer, had in peers.items() if all(had.hold_wider(span, or_same=True) for span in wanted)]
+        some = [peer for peer, had in peers.items() if any(map(had.overlap, wanted))]
+        said[place] = with_peers_before(said[place], whole, [peer for peer in some if peer not in whole])
     return said
+
+
+def _traffic(opening: Opening, line: TrafficLine) -> list[Span]:
+    """The pieces of the line that are newly open."""
+    stretch = line.span(as_protocol(opening.rule, opening.protocol))
+    if opening.ports:
+        return [Span(stretch.low + low, stretch.low + high) for low, high in opening.ports]
+    return [line.span(opening.rule) if opening.protocol == opening.rule.protocol else stretch]
 
 
 def in_order(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:

@@ -16,7 +16,7 @@ from chalicelib.security_groups.lookup_result import (
     ResolvedChange,
 )
 from chalicelib.security_groups.parse import read_change
-from chalicelib.security_groups.rules import Direction, Peer, PeerType, SecurityGroupRule
+from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.security_groups.severity import Exposure, ExposureKind, Opens
 from tests.support import records as r
 
@@ -172,3 +172,111 @@ def test_what_the_group_is_known_to_have_let_in_already_is_medium_at_most_and_sa
     assert "opens nothing new" in only.reason
     assert severity_of(judged(added(rule("0.0.0.0/0")), LookupResult(), halves[:1])) == "critical"
     assert {item.opens for item in judged(added(*halves), LookupResult(), (rule("0.0.0.0/0"),))} == {Opens.NOTHING}
+
+
+def ports(value: str, low: int | None, high: int | None = None, protocol: str = "tcp") -> SecurityGroupRule:
+    found = rule(value)
+    return found._replace(protocol=protocol, from_port=low, to_port=low if high is None else high)
+
+
+ALL_TRAFFIC = ports("0.0.0.0/0", None, protocol="-1")
+
+
+@pytest.mark.parametrize(
+    ("new", "before", "said"),
+    [
+        (ports("0.0.0.0/0", 20, 25), (rule("0.0.0.0/0"),), "Before, the internet could in part."),
+        (
+            ports("0.0.0.0/0", 20, 25),
+            (rule("0.0.0.0/0"), ports("10.0.0.0/8", 0, 65535), ports("192.168.0.0/16", 25, 99)),
+            "Before, 10.0.0.0/8 could, and the internet, 192.168.0.0/16 in part.",
+        ),
+        (
+            ports("0.0.0.0/0", 20, 25),
+            (ports("10.0.0.0/8", 20, 22), ports("10.0.0.0/8", 23, 25)),
+            "Before, 10.0.0.0/8 could.",
+        ),
+        (ports("0.0.0.0/0", 20, 25), (ports("10.0.0.0/8", 26), ports("10.0.0.0/8", 19)), "Before, nobody could."),
+        (ports("0.0.0.0/0", 22), (ALL_TRAFFIC._replace(peer=rule("10.0.0.0/8").peer),), "Before, 10.0.0.0/8 could."),
+        (ALL_TRAFFIC, (ports("10.0.0.0/8", 0, 65535),), "Before, 10.0.0.0/8 could in part."),
+        (
+            ports("0.0.0.0/0", -1, protocol="icmp"),
+            (ports("0.0.0.0/0", 8, -1, "icmp"),),
+            "Before, the internet could in part.",
+        ),
+        (ports("0.0.0.0/0", 1, protocol="50"), (ports("10.0.0.0/8", 1, protocol="51"),), "Before, nobody could."),
+    ],
+)
+def test_who_could_use_only_a_part_before_is_said_to_have_used_a_part(
+    new: SecurityGroupRule, before: tuple[SecurityGroupRule, ...], said: str
+) -> None:
+    worst, *_ = judged(added(new), LookupResult(), before)
+    assert worst.reason.endswith(f" {said}"), worst.reason
+
+
+def test_who_could_before_is_asked_of_what_a_widened_rule_newly_opens() -> None:
+    event = lookup("ec2.amazonaws.com", "ModifySecurityGroupRules")
+    assert event is not None
+    was, now = rule("0.0.0.0/0"), ports("0.0.0.0/0", 20, 25)
+    change = Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=Changes(modified=(ModifiedRule(was, now),)))
+    for others, said in (((), "nobody could"), ((ports("10.0.0.0/8", 21, 23),), "10.0.0.0/8 could in part")):
+        worst, *_ = judged(change, LookupResult(), (was, *others))
+        assert "tcp/20-21,23-25" in worst.reason
+        assert worst.reason.endswith(f"Before, {said}.")
+
+
+def of_two_rules_each_opens_a_half(*more: SecurityGroupRule) -> tuple[SecurityGroupRule, ...]:
+    return (rule("0.0.0.0/1"), rule("128.0.0.0/1"), *more)
+
+
+@pytest.mark.parametrize(
+    ("entries", "kept", "severity"),
+    [
+        (("0.0.0.0/0",), (), "critical"),
+        (("0.0.0.0/0",), (rule("0.0.0.0/0"),), "medium"),
+        (("0.0.0.0/0",), (ports("0.0.0.0/0", 0, 65535),), "medium"),
+        (("0.0.0.0/0",), (ALL_TRAFFIC,), "medium"),
+        (("0.0.0.0/0",), (rule("0.0.0.0/0", 23), rule("::/0"), rule("10.0.0.0/8")), "critical"),
+        (("0.0.0.0/0",), of_two_rules_each_opens_a_half(), "medium"),
+        (("0.0.0.0/1", "128.0.0.0/1"), of_two_rules_each_opens_a_half(), "medium"),
+        (("0.0.0.0/0", "::/0"), (rule("0.0.0.0/0"),), "critical"),
+        (("8.0.0.0/8",), (rule("0.0.0.0/0"),), "medium"),
+        (("8.0.0.0/8",), (rule("8.0.0.0/8"),), "medium"),
+        (("8.0.0.0/8",), (rule("0.0.0.0/0", direction=Direction.EGRESS),), "high"),
+    ],
+)
+def test_entries_that_another_rule_of_the_group_lets_in_already_are_medium_at_most(
+    entries: tuple[str, ...], kept: tuple[SecurityGroupRule, ...], severity: str
+) -> None:
+    groups = {"sg-1": GroupInfo("sg-1", "web", rules=(rule(LIST), *kept))}
+    exposures = judged(list_change(*entries), LookupResult(groups=groups, entries_before=("203.0.113.0/24",)))
+    assert severity_of(exposures) == severity
+    said = any("On web (sg-1): Ingress tcp/22 from" in item.reason for item in exposures)
+    assert said == (severity == "medium")
+
+
+def test_of_a_lists_change_and_a_rule_made_at_once_one_is_reported_in_full() -> None:
+    known = PrefixList("corp", aws_managed=False, cidrs=("0.0.0.0/0",), owner_id=r.ACCOUNT)
+    made = (
+        (rule("0.0.0.0/0"),),
+        (ports("0.0.0.0/0", 20, 25),),
+        of_two_rules_each_opens_a_half(),
+        of_two_rules_each_opens_a_half(rule("0.0.0.0/0")),
+    )
+    for rules in made:
+        groups = {r.GROUP_ID: GroupInfo(r.GROUP_ID, "web", rules=(rule(LIST), *rules))}
+        worst = {severity_of(judged(list_change("0.0.0.0/0"), LookupResult(groups=groups)))}
+        for place, each in enumerate(rules):
+            before = (rule(LIST), *rules[:place])
+            worst.add(severity_of(judged(added(each), LookupResult(prefix_lists={LIST: known}), before)))
+        assert "critical" in worst, rules
+
+
+def test_what_a_list_holds_by_now_is_no_proof_of_what_it_held_before_a_rule() -> None:
+    known = PrefixList("corp", aws_managed=False, cidrs=("0.0.0.0/0", "10.0.0.0/8"), owner_id=r.ACCOUNT)
+    for before in (rule(LIST), ports(LIST, 20, 25)):
+        exposures = judged(added(rule("0.0.0.0/0")), LookupResult(prefix_lists={LIST: known}), (before,))
+        assert severity_of(exposures) == "critical"
+    for before in (ports(LIST, 20, 25), ports("0.0.0.0/0", 22)):
+        (same,) = judged(added(rule(LIST)), LookupResult(prefix_lists={LIST: known}), (before,))
+        assert (same.severity, same.opens) == ("medium", Opens.NOTHING)
