@@ -18,8 +18,9 @@ from chalicelib.cloudtrail.tamper_calls import TamperCall
 from chalicelib.cloudtrail.tamper_effects import listed
 from chalicelib.exposure.judge import Exposure, Severity, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, NotUnderstood, NotWatched, Outcome, read_outcome
+from chalicelib.security_groups.lookup_result import LookupResult
 from chalicelib.security_groups.parse import named_group, read_change
-from chalicelib.security_groups.phrases import printable
+from chalicelib.security_groups.phrases import PeerNames, printable
 from chalicelib.security_groups.unknowns import Unknown, other
 from chalicelib.text import number_of
 from chalicelib.undo.aws_cli import Undo
@@ -132,7 +133,7 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
     return _frame(record, looked_up.account_name)._replace(
         kind=AlertKind.SECURITY_GROUP_CHANGE,
         severity=severity_of(exposures),
-        title=title(change, exposures),
+        title=title(change, exposures, _names(looked_up)),
         summary=" ".join((summary(record, principal, exposures), *resolution.notes)),
         principal=principal,
         security_group=security_group(resolution, record.region),
@@ -144,6 +145,12 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
         unknowns=(*_unknowns(record, principal), *unknowns),
         notes=resolution.notes,
     )
+
+
+def _names(looked_up: LookupResult) -> PeerNames:
+    """What prefix lists and groups are called, as far as it was looked up."""
+    lists = {key: item.name for key, item in looked_up.prefix_lists.items() if item.name}
+    return lists | {key: item.name for key, item in (looked_up.groups or {}).items() if item.name}
 
 
 def _frame(record: CloudTrailRecord, account_name: str | None) -> Alert:

@@ -22,6 +22,8 @@ from chalicelib.security_groups.changes import (
     read_outcome,
 )
 from chalicelib.security_groups.phrases import (
+    NO_PEER_NAMES,
+    PeerNames,
     group_phrase,
     is_world,
     named_group_phrase,
@@ -40,18 +42,23 @@ _ANSWERED_NO = ", though AWS's answer is false"
 _ATTEMPTS = {Outcome.DENIED: "Denied", Outcome.FAILED: "Failed", Outcome.DRY_RUN: "Dry run"}
 
 
-def title(change: Change, exposures: tuple[Exposure, ...]) -> str:
-    """What happened, in one line without a full stop."""
+def title(change: Change, exposures: tuple[Exposure, ...], names: PeerNames = NO_PEER_NAMES) -> str:
+    """What happened, in one line without a full stop, with the peers' ``names`` where there is room for them."""
+    text = _said(change, exposures, names)
+    return _as_title(text if len(text) <= MAX_TITLE else _said(change, exposures, NO_PEER_NAMES))
+
+
+def _said(change: Change, exposures: tuple[Exposure, ...], names: PeerNames) -> str:
     group = group_phrase(change.group_name, change.group_id)
     if not change.succeeded:
-        text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, exposures, group)}"
+        text = f"{_ATTEMPTS[change.outcome]}: {_attempt(change, exposures, group, names)}"
     elif change.unread and not _new_rules(change):
         text = f"change to {_subject(change, group)} only partly understood"
     else:
-        text = _done(change, exposures, group) + (", and more not understood" if change.unread else "")
+        text = _done(change, exposures, group, names) + (", and more not understood" if change.unread else "")
     if change.answered_no:
         text += _ANSWERED_NO
-    return _as_title(text)
+    return text
 
 
 def not_understood_title(record: CloudTrailRecord, group_id: str | None, group_name: str | None) -> str:
@@ -108,11 +115,11 @@ def _supplement(record: CloudTrailRecord) -> str:
     return f" The record supplements {printable(record.supplements, 60)}, which is of the same call."
 
 
-def _done(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
+def _done(change: Change, exposures: tuple[Exposure, ...], group: str, names: PeerNames) -> str:
     if change.changes.added or change.changes.modified:
-        return _rules_title(change, exposures, group)
+        return _rules_title(change, exposures, group, names)
     if change.event.verb is Verb.REVOKE:
-        return _removed_title(change, exposures, group)
+        return _removed_title(change, exposures, group, names)
     return _without_rules(change, exposures, group)
 
 
@@ -201,26 +208,28 @@ def _resource(attachment: Attachment) -> str:
     return f"{attachment.resource_type} {printable(last, 80)}"
 
 
-def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
+def _rules_title(change: Change, exposures: tuple[Exposure, ...], group: str, names: PeerNames) -> str:
     after = _new_rules(change)
     if change.event.verb is Verb.DESCRIBE:
-        return _described(after[0], after, group)
+        return _described(after[0], after, group, names)
     new = {id(rule) for rule in after}  # to compare a thousand rules with each other takes its time
     about = [item for item in exposures if id(item.rule) in new]
     opening_ones = [item for item in about if item.opens in (Opens.WORLD, Opens.QUARTER, Opens.SOME)]
     if not opening_ones:
-        return _nothing_opened(change, (about[0].rule if about else None) or after[0], group)
+        return _nothing_opened(change, (about[0].rule if about else None) or after[0], group, names)
     # The worst first; beside it the internet has a word of its own.
     rule = opening_ones[0].rule or after[0]
-    named = [_opened(rule, _modification(change, rule), _through(rule, opening_ones))]
+    named = [_opened(rule, _modification(change, rule), _through(rule, opening_ones, names), names)]
     opened = _to_world(opening_ones)
     if opened is not None and opened.rule != rule and opening_ones[0].opens not in _INTERNET:
-        named.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones)}")
+        named.append(f"{service_phrase(opened.rule)} opened to {_through(opened.rule, opening_ones, names)}")
     return f"{', '.join(named)}{_and_more(after, len(named))} on {group}"
 
 
-def _described(rule: SecurityGroupRule, after: Sequence[SecurityGroupRule], group: str) -> str:
-    return f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer)}{_and_more(after)} on {group}"
+def _described(rule: SecurityGroupRule, after: Sequence[SecurityGroupRule], group: str, names: PeerNames) -> str:
+    return (
+        f"description changed of {service_phrase(rule)}, {peer_phrase(rule.peer, names)}{_and_more(after)} on {group}"
+    )
 
 
 def _and_more(rules: Sequence[SecurityGroupRule], named: int = 1) -> str:
@@ -253,19 +262,19 @@ def _to_world(exposures: Iterable[Exposure]) -> _ToInternet | None:
     return None
 
 
-def _through(rule: SecurityGroupRule, exposures: Iterable[Exposure]) -> str:
+def _through(rule: SecurityGroupRule, exposures: Iterable[Exposure], names: PeerNames) -> str:
     """Whom the rule lets in: the internet also where it takes other rules or a prefix list to say so."""
     opened = {item.opens for item in exposures if item.rule == rule}
     if Opens.WORLD in opened and not is_world(rule.peer):
-        return f"the internet through {peer_phrase(rule.peer)}"
+        return f"the internet through {peer_phrase(rule.peer, names)}"
     if Opens.QUARTER in opened and Opens.WORLD not in opened:
-        return f"{_INTERNET[Opens.QUARTER]} through {peer_phrase(rule.peer)}"
-    return peer_phrase(rule.peer)
+        return f"{_INTERNET[Opens.QUARTER]} through {peer_phrase(rule.peer, names)}"
+    return peer_phrase(rule.peer, names)
 
 
-def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str) -> str:
+def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str, names: PeerNames) -> str:
     service = service_phrase(rule)
-    was = _former(changed, rule) if changed else ""
+    was = _former(changed, rule, names) if changed else ""
     if rule.direction is Direction.EGRESS:
         return f"{service} {'now ' if changed else ''}allowed out to {peer}{was}"
     if changed:
@@ -274,22 +283,22 @@ def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str) ->
     return f"{service} opened to {peer}"
 
 
-def _nothing_opened(change: Change, rule: SecurityGroupRule, group: str) -> str:
+def _nothing_opened(change: Change, rule: SecurityGroupRule, group: str, names: PeerNames) -> str:
     """A rule that allows only what was allowed before: in words that open nothing."""
     after, changed = _new_rules(change), _modification(change, rule)
     way = "out to" if rule.direction is Direction.EGRESS else "from"
-    what, more = f"{service_phrase(rule)} {way} {peer_phrase(rule.peer)}", _and_more(after)
+    what, more = f"{service_phrase(rule)} {way} {peer_phrase(rule.peer, names)}", _and_more(after)
     if changed is None:
         return f"rule for {what}{more} added on {group}, which opens nothing new"
     if changed.before is not None and changed.before.identity == rule.identity:
-        return _described(rule, after, group)
-    was = _former(changed, rule)
+        return _described(rule, after, group, names)
+    was = _former(changed, rule, names)
     if changed.before is not None and is_within(rule, changed.before):
         return f"rule narrowed to {what}{was}{more} on {group}"
     return f"rule changed to {what}{was}{more} on {group}, which opens nothing new"
 
 
-def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
+def _former(changed: ModifiedRule, rule: SecurityGroupRule, names: PeerNames) -> str:
     """What the rule was, as far as it differs: ``, was 10.0.0.0/8``."""
     before = changed.before
     if before is None:
@@ -298,11 +307,11 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule) -> str:
     if service_phrase(before) != service_phrase(rule):
         parts.append(service_phrase(before))
     if before.peer != rule.peer:
-        parts.append(peer_phrase(before.peer))
+        parts.append(peer_phrase(before.peer, names))
     return f" (was {' from '.join(parts)})" if parts else ""
 
 
-def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
+def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str, names: PeerNames) -> str:
     removed = change.changes.removed
     if change.answered_no and not removed:
         return f"rules may have been removed from {group}"
@@ -315,7 +324,7 @@ def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) 
     # The same as in the summary, which may also begin with another reason: root, say.
     rule = most_telling_rule(exposures) or removed[0]
     more = f" and {number_of(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
-    service, peer = service_phrase(rule), peer_phrase(rule.peer)
+    service, peer = service_phrase(rule), peer_phrase(rule.peer, names)
     if any(item.rule == rule and item.kind is ExposureKind.STILL_ALLOWED for item in exposures):
         way = "from" if is_ingress(rule) else "to"
         return f"rule for {service} {way} {peer}{more} removed on {group}, others still allow the same"
@@ -324,12 +333,12 @@ def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str) 
     return f"{service} no longer allowed out to {peer}{more} on {group}"
 
 
-def _attempt(change: Change, exposures: tuple[Exposure, ...], group: str) -> str:
+def _attempt(change: Change, exposures: tuple[Exposure, ...], group: str, names: PeerNames) -> str:
     rules = change.changes.attempted
     if not rules:
         return _attempt_without_rules(change, group)
     rule = most_telling_rule(exposures) or rules[0]
-    service, peer = service_phrase(rule), peer_phrase(rule.peer)
+    service, peer = service_phrase(rule), peer_phrase(rule.peer, names)
     more = f" and {number_of(len(rules) - 1, 'more rule')}" if len(rules) > 1 else ""
     out, asked = change.event.is_egress, change.event.verb
     if asked is Verb.AUTHORIZE:

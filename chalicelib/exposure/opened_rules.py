@@ -46,7 +46,7 @@ class OtherRules(NamedTuple):
 
 
 # A reason, and the opening that it is of.
-_Found = tuple[Exposure, Opening | None]
+_Reason = tuple[Exposure, Opening | None]
 
 
 def judge_opened(
@@ -56,7 +56,7 @@ def judge_opened(
     ranges_of = _ranges_of(around)
     line = TrafficLine(rule for item in new for rule in (item.after, item.before) if rule is not None)
     known = _known_already(new, others, ranges_of)
-    found: list[_Found] = []
+    found: list[_Reason] = []
     for place, item in enumerate(new):
         opened = [(explain(each, around), each) for each in openings(item, line, ranges_of)]
         if not opened:
@@ -140,7 +140,7 @@ def _public_addresses(interfaces: Iterable[Interface], rule: SecurityGroupRule) 
     return list(dict.fromkeys(wanted))
 
 
-def _with_former_peers(found: Sequence[_Found], others: OtherRules) -> list[Exposure]:
+def _with_former_peers(found: Sequence[_Reason], others: OtherRules) -> list[Exposure]:
     """The worst of the exposures with who could use the same traffic before, where that is known."""
     said = [exposure for exposure, _ in found]
     if others.before is None or not others.are_all:

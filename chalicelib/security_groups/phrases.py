@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from chalicelib.security_groups.address_ranges import parse_range
 from chalicelib.security_groups.rules import (
     ALL_PROTOCOLS,
@@ -42,11 +45,18 @@ def service_phrase(rule: SecurityGroupRule) -> str:
     return f"protocol {printable(rule.protocol, 20)}"
 
 
-def peer_phrase(peer: Peer) -> str:
-    """The peer as a person says it: ``the internet``, a range, ``prefix list pl-…``, ``group sg-…``."""
+# What lists and groups are called, by id.
+PeerNames = Mapping[str, str]
+NO_PEER_NAMES: PeerNames = MappingProxyType({})
+
+
+def peer_phrase(peer: Peer, names: PeerNames = NO_PEER_NAMES) -> str:
+    """The peer as a person says it: ``the internet``, a range, ``prefix list corp (pl-…)``, ``group sg-…``."""
     if is_world(peer):
         return "the internet" if peer.type is PeerType.IPV4 else "the internet (IPv6)"
     value = printable(peer.value, 60)
+    if name := names.get(peer.value):
+        value = f"{printable(name, 48)} ({value})"
     if peer.type is PeerType.PREFIX_LIST:
         return f"prefix list {value}"
     if peer.type is PeerType.SECURITY_GROUP:

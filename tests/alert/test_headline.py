@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from chalicelib.alert.build import alert_of
 from chalicelib.alert.headline import title
 from chalicelib.cloudtrail.catalog import lookup
+from chalicelib.cloudtrail.records import read_record
 from chalicelib.exposure.judge import Exposure, Opens, Severity, judge, severity_of
 from chalicelib.security_groups.changes import Change, Changes, Outcome
 from chalicelib.security_groups.lookup_result import ResolvedChange
+from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from tests.support import records as r
 from tests.support.examples import examples
@@ -181,6 +183,22 @@ def test_a_long_name_leaves_room_for_the_id() -> None:
     answer = {"securityGroupRuleSet": items(stored(cidrIpv6="2001:db8:1111:2222:3333:4444:5555:0/112"))}
     title = alert_of(authorize(group={"groupId": G, "groupName": "n" * 255}, answer=answer)).title
     assert title.endswith(f"({G})")
+
+
+@every(
+    ("kind", "peer", "opened"),
+    [
+        ("prefix list", r.LIST_ID, r.permission(lists=(r.LIST_ID,))),
+        ("group", r.PEER_ID, r.permission(groups=(r.PEER_ID,))),
+    ],
+)
+def test_a_title_names_lists_and_groups_where_there_is_room(kind: str, peer: str, opened: Json) -> None:
+    change = read_change(read_record(authorize(opened)))
+    exposures = judge(ResolvedChange(change), by_root=False, account_id=r.ACCOUNT)
+    known = title(change, exposures, {peer: "corp"})
+    assert known == f"tcp/22 opened to {kind} corp ({peer}) on {r.GROUP_ID}"
+    named = change._replace(group_name="n" * 48)
+    assert title(named, exposures, {peer: "c" * 48}) == title(named, exposures)
 
 
 def enriched(change: Change, before: tuple[SecurityGroupRule, ...]) -> tuple[str, tuple[Exposure, ...]]:

@@ -218,7 +218,7 @@ def test_a_prefix_list_that_holds_everything_is_the_world(world: World, enricher
     alert = enricher.alert_of(authorize(world, world.new_group((), {}), permission))
     assert alert.severity is Severity.CRITICAL
     assert "Through prefix list all" in worst(alert)
-    assert alert.title.startswith("tcp/22 opened to the internet through prefix list pl-")
+    assert alert.title.startswith("tcp/22 opened to the internet through prefix list all (pl-")
 
 
 def test_a_referenced_group_is_named(world: World, enricher: Enricher) -> None:
