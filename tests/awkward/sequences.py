@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import sys
 import tempfile
 import time
 import traceback
@@ -46,6 +47,7 @@ WATCHED = "rules,groups,attachments,prefix_lists"
 # Of 37, each of which every audit and every uninstall asks for what is forwarded from it.
 REGIONS = ("eu-west-1", "us-east-1", "ap-south-1")
 ALERT_SECONDS = 90.0
+TOLD_EVERY = 10
 # What each command may end with; anything else, and any exception, is a fault.
 STATUSES = {"deploy": {0}, "setup": {0, 1}, "settings": {0}, "change": {0}, "teardown": {0, 1}, "uninstall": {0}}
 
@@ -60,14 +62,17 @@ class SequenceReport:
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
-    def text(self) -> str:
-        """A line, and each fault."""
+    def line(self) -> str:
+        """How far it is."""
         each = self.seconds / max(1, self.sequences)
-        line = (
+        return (
             f"{self.sequences} sequences, {self.steps} commands, {self.changes} changes in {self.seconds:.0f} s "
             f"({each:.1f} s a sequence): {len(self.faults)} faults"
         )
-        return "\n".join((line, *self.faults))
+
+    def text(self) -> str:
+        """The line, and each fault."""
+        return "\n".join((self.line(), *self.faults))
 
 
 class AwkwardCampaign:
@@ -94,6 +99,8 @@ class AwkwardCampaign:
             self._sequence((*steps, "deploy", "change", "uninstall"))
             self.report.sequences += 1
             self.report.seconds = time.monotonic() - began
+            if self.report.sequences % TOLD_EVERY == 0:
+                print(self.report.line(), file=sys.stderr)
         return self.report
 
     def _sequence(self, steps: tuple[str, ...]) -> None:
