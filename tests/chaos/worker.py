@@ -11,7 +11,7 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,8 +30,10 @@ from chalicelib.delivery.invocation import InvocationContext
 from chalicelib.delivery.ledger import Claimed, Ledger
 from chalicelib.delivery.problems import Problems
 from chalicelib.delivery.turns import Turns
-from chalicelib.destinations.contract import DeliveryError, Receipt
-from chalicelib.destinations.http_door import HttpDoor
+from chalicelib.destinations.contract import DeliveryError, Destination, Receipt, RevisionTable
+from chalicelib.destinations.http_door import HttpDoor, HttpResponse
+from chalicelib.destinations.slack_bot import Channel, SlackBot
+from chalicelib.destinations.slack_message import PLAIN
 from chalicelib.destinations.webhook import Webhook
 from chalicelib.functions.alert_function import AlertFunction, Route
 from chalicelib.functions.composition.durable_delivery import send_burst_end
@@ -42,6 +44,10 @@ from chalicelib.settings.model import DurableSettings
 
 TLS_FAULTS = 0.05
 TIME_LIMIT_SECONDS = 8.0
+SLACK_CHANNEL = "C0123456789"
+SLACK_SECONDS_A_SECOND = 20
+# An alert is a few calls to Slack and some twenty to AWS.
+SLACK_DEATHS = 10
 
 
 class Mutant(StrEnum):
@@ -68,6 +74,8 @@ class Spec:
     retry_policy: RetryPolicy
     burst_seconds: int
     mutant: Mutant | None
+    # Where a Slack workspace's Web API is, and when its campaign began; None where there is none.
+    slack: tuple[str, float] | None = None
 
 
 class CallError(Exception):
@@ -86,9 +94,9 @@ class Fate:
         self._random = random.Random(spec.seed)
         self._death = spec.death
 
-    def passes(self, point: str) -> None:
-        """The process may end here."""
-        if self._random.random() < self._death:
+    def passes(self, point: str, times: int = 1) -> None:
+        """The process may end here, and so many times as often as elsewhere."""
+        if self._random.random() < self._death * times:
             self._pipe.send(("dying", point))
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -160,6 +168,36 @@ class Fated:
         return receipt
 
 
+class FatedDoor(HttpDoor):
+    """A door whose process may die before a request and after its answer."""
+
+    def __init__(self, fate: Fate) -> None:
+        super().__init__(2.0, 2.0, deadline=2.5)
+        self._fate = fate
+
+    def post_json(
+        self,
+        url: str,
+        body: Any,
+        headers: Mapping[str, str] | None = None,
+        max_response_bytes: int | None = None,
+    ) -> HttpResponse:
+        method = url.rpartition("/")[2]
+        self._fate.passes(f"before {method}", SLACK_DEATHS)
+        response = super().post_json(url, body, headers, max_response_bytes)
+        self._fate.passes(f"after {method}", SLACK_DEATHS)
+        return response
+
+
+def slack_bot(table: RevisionTable, fate: Fate, api_url: str, began: float) -> SlackBot:
+    """A bot whose minutes pass in seconds, so that the lease of one that died need not be waited for that long."""
+
+    def now() -> datetime:
+        return datetime.fromtimestamp(began + (time.time() - began) * SLACK_SECONDS_A_SECOND, UTC)
+
+    return SlackBot("slack", Channel(api_url, "xoxb-1", SLACK_CHANNEL, FatedDoor(fate)), lambda _: PLAIN, table, now)
+
+
 class NoLedger(Ledger):
     """A ledger that knows nothing."""
 
@@ -221,10 +259,12 @@ def _functions(pipe: Connection, spec: Spec, fate: Fate) -> tuple[DeliverFunctio
     made = parts(DurableSettings(spec.queue, spec.table, burst_seconds=spec.burst_seconds), client)
     # Long enough that a busy machine is not taken for a destination that does not answer.
     door = HttpDoor(2.0, 2.0, deadline=2.5)
-    destinations = {
+    destinations: dict[str, Destination] = {
         name: Fated(Webhook(name, url, None, door), Webhook(name, spec.broken_tls_url, None, door), fate, spec.mutant)
         for name, url in spec.urls.items()
     }
+    if spec.slack is not None:
+        destinations["slack"] = slack_bot(made.table, fate, *spec.slack)
     log, metrics = Log(Redactor(), write=lambda _: None), Metrics("chaos", write=lambda _: None)
     problems = Problems(made.table, made.durable, tuple(destinations.values()), _now)
 

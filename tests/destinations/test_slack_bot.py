@@ -93,12 +93,21 @@ class Stage:
         return slack.thread_of(self.inbox, CHANNEL)
 
     def roots(self) -> list[dict[str, Any]]:
-        return [message for message in self.messages() if not message.get("thread_ts")]
+        return roots_of(self.messages())
 
     def shown(self) -> list[str]:
-        """The state line of each first message."""
-        found = [block for root in self.roots() for block in root["blocks"] if block["type"] == "context"]
-        return [block["elements"][0]["text"] for block in found]
+        return state_lines(self.roots())
+
+
+def roots_of(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages that are no replies."""
+    return [message for message in messages if not message.get("thread_ts")]
+
+
+def state_lines(roots: list[dict[str, Any]]) -> list[str]:
+    """The line of each first message that says how it stands."""
+    found = [block for root in roots for block in root["blocks"] if block["type"] == "context"]
+    return [block["elements"][0]["text"] for block in found]
 
 
 SSH = rule(description="ssh for all")
