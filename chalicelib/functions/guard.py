@@ -336,7 +336,7 @@ class Guard:
             after = self._repaired(found, seed, deliveries, log)
             standing, reported = (after, True) if after else (standing, reported)
         for look in range(MOST_LOOKS):
-            cause = AuditCause(_mending_call(document))
+            cause = AuditCause(_mending_call(document), is_hour=not _records(document))
             number = f"-{look + 1}" if look else ""
             other = self._settle(found, standing, f"{seed}/{{}}{number}", cause, deliveries, log, reported=reported)
             if other is None:
@@ -366,17 +366,20 @@ class Guard:
         """Announce and remember how things stand; gives what the next look is news to, where another audit came in."""
         now = self.alerts.now()
         previous = found.previous.clamped(now) if found.previous else None
-        decision = decide(previous, standing.status, now)
+        decision = decide(previous, standing.status, now, standing.own_failures, more_is_news=cause.is_hour)
         occasion = decision.occasion
         if occasion and not reported and not deliveries.undelivered:
             cause = replace(cause, broken_for=_lasted(previous, now))
-            deliveries.send([announcement(standing, occasion, alert_id.format(occasion.value), self.region, cause)])
+            wanted = alert_id.format(occasion.value)
+            deliveries.send([announcement(standing, occasion, wanted, self.region, cause, decision.more)])
         log.info("alarm path audited", status=standing.status.value, announced=occasion and occasion.value)
         # What could not be read is not overwritten: a recovery is only known for one by what was before it.
         if found.forgotten is not None or deliveries.undelivered:
             return None
         parts = (previous.parts if previous else None) if standing.parts is None else standing.parts
         memory = replace(decision.memory, parts=parts)
+        if reported:
+            memory = replace(memory, told=standing.own_failures)
         other = self._remember(memory, found.previous, deliveries, log)
         if other is None or not (occasion or reported):
             return other
@@ -396,7 +399,8 @@ class Guard:
         if latest is found or not reported:
             return latest, reported
         # What an alert has said by now is what anything else is news to.
-        alerted = decide(found.previous, self._standing(found).status, self.alerts.now()).memory
+        standing = self._standing(found)
+        alerted = replace(decide(found.previous, standing.status, self.alerts.now()).memory, told=standing.own_failures)
         before = latest.previous
         if before is not None:
             alerted = replace(alerted, parts=before.parts, revision=before.revision)

@@ -49,7 +49,7 @@ def test_times_that_cannot_be_read_are_not_known_and_hide_no_status() -> None:
 def test_an_announcement_in_the_future_silences_nothing(ahead: timedelta) -> None:
     decision = decide(RememberedStatus(Status.FAIL, NOON + ahead, None, NOON + ahead), Status.FAIL, NOON)
     assert decision.occasion is Occasion.STILL_BROKEN
-    assert decision.memory == RememberedStatus(Status.FAIL, NOON, None, NOON, NOON)
+    assert decision.memory == RememberedStatus(Status.FAIL, NOON, None, NOON, NOON, told=frozenset())
 
 
 def test_what_began_is_remembered_until_it_is_over() -> None:
@@ -57,3 +57,23 @@ def test_what_began_is_remembered_until_it_is_over() -> None:
     worse = decide(broken, Status.UNKNOWN, NOON + HOUR).memory
     assert (broken.since, worse.since) == (NOON, NOON)
     assert decide(worse, Status.PASS, NOON + 2 * HOUR).memory.since is None
+
+
+def test_more_that_fails_of_sgwatchs_own_path_is_news_where_that_is_asked() -> None:
+    rule, queue = "own-rule changes", "own-forwarder us-east-1"
+    first = decide(None, Status.FAIL, NOON, frozenset({rule})).memory
+    again = decide(first, Status.FAIL, NOON + HOUR, frozenset({rule, queue}))
+    assert (again.occasion, again.memory.told) == (None, {rule}), "not asked, so it is news to the next that is"
+    more = decide(again.memory, Status.FAIL, NOON + 2 * HOUR, frozenset({rule, queue}), more_is_news=True)
+    assert (more.occasion, more.more) == (Occasion.WORSE, {queue})
+    kept = RememberedStatus.from_json(more.memory.to_json())
+    assert decide(kept, Status.FAIL, NOON + 3 * HOUR, frozenset({queue}), more_is_news=True).occasion is None
+    mended = decide(kept, Status.FAIL, NOON + 3 * HOUR, frozenset(), more_is_news=True).memory
+    assert (
+        decide(mended, Status.FAIL, NOON + 4 * HOUR, frozenset({queue}), more_is_news=True).occasion is Occasion.WORSE
+    )
+
+
+def test_what_an_earlier_version_told_is_not_known_and_is_no_news() -> None:
+    old = RememberedStatus.from_json({"version": 1, "status": "fail", "announced_at": NOON.isoformat()})
+    assert decide(old, Status.FAIL, NOON + HOUR, frozenset({"own-rule changes"}), more_is_news=True).occasion is None

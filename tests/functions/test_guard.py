@@ -343,7 +343,7 @@ def test_a_scheduled_audit_that_is_refused_is_reported_and_fails_the_function(gu
     with pytest.raises(NotAudited, match="GetCallerIdentity"):
         guarded.scheduled()
     assert b"may be broken" in guarded.webhook.requests[0].body
-    assert guarded.kept.memory == RememberedStatus(Status.UNKNOWN, NOW, PARTS, NOW, NOW, 1)
+    assert guarded.kept.memory == RememberedStatus(Status.UNKNOWN, NOW, PARTS, NOW, NOW, 1, frozenset())
 
 
 def test_a_function_of_somebody_else_is_no_tampering_and_not_audited(guarded: Guarded) -> None:
@@ -413,6 +413,24 @@ def test_sgwatchs_own_disabled_rule_is_reported_as_its_own_path(guarded: Guarded
         "sgwatch's own path is broken: rule sgwatch-prod-alert_on_change-event was disabled (DisableRule by mallory)"
     )
     assert f"enable-rule --region us-east-1 --name {rule.rpartition('/')[2]}" in str(alert["exposures"])
+
+
+def test_what_fails_of_sgwatchs_own_path_beside_a_broken_alarm_path_is_reported_within_the_hour(
+    guarded: Guarded,
+) -> None:
+    broken = Account()
+    broken.filters = []
+    document = broken.document()
+    guarded.finds = lambda: audited(document)
+    assert [alert["title"] for alert in guarded.scheduled()] == ["The alarm path is broken"]
+    rule = {"Name": "sgwatch-prod-alert_on_change-event", "State": "DISABLED", "Targets": []}
+    document["self"] = {"rules": [rule], "functions": []}
+    guarded.now += timedelta(hours=1)
+    (alert,) = guarded.scheduled()
+    assert (alert["title"], alert["severity"]) == ("sgwatch's own path is broken in 2 more places", "high")
+    assert alert["summary"].startswith("EventBridge rule sgwatch-prod-alert_on_change-event is DISABLED.")
+    guarded.now += timedelta(hours=1)
+    assert guarded.scheduled() == []
 
 
 def test_a_forwarder_of_another_account_is_beyond_the_audit_and_as_severe_as_the_call(guarded: Guarded) -> None:

@@ -216,6 +216,25 @@ def test_a_member_whose_own_rule_for_tampering_is_gone_is_found_by_the_hourly_sw
     events.put_targets(Rule=rule, Targets=before[0])
 
 
+@pytest.mark.parametrize(
+    ("place", "function"), [((HOME, REGIONS[2]), "audit_on_schedule"), (ELSEWHERE[3], "reconcile")]
+)
+def test_a_forwarder_whose_whole_stack_is_deleted_is_found_at_once_and_alerted_within_the_hour(
+    fleet: Fleet, place: tuple[str, str], function: str
+) -> None:
+    cloudformation = fleet.client("cloudformation", place)
+    for stack in cloudformation.describe_stacks()["Stacks"]:
+        if any(each["ParameterKey"] == "BusArn" for each in stack.get("Parameters", ())):
+            cloudformation.delete_stack(StackName=stack["StackName"])
+    assert fleet.states()[place] == "missing"
+
+    def looked() -> None:
+        assert fleet.cloud.schedules.tick(function) == 1
+
+    [alert, *_] = fleet.alerts_of(looked, lambda alert: alert["kind"] == "alarm_path" and place[1] in alert["summary"])
+    assert alert["severity"] == "high", alert["summary"]
+
+
 def test_the_audit_of_all_three_accounts_is_one_report(fleet: Fleet) -> None:
     member, place = MEMBERS[0], (MEMBERS[0], REGIONS[1])
     fleet.client("s3", place).create_bucket(Bucket="member-trail")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.alarm_path.verdicts import Finding, Status
 from chalicelib.alarm_path.watch.consequences import Consequence, consequence, severity_after
-from chalicelib.alarm_path.watch.health import Standing
+from chalicelib.alarm_path.watch.health import OWN_PATH, Standing
 from chalicelib.alarm_path.watch.notification_policy import Occasion, RememberedStatus
 from chalicelib.alert.headline import MAX_TITLE
 from chalicelib.alert.model import Account, AlarmPath, AlarmPathFinding, Alert, AlertKind, Exposure, Outcome, Severity
@@ -43,17 +43,31 @@ class RepairCall:
 
 @dataclass(frozen=True, slots=True)
 class AuditCause:
-    """What led to an audit, and how long the path had not been sound before it; either is None where not known."""
+    """What led to an audit, and how long the path had not been sound before it; either is None where not known.
+
+    ``is_hour``: the schedule did. A deployment breaks and mends its own parts for minutes, and its calls are alerted
+    each by itself: what fails besides is news to the schedule's audit alone.
+    """
 
     call: str | None = None
     broken_for: timedelta | None = None
+    is_hour: bool = False
 
 
-def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: str, cause: AuditCause) -> Alert:
-    """The alert that an audit gives rise to by itself."""
+def announcement(
+    standing: Standing,
+    occasion: Occasion,
+    alert_id: str,
+    region: str,
+    cause: AuditCause,
+    more: frozenset[str] = frozenset(),
+) -> Alert:
+    """The alert that an audit gives rise to by itself; ``more`` names what fails since the alert before."""
+    standing = standing.first(more)
     lasted = f" after {duration_of(cause.broken_for)}" if cause.broken_for is not None else ""
     state = {
         Occasion.CHANGED: _STATE[standing.status],
+        Occasion.WORSE: f"is broken in {number_of(len(more), 'more place')}",
         Occasion.STILL_BROKEN: f"still {_STATE[standing.status]}{lasted}",
         Occasion.RECOVERED: f"works again{lasted}",
     }[occasion]
@@ -63,7 +77,8 @@ def announcement(standing: Standing, occasion: Occasion, alert_id: str, region: 
         words = problem_sentence(standing)
     by = f": {cause.call}" if cause.call else ""
     words += f" The audit was made after {cause.call}." if cause.call else ""
-    title = f"{_capital(standing.subject)} {state}{by}"
+    subject = OWN_PATH if occasion is Occasion.WORSE else standing.subject
+    title = f"{_capital(subject)} {state}{by}"
     return _alert(standing, alert_id, region, title, words, _SEVERITY[standing.status])
 
 

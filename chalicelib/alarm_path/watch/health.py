@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib.alarm_path.report import PathReport, Report
@@ -14,13 +14,15 @@ from chalicelib.deployment import WITH_EVENTS
 
 # An alarm without a topic is a choice at setup, and what lies in other regions is not known without a forwarder.
 _ADVICE = ("own-alarms", "own-forwarding")
+OWN_PATH = "sgwatch's own path"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """``status`` is the worse of the alarm path's and of sgwatch's own; ``problems`` come the most specific first.
 
-    ``parts`` are names as ``resource_name`` makes them.
+    ``parts`` are names as ``resource_name`` makes them. ``own_failures`` are what fails of sgwatch's own path, each by
+    its check and its subject.
     """
 
     status: Status
@@ -29,13 +31,18 @@ class Standing:
     account_id: str | None
     problems: tuple[Finding, ...] = ()
     parts: frozenset[str] | None = None
+    own_failures: frozenset[str] = frozenset()
 
     @property
     def subject(self) -> str:
         """What is not as it should be, or all of it."""
         if self.path_status is Status.PASS and self.status is not Status.PASS:
-            return "sgwatch's own path"
+            return OWN_PATH
         return "the alarm path"
+
+    def first(self, names: frozenset[str]) -> Standing:
+        """The same with the problems of these names at the top."""
+        return replace(self, problems=tuple(sorted(self.problems, key=lambda finding: name_of(finding) not in names)))
 
 
 def standing(snapshot: Snapshot, report: Report, *, durable: bool) -> Standing:
@@ -45,9 +52,16 @@ def standing(snapshot: Snapshot, report: Report, *, durable: bool) -> Standing:
     status = all_of([report.status, worst(counted)])
     found = [*(_of_path(report) if report.status is not Status.PASS else ()), *_bad(counted)]
     problems = sorted(found, key=lambda finding: finding.status is not Status.FAIL)
+    failures = frozenset(name_of(finding) for finding in counted if finding.status is Status.FAIL)
+    parts = _parts(snapshot, report)
     return Standing(
-        status, report.status, report.checked_at, report.account_id, tuple(problems), _parts(snapshot, report)
+        status, report.status, report.checked_at, report.account_id, tuple(problems), parts, own_failures=failures
     )
+
+
+def name_of(finding: Finding) -> str:
+    """What a finding is about, whatever it says of it."""
+    return f"{finding.check} {finding.subject}"
 
 
 def _counts(finding: Finding, *, durable: bool) -> bool:

@@ -1,4 +1,4 @@
-"""When to alert on the alarm path: on a change of status, daily while it is not sound, on recovery.
+"""When to alert on the alarm path: on a change of status, on more that fails, daily while not sound, on recovery.
 
 Pure: the caller keeps ``RememberedStatus`` between audits and sends what ``decide`` says.
 """
@@ -23,6 +23,7 @@ class Occasion(StrEnum):
     """Why an audit's result is announced."""
 
     CHANGED = "changed"
+    WORSE = "worse"
     STILL_BROKEN = "still_broken"
     RECOVERED = "recovered"
 
@@ -33,8 +34,9 @@ class RememberedStatus:
 
     ``since`` is when the status ceased to be pass. ``parts`` are the names of what the path consisted of, so that one
     that is gone is still known for a part. ``audited_at`` tells every audit from the one before it, so that one under
-    way notices another that has ended, whatever it found. Each is None where it is not known. ``revision`` counts how
-    often it was written by the time that it was read; 0 where it is not read from anywhere, or was not counted.
+    way notices another that has ended, whatever it found. ``told`` are the failures of sgwatch's own path that an alert
+    has named. Each is None where it is not known. ``revision`` counts how often it was written by the time that it was
+    read; 0 where it is not read from anywhere, or was not counted.
     """
 
     status: Status
@@ -43,6 +45,7 @@ class RememberedStatus:
     since: datetime | None = None
     audited_at: datetime | None = None
     revision: int = 0
+    told: frozenset[str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For a parameter or a table."""
@@ -53,6 +56,7 @@ class RememberedStatus:
             "since": self.since.isoformat() if self.since else None,
             "audited_at": self.audited_at.isoformat() if self.audited_at else None,
             "parts": None if self.parts is None else sorted(self.parts),
+            "told": None if self.told is None else sorted(self.told),
         }
 
     @classmethod
@@ -67,18 +71,22 @@ class RememberedStatus:
             status = Status(str(value.get("status")))
         except ValueError:
             return None
-        parts = value.get("parts")
         return cls(
             status,
             parse_time(value.get("announced_at")),
-            frozenset(map(str, parts)) if isinstance(parts, list) else None,
+            _texts(value.get("parts")),
             parse_time(value.get("since")),
             parse_time(value.get("audited_at")),
+            told=_texts(value.get("told")),
         )
 
     def clamped(self, now: datetime) -> RememberedStatus:
         """Without times that lie in the future: a writer of the state must not mute what comes next."""
         return replace(self, announced_at=_past(self.announced_at, now), since=_past(self.since, now))
+
+
+def _texts(value: object) -> frozenset[str] | None:
+    return frozenset(map(str, value)) if isinstance(value, list) else None
 
 
 def _past(time: datetime | None, now: datetime) -> datetime | None:
@@ -89,20 +97,46 @@ def _past(time: datetime | None, now: datetime) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether to announce (``occasion`` is None where not), and what to remember once that is done."""
+    """Whether to announce (``occasion`` is None where not), and what to remember once that is done.
+
+    ``more`` is what fails now and no alert has named, where that is the occasion.
+    """
 
     occasion: Occasion | None
     memory: RememberedStatus
+    more: frozenset[str] = frozenset()
 
 
-def decide(previous: RememberedStatus | None, status: Status, now: datetime) -> Decision:
-    """Compare an audit with the one before; a first audit that passes is no news."""
+def decide(
+    previous: RememberedStatus | None,
+    status: Status,
+    now: datetime,
+    failing: frozenset[str] = frozenset(),
+    *,
+    more_is_news: bool = False,
+) -> Decision:
+    """Compare an audit with the one before; a first audit that passes is no news.
+
+    ``failing`` names what fails of sgwatch's own path. Where ``more_is_news``, what is broken already and now fails in
+    one more of these is announced.
+    """
     known = previous.clamped(now) if previous else None
-    occasion = _occasion(known, status, now)
+    told = known.told if known else None
+    occasion, more = _occasion(known, status, now), frozenset[str]()
+    if occasion is None and more_is_news and status is Status.FAIL and told is not None:
+        more = failing - told
+        occasion = Occasion.WORSE if more else None
     announced_at = known.announced_at if known else None
     return Decision(
         occasion,
-        RememberedStatus(status, now if occasion else announced_at, since=_since(known, status, now), audited_at=now),
+        RememberedStatus(
+            status,
+            now if occasion else announced_at,
+            since=_since(known, status, now),
+            audited_at=now,
+            told=failing if occasion or told is None else told & failing,
+        ),
+        more,
     )
 
 

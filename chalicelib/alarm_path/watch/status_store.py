@@ -71,14 +71,15 @@ class ParameterMemory:
         return _decoded(parameter["Value"], parameter["Version"])
 
     def save(self, memory: RememberedStatus, after: RememberedStatus | None) -> RememberedStatus | None:
-        """See StatusMemory. Parts that do not fit are left out: what is deleted then counts as one.
+        """See StatusMemory. Parts that do not fit are left out: what is deleted then counts as one. What was told too.
 
         A parameter takes no condition. Its versions tell afterwards what was overwritten:
         https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
         """
-        text = json.dumps(memory.to_json(), separators=(",", ":"))
-        if len(text) > MAX_PARAMETER_BYTES:
-            text = json.dumps(replace(memory, parts=None).to_json(), separators=(",", ":"))
+        without_parts = replace(memory, parts=None)
+        kept = (memory, without_parts, replace(without_parts, told=None))
+        texts = (json.dumps(each.to_json(), separators=(",", ":")) for each in kept)
+        text = next(text for text in texts if len(text) <= MAX_PARAMETER_BYTES)
         try:
             written = self.client().put_parameter(Name=self.name, Value=text, Type="String", Overwrite=True)["Version"]
         except (BotoCoreError, ClientError) as error:
