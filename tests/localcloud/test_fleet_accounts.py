@@ -222,6 +222,8 @@ def test_a_member_whose_own_rule_for_tampering_is_gone_is_found_by_the_hourly_sw
 def test_a_forwarder_whose_whole_stack_is_deleted_is_found_at_once_and_alerted_within_the_hour(
     fleet: Fleet, place: tuple[str, str], function: str
 ) -> None:
+    assert fleet.cloud.schedules.tick(function) == 1, "the regions that nobody joined are told"
+    assert fleet.cloud.wait_until_idle(SECONDS)
     cloudformation = fleet.client("cloudformation", place)
     for stack in cloudformation.describe_stacks()["Stacks"]:
         if any(each["ParameterKey"] == "BusArn" for each in stack.get("Parameters", ())):
