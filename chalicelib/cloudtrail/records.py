@@ -105,12 +105,19 @@ def mapping(value: object) -> Mapping[str, Any]:
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
+# What CloudTrail writes in the place of a text that may be a secret.
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+
 def text(value: object) -> str | None:
-    """The value where it is a non-empty string, or the digits of a number; else None.
+    """The value where it is a non-empty string that CloudTrail did not hide, or the digits of a number; else None.
 
     Whatever comes out of here can be encoded as UTF-8.
     """
     if isinstance(value, str):
+        if value == _HIDDEN:
+            return None
         return (value if value.isascii() else _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)) or None
     if isinstance(value, int) and not isinstance(value, bool):
         # An account id that went through a spreadsheet or a YAML file arrives as a number.

@@ -13,7 +13,7 @@ from typing import Any
 from chalicelib.aws.read_calls import Call
 from chalicelib.cloudtrail.catalog import EventGroup
 from chalicelib.cloudtrail.records import CloudTrailRecord, mapping
-from chalicelib.security_groups.changes import VPC_ENDPOINT, Change
+from chalicelib.security_groups.changes import NOT_NAMED, VPC_ENDPOINT, Change
 from chalicelib.security_groups.rules import PeerType, SecurityGroupRule
 from chalicelib.security_groups.unknowns import Unknown, UnknownTopic, other
 
@@ -146,7 +146,7 @@ def _request(record: CloudTrailRecord) -> Mapping[str, Any]:
 
 def _for_prefix_list(record: CloudTrailRecord, change: Change) -> LookupPlan:
     entries = change.prefix_list
-    if entries is None or entries.prefix_list_id is None:
+    if entries is None or entries.prefix_list_id in (None, NOT_NAMED):
         return LookupPlan()
     if entries.region not in (None, record.region):  # IPAM fills lists of other regions, too
         return LookupPlan()

@@ -102,7 +102,8 @@ def unwrapped(name: str | None, parameters: Mapping[str, Any], ending: str = "Re
     for key, inner in parameters.items():
         if fold(str(key)) in wanted and isinstance(inner, Mapping):
             beside = {other: value for other, value in parameters.items() if other != key}
-            twice = {other: [*items(beside[other]), *items(inner[other])] for other in beside.keys() & inner.keys()}
+            both = (other for other in beside.keys() & inner.keys() if beside[other] != inner[other])
+            twice = {other: [*items(beside[other]), *items(inner[other])] for other in both}
             return {**beside, **inner, **twice}
     return parameters
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.cloudtrail.catalog import EventGroup
-from chalicelib.security_groups.changes import CLIENT_VPN, VPC_ENDPOINT, Attachment, Change, PrefixListChange
+from chalicelib.security_groups.changes import CLIENT_VPN, NOT_NAMED, VPC_ENDPOINT, Attachment, Change, PrefixListChange
 from chalicelib.security_groups.ec2_format import to_ip_permissions
 from chalicelib.security_groups.lookup_result import GroupInfo
 from chalicelib.security_groups.phrases import printable
@@ -168,6 +168,8 @@ def _endpoint(attachment: Attachment, before: Sequence[str], after: Sequence[str
 def _prefix_list(entries: PrefixListChange | None, region: str) -> Undo:
     if entries is not None and entries.prefix_list_id is None:
         return Undo(None, f"the settings before of {printable(entries.resolver, 80)} are not in the record")
+    if entries is not None and entries.prefix_list_id == NOT_NAMED:
+        return Undo(None, "the record does not name the list")
     if entries is None or entries.prefix_list_id is None or entries.version is None:
         return Undo(None, "the record does not say which version of the list was in force before")
     if entries.ends_sync:

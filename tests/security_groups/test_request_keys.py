@@ -14,7 +14,7 @@ from chalicelib.cloudtrail.catalog import EVENTS, EventGroup, WatchedEvent
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.security_groups import wire_rules
 from chalicelib.security_groups.parse import read_change
-from chalicelib.security_groups.request_keys import REQUEST_KEYS, may_open, read_request
+from chalicelib.security_groups.request_keys import REQUEST_KEYS, may_open, read_request, unwrapped
 from chalicelib.security_groups.wire_shapes import KeyNames, fold
 from tests.support import records as r
 from tests.support.rows import every
@@ -108,3 +108,8 @@ def test_a_parameter_that_is_not_known_is_named_and_may_open_anything(event: Wat
 def test_no_record_of_ours_has_an_unknown_parameter(record: dict[str, Any]) -> None:
     event = next(event for event in CHANGES if event.name == record["eventName"])
     assert read_request(event, record["requestParameters"]).unknown == ()
+
+
+def test_what_stands_in_a_request_and_beside_it_alike_counts_once() -> None:
+    request = {"groupId": r.GROUP_ID, "ModifySecurityGroupRulesRequest": {"groupId": r.GROUP_ID, "x": 1}}
+    assert unwrapped("ModifySecurityGroupRules", request) == {"groupId": r.GROUP_ID, "x": 1}

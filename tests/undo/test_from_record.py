@@ -270,3 +270,9 @@ def test_the_real_aws_cli_takes_a_revoke_back(ec2: Any) -> None:
     for command in commands:
         subprocess.run(["sh", "-c", command], env=environment, check=True, capture_output=True)
     assert ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]["IpPermissions"] == before
+
+
+def test_no_command_names_a_list_that_the_record_does_not() -> None:
+    request = {"addEntries": r.items({"cidr": "203.0.113.0/24"}), "currentVersion": 3}
+    found = alert_of(r.record("ModifyManagedPrefixList", request)).undo
+    assert (found.commands, found.reason) == (None, "the record does not name the list")
