@@ -311,6 +311,13 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule, names: PeerNames) ->
     return f" (was {' from '.join(parts)})" if parts else ""
 
 
+# What of a removed rule the others allow.
+_LEFT: dict[ExposureKind | None, str] = {
+    ExposureKind.STILL_ALLOWED: "the same",
+    ExposureKind.PARTLY_ALLOWED: "a part of it",
+}
+
+
 def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str, names: PeerNames) -> str:
     removed = change.changes.removed
     if change.answered_no and not removed:
@@ -325,9 +332,10 @@ def _removed_title(change: Change, exposures: tuple[Exposure, ...], group: str, 
     rule = most_telling_rule(exposures) or removed[0]
     more = f" and {number_of(len(removed) - 1, 'more rule')}" if len(removed) > 1 else ""
     service, peer = service_phrase(rule), peer_phrase(rule.peer, names)
-    if any(item.rule == rule and item.kind is ExposureKind.STILL_ALLOWED for item in exposures):
+    left = next((_LEFT[item.kind] for item in exposures if item.rule == rule and item.kind in _LEFT), None)
+    if left:
         way = "from" if is_ingress(rule) else "to"
-        return f"rule for {service} {way} {peer}{more} removed on {group}, others still allow the same"
+        return f"rule for {service} {way} {peer}{more} removed on {group}, others still allow {left}"
     if is_ingress(rule):
         return f"{service} closed to {peer}{more} on {group}"
     return f"{service} no longer allowed out to {peer}{more} on {group}"

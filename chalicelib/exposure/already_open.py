@@ -36,26 +36,45 @@ def already_open(
 
     With ``by_a_wider_rule`` one rule before has to allow all that the new one does, and more.
     """
-    before = tuple(before)
-    line = TrafficLine((*new, *before))
+
+    def is_allowed(item: _Asked, by_peer: _ByPeer, by_range: _ByRange) -> bool:
+        return by_peer.allows(item, wider=by_a_wider_rule) or by_range.allows(item, wider=by_a_wider_rule)
+
+    return _places(new, tuple(before), ranges_of, is_allowed)
+
+
+def open_in_part(
+    rules: Sequence[SecurityGroupRule], others: Iterable[SecurityGroupRule], ranges_of: RangesOf
+) -> frozenset[int]:
+    """The places in ``rules`` of those of whose traffic the others together allow some to all of the same addresses."""
+
+    def is_allowed(item: _Asked, by_peer: _ByPeer, by_range: _ByRange) -> bool:
+        return by_peer.allows_some(item) or by_range.allows_some(item)
+
+    return _places(rules, tuple(others), ranges_of, is_allowed)
+
+
+def _places(
+    rules: Sequence[SecurityGroupRule],
+    others: Sequence[SecurityGroupRule],
+    ranges_of: RangesOf,
+    is_allowed: Callable[[_Asked, _ByPeer, _ByRange], bool],
+) -> frozenset[int]:
+    line = TrafficLine((*rules, *others))
     found: set[int] = set()
     for ingress in (True, False):
         asked = {
             place: _Asked(rule, line.span(rule), _keys(rule, ranges_of))
-            for place, rule in enumerate(new)
+            for place, rule in enumerate(rules)
             if is_ingress(rule) is ingress
         }
         known = [
-            _Asked(rule, line.span(rule), _keys(rule, ranges_of)) for rule in before if is_ingress(rule) is ingress
+            _Asked(rule, line.span(rule), _keys(rule, ranges_of)) for rule in others if is_ingress(rule) is ingress
         ]
         if asked and known:
             by_peer = _ByPeer(known)
             by_range = _ByRange(known, asked.values())
-            found |= {
-                place
-                for place, item in asked.items()
-                if by_peer.allows(item, wider=by_a_wider_rule) or by_range.allows(item, wider=by_a_wider_rule)
-            }
+            found |= {place for place, item in asked.items() if is_allowed(item, by_peer, by_range)}
     return frozenset(found)
 
 
@@ -104,6 +123,10 @@ class _ByPeer:
         found = (self._each if wider else self._together).get(peer)
         return found is not None and found.hold_wider(item.span, or_same=not wider)
 
+    def allows_some(self, item: _Asked) -> bool:
+        found = self._together.get((item.rule.peer.type, item.rule.peer.value))
+        return found is not None and found.overlap(item.span)
+
 
 class _ByRange:
     """The tree of the ranges, each with its parent before it."""
@@ -151,6 +174,12 @@ class _ByRange:
             return all(self._holds_wider(item.span, self._place[key]) for key in item.keys)
         mask = self._mask(item.span)
         return all(not mask & ~self._open[self._place[key]] for key in item.keys)
+
+    def allows_some(self, item: _Asked) -> bool:
+        mask = self._mask(item.span) if item.keys else 0
+        for key in item.keys:
+            mask &= self._open[self._place[key]]
+        return mask != 0
 
     def _holds_wider(self, span: Span, place: int) -> bool:
         if self._wider_at(place).hold_wider(span):

@@ -91,6 +91,15 @@ def openings(item: ModifiedRule, line: TrafficLine, ranges_of: RangesOf) -> list
     ]
 
 
+def spans_of(found: Opening, line: TrafficLine) -> list[Span]:
+    """Where on the line the opening's traffic lies."""
+    whole = found.rule._replace(protocol=found.protocol, from_port=None, to_port=None)
+    if found.ports:
+        start = line.span(whole).low
+        return [Span(start + low, start + high) for low, high in found.ports]
+    return [line.span(found.rule if found.protocol == found.rule.protocol else whole)]
+
+
 def _of_peer(rule: SecurityGroupRule, before: SecurityGroupRule | None, line: TrafficLine) -> list[Opening]:
     """What is open to a peer whose addresses are not known, or to a group."""
     pieces = [line.span(rule)]

@@ -333,15 +333,20 @@ def narrowed(item: ModifiedRule) -> Exposure:
     return Exposure(Severity.LOW, reason, (), after, Opens.NOTHING, ExposureKind.NOTHING_NEW)
 
 
-def removed(rule: SecurityGroupRule, *, still_allowed: bool) -> Exposure:
-    """The exposure of a rule that is gone; other rules may allow the same."""
+def removed(rule: SecurityGroupRule, *, still_allowed: bool, in_part: bool = False) -> Exposure:
+    """The exposure of a rule that is gone; other rules may allow the same, or a part of it."""
     if is_ingress(rule) and is_world(rule.peer):
         reason = f"Good news: {service_phrase(rule)} is no longer open to {peer_phrase(rule.peer)} through this rule."
     else:
         reason = f"Removed: {rule_phrase(rule)}."
-    kind = ExposureKind.STILL_ALLOWED if still_allowed else ExposureKind.REMOVAL
-    exposure = Exposure(Severity.LOW, reason, (), rule, None, kind)
-    return with_sentence(exposure, "Other rules of the group still allow the same.") if still_allowed else exposure
+    exposure = Exposure(Severity.LOW, reason, (), rule, None, ExposureKind.REMOVAL)
+    if still_allowed:
+        exposure = exposure._replace(kind=ExposureKind.STILL_ALLOWED)
+        return with_sentence(exposure, "Other rules of the group still allow the same.")
+    if in_part:
+        exposure = exposure._replace(kind=ExposureKind.PARTLY_ALLOWED)
+        return with_sentence(exposure, "Other rules of the group still allow a part of it.")
+    return exposure
 
 
 def with_addresses(exposure: Exposure, addresses: Sequence[str]) -> Exposure:

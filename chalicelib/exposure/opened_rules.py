@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from chalicelib.exposure.already_open import RangesOf, Spans, already_open
-from chalicelib.exposure.compare import Opening, openings, openings_together, own_ranges
+from chalicelib.exposure.compare import Opening, openings, openings_together, own_ranges, spans_of
 from chalicelib.exposure.explain import (
     Surroundings,
     as_protocol,
@@ -159,19 +159,11 @@ def _with_former_peers(found: Sequence[_Reason], others: OtherRules) -> list[Exp
         open_to.setdefault(peer_phrase(rule.peer), []).append(line.span(rule))
     peers = {peer: Spans(Span(*span) for span in joined(spans)) for peer, spans in open_to.items()}
     for place, opening in about[:_WITH_PEERS_BEFORE]:
-        wanted = _traffic(opening, line)
+        wanted = spans_of(opening, line)
         whole = [peer for peer, had in peers.items() if all(had.hold_wider(span, or_same=True) for span in wanted)]
         some = [peer for peer, had in peers.items() if any(map(had.overlap, wanted))]
         said[place] = with_peers_before(said[place], whole, [peer for peer in some if peer not in whole])
     return said
-
-
-def _traffic(opening: Opening, line: TrafficLine) -> list[Span]:
-    """The pieces of the line that are newly open."""
-    stretch = line.span(as_protocol(opening.rule, opening.protocol))
-    if opening.ports:
-        return [Span(stretch.low + low, stretch.low + high) for low, high in opening.ports]
-    return [line.span(opening.rule) if opening.protocol == opening.rule.protocol else stretch]
 
 
 def in_order(exposures: Iterable[Exposure]) -> tuple[Exposure, ...]:

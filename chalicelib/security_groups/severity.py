@@ -42,6 +42,7 @@ class ExposureKind(StrEnum):
     DESCRIPTION = "description"
     REMOVAL = "removal"
     STILL_ALLOWED = "still_allowed"
+    PARTLY_ALLOWED = "partly_allowed"
     DEFAULT_GROUP = "default_group"
     ROOT = "root"
     ATTEMPT = "attempt"
