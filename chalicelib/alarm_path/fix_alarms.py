@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from chalicelib.alarm_path.fix_calls import FixCall
+from chalicelib.alarm_path.checks.alarm_mutes import unmute
+from chalicelib.alarm_path.fix_calls import FixCall, accepted
 from chalicelib.alarm_path.fix_context import (
     CHANGES,
     NAMESPACE,
     FixContext,
     Raw,
-    accepted,
     free_name,
     is_about_groups,
     put_alarm,
@@ -252,26 +252,8 @@ def alarm_actions(context: FixContext) -> tuple[FixCall, ...]:
         names = {"AlarmNames": [name]}
         undo = FixCall("cloudwatch", "DisableAlarmActions", context.region, names)
         return (FixCall("cloudwatch", "EnableAlarmActions", context.region, names, "Switch the actions on.", undo),)
-    muting = list(_unmute(context, name))
-    if muting:
-        return tuple(muting)
-    return named_topic(context)
-
-
-def _unmute(context: FixContext, name: str) -> Iterator[FixCall]:
-    for rule in context.collected.of_kind("alarm_mute_rules"):
-        names = (rule.get("MuteTargets") or {}).get("AlarmNames") or []
-        if rule.get("Status") != "ACTIVE" or name not in names:
-            continue
-        before = FixCall("cloudwatch", "PutAlarmMuteRule", context.region, accepted(rule))
-        if len(names) == 1:
-            called = {"AlarmMuteRuleName": rule.get("Name")}
-            yield FixCall("cloudwatch", "DeleteAlarmMuteRule", context.region, called, "Lift the mute rule.", before)
-        else:
-            targets = {**rule["MuteTargets"], "AlarmNames": [other for other in names if other != name]}
-            fields = {**before.parameters, "MuteTargets": targets}
-            why = "Leave the alarm out of the mute rule."
-            yield FixCall("cloudwatch", "PutAlarmMuteRule", context.region, fields, why, before)
+    muting = tuple(unmute(context.collected.of_kind("alarm_mute_rules"), context.region, name))
+    return muting or named_topic(context)
 
 
 def named_topic(context: FixContext) -> tuple[FixCall, ...]:

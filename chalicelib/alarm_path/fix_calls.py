@@ -24,6 +24,11 @@ _NAMES = ("filterName", "AlarmName", "AlarmNames", "Name", "TrailName", "TopicAr
 # What the AWS CLI calls otherwise than the API does.
 _CLI_SERVICES = {"s3": "s3api"}
 _CLI_NAMES = {("sns", "Endpoint"): "notification-endpoint"}
+# What AWS says of a filter, an alarm, a composite alarm or a mute rule and does not take.
+_NOT_PUT = re.compile(
+    r"creationTime|AlarmArn|AlarmMuteRuleArn|State.*|AlarmConfigurationUpdatedTimestamp|EvaluationState|"
+    r"ActionsSuppressedBy|ActionsSuppressedReason|Status|LastUpdatedTimestamp|MuteType"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +111,8 @@ def script(calls: tuple[FixCall, ...], profile: str | None = None) -> str | None
     if not calls or not all(call.printable for call in calls):
         return None
     return " && ".join(call.command(profile) for call in calls)
+
+
+def accepted(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an item that AWS takes when it is put again."""
+    return {key: value for key, value in raw.items() if not _NOT_PUT.fullmatch(key) and (key, value) != ("Metrics", [])}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from chalicelib.alarm_path.fix_calls import FixCall
+from chalicelib.alarm_path.fix_calls import FixCall, accepted
 from chalicelib.alarm_path.snapshot.model import MetricFilter, Snapshot
 
 NAMESPACE = "sgwatch"
@@ -19,12 +18,6 @@ CHANGES = "sgwatch-security-group-changes"
 Raw = dict[str, Any]
 # Whether an alarm with these fields fires on one change and leaves ALARM again, where the filter publishes the value.
 WouldFire = Callable[[Raw, str], bool]
-
-# What AWS says of a filter, an alarm, a composite alarm or a mute rule and does not take.
-_NOT_PUT = re.compile(
-    r"creationTime|AlarmArn|AlarmMuteRuleArn|State.*|AlarmConfigurationUpdatedTimestamp|EvaluationState|"
-    r"ActionsSuppressedBy|ActionsSuppressedReason|Status|LastUpdatedTimestamp|MuteType"
-)
 
 
 class CollectedItems:
@@ -104,11 +97,6 @@ class FixContext:
         """The path's trail."""
         trails = self.snapshot.document.get("trails") or ()
         return next((dict(raw) for raw in trails if raw.get("TrailARN") == self.trail_arn), None)
-
-
-def accepted(raw: Mapping[str, Any]) -> Raw:
-    """The fields of an item that AWS takes when it is put again."""
-    return {key: value for key, value in raw.items() if not _NOT_PUT.fullmatch(key) and (key, value) != ("Metrics", [])}
 
 
 def put_alarm(context: FixContext, raw: Mapping[str, Any], why: str, **changes: Any) -> FixCall:

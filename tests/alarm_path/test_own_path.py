@@ -127,6 +127,13 @@ def test_a_permission_taken_away_is_reported_and_one_that_cannot_be_read_is_unkn
     assert errors[0]["call"] == "lambda:GetPolicy"
 
 
+def test_a_permission_that_has_run_out_is_reported() -> None:
+    statement = json.loads(_deployed()["get_policy"]["Policy"])["Statement"][0]
+    until = {"DateLessThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}}
+    policy = {"Policy": json.dumps({"Statement": [{**statement, "Condition": until}]})}
+    assert judged(get_policy=policy)[0]["own-permission"] == "fail"
+
+
 def test_a_function_that_cannot_run_is_reported() -> None:
     assert (
         judged(get_function={"Configuration": CONFIGURATION, "Concurrency": {"ReservedConcurrentExecutions": 0}})[0][
@@ -134,8 +141,10 @@ def test_a_function_that_cannot_run_is_reported() -> None:
         ]
         == "fail"
     )
-    failed = {"Configuration": CONFIGURATION | {"State": "Failed"}}
-    assert judged(get_function=failed)[0]["own-function"] == "fail"
+    # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+    for state, status in (("Failed", "fail"), ("Pending", "unknown"), ("Inactive", "pass")):
+        found = {"Configuration": CONFIGURATION | {"State": state}}
+        assert judged(get_function=found)[0]["own-function"] == status
 
 
 def test_a_missing_on_failure_destination_and_undelivered_alerts_are_reported() -> None:
@@ -392,6 +401,24 @@ def test_durable_delivery_as_deployed_passes() -> None:
 )
 def test_what_durable_delivery_needs_is_judged(check: str, status: str, changes: dict[str, Any]) -> None:
     assert durable(**changes)[check] == status
+
+
+@pytest.mark.parametrize(("state", "status"), [("ACTIVE", "fail"), ("SCHEDULED", "pass"), ("EXPIRED", "pass")])
+def test_an_own_alarm_that_a_mute_rule_silences_tells_nobody(state: str, status: str) -> None:
+    client = Canned(_deployed() | DURABLE)
+    path = OwnPath({"sgwatch-prod-alert_on_change": PATTERN}, alarm_prefix="sgwatch-prod-")
+    own, _ = collect_own(lambda *_: client, REGION, path, now=NOW)
+    document = Account().document() | {"self": own}
+    rule = {"Name": "night", "Status": state, "MuteTargets": {"AlarmNames": ["sgwatch-prod-undelivered", "other"]}}
+    document["regions"][REGION]["alarm_mute_rules"] = [rule]
+    findings, _ = judge_own_path(read_snapshot(document))
+    (found,) = (item for item in findings if item.check == "own-alarms")
+    assert found.status == status
+    if status == "fail":
+        assert found.fix == (
+            "aws cloudwatch put-alarm-mute-rule --region us-east-1 --cli-input-json "
+            """'{"Name": "night", "MuteTargets": {"AlarmNames": ["other"]}}'"""
+        )
 
 
 def test_what_could_not_be_read_of_durable_delivery_is_not_judged_and_is_an_error() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from chalicelib.alarm_path.alarms.composites import Companions, Composites, Parent
 from chalicelib.alarm_path.alarms.evaluation import AlarmState
 from chalicelib.alarm_path.alarms.simulation import Effort, Simulated, simulate
+from chalicelib.alarm_path.checks.alarm_mutes import mute_of, unread_mute
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds, Found, SharedFeed
 from chalicelib.alarm_path.patterns.in_account import in_account
@@ -338,10 +339,10 @@ def _actions(region: Region, name: str, arn: str, actions: Actions) -> list[Topi
     """One route for each topic that an alarm notifies when it goes to ALARM; one that ends where there is none."""
     check = "alarm-actions"
     topics = [action for action in actions.on_alarm if _service(action) == "sns"]
-    muted, notes = _mute(region, name, arn)
+    muted, notes = mute_of(region, name, arn)
     silent = f"The actions of alarm {name} are disabled." if not actions.enabled else ""
     silent = silent or (f"Alarm {name} is muted by mute rule {muted}." if muted else "")
-    doubt = _unread_mute(region, name, arn)
+    doubt = unread_mute(region, name, arn)
     if not topics:
         return _ends(name, arn, Finding(check, Status.FAIL, name, silent or _no_topic(name, actions)))
     if silent:
@@ -398,36 +399,3 @@ def _sure_of_mutes(snapshot: Snapshot, region: Region, found: Sequence[TopicRout
         else route
         for route in found
     ]
-
-
-def _muted_names(rule: Mapping[str, Any]) -> Sequence[str]:
-    targets = rule.get("MuteTargets")
-    names = targets.get("AlarmNames") if isinstance(targets, Mapping) else None
-    return names if isinstance(names, list) else ()
-
-
-def _mute(region: Region, name: str, arn: str) -> tuple[str | None, tuple[str, ...]]:
-    """The mute rule that silences an alarm now, and notes on those that will.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutAlarmMuteRule.html
-    """
-    rules = [rule for rule in region.mute_rules if {name, arn} & set(_muted_names(rule))]
-    active = next((str(rule.get("Name")) for rule in rules if rule.get("Status") == "ACTIVE"), None)
-    later = tuple(
-        f"Mute rule {rule.get('Name')} is scheduled to mute alarm {name}."
-        for rule in rules
-        if rule.get("Status") == "SCHEDULED"
-    )
-    return active, later
-
-
-_MUTE_STATES = ("ACTIVE", "SCHEDULED", "EXPIRED")
-
-
-def _unread_mute(region: Region, name: str, arn: str) -> str | None:
-    """Why it is not known whether an alarm is muted; None where it is."""
-    rules = [rule for rule in region.mute_rules if {name, arn} & set(_muted_names(rule))]
-    unclear = next((rule for rule in rules if rule.get("Status") not in _MUTE_STATES), None)
-    if unclear is not None:
-        return f"Whether mute rule {unclear.get('Name')} mutes alarm {name} now is not known: it came without a status."
-    return None

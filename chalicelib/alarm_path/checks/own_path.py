@@ -71,7 +71,7 @@ def _judged(snapshot: Snapshot, own: Json, profile: str | None) -> tuple[list[Fi
         findings.append(finding)
         notes += found
     findings += [_queue(queue, tools) for queue in own.get("dead_letter_queues") or ()]
-    findings += judge_resources(own, functions, tools)
+    findings += judge_resources(own, snapshot.region(str(own.get("region") or "")), functions, tools)
     homes = [trail.home_region for trail in snapshot.trails or ()]
     findings += judge_forwarding(own, snapshot.account_id, snapshot.partition, homes, tools)
     findings += judge_deliveries(own, snapshot.collected_at, tools)
@@ -153,7 +153,8 @@ def _pattern(rule: Json, name: str, arn: str, tools: OwnTools) -> Finding:
 
 def _permission(snapshot: Snapshot, rule: Json, target: str, function: Json, tools: OwnTools) -> Finding:
     name, rule_arn = str(rule.get("Name")), str(rule.get("Arn") or rule.get("Name"))
-    call = ServiceCall(EVENTS_SERVICE, "lambda:InvokeFunction", target, snapshot.account_id, rule_arn)
+    account, at = snapshot.account_id, snapshot.collected_at
+    call = ServiceCall(EVENTS_SERVICE, "lambda:InvokeFunction", target, account, rule_arn, at)
     if "Policy" not in function:
         reason = f"Whether EventBridge may invoke {target} was not collected."
         return Finding("own-permission", Status.UNKNOWN, target, reason)
@@ -169,9 +170,10 @@ def _function(arn: str, function: Json, tools: OwnTools) -> Iterable[Finding]:
     # An idle function is Inactive until its next invocation, which wakes it.
     # https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
     alive = state in {"Active", "Inactive"} and configuration.get("LastUpdateStatus", "Successful") != "Failed"
-    yield Finding(
-        "own-function", status_of(alive), arn, f"Function {arn} is {state}.", None if alive else tools.deploy()
-    )
+    # A function that is being made, or woken, is Pending.
+    status = Status.UNKNOWN if state == "Pending" else status_of(alive)
+    fix = tools.deploy() if status is Status.FAIL else None
+    yield Finding("own-function", status, arn, f"Function {arn} is {state}.", fix)
     if function.get("ReservedConcurrency") == 0:
         reason = f"Function {arn} has a reserved concurrency of 0: it never runs."
         yield Finding("own-function", Status.FAIL, arn, reason, tools.aws(run_again(arn)))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from chalicelib.alarm_path.checks.alarm_mutes import mute_of, unmute
 from chalicelib.alarm_path.checks.own_fixes import OwnTools, enable_actions, subscribe, update_mapping
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
+from chalicelib.alarm_path.snapshot.model import Region
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
 from chalicelib.text import number_of
 
@@ -13,8 +15,8 @@ from chalicelib.text import number_of
 MOST_SECONDS = 600
 
 
-def judge_resources(own: Json, functions: Mapping[str, Json], tools: OwnTools) -> Iterable[Finding]:
-    """Findings about what was collected of them."""
+def judge_resources(own: Json, region: Region, functions: Mapping[str, Json], tools: OwnTools) -> Iterable[Finding]:
+    """Findings about what was collected of them; ``region`` is what was collected of sgwatch's region."""
     for arn, function in functions.items():
         if "Settings" in function:
             yield _settings(arn, function["Settings"], tools)
@@ -26,7 +28,7 @@ def judge_resources(own: Json, functions: Mapping[str, Json], tools: OwnTools) -
         yield _table(own["table"], tools)
     if "alarms" in own:
         yield from _missing_alarms(own["alarms"], own.get("expected_alarms") or (), tools)
-        yield from _alarms(own["alarms"], own.get("alarm_topics") or {}, tools)
+        yield from _alarms(own["alarms"], own.get("alarm_topics") or {}, region, tools)
 
 
 def _settings(arn: str, settings: Json, tools: OwnTools) -> Finding:
@@ -110,7 +112,7 @@ def _missing_alarms(alarms: Iterable[Json], expected: Iterable[str], tools: OwnT
             yield Finding("own-alarms", Status.FAIL, name, f"Alarm {name} does not exist.", tools.sgwatch("setup"))
 
 
-def _alarms(alarms: Iterable[Json], topics: Json, tools: OwnTools) -> Iterable[Finding]:
+def _alarms(alarms: Iterable[Json], topics: Json, region: Region, tools: OwnTools) -> Iterable[Finding]:
     """Each of sgwatch's own alarms has to notify a topic with a confirmed subscriber."""
     for alarm in alarms:
         arn, actions = str(alarm.get("AlarmArn") or alarm.get("AlarmName")), list(alarm.get("AlarmActions") or ())
@@ -119,6 +121,13 @@ def _alarms(alarms: Iterable[Json], topics: Json, tools: OwnTools) -> Iterable[F
             why = "its actions are disabled" if actions else "it has no action"
             fix = tools.aws(enable_actions(alarm)) if actions else tools.sgwatch("setup")
             yield Finding("own-alarms", Status.FAIL, arn, f"Alarm {name} notifies nobody: {why}.", fix)
+            continue
+        muted, _ = mute_of(region, name, arn)
+        if muted:
+            reason = f"Alarm {name} notifies nobody: it is muted by mute rule {muted}."
+            yield Finding(
+                "own-alarms", Status.FAIL, arn, reason, tools.aws(*unmute(region.mute_rules, region.name, name))
+            )
             continue
         unread = [action for action in actions if action not in topics]
         reached = any(str(item).startswith("arn:") for action in actions for item in topics.get(action, ()))
