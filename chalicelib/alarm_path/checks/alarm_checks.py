@@ -184,8 +184,11 @@ def _state_findings(snapshot: Snapshot, alarm: MetricAlarm, run: Simulated) -> l
 
 
 def _is_warm(alarm: MetricAlarm, snapshot: Snapshot) -> bool:
-    over = alarm.warm_up.over(snapshot.collected_at) if alarm.warm_up else True
-    return alarm.state in {"OK", "ALARM"} if over is None else over
+    """Whether the warm-up is over: all the while the alarm stays in INSUFFICIENT_DATA, and it may end early.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_WarmUpConfiguration.html
+    """
+    return alarm.state in {"OK", "ALARM"} or bool(alarm.warm_up and alarm.warm_up.over(snapshot.collected_at))
 
 
 def _alarm_notes(alarm: MetricAlarm, runs: Iterable[Simulated], seconds: int | None) -> list[str]:

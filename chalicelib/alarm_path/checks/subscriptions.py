@@ -33,6 +33,10 @@ _METRIC_ALARM_FIELDS = ("Trigger", *_ACTION_FIELDS)
 _COMPOSITE_FIELDS = ("AlarmRule", "TriggeringChildren", "Trigger", *_ACTION_FIELDS)
 
 
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-tags-in-notifications.html
+_TAG_FIELDS = ("AlarmTags", "AlarmTagsStatus")
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """What CloudWatch publishes when an alarm goes to ALARM, as far as it is known beforehand."""
@@ -44,11 +48,13 @@ class Notification:
     of_composite: bool = False
     metric: tuple[str, str] | None = None
     description: str | None = None
+    tagged: bool = False
 
     def body(self) -> Mapping[str, Any]:
         """The message's fields; ``metric`` is the namespace and name of an alarm on one metric, which they name too.
 
-        ``description`` is empty where the alarm has none, and None where that is not known.
+        ``description`` is empty where the alarm has none, and None where that is not known; ``tagged`` where its tags,
+        which are not collected, are among them.
 
         https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html and AWS's sample
         https://github.com/aws/aws-lambda-go/blob/main/events/testdata/cloudwatch-alarm-sns-payload-single-metric.json
@@ -64,7 +70,8 @@ class Notification:
         }
         if self.metric:
             known["Trigger"] = _Partly({"Namespace": self.metric[0], "MetricName": self.metric[1]})
-        unsure = _COMPOSITE_FIELDS if self.of_composite else _METRIC_ALARM_FIELDS
+        of_kind = _COMPOSITE_FIELDS if self.of_composite else _METRIC_ALARM_FIELDS
+        unsure = (*of_kind, *(_TAG_FIELDS if self.tagged else ()))
         return {**dict.fromkeys(unsure, UNKNOWN_VALUE), **known}
 
 

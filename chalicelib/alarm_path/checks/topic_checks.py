@@ -53,6 +53,7 @@ def judge_topic(
         of_composite=composite is not None,
         metric=alarm.only_metric if alarm else None,
         description=publisher.description if publisher else None,
+        tagged=publisher is None or publisher.actions.sends_tags,
     )
     subscriber, notes = _subscribers(snapshot, topic, notification)
     if topic.attributes is None:

@@ -62,21 +62,24 @@ class MetricQuery:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """What an alarm does on a change of state."""
+    """What an alarm does on a change of state; ``sends_tags``: whether its notifications hold its tags."""
 
     enabled: bool
     on_alarm: tuple[str, ...]
     on_ok: tuple[str, ...]
     on_insufficient_data: tuple[str, ...]
+    sends_tags: bool
 
     @classmethod
     def read(cls, item: Json) -> Actions:
         """From either kind of alarm."""
+        propagation = (item.get("ActionConfiguration") or {}).get("AlarmTagsPropagation") or {}
         return cls(
             enabled=bool(item.get("ActionsEnabled", True)),
             on_alarm=_actions(item.get("AlarmActions")),
             on_ok=_actions(item.get("OKActions")),
             on_insufficient_data=_actions(item.get("InsufficientDataActions")),
+            sends_tags=bool(propagation.get("Enabled")),
         )
 
 
