@@ -38,6 +38,9 @@ def read_change(record: CloudTrailRecord) -> Change:
     if change.succeeded and _says_no(response):
         doubt = other("whether the call did what it was asked: AWS's answer is false, and the record has no error")
         change = change._replace(answered_no=True, unknowns=(*change.unknowns, doubt))
+    if change.succeeded and record.error_message:
+        doubt = other("whether the call did what it was asked: the record has an error message and no error code")
+        change = change._replace(unknowns=(*change.unknowns, doubt))
     if no_request:
         # What the answer holds is still good.
         if change.succeeded and change.group_id is None:
