@@ -266,18 +266,36 @@ def _permission_set(identity: _Identity) -> str | None:
 
 def _name(identity: _Identity) -> str:
     candidates = (
-        identity.source_identity,
-        _permission_set_session(identity),
+        _chosen(identity, identity.source_identity),
+        _chosen(identity, _permission_set_session(identity)),
         _name_by_type(identity),
-        identity.user_name,
+        _chosen(identity, identity.user_name),
         _role_session(identity),
         identity.on_behalf_of,
-        identity.resource.name if identity.resource else identity.arn,
+        _resource_name(identity),
         identity.principal_id,
         identity.invoked_by,
         _account(identity),
     )
     return next((name for name in candidates if name and _is_visible(name)), UNKNOWN_NAME)
+
+
+# What this module calls those who have no name of their own.
+_AWS_WORDS = re.compile(r"(?i:root|unknown|anonymous|account .*|[a-z0-9.-]+\.amazonaws\.com(\.cn)?)")
+
+
+def _chosen(identity: _Identity, name: str | None) -> str | None:
+    """A name that a caller or an administrator chose; with the kind of caller where it reads like a word of AWS's."""
+    if name is None or identity.type.lower() == "root" or not _AWS_WORDS.fullmatch(name):
+        return name
+    return f"{identity.type} {name}"
+
+
+def _resource_name(identity: _Identity) -> str | None:
+    if identity.resource is None:
+        return identity.arn
+    # Without a path it is the kind of the resource, which AWS chose.
+    return _chosen(identity, identity.resource.name) if identity.resource.path else identity.resource.name
 
 
 def _permission_set_session(identity: _Identity) -> str | None:
@@ -288,7 +306,8 @@ def _name_by_type(identity: _Identity) -> str | None:
     if identity.type.lower() == "root":
         return "root"
     if identity.type in _USER_TYPES:
-        return identity.user_name or _user_of(identity.resource) or _user_of_principal_id(identity)
+        user = identity.user_name or _user_of(identity.resource) or _user_of_principal_id(identity)
+        return _chosen(identity, user)
     if identity.type in _ROLE_TYPES:
         return _role_session(identity)
     if identity.type == "IdentityCenterUser":
@@ -311,7 +330,9 @@ def _user_of_principal_id(identity: _Identity) -> str | None:
 def _role_session(identity: _Identity) -> str | None:
     if identity.role is None:
         return None
-    return f"{identity.role}/{identity.session_name}" if identity.session_name else identity.role
+    if identity.session_name:
+        return f"{identity.role}/{identity.session_name}"
+    return _chosen(identity, identity.role)
 
 
 # How CloudTrail names who is in no account, such as one who follows an unsubscribe link in a mail of SNS.

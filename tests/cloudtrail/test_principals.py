@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.cloudtrail.principals import Principal, is_root, is_unnamed, read_principal
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.cloudtrail.user_agents import Client
+from tests.support import records as r
 from tests.support.rows import every
 
 DATA = Path(__file__).parents[1] / "data"
@@ -343,3 +344,22 @@ def test_who_is_in_no_account_is_anonymous_and_of_no_other_account(account: str)
     identity = {"type": "AWSAccount", "principalId": "", "accountId": account}
     principal = read_principal(read_record({"userIdentity": identity, "recipientAccountId": "123456789012"}))
     assert (principal.name, principal.cross_account) == ("anonymous", False)
+
+
+@every("word", ["root", "Root", "unknown", "anonymous", "ec2.amazonaws.com", "ec2.amazonaws.com.cn"])
+def test_a_chosen_name_does_not_pass_for_a_word_of_awss(word: str) -> None:
+    account = {"accountId": r.ACCOUNT}
+    role = {"type": "AssumedRole", "arn": f"arn:aws:sts::{r.ACCOUNT}:assumed-role/{{}}/{word}", **account}
+    reserved = role["arn"].format("AWSReservedSSO_Admin_0123456789abcdef")
+    for identity, name in (
+        ({"type": "IAMUser", "userName": word, **account}, f"IAMUser {word}"),
+        ({"type": "IAMUser", "arn": f"arn:aws:iam::{r.ACCOUNT}:user/{word}"}, f"IAMUser {word}"),
+        ({"type": "FederatedUser", "principalId": f"{r.ACCOUNT}:{word}", **account}, f"FederatedUser {word}"),
+        ({"type": "Directory", "userName": word, **account}, f"Directory {word}"),
+        ({**role, "arn": role["arn"].format("deploy")}, f"deploy/{word}"),
+        ({"type": "Role", "arn": f"arn:aws:iam::{r.ACCOUNT}:role/{word}"}, f"Role {word}"),
+        ({**role, "arn": reserved}, f"AssumedRole {word}"),
+        ({**role, "sessionContext": {"sourceIdentity": word}}, f"AssumedRole {word}"),
+    ):
+        principal = read_principal(read_record({"userIdentity": identity}))
+        assert (principal.name, is_root(principal)) == (name, False)
