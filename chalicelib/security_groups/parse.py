@@ -35,12 +35,8 @@ def read_change(record: CloudTrailRecord) -> Change:
     no_answer = _why_missing(record, "responseElements") if outcome is Outcome.SUCCEEDED else None
     response = {} if no_answer else unwrapped(event.name, record.response_elements, "Response")
     change = _identify(event, outcome, request, response, no_answer)
-    if change.succeeded and _says_no(response):
-        doubt = other("whether the call did what it was asked: AWS's answer is false, and the record has no error")
-        change = change._replace(answered_no=True, unknowns=(*change.unknowns, doubt))
-    if change.succeeded and record.error_message:
-        doubt = other("whether the call did what it was asked: the record has an error message and no error code")
-        change = change._replace(unknowns=(*change.unknowns, doubt))
+    if change.succeeded:
+        change = _with_doubts(change, record, request, response)
     if no_request:
         # What the answer holds is still good.
         if change.succeeded and change.group_id is None:
@@ -48,6 +44,20 @@ def read_change(record: CloudTrailRecord) -> Change:
         unknown = Unknown(UnknownTopic.REQUEST, f"the request: {no_request}")
         change = change._replace(unknowns=(unknown, *change.unknowns))
     return _READERS[event.name](_with_unknown_keys(change, unknown_keys), request, response)
+
+
+def _with_doubts(change: Change, record: CloudTrailRecord, request: Parameters, response: Parameters) -> Change:
+    """A call without an error code, with what else in its record says that it did nothing."""
+    signs = {
+        "AWS's answer is false, and the record has no error": _says_no(response),
+        "the record has an error message and no error code": record.error_message is not None,
+        # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
+        "it asked for a dry run, which AWS answers with an error": str(request.get("dryRun")).lower() == "true",
+    }
+    doubts = [other(f"whether the call did what it was asked: {sign}") for sign, is_there in signs.items() if is_there]
+    if not doubts:
+        return change
+    return change._replace(answered_no=_says_no(response), unknowns=(*change.unknowns, *doubts))
 
 
 def _with_unknown_keys(change: Change, keys: tuple[str, ...]) -> Change:

@@ -112,6 +112,8 @@ def answers() -> Iterator[tuple[str, Json]]:
     both = (r.world(), r.permission("tcp", 443, v4=("10.0.0.0/8",)))
     yield "one removed and one not there", r.revoke(*both, answer=revoked | absent)
     yield "a message without a code", r.authorize(r.world(), errorMessage="You are not authorized.")
+    asked = {"groupId": r.GROUP_ID, "dryRun": True, "ipPermissions": r.items(r.world())}
+    yield "a dry run without a code", r.record("AuthorizeSecurityGroupIngress", asked)
     for name in ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"):
         request = {"groupId": r.GROUP_ID, "ipPermissions": r.items(r.world())}
         yield f"{name} answered no", r.record(name, request, {"_return": False})
