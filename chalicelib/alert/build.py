@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.alert.headline import call_sentence, not_understood_title, summary, title
+from chalicelib.alert.headline import call_sentence, not_understood_title, notes_of, summary, title
 from chalicelib.alert.model import Account, Alert, AlertKind, Event, SecurityGroup
 from chalicelib.alert.parts import changed_prefix_list, security_group
 from chalicelib.alert.resolution import ChangeResolver, RecordAlone, Resolution
@@ -129,12 +129,13 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
         of_root=is_of_root(record),
         account_id=record.account_id,
     )
+    notes = (*notes_of(record), *resolution.notes)
     unknowns = (item._replace(text=printable(item.text)) for item in (*change.unknowns, *looked_up.unknowns))
     return _frame(record, looked_up.account_name)._replace(
         kind=AlertKind.SECURITY_GROUP_CHANGE,
         severity=severity_of(exposures),
         title=title(change, exposures, _names(looked_up)),
-        summary=" ".join((summary(record, principal, exposures), *resolution.notes)),
+        summary=" ".join((summary(record, principal, exposures), *notes)),
         principal=principal,
         security_group=security_group(resolution, record.region),
         changes=change.changes,
@@ -143,7 +144,7 @@ def _assembled(record: CloudTrailRecord, resolution: Resolution) -> Alert:
         exposures=exposures,
         undo=restore(change, record.region, resolution.group),
         unknowns=(*_unknowns(record, principal), *unknowns),
-        notes=resolution.notes,
+        notes=notes,
     )
 
 
@@ -223,13 +224,14 @@ def _tampering(record: CloudTrailRecord, watched: WatchedEvent, account_name: st
     principal = read_principal(record)
     frame = _frame(record, account_name)
     found = read_tampering(record, call, principal, frame.event.outcome or Outcome.SUCCEEDED)
-    reason = f"{found.did[:1].upper()}{found.did[1:]}."
+    reason, notes = f"{found.did[:1].upper()}{found.did[1:]}.", notes_of(record)
     listed = (f"All {call.thing}s that the request names: {found.listed}.",) if found.listed else ()
     return frame._replace(
         kind=AlertKind.ALARM_PATH,
         severity=found.severity,
         title=found.title,
-        summary=f"{call_sentence(record, principal, call.api_name)} {reason}",
+        summary=" ".join((call_sentence(record, principal, call.api_name), reason, *notes)),
+        notes=notes,
         principal=principal,
         exposures=tuple(Exposure(found.severity, text) for text in (reason, *listed)),
         undo=found.undo,

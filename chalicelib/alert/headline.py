@@ -100,13 +100,19 @@ def call_sentence(record: CloudTrailRecord, principal: Principal, operation: str
 
 
 def _place(record: CloudTrailRecord) -> str:
-    """In which account and region; network activity names only the endpoint's."""
-    account_id = record.vpc_endpoint_owner if record.is_network_activity else record.account_id
+    # Network activity may have been sent to the endpoint's owner: whose resources were meant is not in it.
+    account_id = None if record.is_network_activity else record.account_id
     where = ", ".join(printable(part, 40) for part in (account_id and f"account {account_id}", record.region) if part)
+    return f" in {where}" if where else ""
+
+
+def notes_of(record: CloudTrailRecord) -> tuple[str, ...]:
+    """Which way the call came, where the record is of that."""
     if not record.is_network_activity:
-        return f" in {where}" if where else ""
+        return ()
     endpoint = f"VPC endpoint {printable(record.vpc_endpoint_id, 40)}" if record.vpc_endpoint_id else "a VPC endpoint"
-    return f" through {endpoint}" + (f" ({where})" if where else "")
+    owner = f" of account {printable(record.vpc_endpoint_owner, 40)}" if record.vpc_endpoint_owner else ""
+    return (f"The call came through {endpoint}{owner}, whose policy denied it.",)
 
 
 def _supplement(record: CloudTrailRecord) -> str:

@@ -16,7 +16,6 @@ from chalicelib.exposure.compare import openings
 from chalicelib.exposure.explain import Surroundings, explain, ranges_in, removed
 from chalicelib.exposure.list_entries import entries_phrase, judge_prefix_list
 from chalicelib.exposure.opened_rules import OtherRules, in_order, judge_opened
-from chalicelib.exposure.still_open import StillOpen, still_open
 from chalicelib.exposure.traffic import TrafficLine, is_ingress
 from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import AddressRange
@@ -151,9 +150,14 @@ def _removals(case: _Case) -> Iterator[Exposure]:
     def ranges_of(rule: SecurityGroupRule) -> Sequence[AddressRange]:
         return ranges_in(rule, case.around)
 
-    left = still_open(rules, after, ranges_of) if after is not None else StillOpen()
+    whole: frozenset[int] = frozenset()
+    part: frozenset[int] = frozenset()
+    if after:
+        from chalicelib.exposure.still_open import still_open  # noqa: PLC0415 - a cold alert on a new rule does without
+
+        whole, part = still_open(rules, after, ranges_of)
     for place in _worst_first(rules, case.around):
-        yield removed(rules[place], still_allowed=place in left.whole, in_part=place in left.part)
+        yield removed(rules[place], still_allowed=place in whole, in_part=place in part)
 
 
 def _worst_first(rules: Sequence[SecurityGroupRule], around: Surroundings) -> list[int]:

@@ -18,7 +18,7 @@ from chalicelib.alert.model import (
 )
 from chalicelib.named_tuple import NamedTuple
 from chalicelib.rendering.lines import is_attempt, quoted, utc, value
-from chalicelib.security_groups.changes import VPC_ENDPOINT
+from chalicelib.security_groups.changes import NOT_NAMED, VPC_ENDPOINT
 
 _MFA = {True: "MFA", False: "no MFA", None: "MFA not recorded"}
 
@@ -101,7 +101,8 @@ def _from(principal: Principal) -> Iterator[str]:
 
 
 def _attachment(alert: Alert, item: Attachment) -> Iterator[str]:
-    yield f"{value(item.resource_type)} {value(item.resource_id)}"
+    is_named = item.resource_id != NOT_NAMED
+    yield f"{value(item.resource_type)} {value(item.resource_id) if is_named else 'that the record does not name'}"
     if is_attempt(alert):
         # Alerts of a release before name the groups that the call asked for.
         yield from _listed("asked for: ", item.groups_after or ())

@@ -401,7 +401,7 @@ def test_a_call_that_an_endpoints_policy_denied_is_alerted(tmp_path: Path) -> No
     path.write_text(json.dumps(authorize(requestParameters=None, responseElements=None, **fields)))
     (alert,) = map(json.loads, sgwatch("replay", "--format", "json", str(path)).stdout.splitlines())
     assert (alert["severity"], alert["event"]["outcome"]) == ("medium", "denied")
-    assert "(VpceAccessDenied) through VPC endpoint vpce-1" in alert["summary"]
+    assert "The call came through VPC endpoint vpce-1, whose policy denied it." in alert["summary"]
 
 
 def test_an_item_of_lookup_events_without_its_record_is_not_understood(tmp_path: Path) -> None:
