@@ -24,6 +24,7 @@ from chalicelib.security_groups.changes import (
 from chalicelib.security_groups.phrases import (
     NO_PEER_NAMES,
     PeerNames,
+    former_peer_phrase,
     group_phrase,
     is_world,
     named_group_phrase,
@@ -31,7 +32,7 @@ from chalicelib.security_groups.phrases import (
     printable,
     service_phrase,
 )
-from chalicelib.security_groups.rules import Direction, ModifiedRule, SecurityGroupRule
+from chalicelib.security_groups.rules import Direction, ModifiedRule, PeerType, SecurityGroupRule
 from chalicelib.security_groups.severity import ExposureKind
 from chalicelib.text import number_of
 
@@ -313,7 +314,7 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule, names: PeerNames) ->
     if service_phrase(before) != service_phrase(rule):
         parts.append(service_phrase(before))
     if before.peer != rule.peer:
-        parts.append(peer_phrase(before.peer, names))
+        parts.append(former_peer_phrase(before.peer, names, beside_ipv6=rule.peer.type is PeerType.IPV6))
     return f" (was {' from '.join(parts)})" if parts else ""
 
 

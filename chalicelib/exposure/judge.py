@@ -23,7 +23,7 @@ from chalicelib.security_groups.changes import Change, Outcome
 from chalicelib.security_groups.controls import DEFAULT_GROUP
 from chalicelib.security_groups.lookup_result import LookupResult, PrefixList, ResolvedChange
 from chalicelib.security_groups.phrases import rule_phrase
-from chalicelib.security_groups.rules import ALL_PROTOCOLS, ModifiedRule, SecurityGroupRule
+from chalicelib.security_groups.rules import ALL_PROTOCOLS, ModifiedRule, PeerType, SecurityGroupRule
 from chalicelib.security_groups.severity import (
     Exposure,
     ExposureKind,
@@ -105,7 +105,7 @@ def _judge_rules(case: _Case) -> Iterator[Exposure]:
         yield Exposure(Severity.INFO, reason, kind=ExposureKind.DESCRIPTION)
         return
     # A new rule counts in full even where other rules allow the same already: they may go, and it stays.
-    new = [*(ModifiedRule(None, rule) for rule in changes.added), *changes.modified]
+    new = [*(ModifiedRule(None, rule) for rule in changes.added), *map(_without_list_before, changes.modified)]
     opened = judge_opened(new, _other_rules(case), case.around, case.looked_up.interfaces or ())
     yield from opened
     if _is_default_group(case):
@@ -115,6 +115,13 @@ def _judge_rules(case: _Case) -> Iterator[Exposure]:
         yield Exposure(Severity.LOW, _nothing_listed(change), kind=ExposureKind.REMOVAL)
 
 
+def _without_list_before(item: ModifiedRule) -> ModifiedRule:
+    """The rule without its past where that was another list: what the list holds may be newer than the change."""
+    before, after = item.before, item.after
+    was_list = before is not None and before.peer.type is PeerType.PREFIX_LIST and before.peer.value != after.peer.value
+    return ModifiedRule(None, after) if was_list else item
+
+
 def _other_rules(case: _Case) -> OtherRules:
     """What the group had beside the new rules, as far as it is known."""
     known, changes = case.known, case.change.changes
@@ -122,7 +129,7 @@ def _other_rules(case: _Case) -> OtherRules:
     before = known.before if known.before is not None else previous
     replaced = {rule.identity for rule in (*changes.removed, *previous)}
     kept = tuple(rule for rule in before if rule.identity not in replaced)
-    gone = tuple(rule for rule in before if rule.identity in replaced)
+    gone = tuple(rule for rule in before if rule.identity in replaced and rule.peer.type is not PeerType.PREFIX_LIST)
     return OtherRules(kept, gone, known.before if known.is_whole else None, known.is_guessed)
 
 

@@ -22,7 +22,7 @@ from chalicelib.exposure.traffic import Span, TrafficLine, is_ingress
 from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import AddressRange, joined, parse_range
 from chalicelib.security_groups.lookup_result import Interface, Rules
-from chalicelib.security_groups.phrases import peer_phrase
+from chalicelib.security_groups.phrases import former_peer_phrase
 from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule
 from chalicelib.security_groups.severity import Exposure, ExposureKind, Opens, Severity
 
@@ -154,14 +154,16 @@ def _with_former_peers(found: Sequence[_Reason], others: OtherRules) -> list[Exp
     ingress = [rule for rule in others.before if is_ingress(rule)]
     protocols = (as_protocol(opening.rule, opening.protocol) for _, opening in about)
     line = TrafficLine((*ingress, *(opening.rule for _, opening in about), *protocols))
-    open_to: dict[str, list[Span]] = {}
+    open_to: dict[tuple[str, str], list[Span]] = {}
     for rule in ingress:
-        open_to.setdefault(peer_phrase(rule.peer), []).append(line.span(rule))
-    peers = {peer: Spans(Span(*span) for span in joined(spans)) for peer, spans in open_to.items()}
+        phrases = (former_peer_phrase(rule.peer, beside_ipv6=False), former_peer_phrase(rule.peer, beside_ipv6=True))
+        open_to.setdefault(phrases, []).append(line.span(rule))
+    peers = {phrases: Spans(Span(*span) for span in joined(spans)) for phrases, spans in open_to.items()}
     for place, opening in about[:_WITH_PEERS_BEFORE]:
         wanted = spans_of(opening, line)
-        whole = [peer for peer, had in peers.items() if all(had.hold_wider(span, or_same=True) for span in wanted)]
-        some = [peer for peer, had in peers.items() if any(map(had.overlap, wanted))]
+        six = opening.version == 6
+        whole = [peer[six] for peer, had in peers.items() if all(had.hold_wider(span, or_same=True) for span in wanted)]
+        some = [peer[six] for peer, had in peers.items() if any(map(had.overlap, wanted))]
         said[place] = with_peers_before(said[place], whole, [peer for peer in some if peer not in whole])
     return said
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.alert.headline import title
 from chalicelib.cloudtrail.catalog import lookup
 from chalicelib.cloudtrail.records import read_record
 from chalicelib.exposure.judge import judge, severity_of
@@ -280,3 +281,40 @@ def test_what_a_list_holds_by_now_is_no_proof_of_what_it_held_before_a_rule() ->
     for before in (ports(LIST, 20, 25), ports("0.0.0.0/0", 22)):
         (same,) = judged(added(rule(LIST)), LookupResult(prefix_lists={LIST: known}), (before,))
         assert (same.severity, same.opens) == ("medium", Opens.NOTHING)
+
+
+def modified(was: SecurityGroupRule, now: SecurityGroupRule) -> Change:
+    event = lookup("ec2.amazonaws.com", "ModifySecurityGroupRules")
+    assert event is not None
+    return Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=Changes(modified=(ModifiedRule(was, now),)))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "severity"),
+    [
+        (rule(LIST), rule("0.0.0.0/0"), "critical"),
+        (ports(LIST, 0, 65535), rule("0.0.0.0/0"), "critical"),
+        (rule(LIST), rule("10.0.0.0/8"), "low"),
+        (rule("pl-other"), rule(LIST), "critical"),
+        (ports(LIST, 20, 25), rule(LIST), "low"),
+        (rule(LIST), ports(LIST, 20, 25), "critical"),
+        (rule("0.0.0.0/0"), rule(LIST), "low"),
+    ],
+)
+def test_what_a_list_holds_by_now_is_no_proof_of_what_a_modified_rule_was(
+    was: SecurityGroupRule, now: SecurityGroupRule, severity: str
+) -> None:
+    known = PrefixList("corp", aws_managed=False, cidrs=("0.0.0.0/0",), owner_id=r.ACCOUNT)
+    looked_up = LookupResult(prefix_lists={LIST: known, "pl-other": known})
+    assert severity_of(judged(modified(was, now), looked_up, (was,))) == severity
+
+
+def test_beside_ipv6_the_internet_before_is_that_of_ipv4() -> None:
+    v4, v6 = rule("0.0.0.0/0"), rule("::/0")
+    worst, *_ = judged(added(v6), LookupResult(), (v4,))
+    assert worst.reason.endswith(" Before, the internet (IPv4) could.")
+    change = modified(v4, v6)
+    exposures = judged(change, LookupResult(), (v4,))
+    assert "(IPv6) (was the internet (IPv4)) on" in title(change, exposures)
+    worst, *_ = judged(added(v4), LookupResult(), (v6,))
+    assert worst.reason.endswith(" Before, the internet (IPv6) could.")
