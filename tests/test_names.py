@@ -7,6 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from chalicelib.settings.kinds import KINDS
+from localcloud.receivers import BY_AWS
+
 ROOT = Path(__file__).parents[1]
 SOURCES = ("app.py", "chalicelib", "sgwatch", "localcloud", "benchmarks")
 _COMMAND = "the command, and the idea that it runs"
@@ -23,13 +26,7 @@ MEANT = {
     "undo": _COMMAND,
     "replay": "the command, and the benchmark that measures it",
     "alarm_path": "the alarm path, and the benchmark that measures its audit",
-    "discord": _RECEIVER,
-    "google_chat": _RECEIVER,
-    "jsm": _RECEIVER,
-    "pagerduty": _RECEIVER,
-    "slack": _RECEIVER,
-    "teams": _RECEIVER,
-    "webhook": _RECEIVER,
+    **{kind.key: _RECEIVER for kind in KINDS if kind.key not in BY_AWS},
 }
 
 

@@ -90,11 +90,13 @@ def touches(
 @every("call", TAMPER_CALLS, ids=lambda call: call.name)
 def test_every_call_on_a_part_is_distinguished_from_others(call: TamperCall) -> None:
     if call.scope is Scope.OWN:
+        assert call.names[0] in OWN, f"no row in OWN of tests/alarm_path/test_scope.py for {call.names[0]}"
         part, other = ({call.names[0]: value} for value in OWN[call.names[0]])
     elif call.is_account_wide:
         assert touches(call.name, {"policyName": "p"}, PARTS, PARTS) is None
         return
     else:
+        assert call.name in NAMED, "no row in NAMED of tests/alarm_path/test_scope.py"
         part, other = NAMED[call.name]
     assert touches(call.name, part, PARTS, PARTS) is True
     assert touches(call.name, other, PARTS, PARTS) is False

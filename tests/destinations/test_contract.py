@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pkgutil
 import re
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 
+from chalicelib import destinations
 from chalicelib.alert.model import Alert
 from chalicelib.destinations.contract import DeliveryError, Destination, Receipt
 from chalicelib.destinations.http_door import is_permanent
@@ -39,7 +41,15 @@ def make_over_http(request: pytest.FixtureRequest) -> Make:
 
 
 def test_no_kind_of_destination_is_left_out_of_this_suite() -> None:
-    assert {row.kind for row in ROWS.values()} == {kind.key for kind in KINDS}
+    rows, kinds = {row.kind for row in ROWS.values()}, {kind.key for kind in KINDS}
+    assert sorted(kinds - rows) == [], "no row in ROWS of tests/support/destinations.py"
+    assert sorted(rows - kinds) == [], "no row in KINDS of chalicelib/settings/kinds.py"
+
+
+def test_no_module_that_builds_a_destination_is_left_out_of_the_kinds() -> None:
+    modules = {f"{destinations.__name__}.{item.name}" for item in pkgutil.iter_modules(destinations.__path__)}
+    built = {name for name in modules if hasattr(import_module(name), "build")}
+    assert sorted(built - {kind.module for kind in KINDS}) == [], "no row in KINDS of chalicelib/settings/kinds.py"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
@@ -48,24 +58,27 @@ def test_every_form_of_a_kind_has_a_row_and_every_way_to_address_it(kind: Destin
     used = {(variable.rpartition("__")[2], value) for row in rows for variable, value in row.items()}
     for item in kind.fields:
         for form in re.findall(r"`(\w+)`", item.meaning) if item.name == "FORMAT" else ():
-            assert form == item.default or (kind.variable("FORMAT"), form) in used or ("FORMAT", form) in used, form
+            in_use = form == item.default or (kind.variable("FORMAT"), form) in used or ("FORMAT", form) in used
+            assert in_use, f"no row in ROWS of tests/support/destinations.py has {kind.variable('FORMAT')}={form}"
     for needed in kind.needs:
         assert any(
             {kind.variable(field) for field in needed} <= set(row)
             or set(needed) <= {variable.rpartition("__")[2] for variable in row}
             for row in rows
-        )
+        ), f"no row in ROWS of tests/support/destinations.py sets {', '.join(map(kind.variable, needed))}"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
 def test_every_kind_has_a_receiver_in_the_local_cloud(kind: DestinationKind) -> None:
-    assert kind.key in {*BY_AWS, *(name for service in SERVICES for name in service.KINDS)}
+    played = {*BY_AWS, *(name for service in SERVICES for name in service.KINDS)}
+    assert kind.key in played, f"no module in SERVICES of localcloud/receivers plays {kind.key}"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.key)
 def test_every_kind_has_a_module_that_builds_it_and_a_section_in_the_docs(kind: DestinationKind) -> None:
     assert callable(import_module(kind.module).build)
-    assert f"\n## {kind.title}\n" in DOCS.read_text()
+    sections = re.findall(r"^## (.+)$", DOCS.read_text(), re.MULTILINE)
+    assert kind.title in sections, f"no section “{kind.title}” in docs/destinations.md"
 
 
 def failure(destination: Destination, alert: Alert) -> DeliveryError:

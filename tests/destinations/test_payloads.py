@@ -32,6 +32,7 @@ from chalicelib.destinations import (
     teams,
 )
 from chalicelib.destinations.http_door import encode_json
+from chalicelib.settings.kinds import KINDS
 from localcloud.receivers import discord as discord_receiver
 from localcloud.receivers import google_chat as google_receiver
 from localcloud.receivers import jsm as jsm_receiver
@@ -61,6 +62,14 @@ PAYLOADS: dict[str, Payload] = {
 # Whose golden is the alert itself over again is checked for what is around it.
 GOLDENS = [name for name in PAYLOADS if name not in ("event_bus", "webhook_cloudevents")]
 CHATS = ("teams", "google_chat", "discord", "sns_chatbot")
+# Whose payloads have test modules of their own beside this one.
+ELSEWHERE = {"slack", "sns", "webhook"}
+
+
+def test_no_kind_of_destination_is_left_out_here() -> None:
+    missing = {kind.key for kind in KINDS} - ELSEWHERE - PAYLOADS.keys()
+    assert sorted(missing) == [], "no row in PAYLOADS of tests/destinations/test_payloads.py"
+    assert sorted(PAYLOADS.keys() - CHECKS.keys()) == [], "no row in CHECKS of tests/destinations/test_payloads.py"
 
 
 def recovered() -> Alert:

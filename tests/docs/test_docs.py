@@ -38,15 +38,18 @@ SETTINGS = [
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_tables_are_up_to_date(page: Path) -> None:
     text = page.read_text()
-    assert with_tables(text) == text, "run `make docs`"
+    made = with_tables(text)
+    missing = [line for line in made.splitlines() if line not in text.splitlines()]
+    assert made == text, f"run `make docs`: {page.name} lacks {missing}"
 
 
-@every("command", [item for item in COMMANDS if item.exists], ids=lambda item: item.name)
+@every("command", COMMANDS, ids=lambda item: item.name)
 def test_the_page_of_the_command_line_has_a_section_with_every_option(command: Subcommand) -> None:
     text = (DOCS / "cli.md").read_text()
+    assert f"\n## {command.name}\n" in text, f"no section “{command.name}” in docs/cli.md"
     section = text.split(f"\n## {command.name}\n")[1].split("\n## ")[0]
-    for option in options_of(command.load()):
-        assert re.search(rf"{option}[ `\]]", section), option
+    missing = [option for option in options_of(command.load()) if not re.search(rf"{option}[ `\]]", section)]
+    assert missing == [], f"options of {command.name} that docs/cli.md lacks"
 
 
 def options_of(target: Callable[..., None] | Typer) -> list[str]:
@@ -68,7 +71,8 @@ def test_options_are_found() -> None:
 
 @every("setting", SETTINGS)
 def test_every_setting_is_in_the_page_of_settings(setting: str) -> None:
-    assert f"| `{setting}` |" in (DOCS / "settings.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \|", (DOCS / "settings.md").read_text(), re.MULTILINE)
+    assert setting in rows, f"run `make docs`: docs/settings.md lacks {setting}"
 
 
 @every("item", [*GLOBALS, *EVERY_DESTINATION], ids=lambda item: item.name)
@@ -82,7 +86,8 @@ def test_every_default_is_as_the_page_says(item: Field) -> None:
 @every("event", EVENTS, ids=lambda event: event.name)
 def test_every_event_is_in_the_page_of_settings_beside_its_group(event: WatchedEvent) -> None:
     rows = [line for line in (DOCS / "settings.md").read_text().splitlines() if line.startswith(f"| `{event.group}` |")]
-    assert any(re.search(rf"\b{event.name}\b", row) and event.source in row for row in rows)
+    found = any(re.search(rf"\b{event.name}\b", row) and event.source in row for row in rows)
+    assert found, f"run `make docs`: docs/settings.md lacks {event.name} of {event.source}"
 
 
 @pytest.mark.parametrize("name", [name for names in MENDING.values() for name in names])
@@ -160,7 +165,7 @@ def test_each_row_of_the_comparison_names_a_command_that_proves_it() -> None:
     table = (ROOT / "README.md").read_text().split("<!-- comparison -->")[1].split("<!-- /comparison -->")[0]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()[2:]]
     assert len(rows) >= 3
-    names = {item.name for item in COMMANDS if item.exists}
+    names = {item.name for item in COMMANDS}
     assert [row[0] for row in rows if row[2].strip("`").removeprefix("sgwatch ").split()[0] not in names] == []
 
 

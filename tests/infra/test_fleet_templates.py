@@ -30,7 +30,9 @@ def rules_of(text: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("template", FleetTemplate)
 def test_a_template_in_the_repository_is_what_the_catalog_makes_of_it(template: FleetTemplate) -> None:
-    assert filled(template) == template.path.read_text(), "python -m sgwatch.fleet_templates writes it anew"
+    made, text = filled(template), template.path.read_text()
+    missing = [line.strip() for line in made.splitlines() if line not in text.splitlines()]
+    assert made == text, f"run `python -m sgwatch.fleet_templates`: {template.path.name} lacks {missing}"
 
 
 def test_every_function_that_gets_events_has_a_rule_that_forwards_them() -> None:

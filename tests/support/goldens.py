@@ -15,4 +15,7 @@ def check_golden(name: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert path.exists(), f"{path} is missing: run the test once with UPDATE_GOLDENS=1 and review what it wrote"
-    assert text == path.read_text(encoding="utf-8")
+    kept = path.read_text(encoding="utf-8")
+    lines, kept_lines = text.splitlines(), kept.splitlines()
+    other = [f"+ {line}" for line in lines if line not in kept_lines] or [f"- {line}" for line in kept_lines]
+    assert text == kept, f"{name} is not as made, beginning with {other[:5]}: UPDATE_GOLDENS=1 writes it, for a review"
