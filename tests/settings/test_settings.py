@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from chalicelib.settings.environment import read_settings, watched_groups
 from chalicelib.settings.fields import STANDARDS
 from chalicelib.settings.kinds import KINDS
 from chalicelib.settings.model import AuditSettings, Settings, SettingsError
+from chalicelib.settings.reader import SettingsReader
 from chalicelib.settings.stage import stage_faults, stage_variables
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from tests.support.rows import every
@@ -339,8 +342,38 @@ def test_the_documentation_has_every_setting_and_no_other() -> None:
     fields = [variable for kind in KINDS for variable in kind.variables()]
     expected = {item.name for item in GLOBALS} | set(fields) | {f"…_{item.name}" for item in EVERY_DESTINATION}
     page = re.sub(r"<!-- events -->.*<!-- /events -->", "", DOCS.read_text(), flags=re.DOTALL)
-    documented = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    assert sorted(documented) == sorted(expected)
+    documented = set(re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE))
+    assert sorted(expected - documented) == [], "run `make docs`: no row in docs/settings.md"
+    assert sorted(documented - expected) == [], "a row of docs/settings.md is of no setting"
+
+
+class Noting(dict[str, Any]):
+    """Notes which names are asked of it."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+
+class NotingReader(SettingsReader):
+    """Notes which of the settings that are read become part of what the app is given."""
+
+    def _globals(self, *names: str) -> Noting:
+        self.values = Noting(super()._globals(*names))
+        return self.values
+
+
+def test_every_setting_reaches_what_the_app_is_given() -> None:
+    durable = {"DELIVERY_QUEUE": "sgwatch-prod-deliveries.fifo", "STATE_TABLE": "sgwatch-prod-state", "ENRICH": "true"}
+    reader = NotingReader({"SNS_TOPIC_ARN": TOPIC, **durable}, "test")
+    reader.read()
+    assert reader.faults == []
+    unused = {item.name for item in GLOBALS} - reader.values.asked
+    assert sorted(unused) == [], "not taken by SettingsReader of chalicelib/settings/reader.py"
 
 
 def test_the_documentation_gives_each_settings_meaning_and_default() -> None:
