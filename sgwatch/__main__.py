@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -33,11 +32,6 @@ class Subcommand:
     target: str
     help: str
     asks_aws: bool = True
-
-    @property
-    def exists(self) -> bool:
-        """Whether this installation has it."""
-        return find_spec(f"sgwatch.commands.{self.module}") is not None
 
     def load(self) -> Callable[..., None] | typer.Typer:
         """What runs it."""
@@ -96,9 +90,9 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_global_options)
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
     for command in COMMANDS:
-        if command.name == asked and command.exists:
+        if command.name == asked:
             _register(app, command)
-        elif command.exists:
+        else:
             app.command(command.name, help=command.help)(_no_options)
     return app
 

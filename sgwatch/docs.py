@@ -114,7 +114,7 @@ def gallery_page() -> str:
 
 def with_tables(text: str) -> str:
     """A page with what it has a place for: the commands that exist, the watched events."""
-    commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS if item.exists]
+    commands = [f"| `{item.name}` | {item.help} |" for item in COMMANDS]
     text = _with_table(text, "commands", ["| command | what it does |", "|---|---|", *commands])
     text = _with_table(text, "events", ["| group | source | events |", "|---|---|---|", *_rows_of_events()])
     head = ["| call | of | what it touches is named by | severity by itself | undone by |", "|---|---|---|---|---|"]
