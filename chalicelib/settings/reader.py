@@ -67,10 +67,14 @@ class SettingsReader:
             ignore_when=values["IGNORE_WHEN"],
             watch=values["WATCH"],
             log_level=values["LOG_LEVEL"],
-            audit=AuditSettings(values["AUDIT_STANDARD"], values["HEARTBEAT_URL"], values["AUTO_REPAIR"]),
+            audit=AuditSettings(
+                standard=values["AUDIT_STANDARD"],
+                heartbeat_url=values["HEARTBEAT_URL"],
+                auto_repair=values["AUTO_REPAIR"],
+            ),
             durable=self._durable(values),
             enrichment=_enrichment(values) if values["ENRICH"] else None,
-            http=HttpSettings(values["HTTPS_PROXY_URL"], values["CA_BUNDLE"]),
+            http=HttpSettings(proxy_url=values["HTTPS_PROXY_URL"], ca_bundle=values["CA_BUNDLE"]),
             runbook=values["RUNBOOK_URL"],
             rows=tuple(self._rows),
             secrets=tuple(self._secrets),
@@ -91,7 +95,13 @@ class SettingsReader:
         queue, table = values["DELIVERY_QUEUE"], values["STATE_TABLE"]
         if queue is not None and table is not None:
             regions = values["RECONCILE_REGIONS"] or (self._environ.get("AWS_REGION", "us-east-1"),)
-            return DurableSettings(queue, table, values["BURST_WINDOW"], regions, values["FLEET_ACCOUNTS"] or ())
+            return DurableSettings(
+                queue=queue,
+                table=table,
+                burst_seconds=values["BURST_WINDOW"],
+                regions=regions,
+                accounts=values["FLEET_ACCOUNTS"] or (),
+            )
         for given, missing in (("DELIVERY_QUEUE", "STATE_TABLE"), ("STATE_TABLE", "DELIVERY_QUEUE")):
             if values[given] is not None and missing not in self._environ:
                 self.faults.append(f"{given} is set but {missing} is not: run `sgwatch setup`, or remove {given}")

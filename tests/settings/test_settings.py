@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,6 @@ from chalicelib.settings.environment import read_settings, watched_groups
 from chalicelib.settings.fields import STANDARDS
 from chalicelib.settings.kinds import KINDS
 from chalicelib.settings.model import AuditSettings, Settings, SettingsError
-from chalicelib.settings.reader import SettingsReader
 from chalicelib.settings.stage import stage_faults, stage_variables
 from chalicelib.settings.table import EVERY_DESTINATION, GLOBALS
 from tests.support.rows import every
@@ -347,33 +345,40 @@ def test_the_documentation_has_every_setting_and_no_other() -> None:
     assert sorted(documented - expected) == [], "a row of docs/settings.md is of no setting"
 
 
-class Noting(dict[str, Any]):
-    """Notes which names are asked of it."""
+CERTIFICATE = "ssm:/sgwatch/prod/certificates"
+# Setting → a text that is not its default, and what the app is given for it, by its path in Settings.
+GIVEN: dict[str, tuple[str, str, object]] = {
+    "WATCH": ("groups", "watch", (EventGroup.GROUPS,)),
+    "IGNORE_WHEN": ("severity == 'low'", "ignore_when.text", "severity == 'low'"),
+    "LOG_LEVEL": ("debug", "log_level", "debug"),
+    "AUDIT_STANDARD": ("security_hub", "audit.standard", "security_hub"),
+    "HEARTBEAT_URL": ("https://example.com/beat", "audit.heartbeat_url", "https://example.com/beat"),
+    "AUTO_REPAIR": ("true", "audit.auto_repair", True),
+    "DELIVERY_QUEUE": ("other.fifo", "durable.queue", "other.fifo"),
+    "STATE_TABLE": ("other", "durable.table", "other"),
+    "BURST_WINDOW": ("90", "durable.burst_seconds", 90),
+    "RECONCILE_REGIONS": ("eu-west-1,us-east-1", "durable.regions", ("eu-west-1", "us-east-1")),
+    "FLEET_ACCOUNTS": ("123456789012", "durable.accounts", ("123456789012",)),
+    "ENRICH": ("false", "enrichment", None),
+    "ENRICH_TIMEOUT": ("2", "enrichment.timeout", 2.0),
+    "ENRICH_ROLE": ("reader", "enrichment.role", "reader"),
+    "ENRICH_EXTERNAL_ID": ("sgwatch-example", "enrichment.external_id", "sgwatch-example"),
+    "ENRICH_CONFIG": ("true", "enrichment.with_config", True),
+    "ACCOUNT_NAMES": ("123456789012=production", "enrichment.account_names", {"123456789012": "production"}),
+    "OWNER_TAGS": ("squad", "enrichment.owner_tags", ("squad",)),
+    "HTTPS_PROXY_URL": ("http://proxy.example.com:3128", "http.proxy_url", "http://proxy.example.com:3128"),
+    "CA_BUNDLE": (CERTIFICATE, "http.ca_bundle", CERTIFICATE),
+    "RUNBOOK_URL": ("https://example.com/runbook", "runbook", "https://example.com/runbook"),
+}
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-        self.asked: set[str] = set()
 
-    def __getitem__(self, name: str) -> Any:
-        self.asked.add(name)
-        return super().__getitem__(name)
-
-
-class NotingReader(SettingsReader):
-    """Notes which of the settings that are read become part of what the app is given."""
-
-    def _globals(self, *names: str) -> Noting:
-        self.values = Noting(super()._globals(*names))
-        return self.values
-
-
-def test_every_setting_reaches_what_the_app_is_given() -> None:
-    durable = {"DELIVERY_QUEUE": "sgwatch-prod-deliveries.fifo", "STATE_TABLE": "sgwatch-prod-state", "ENRICH": "true"}
-    reader = NotingReader({"SNS_TOPIC_ARN": TOPIC, **durable}, "test")
-    reader.read()
-    assert reader.faults == []
-    unused = {item.name for item in GLOBALS} - reader.values.asked
-    assert sorted(unused) == [], "not taken by SettingsReader of chalicelib/settings/reader.py"
+@every("setting", [item.name for item in GLOBALS])
+def test_the_app_is_given_what_each_setting_says(setting: str) -> None:
+    assert setting in GIVEN, "no row in GIVEN of tests/settings/test_settings.py"
+    text, path, given = GIVEN[setting]
+    durable = {"DELIVERY_QUEUE": "sgwatch-prod.fifo", "STATE_TABLE": "sgwatch-prod", "ENRICH": "true"}
+    settings = read_settings({"SNS_TOPIC_ARN": TOPIC, **durable, setting: text})
+    assert attrgetter(path)(settings) == given
 
 
 def test_the_documentation_gives_each_settings_meaning_and_default() -> None:

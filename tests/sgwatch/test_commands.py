@@ -25,6 +25,7 @@ from tests.support import command_line
 from tests.support.command_line import BASE, ROOT
 from tests.support.receiver import Answer, receiver
 from tests.support.records import authorize, permission, world
+from tests.support.rows import every
 
 SHARED = ROOT.parent / "shared" / "events" / "records.jsonl"
 SCHEMA = json.loads((ROOT / "schemas" / "alert.v1.json").read_text())
@@ -312,6 +313,43 @@ def test_every_command_has_help(command: Any) -> None:
     done = sgwatch(command.name, "--help")
     assert done.returncode == 0
     assert f"Usage: sgwatch {command.name}" in done.stdout
+
+
+NO_CREDENTIALS = "there are no AWS credentials"
+NO_PROJECT = ".chalice/config.json cannot be read"
+# Command → words behind its name, and its status and what it says where there is neither a project nor AWS.
+ALONE = {
+    "replay": ("nosuch.json", 2, "nosuch.json: there is no such file or folder"),
+    "explain": ("nosuch.json", 2, "nosuch.json: there is no such file"),
+    "audit": ("", 2, NO_CREDENTIALS),
+    "pattern": ("x", 1, "Security Hub"),
+    "repair": ("", 2, NO_CREDENTIALS),
+    "undo": ("nosuch", 2, "nosuch: there is no such file, and the event was not found"),
+    "config": ("", 2, "no destination is configured"),
+    "send-test": ("", 2, "no destination is configured"),
+    "preview": ("nosuch.json", 2, "nosuch.json cannot be read"),
+    "init": ("", 1, "Stage ["),
+    "deploy": ("", 2, NO_PROJECT),
+    "doctor": ("", 1, NO_CREDENTIALS),
+    "uninstall": ("", 2, NO_CREDENTIALS),
+    "setup": ("", 2, NO_PROJECT),
+    "teardown": ("", 2, NO_CREDENTIALS),
+    "watch": ("", 2, NO_PROJECT),
+    "redrive": ("", 2, NO_CREDENTIALS),
+    "silence": ("list", 2, NO_CREDENTIALS),
+    "fleet": ("status", 2, NO_PROJECT),
+    "local": ("--port x", 2, "unable to parse string as an integer"),
+    "demo": ("--nosuch", 2, "No such option: --nosuch"),
+}
+
+
+@every("name", [command.name for command in COMMANDS])
+def test_a_command_without_a_project_or_aws_says_what_it_lacks(tmp_path: Path, name: str) -> None:
+    assert name in ALONE, "no row in ALONE of tests/sgwatch/test_commands.py"
+    words, status, said = ALONE[name]
+    environ = BASE | {"AWS_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true", "COLUMNS": "200"}
+    done = command_line.sgwatch(name, *words.split(), environ=environ, folder=tmp_path)
+    assert (done.returncode, said in (done.stdout + done.stderr).decode()) == (status, True), done
 
 
 @pytest.mark.parametrize("name", ["replay", "setup"])
