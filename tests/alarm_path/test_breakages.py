@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.alarm_path.check_registry import CHECKS, PATH_LINKS
 from tests.support.alarm_paths import (
     ACCOUNT,
     ALARM,
@@ -388,6 +389,13 @@ def test_a_broken_link_fails_the_audit_and_is_named(name: str) -> None:
     assert report.status == "fail"
     assert (check, "fail") in broken(report)
     assert reason in reasons(report)
+
+
+def test_no_check_that_can_fail_is_left_out_of_this_table() -> None:
+    failing = {check.id for check in CHECKS if check.link in PATH_LINKS and check.fails}
+    # Without a trail there is no path to break.
+    missing = failing - {check for _, check, _ in BROKEN.values()} - {"trail-exists"}
+    assert sorted(missing) == [], "no row in BROKEN of tests/alarm_path/test_breakages.py"
 
 
 UNREAD = [
