@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.aws.arns import Arn, parse_arn
-from chalicelib.cloudtrail.records import CloudTrailRecord, mapping, text
+from chalicelib.cloudtrail.records import CloudTrailRecord, account_id, mapping, text
 from chalicelib.cloudtrail.user_agents import read_client
 from chalicelib.named_tuple import NamedTuple
 
@@ -155,7 +155,7 @@ def _read_identity(raw: Mapping[str, Any]) -> _Identity:
         resource=resource,
         user_name=_word(raw, "userName"),
         principal_id=principal_id,
-        account_id=_word(raw, "accountId") or (arn.account if arn else None) or None,
+        account_id=account_id(_word(raw, "accountId")) or (arn.account if arn else None) or None,
         access_key_id=_word(raw, "accessKeyId"),
         invoked_by=_word(raw, "invokedBy") or _delegate(raw),
         on_behalf_of=_word(mapping(_field(raw, "onBehalfOf")), "userId"),

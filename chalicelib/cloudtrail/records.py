@@ -128,6 +128,12 @@ def text(value: object) -> str | None:
     return None
 
 
+def account_id(value: object) -> str | None:
+    """An account's id, with the zeros before it that a spreadsheet took away."""
+    found = text(value)
+    return found.zfill(12) if found is not None and 9 <= len(found) < 12 and found.isdecimal() else found
+
+
 def parse_time(value: object) -> datetime | None:
     """An ISO 8601 time as an aware UTC datetime, None where it is not one."""
     if not isinstance(value, str):
@@ -148,7 +154,7 @@ def read_record(raw: Mapping[str, Any]) -> CloudTrailRecord:
         event_source=source_of(raw),
         event_time=parse_time(raw.get("eventTime")),
         region=text(raw.get("awsRegion")),
-        account_id=text(raw.get("recipientAccountId")) or text(identity.get("accountId")),
+        account_id=account_id(raw.get("recipientAccountId")) or account_id(identity.get("accountId")),
         request_id=text(raw.get("requestID")),
         error_code=_error_code(raw.get("errorCode")),
         error_message=text(raw.get("errorMessage")),

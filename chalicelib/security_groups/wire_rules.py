@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chalicelib.cloudtrail.records import mapping, text
+from chalicelib.cloudtrail.records import account_id, mapping, text
 from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import parse_range
 from chalicelib.security_groups.rules import (
@@ -240,7 +240,7 @@ def _group_peer(entry: object) -> Peer:
     value = text(field(pair, "groupId")) or text(field(pair, "groupName"))
     if not value:
         raise _UnreadableError(f"a peer group without id and name: {_shown(entry)}")
-    return Peer(PeerType.SECURITY_GROUP, value, text(field(pair, "userId")), text(field(pair, "vpcId")))
+    return Peer(PeerType.SECURITY_GROUP, value, account_id(field(pair, "userId")), text(field(pair, "vpcId")))
 
 
 _PEERS: tuple[tuple[str, KeyNames, Callable[[object], Peer]], ...] = (
@@ -294,7 +294,9 @@ def _rule_peers(rule: Mapping[str, Any]) -> list[Peer]:
         peers.append(Peer(PeerType.PREFIX_LIST, prefix_list))
     info = mapping(rule.get("referencedGroupInfo"))
     if group := text(field(info, "groupId")) or text(rule.get("referencedGroupId")):
-        peers.append(Peer(PeerType.SECURITY_GROUP, group, text(field(info, "userId")), text(field(info, "vpcId"))))
+        peers.append(
+            Peer(PeerType.SECURITY_GROUP, group, account_id(field(info, "userId")), text(field(info, "vpcId")))
+        )
     if not peers:
         raise _UnreadableError(f"a security group rule without a peer: {_shown(rule)}")
     return peers

@@ -128,6 +128,11 @@ def peers() -> Iterator[tuple[str, Json]]:
     }
     for name, pair in pairs.items():
         yield name, r.authorize(r.permission(groups=(pair,)))
+    own = {"groupId": "sg-9", "userId": "012345678901"}
+    for account in (12345678901, "12345678901"):
+        user = {"type": "IAMUser", "userName": "alice", "accountId": account}
+        fields: Json = {"recipientAccountId": account, "userIdentity": user}
+        yield f"of an account without its zero: {account!r}", r.authorize(r.permission(groups=(own,)), **fields)
     elb = {"sourceSecurityGroupName": "amazon-elb-sg", "sourceSecurityGroupOwnerId": "amazon-elb"}
     yield "a classic load balancer's", r.flat(**elb)
     default: Json = {"groupId": None, "groupName": "default", "ipProtocol": "tcp", "fromPort": "22", "toPort": "22"}
