@@ -99,6 +99,10 @@ _REQUEST_FIELDS: dict[str, tuple[str, str]] = {
     "ipprotocol": (r"[a-z0-9-]*", r"tcp|udp|icmp|icmpv6|-1|\d{1,3}"),
     "userid": (_DIGITS, r"\d{12}"),
     "groupownerid": (_DIGITS, r"\d{12}"),
+    "sourcesecuritygroupname": (_FREE_TEXT, ".+"),
+    "sourcesecuritygroupownerid": (_DIGITS, r"\d{12}"),
+    "referencedgroupid": (r"[a-z0-9-]*", "sg-[0-9a-z]+"),
+    "vpcpeeringconnectionid": (r"[a-z0-9-]*", "pcx-[0-9a-z]+"),
     "fromport": (_DIGITS, ""),
     "toport": (_DIGITS, ""),
     "requestid": (r"[0-9a-f-]*", r"[0-9a-f-]{36}"),
@@ -172,7 +176,7 @@ def _other_word(word: str) -> str:
     """An id keeps its kind: a group's stays one, as a role's does."""
     if _account(word):
         return _OTHER_ACCOUNT
-    kind = re.match(r"(sg|sgr|vpc|vpce|pl|i)-|AKIA|ASIA|AROA|AIDA", word)
+    kind = re.match(r"(sg|sgr|vpc|vpce|pl|pcx|i)-|AKIA|ASIA|AROA|AIDA", word)
     if kind is None:
         return _OTHER
     return kind.group() + (_OTHER.upper() if kind.group().isupper() else _OTHER)

@@ -72,7 +72,7 @@ def _nested(event: str) -> tuple[dict[str, Any], ...]:
     one = {"SecurityGroupRuleId": _RULE, "tag": 1, "SecurityGroupRule": new}
     six = {"IpProtocol": "-1", "FromPort": -1, "ToPort": -1, "CidrIpv6": "::/0"}
     two = {"SecurityGroupRuleId": "sgr-0def", "tag": 2, "SecurityGroupRule": six}
-    peers = ({"PrefixListId": "pl-0abc"}, {"ReferencedGroupId": _OTHER_GROUP})
+    peers = ({"CidrIpv6": "::/0"}, {"PrefixListId": "pl-0abc"}, {"ReferencedGroupId": _OTHER_GROUP})
     others = [{**one, "SecurityGroupRule": {"IpProtocol": "-1", **peer}} for peer in peers]
     answer = {f"{event}Response": {**_NESTED_ANSWER, "return": True}}
     return tuple(
