@@ -172,8 +172,19 @@ def _people() -> tuple[Caller, ...]:
         _called("user with a key", _user("deployer", "AKIAEXAMPLE"), _CLI, region="eu-west-1"),
         _called("user with a session token", _user("maria", "ASIAEXAMPLE", _session(mfa=True)), _BOTO3, "198.51.100.9"),
         _called("root through CloudFormation", _root("ASIAEXAMPLE", **through), formation, formation),
-        _called("late record of a user", _user("deployer", "AKIAEXAMPLE"), _CLI, addendum={"reason": "DELIVERY_DELAY"}),
+        *_late(),
         _called("user through CloudFormation", _user("maria", "ASIAEXAMPLE", **through), formation, formation),
+    )
+
+
+def _late() -> tuple[Caller, ...]:
+    """Records that came late; one with UPDATED_DATA supplements another that came before it.
+
+    https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
+    """
+    return tuple(
+        _called("late record of a user", _user("deployer", "AKIAEXAMPLE"), _CLI, addendum={"reason": reason})
+        for reason in ("DELIVERY_DELAY", "SERVICE_OUTAGE")
     )
 
 
@@ -242,13 +253,15 @@ def _federated() -> tuple[Caller, ...]:
     def of(kind: str, **more: str) -> dict[str, Any]:
         return {"type": kind, "principalId": f"{ACCOUNT}:maria", "accountId": ACCOUNT} | more
 
-    federated = {
-        "arn": f"arn:aws:sts::{ACCOUNT}:federated-user/maria",
-        "accessKeyId": "ASIAEXAMPLE",
-        "sessionContext": {"sessionIssuer": _user("broker", "-"), "attributes": _session()["attributes"]},
-    }
+    def federated(issuer: dict[str, Any]) -> dict[str, Any]:
+        arn = f"arn:aws:sts::{ACCOUNT}:federated-user/maria"
+        session = {"sessionIssuer": issuer, "attributes": _session()["attributes"]}
+        return {**of("FederatedUser"), "arn": arn, "accessKeyId": "ASIAEXAMPLE", "sessionContext": session}
+
+    root = {"type": "Root", "principalId": ACCOUNT, "arn": f"arn:aws:iam::{ACCOUNT}:root", "accountId": ACCOUNT}
     return (
-        _called("federated user", {**of("FederatedUser"), **federated}, _BOTO3),
+        _called("federated user", federated(_user("broker", "-")), _BOTO3),
+        _called("federated user by root", federated(root), _BOTO3),
         _called("directory user", of("Directory", userName="maria"), _CLI),
         _called("role identity", of("Role", arn=f"arn:aws:iam::{ACCOUNT}:role/ci"), _CLI),
         _called("unknown identity", of("Unknown"), _CLI),
