@@ -8,9 +8,9 @@ https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_AdvancedFieldS
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 
 from chalicelib.alarm_path.snapshot.model import BasicSelector, FieldSelector, Selectors
 from chalicelib.alarm_path.verdicts import Status, all_of, any_of, status_of
@@ -20,6 +20,9 @@ SOURCE = "ec2.amazonaws.com"
 # What every record of a security group call has in these fields.
 _FIXED = {"eventCategory": "Management", "readOnly": "false", "eventSource": SOURCE, "eventType": "AwsApiCall"}
 _VARYING = ("userIdentity.arn", "sessionCredentialFromConsole")
+# A trail has at most 500 conditions in its selectors; of beginnings and ends so many pairs are tried.
+# https://docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html
+_MOST_PAIRS = 400
 _OTHER_VALUES = ("arn:aws:iam::123456789012:user/somebody", "true", None)
 
 
@@ -82,28 +85,38 @@ def _logs_reads(selector: Sequence[FieldSelector]) -> bool:
 
 def _answer(selectors: Sequence[Sequence[FieldSelector]], event: str) -> Status:
     """Whether records of an event are logged for every caller."""
-    varying = {field: tuple(_samples(selectors, field)) for field in _VARYING}
-    records = (dict(zip(varying, values, strict=True)) for values in product(*varying.values()))
-    return all_of(
+    samples = [_samples(selectors, field) for field in _VARYING]
+    records = (dict(zip(_VARYING, values, strict=True)) for values in product(*(values for values, _ in samples)))
+    tried = all_of(
         any_of(_matches(selector, {**_FIXED, "eventName": event, **record}) for selector in selectors)
         for record in records
     )
+    return all_of([tried, *(Status.UNKNOWN for _, complete in samples if not complete)])
 
 
-def _samples(selectors: Sequence[Sequence[FieldSelector]], field: str) -> Iterable[str | None]:
-    """Values that distinguish the selectors on a field: their own, those with something before or behind, others."""
-    own = {
-        value
-        for selector in selectors
-        for item in selector
-        if item.field == field
-        for values in item.operators.values()
-        for value in values
-    }
+def _samples(selectors: Sequence[Sequence[FieldSelector]], field: str) -> tuple[tuple[str | None, ...], bool]:
+    """Values that distinguish the selectors on a field, and whether none was left out.
+
+    They are the selectors' own, those with something before or behind, those that begin as one and end as another.
+    """
+    by_operator: dict[str, set[str]] = {}
+    for item in (item for selector in selectors for item in selector if item.field == field):
+        for name, values in item.operators.items():
+            by_operator.setdefault(name.removeprefix("Not"), set()).update(values)
+    own = set[str]().union(*by_operator.values())
     if not own:
-        return (None,)
+        return (None,), True
     around = {text for value in own for text in (value, f"{value}~", f"~{value}")}
-    return (*sorted(around), *_OTHER_VALUES)
+    begins, ends = (sorted(by_operator.get(name, ())) for name in ("StartsWith", "EndsWith"))
+    pairs = islice(product(begins, ends), _MOST_PAIRS)
+    joined = {text for begin, end in pairs for text in _joined(begin, end)}
+    return (*sorted(around | joined), *_OTHER_VALUES), len(begins) * len(ends) <= _MOST_PAIRS
+
+
+def _joined(begin: str, end: str) -> Iterator[str]:
+    """Texts that begin and end so, apart, side by side and overlapping."""
+    yield f"{begin}~{end}"
+    yield from (begin + end[shared:] for shared in range(len(end) + 1) if begin.endswith(end[:shared]))
 
 
 def _matches(selector: Sequence[FieldSelector], record: Mapping[str, str | None]) -> Status:
