@@ -150,8 +150,8 @@ def _together(shape: tuple[str, str], sample: str, conditions: Iterable[FieldCon
 
 
 def _pieces(shape: tuple[str, str], sample: str, condition: FieldCondition) -> Iterator[tuple[str, str, str]]:
-    """What a literal with a wildcard asks a value to begin with, to hold and to end with."""
-    if not isinstance(condition, Compare) or condition.operator != "=" or not isinstance(condition.value, Text):
+    """What a literal with a wildcard asks a value to begin with, to hold and to end with, or not to."""
+    if not isinstance(condition, Compare) or not isinstance(condition.value, Text):
         return
     wanted = condition.value.text
     leading, trailing = wanted.startswith("*"), wanted.endswith("*")

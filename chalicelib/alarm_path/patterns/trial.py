@@ -166,10 +166,16 @@ def _possible_answers(found: tuple[FieldCondition, ...], event: str) -> tuple[se
     order = [(*of_callers, *of_requests).index(condition) for condition in found]
     joined = {
         tuple((*caller, *request)[place] for place in order)
-        for caller in called[: max(1, limit // len(requested))]
+        for caller in _from_both_ends(called, max(1, limit // len(requested)))
         for request in requested
     }
     return joined, complete
+
+
+def _from_both_ends(answers: Sequence[Verdicts], most: int) -> Sequence[Verdicts]:
+    """So many of the answers, which are in order: of those that meet the least and of those that meet the most."""
+    low = (most + 1) // 2
+    return answers if len(answers) <= most else (*answers[:low], *answers[len(answers) - (most - low) :])
 
 
 def _may_depend_on_event(selector: Selector) -> bool:
@@ -206,8 +212,8 @@ def _combined(
             values = _distinct(found_values(selector, sample, here, is_service=is_service))
             options = {tuple(condition_verdict(condition, value) for condition in here) for value in values}
             if len(partial) * len(options) > limit:
-                complete = False
-                options = set(sorted(options)[:1])
+                complete, ends = False, sorted(options)
+                options = {ends[0], ends[-1]} if 2 * len(partial) <= limit else {ends[0]}
             partial = {_placed(answers, places, option) for answers in partial for option in options}
         combined |= partial
     return tuple(sorted(combined)), complete
