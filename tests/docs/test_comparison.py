@@ -65,7 +65,7 @@ PROOFS: dict[str, Callable[[], None]] = {
     "names who changed which rule": names_who_changed_which_rule,
     "tcp/22 opened to `0.0.0.0/1` and `128.0.0.0/1`": judges_the_internet_in_halves_as_the_internet,
     "a call that was denied": alerts_on_a_denied_call_as_an_attempt,
-    "finds that nobody would be notified, right of 21 accounts": tells_a_sound_account_from_a_muted_one,
+    "finds that nobody would be notified, right of 23 accounts": tells_a_sound_account_from_a_muted_one,
 }
 
 
