@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from chalicelib.alert.model import Attached, ChangedPrefixList, PrefixListUse, SecurityGroup
 from chalicelib.alert.resolution import Resolution
 from chalicelib.aws import console_links as console
+from chalicelib.cloudtrail.catalog import Verb
 from chalicelib.security_groups.changes import Change
 from chalicelib.security_groups.lookup_result import Interface, LookupResult
 
@@ -18,6 +19,7 @@ def security_group(resolution: Resolution, region: str | None) -> SecurityGroup 
         return None
     # An attachment's interfaces are those of the resource, and say nothing of the group's others.
     interfaces = resolution.looked_up.interfaces
+    is_gone = change.succeeded and change.event.verb is Verb.DELETE
     return SecurityGroup(
         id=change.group_id,
         name=change.group_name,
@@ -26,7 +28,7 @@ def security_group(resolution: Resolution, region: str | None) -> SecurityGroup 
         owner=resolution.owner,
         tags=dict(group.tags) if group else None,
         attached=None if interfaces is None else attached_of(interfaces),
-        url=console.security_group_url(change.group_id, region),
+        url=None if is_gone else console.security_group_url(change.group_id, region),
     )
 
 

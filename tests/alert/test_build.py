@@ -187,6 +187,14 @@ def test_a_record_without_an_id_has_always_the_same_id() -> None:
     assert any(sentence.startswith("event id") for sentence in sentences(alert.unknowns))
 
 
+def test_a_group_that_is_gone_has_no_page_to_link_to() -> None:
+    gone, refused = alert_of(r.delete()), alert_of(r.delete(errorCode="Client.DependencyViolation"))
+    assert gone.security_group is not None
+    assert refused.security_group is not None
+    assert gone.security_group.url is None
+    assert refused.security_group.url is not None
+
+
 @given(JSON)
 def test_an_event_that_is_no_record_is_alerted(document: Any) -> None:
     alert = not_a_record(document, "it is something else")
