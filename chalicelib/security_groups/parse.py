@@ -48,16 +48,17 @@ def read_change(record: CloudTrailRecord) -> Change:
 
 def _with_doubts(change: Change, record: CloudTrailRecord, request: Parameters, response: Parameters) -> Change:
     """A call without an error code, with what else in its record says that it did nothing."""
+    says_no, dry_run = _says_no(response), request.get("dryRun")
+    if not (says_no or record.error_message or dry_run):  # nearly always
+        return change
     signs = {
-        "AWS's answer is false, and the record has no error": _says_no(response),
+        "AWS's answer is false, and the record has no error": says_no,
         "the record has an error message and no error code": record.error_message is not None,
         # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html
-        "it asked for a dry run, which AWS answers with an error": str(request.get("dryRun")).lower() == "true",
+        "it asked for a dry run, which AWS answers with an error": str(dry_run).lower() == "true",
     }
     doubts = [other(f"whether the call did what it was asked: {sign}") for sign, is_there in signs.items() if is_there]
-    if not doubts:
-        return change
-    return change._replace(answered_no=_says_no(response), unknowns=(*change.unknowns, *doubts))
+    return change._replace(answered_no=says_no, unknowns=(*change.unknowns, *doubts))
 
 
 def _with_unknown_keys(change: Change, keys: tuple[str, ...]) -> Change:

@@ -211,7 +211,8 @@ def read_modify(change: Change, request: Parameters, _response: Parameters) -> C
     updates = [update.values for update in given]
     reading = read_rule_requests([_new_values(update) for update in updates])
     reading = reading.joined(Reading(unknown_keys=tuple(key for update in given for key in update.unknown)))
-    rule_ids = tuple(filter(None, (text(field(update, "securityGroupRuleId")) for update in updates)))
+    given_ids = (text(field(update, "securityGroupRuleId")) for update in updates)
+    rule_ids = tuple(dict.fromkeys(filter(None, given_ids)))
     named = _few(rule_ids) or "the modified rules"
     direction = f"the direction of {named}: not in the record"
     if not change.succeeded:
