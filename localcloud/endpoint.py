@@ -97,19 +97,26 @@ class Endpoint:
         call = decode(environ)
         if call is None:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        try:
+            return _send(self._answered(call, environ), start_response)
+        except Exception:  # the local cloud's own fault: to a client it is AWS's, which it asks again
+            LOG.exception("the local cloud failed: %s %s", call.service, call.operation)
+            return _send(error(call, _cannot_answer(call)), start_response)
+
+    def _answered(self, call: ApiRequest, environ: dict[str, Any]) -> Answered:
         with self.lock:
             caller = self.callers.identify(call.access_key_id)
             refused = self._refuse(call, caller)
         unlocked = self.unlocked.get((call.service, call.operation))
         if unlocked is not None and refused is None:
-            return _send(unlocked(call, caller.account_id), start_response)
+            return unlocked(call, caller.account_id)
         with self.lock:
             answered = refused or self._answer_as_aws(call, caller, environ)
             outcome = outcome_of(call, answered)
             self.callers.note_session(call, outcome.result)
             record = record_of(call, caller, outcome) if is_recorded(call) else None
         self.listener(call, record)
-        return _send(answered, start_response)
+        return answered
 
     def _refuse(self, call: ApiRequest, caller: CallerIdentity) -> Answered | None:
         by_function = self.callers.is_function(call.access_key_id)
@@ -162,7 +169,7 @@ class Endpoint:
             return error(call, AwsError("InvalidAction", f"not in the local cloud: {exception}"))
         except Exception:  # moto's own fault: to a client it is AWS's, and the next call is answered
             LOG.exception("moto failed: %s %s", call.service, call.operation)
-            return error(call, AwsError("InternalFailure", f"The local cloud cannot answer this {call.operation}."))
+            return error(call, _cannot_answer(call))
         status, headers = caught
         body = REQUEST_ID.sub(rb"\g<1>" + call.request_id.encode() + rb"\g<3>", body)
         kept = [item for item in headers if item[0].lower() not in ("content-length", "x-amzn-requestid")]
@@ -173,6 +180,10 @@ class Endpoint:
         return serialized(
             call, amend(call, self.callers.identify(call.access_key_id).account_id, outcome_of(call, answered).result)
         )
+
+
+def _cannot_answer(call: ApiRequest) -> AwsError:
+    return AwsError("InternalFailure", f"The local cloud cannot answer this {call.operation}.")
 
 
 def _send(answered: Answered, start_response: StartResponse) -> list[bytes]:

@@ -6,11 +6,15 @@ import contextlib
 import json
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localcloud import LocalCloud
-from localcloud.callers import Credentials
+from localcloud.callers import Callers, Credentials
+from localcloud.endpoint import Endpoint
+from localcloud.servers import HttpServer
 
 
 def made_by(cloud: LocalCloud, credentials: Credentials, **more: Any) -> dict[str, Any]:
@@ -166,3 +170,25 @@ def test_calls_of_every_service_have_cloudtrail_s_names(
     assert (record["eventSource"], record["eventName"]) == (source, name)
     for parameter in parameters:
         assert parameter[:1].lower() + parameter[1:] in record["requestParameters"]
+
+
+def test_a_fault_of_the_local_cloud_is_an_error_of_the_services_own_form(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("changed size during iteration")
+
+    server = HttpServer.start(Endpoint(Callers(), fails, enforce_iam=False))
+    try:
+        for service, ask in (("iam", "list_users"), ("logs", "describe_log_groups")):
+            client: Any = boto3.client(
+                service,  # type: ignore[call-overload] # one of two
+                endpoint_url=server.url,
+                region_name="eu-west-1",
+                aws_access_key_id="testing",
+                aws_secret_access_key="testing",
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+            with pytest.raises(ClientError, match="InternalFailure"):
+                getattr(client, ask)()
+    finally:
+        server.stop()
+    assert "changed size during iteration" in caplog.text
