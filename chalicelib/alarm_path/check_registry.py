@@ -56,7 +56,7 @@ CHECKS = (
         "trail-events",
         PathLink.TRAIL,
         "the selectors leave out management writes, EC2, an event or a caller",
-        "a selector is not understood",
+        "a selector is not understood, or there are too many to try together",
         by_event=True,
     ),
     Check(
@@ -132,8 +132,8 @@ CHECKS = (
     Check(
         "composite-alarm",
         PathLink.ACTION,
-        "the parent needs other alarms too, is suppressed now, is true at rest, or stays so once the alarm below is "
-        "back from ALARM",
+        "the parent needs other alarms too, is suppressed now, is true at rest or while another alarm has no data, or "
+        "stays so once the alarm below is back from ALARM",
         "its rule is not understood",
     ),
     Check(
@@ -167,7 +167,7 @@ CHECKS = (
     _own("own-pattern", "the rule's pattern is not the one of the catalog"),
     _own("own-target", "the rule does not invoke the function, or something else stands between them"),
     _own("own-permission", "EventBridge may not invoke the function"),
-    _own("own-function", "the function is missing or not active"),
+    _own("own-function", "the function is missing or not active", "it was not collected, or is being made"),
     _own("own-on-failure", "what Lambda gives up goes nowhere"),
     _own("own-dead-letters", "undelivered events wait in the queue, or it is gone"),
     _own(
@@ -189,7 +189,9 @@ CHECKS = (
     ),
     _own("own-table", "the state table is gone or not active"),
     _own(
-        "own-alarms", "an alarm of sgwatch's own is missing or notifies nobody", "the topic's subscribers were not read"
+        "own-alarms",
+        "an alarm of sgwatch's own is missing, muted or notifies nobody",
+        "the topic's subscribers were not read",
     ),
     _own("own-forwarding", "", "no other region forwards its events, or the regions could not be asked"),
     _own(
