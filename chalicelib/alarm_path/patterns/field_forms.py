@@ -91,8 +91,9 @@ _REQUEST_FIELDS: dict[str, tuple[str, str]] = {
     "groupname": (_FREE_TEXT, ".+"),
     "groupdescription": (_FREE_TEXT, ".+"),
     "description": (_FREE_TEXT, ".+"),
-    "key": (_FREE_TEXT, ".+"),
-    "value": (_FREE_TEXT, ".*"),
+    # Tags may hold any letters. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html
+    "key": (r"[^*]*", ".+"),
+    "value": (r"[^*]*", ".*"),
     "cidrip": (r"[0-9./]*", r"\d+\.\d+\.\d+\.\d+/\d+"),
     "cidripv4": (r"[0-9./]*", r"\d+\.\d+\.\d+\.\d+/\d+"),
     "cidripv6": (r"[0-9a-fA-F.:/]*", r".*:.*/\d+"),
