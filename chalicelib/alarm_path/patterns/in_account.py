@@ -23,6 +23,8 @@ from chalicelib.alarm_path.patterns.syntax import (
     Number,
     Or,
     Selector,
+    Term,
+    TermsPattern,
     Text,
 )
 from chalicelib.alarm_path.patterns.to_text import render
@@ -36,16 +38,23 @@ _UNKNOWN = Compare(Selector((Name("managementEvent"),)), "=", Text("true", quote
 
 def in_account(text: str, account: str, partition: str = "aws") -> str:
     """The pattern with conditions on account and region as one that every record meets, or none; else as it is."""
-    if _NAME not in text and _REGION_NAME not in text:
-        return text
     try:
         pattern = parse(text.strip())
     except FilterPatternError:
         return text
-    if not isinstance(pattern, JsonPattern):
+    if isinstance(pattern, TermsPattern):
+        terms = tuple(_term(term, account) for term in pattern.terms)
+        return text if terms == pattern.terms else render(TermsPattern(terms))
+    if not isinstance(pattern, JsonPattern) or (_NAME not in text and _REGION_NAME not in text):
         return text
     decided = render(JsonPattern(_decided(pattern.expression, account, regions_of(partition))))
     return decided if len(decided) <= MAX_LENGTH else text
+
+
+def _term(term: Term, account: str) -> Term:
+    """A term that every line holds because of the account, as one that every line holds in any account."""
+    field = f'"{_NAME}":"{account}"'
+    return Term(_NAME, sign=term.sign) if account and term.text and term.text in field else term
 
 
 def _decided(expression: Expression, account: str, regions: tuple[str, ...]) -> Expression:
