@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeAlias
 
 from chalicelib.alarm_path.patterns.evaluate import resolve
 from chalicelib.alarm_path.patterns.field_forms import REGIONS, is_request_field, others_of, shape_of
@@ -84,6 +84,9 @@ def _first_elements(selector: Selector, sample: dict[str, Any]) -> tuple[Any, ..
     return resolve(Selector(steps), sample)
 
 
+# What a literal asks a value to begin with, to hold and to end with.
+_Piece: TypeAlias = tuple[str, str, str]
+
 # Ports that differ in their first and last digits, so that no text, wildcard or regex that names one meets them all.
 _OTHER_PORTS = (7, 3389, 60000)
 
@@ -134,22 +137,33 @@ def _texts(wanted: str, sample: Any, shape: tuple[str, str]) -> Iterator[Any]:
         yield core + ("1" if core[-1:].isdigit() or not core[-1:].isalpha() else "x")
 
 
-# Beyond so many literals on one field, only all of them are tried together, and not every two.
-_MAX_PAIRED = 12
+# Of few literals on one field every set is tried together, of more every two and all of them, of many all of them.
+_MAX_SETS, _MAX_PAIRED = 5, 12
 
 
 def _together(shape: tuple[str, str], sample: str, conditions: Iterable[FieldCondition]) -> Iterator[str]:
     """Values that meet several literals at once: ``arn:aws:sts::123456789012:*`` and ``*deploy*``."""
     if sample.endswith(":root") or sample in REGIONS:
         return
-    found = [piece for condition in conditions for piece in _pieces(shape, sample, condition)]
-    pairs = combinations(found, 2) if len(found) <= _MAX_PAIRED else iter(())
-    for chosen in (*pairs, tuple(found)) if len(found) > 1 else ():
+    found = tuple(dict.fromkeys(piece for condition in conditions for piece in _pieces(shape, sample, condition)))
+    filler = next((text for text in ("z", "1") if re.fullmatch(shape[0], text)), "")
+    for chosen in _sets(found):
         heads, inner, tails = zip(*chosen, strict=True)
-        yield (max(heads, key=len) or sample) + "".join(inner) + max(tails, key=len)
+        value = (max(heads, key=len) or sample) + "".join(inner) + max(tails, key=len)
+        yield value
+        if not any(tails) and filler:
+            yield value + filler
 
 
-def _pieces(shape: tuple[str, str], sample: str, condition: FieldCondition) -> Iterator[tuple[str, str, str]]:
+def _sets(found: tuple[_Piece, ...]) -> Iterable[tuple[_Piece, ...]]:
+    """The sets of literals that are tried together."""
+    if len(found) <= _MAX_SETS:
+        return [chosen for size in range(2, len(found) + 1) for chosen in combinations(found, size)]
+    pairs = combinations(found, 2) if len(found) <= _MAX_PAIRED else ()
+    return (*pairs, found)
+
+
+def _pieces(shape: tuple[str, str], sample: str, condition: FieldCondition) -> Iterator[_Piece]:
     """What a literal with a wildcard asks a value to begin with, to hold and to end with, or not to."""
     if not isinstance(condition, Compare) or not isinstance(condition.value, Text):
         return
