@@ -16,7 +16,8 @@ from sgwatch.terminal import note
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 # What is over by itself, as Chalice's tracebacks name it; everything that Chalice makes it makes again or leaves alone.
 PASSING = (*THROTTLED, "ResourceInUseException", "ResourceConflictException", "ConcurrentModification")
-ATTEMPTS = 4
+ATTEMPTS = 5
+# Each as long again as the one before: others may use up what AWS allows an account for minutes.
 PAUSE_SECONDS = 10.0
 SHOWN_LINES = 12
 
@@ -51,8 +52,9 @@ def chalice_deploy(
         passing = next((code for code in PASSING if code in text), None)
         if passing is None or attempt == ATTEMPTS:
             raise ChaliceError("\n".join(lines[-SHOWN_LINES:]))
-        note(f"chalice deploy: {passing}; trying again in {PAUSE_SECONDS:.0f} s …")
-        sleep(PAUSE_SECONDS)
+        pause = PAUSE_SECONDS * 2 ** (attempt - 1)
+        note(f"chalice deploy: {passing}; trying again in {pause:.0f} s …")
+        sleep(pause)
 
 
 def _run(project: Path, stage: str, environment: Mapping[str, str]) -> tuple[int, list[str]]:
