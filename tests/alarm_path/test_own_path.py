@@ -127,11 +127,23 @@ def test_a_permission_taken_away_is_reported_and_one_that_cannot_be_read_is_unkn
     assert errors[0]["call"] == "lambda:GetPolicy"
 
 
-def test_a_permission_that_has_run_out_is_reported() -> None:
+@pytest.mark.parametrize(
+    ("key", "until", "status"),
+    [
+        ("aws:CurrentTime", "2026-01-01T00:00:00Z", "fail"),
+        ("aws:CurrentTime", "2999-01-01T00:00:00Z", "pass"),
+        ("aws:EpochTime", "1767225600", "fail"),
+        ("aws:EpochTime", "1767225600000", "unknown"),
+        ("aws:EpochTime", "9" * 20, "unknown"),
+        ("aws:CurrentTime", "0001-01-01T00:00:00+14:00", "unknown"),
+        ("aws:CurrentTime", "tomorrow", "unknown"),
+    ],
+)
+def test_a_permission_that_has_run_out_is_reported(key: str, until: str, status: str) -> None:
     statement = json.loads(_deployed()["get_policy"]["Policy"])["Statement"][0]
-    until = {"DateLessThan": {"aws:CurrentTime": "2026-01-01T00:00:00Z"}}
-    policy = {"Policy": json.dumps({"Statement": [{**statement, "Condition": until}]})}
-    assert judged(get_policy=policy)[0]["own-permission"] == "fail"
+    condition = {"DateLessThan": {key: until}}
+    policy = {"Policy": json.dumps({"Statement": [{**statement, "Condition": condition}]})}
+    assert judged(get_policy=policy)[0]["own-permission"] == status
 
 
 def test_a_function_that_cannot_run_is_reported() -> None:

@@ -231,16 +231,16 @@ def _used(queries: tuple[MetricQuery, ...]) -> tuple[MetricQuery, ...]:
 
 
 def parse_time(value: object) -> datetime | None:
-    """An ISO 8601 time or a number of seconds since 1970, as an aware UTC time."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value, UTC)
-    if not isinstance(value, str) or not value:
-        return None
+    """An ISO 8601 time or a number of seconds since 1970, as an aware UTC time; None where it is beyond the years."""
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        if not isinstance(value, str) or not value:
+            return None
         time = datetime.fromisoformat(value)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
         return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def number_of(value: Any) -> float:
