@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from difflib import unified_diff
+from itertools import islice
 from pathlib import Path
 
 GOLDENS = Path(__file__).parent.parent / "goldens"
@@ -16,6 +18,10 @@ def check_golden(name: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     assert path.exists(), f"{path} is missing: run the test once with UPDATE_GOLDENS=1 and review what it wrote"
     kept = path.read_text(encoding="utf-8")
-    lines, kept_lines = text.splitlines(), kept.splitlines()
-    other = [f"+ {line}" for line in lines if line not in kept_lines] or [f"- {line}" for line in kept_lines]
-    assert text == kept, f"{name} is not as made, beginning with {other[:5]}: UPDATE_GOLDENS=1 writes it, for a review"
+    hint = "UPDATE_GOLDENS=1 writes it, for a review"
+    assert text == kept, f"{name} is not as made, beginning with {_first_differences(kept, text)}: {hint}"
+
+
+def _first_differences(kept: str, text: str) -> list[str]:
+    lines = unified_diff(kept.splitlines(), text.splitlines(), n=0, lineterm="")
+    return list(islice((line for line in lines if not line.startswith(("---", "+++", "@@"))), 5))
