@@ -24,11 +24,11 @@ from chalicelib.security_groups.changes import (
 from chalicelib.security_groups.phrases import (
     NO_PEER_NAMES,
     PeerNames,
-    former_peer_phrase,
     group_phrase,
     is_world,
     named_group_phrase,
     peer_phrase,
+    previous_peer_phrase,
     printable,
     service_phrase,
 )
@@ -281,7 +281,7 @@ def _through(rule: SecurityGroupRule, exposures: Iterable[Exposure], names: Peer
 
 def _opened(rule: SecurityGroupRule, changed: ModifiedRule | None, peer: str, names: PeerNames) -> str:
     service = service_phrase(rule)
-    was = _former(changed, rule, names) if changed else ""
+    was = _previous(changed, rule, names) if changed else ""
     if rule.direction is Direction.EGRESS:
         return f"{service} {'now ' if changed else ''}allowed out to {peer}{was}"
     if changed:
@@ -299,13 +299,13 @@ def _nothing_opened(change: Change, rule: SecurityGroupRule, group: str, names: 
         return f"rule for {what}{more} added on {group}, which opens nothing new"
     if changed.before is not None and changed.before.identity == rule.identity:
         return _described(rule, after, group, names)
-    was = _former(changed, rule, names)
+    was = _previous(changed, rule, names)
     if changed.before is not None and is_within(rule, changed.before):
         return f"rule narrowed to {what}{was}{more} on {group}"
     return f"rule changed to {what}{was}{more} on {group}, which opens nothing new"
 
 
-def _former(changed: ModifiedRule, rule: SecurityGroupRule, names: PeerNames) -> str:
+def _previous(changed: ModifiedRule, rule: SecurityGroupRule, names: PeerNames) -> str:
     """What the rule was, as far as it differs: ``, was 10.0.0.0/8``."""
     before = changed.before
     if before is None:
@@ -314,7 +314,7 @@ def _former(changed: ModifiedRule, rule: SecurityGroupRule, names: PeerNames) ->
     if service_phrase(before) != service_phrase(rule):
         parts.append(service_phrase(before))
     if before.peer != rule.peer:
-        parts.append(former_peer_phrase(before.peer, names, beside_ipv6=rule.peer.type is PeerType.IPV6))
+        parts.append(previous_peer_phrase(before.peer, names, beside_ipv6=rule.peer.type is PeerType.IPV6))
     return f" (was {' from '.join(parts)})" if parts else ""
 
 

@@ -171,8 +171,8 @@ def openings_together(
         if not modified or len(modified) + len(others[0]) == 1:
             continue
         line = TrafficLine((*(item.after for item in modified), *(rule for rules in others for rule in rules)))
-        boxes = [box for item in modified for box in _boxes(item.after, _former(item), line, ranges_of)]
-        widened = [item.after for item in modified if _former(item) is not None]
+        boxes = [box for item in modified for box in _boxes(item.after, _previous(item), line, ranges_of)]
+        widened = [item.after for item in modified if _previous(item) is not None]
         had, went, stay = (
             [box for rule in rules for box in _boxes(rule, None, line, ranges_of)] for rules in (*others, widened)
         )
@@ -185,7 +185,7 @@ def _counts(rule: SecurityGroupRule, *, ingress: bool) -> bool:
     return is_ingress(rule) is ingress and (ingress or rule.protocol == ALL_PROTOCOLS)
 
 
-def _former(item: ModifiedRule) -> SecurityGroupRule | None:
+def _previous(item: ModifiedRule) -> SecurityGroupRule | None:
     before = item.before
     return before if before is not None and is_ingress(before) is is_ingress(item.after) else None
 

@@ -22,7 +22,7 @@ from chalicelib.exposure.traffic import Span, TrafficLine, is_ingress
 from chalicelib.named_tuple import NamedTuple
 from chalicelib.security_groups.address_ranges import AddressRange, joined, parse_range
 from chalicelib.security_groups.lookup_result import Interface, Rules
-from chalicelib.security_groups.phrases import former_peer_phrase
+from chalicelib.security_groups.phrases import previous_peer_phrase
 from chalicelib.security_groups.rules import ModifiedRule, PeerType, SecurityGroupRule
 from chalicelib.security_groups.severity import Exposure, ExposureKind, Opens, Severity
 
@@ -72,7 +72,7 @@ def judge_opened(
     found = [*((explain(each, around), each) for each in together), *found]
     if interfaces:
         found = [(_raised(item, interfaces), opening) for item, opening in found]
-    return _with_former_peers(found, others)
+    return _with_peers_before(found, others)
 
 
 def _ranges_of(around: Surroundings) -> RangesOf:
@@ -140,7 +140,7 @@ def _public_addresses(interfaces: Iterable[Interface], rule: SecurityGroupRule) 
     return list(dict.fromkeys(wanted))
 
 
-def _with_former_peers(found: Sequence[_Reason], others: OtherRules) -> list[Exposure]:
+def _with_peers_before(found: Sequence[_Reason], others: OtherRules) -> list[Exposure]:
     """The worst of the exposures with who could use the same traffic before, where that is known."""
     said = [exposure for exposure, _ in found]
     if others.before is None or not others.are_all:
@@ -156,15 +156,22 @@ def _with_former_peers(found: Sequence[_Reason], others: OtherRules) -> list[Exp
     line = TrafficLine((*ingress, *(opening.rule for _, opening in about), *protocols))
     open_to: dict[tuple[str, str], list[Span]] = {}
     for rule in ingress:
-        phrases = (former_peer_phrase(rule.peer, beside_ipv6=False), former_peer_phrase(rule.peer, beside_ipv6=True))
+        phrases = (
+            previous_peer_phrase(rule.peer, beside_ipv6=False),
+            previous_peer_phrase(rule.peer, beside_ipv6=True),
+        )
         open_to.setdefault(phrases, []).append(line.span(rule))
     peers = {phrases: Spans(Span(*span) for span in joined(spans)) for phrases, spans in open_to.items()}
     for place, opening in about[:_WITH_PEERS_BEFORE]:
         wanted = spans_of(opening, line)
         six = opening.version == 6
-        whole = [peer[six] for peer, had in peers.items() if all(had.hold_wider(span, or_same=True) for span in wanted)]
-        some = [peer[six] for peer, had in peers.items() if any(map(had.overlap, wanted))]
-        said[place] = with_peers_before(said[place], whole, [peer for peer in some if peer not in whole])
+        whole, part = list[str](), list[str]()
+        for peer, had in peers.items():
+            if all(had.hold_wider(span, or_same=True) for span in wanted):
+                whole.append(peer[six])
+            elif any(map(had.overlap, wanted)):
+                part.append(peer[six])
+        said[place] = with_peers_before(said[place], whole, part)
     return said
 
 

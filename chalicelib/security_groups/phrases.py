@@ -72,7 +72,7 @@ def rule_phrase(rule: SecurityGroupRule) -> str:
     return f"{direction} {service_phrase(rule)} {preposition} {peer or printable(rule.peer.value, 120)}"
 
 
-def former_peer_phrase(peer: Peer, names: PeerNames = NO_PEER_NAMES, *, beside_ipv6: bool) -> str:
+def previous_peer_phrase(peer: Peer, names: PeerNames = NO_PEER_NAMES, *, beside_ipv6: bool) -> str:
     """The peer as it was before; beside IPv6 the internet is said to be that of IPv4."""
     if beside_ipv6 and peer.type is PeerType.IPV4 and is_world(peer):
         return "the internet (IPv4)"
