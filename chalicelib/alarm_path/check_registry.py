@@ -191,7 +191,7 @@ CHECKS = (
     _own(
         "own-alarms",
         "an alarm of sgwatch's own is missing, muted or notifies nobody",
-        "the topic's subscribers were not read",
+        "the topic's subscribers or the mute rules were not read, or one came without a status",
     ),
     _own("own-forwarding", "", "no other region forwards its events, or the regions could not be asked"),
     _own(

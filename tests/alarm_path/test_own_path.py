@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.alarm_path.checks.own_path import judge_own_path
 from chalicelib.alarm_path.snapshot.collect_own_path import OwnPath, collect_own
+from chalicelib.alarm_path.snapshot.model import NOT_IN_SDK
 from chalicelib.alarm_path.snapshot.own_metrics import LOOK_BACK, RUN_METRICS, RUN_PERIOD
 from chalicelib.alarm_path.snapshot.snapshot_reader import read_snapshot
 from chalicelib.alarm_path.verdicts import Finding
@@ -415,22 +416,40 @@ def test_what_durable_delivery_needs_is_judged(check: str, status: str, changes:
     assert durable(**changes)[check] == status
 
 
-@pytest.mark.parametrize(("state", "status"), [("ACTIVE", "fail"), ("SCHEDULED", "pass"), ("EXPIRED", "pass")])
-def test_an_own_alarm_that_a_mute_rule_silences_tells_nobody(state: str, status: str) -> None:
-    client = Canned(_deployed() | DURABLE)
-    path = OwnPath({"sgwatch-prod-alert_on_change": PATTERN}, alarm_prefix="sgwatch-prod-")
-    own, _ = collect_own(lambda *_: client, REGION, path, now=NOW)
-    document = Account().document() | {"self": own}
+@pytest.mark.parametrize(
+    ("state", "status"), [("ACTIVE", "fail"), ("SCHEDULED", "pass"), ("EXPIRED", "pass"), (None, "unknown")]
+)
+def test_an_own_alarm_that_a_mute_rule_silences_notifies_nobody(state: str | None, status: str) -> None:
+    document = _with_own_alarm()
     rule = {"Name": "night", "Status": state, "MuteTargets": {"AlarmNames": ["sgwatch-prod-undelivered", "other"]}}
     document["regions"][REGION]["alarm_mute_rules"] = [rule]
-    findings, _ = judge_own_path(read_snapshot(document))
-    (found,) = (item for item in findings if item.check == "own-alarms")
+    found = _of_alarms(document)
     assert found.status == status
     if status == "fail":
         assert found.fix == (
             "aws cloudwatch put-alarm-mute-rule --region us-east-1 --cli-input-json "
             """'{"Name": "night", "MuteTargets": {"AlarmNames": ["other"]}}'"""
         )
+
+
+@pytest.mark.parametrize(("code", "status"), [("AccessDeniedException", "unknown"), (NOT_IN_SDK, "pass")])
+def test_mute_rules_that_aws_refused_may_silence_an_own_alarm(code: str, status: str) -> None:
+    document = _with_own_alarm()
+    document["errors"] = [{"call": "cloudwatch:ListAlarmMuteRules", "region": REGION, "code": code, "message": "no"}]
+    assert _of_alarms(document).status == status
+
+
+def _with_own_alarm() -> dict[str, Any]:
+    client = Canned(_deployed() | DURABLE)
+    path = OwnPath({"sgwatch-prod-alert_on_change": PATTERN}, alarm_prefix="sgwatch-prod-")
+    own, _ = collect_own(lambda *_: client, REGION, path, now=NOW)
+    return Account().document() | {"self": own}
+
+
+def _of_alarms(document: dict[str, Any]) -> Finding:
+    findings, _ = judge_own_path(read_snapshot(document))
+    (found,) = (item for item in findings if item.check == "own-alarms")
+    return found
 
 
 def test_what_could_not_be_read_of_durable_delivery_is_not_judged_and_is_an_error() -> None:

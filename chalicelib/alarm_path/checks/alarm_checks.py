@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.alarm_path.alarms.composites import Companions, Composites, Parent
 from chalicelib.alarm_path.alarms.evaluation import AlarmState
 from chalicelib.alarm_path.alarms.simulation import Effort, Simulated, simulate
-from chalicelib.alarm_path.checks.alarm_mutes import mute_of, unread_mute
+from chalicelib.alarm_path.checks.alarm_mutes import mute_of, refused_mutes, unread_mute
 from chalicelib.alarm_path.checks.dimensions import dimension_answers
 from chalicelib.alarm_path.checks.metric_feeds import Feeds, Found, SharedFeed
 from chalicelib.alarm_path.patterns.in_account import in_account
@@ -386,16 +386,10 @@ def _action(topic: str, name: str, region: str) -> Finding:
 
 
 def _sure_of_mutes(snapshot: Snapshot, region: Region, found: Sequence[TopicRoute]) -> list[TopicRoute]:
-    """The routes, with a doubt where AWS refused mute rules, or one of them: it may be about any alarm.
-
-    Where the installed SDK does not know mute rules, as the Lambda runtime's may not, AWS refused nothing, and a note
-    says that they were not read.
-    """
-    calls = ("cloudwatch:ListAlarmMuteRules", "cloudwatch:GetAlarmMuteRule")
-    errors = [e for e in snapshot.errors_of(*calls, region=region.name) if not (e.not_found or e.not_in_sdk)]
-    if not errors:
+    """The routes, with a doubt where AWS refused mute rules, or one of them: it may be about any alarm."""
+    reason = refused_mutes(snapshot, region)
+    if reason is None:
         return list(found)
-    reason = f"Mute rules, which may silence the alarm, could not all be read: {errors[0]}."
     return [
         replace(route, findings=(*route.findings, Finding("alarm-actions", Status.UNKNOWN, route.owner_name, reason)))
         if route.topic

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.alarm_path.fix_calls import FixCall, accepted
-from chalicelib.alarm_path.snapshot.model import Region
+from chalicelib.alarm_path.snapshot.model import Region, Snapshot
 
 _MUTE_STATES = ("ACTIVE", "SCHEDULED", "EXPIRED")
 
@@ -39,6 +39,17 @@ def unread_mute(region: Region, name: str, arn: str) -> str | None:
     if unclear is not None:
         return f"Whether mute rule {unclear.get('Name')} mutes alarm {name} now is not known: it came without a status."
     return None
+
+
+def refused_mutes(snapshot: Snapshot, region: Region) -> str | None:
+    """Why any alarm of the region may be muted: AWS refused mute rules, or one of them; None where it did not.
+
+    Where the installed SDK does not know mute rules, as the Lambda runtime's may not, AWS refused nothing, and a note
+    says that they were not read.
+    """
+    calls = ("cloudwatch:ListAlarmMuteRules", "cloudwatch:GetAlarmMuteRule")
+    errors = [e for e in snapshot.errors_of(*calls, region=region.name) if not (e.not_found or e.not_in_sdk)]
+    return f"Mute rules, which may silence the alarm, could not all be read: {errors[0]}." if errors else None
 
 
 def unmute(rules: Iterable[Mapping[str, Any]], region: str, name: str) -> Iterator[FixCall]:

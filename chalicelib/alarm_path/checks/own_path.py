@@ -71,7 +71,7 @@ def _judged(snapshot: Snapshot, own: Json, profile: str | None) -> tuple[list[Fi
         findings.append(finding)
         notes += found
     findings += [_queue(queue, tools) for queue in own.get("dead_letter_queues") or ()]
-    findings += judge_resources(own, snapshot.region(str(own.get("region") or "")), functions, tools)
+    findings += judge_resources(own, snapshot, functions, tools)
     homes = [trail.home_region for trail in snapshot.trails or ()]
     findings += judge_forwarding(own, snapshot.account_id, snapshot.partition, homes, tools)
     findings += judge_deliveries(own, snapshot.collected_at, tools)

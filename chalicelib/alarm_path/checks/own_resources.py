@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.alarm_path.checks.alarm_mutes import mute_of, unmute
+from chalicelib.alarm_path.checks.alarm_mutes import mute_of, refused_mutes, unmute, unread_mute
 from chalicelib.alarm_path.checks.own_fixes import OwnTools, enable_actions, subscribe, update_mapping
 from chalicelib.alarm_path.snapshot.cloudwatch_alarms import Json
-from chalicelib.alarm_path.snapshot.model import Region
+from chalicelib.alarm_path.snapshot.model import Snapshot
 from chalicelib.alarm_path.verdicts import Finding, Status, status_of
 from chalicelib.text import number_of
 
@@ -15,8 +15,8 @@ from chalicelib.text import number_of
 MOST_SECONDS = 600
 
 
-def judge_resources(own: Json, region: Region, functions: Mapping[str, Json], tools: OwnTools) -> Iterable[Finding]:
-    """Findings about what was collected of them; ``region`` is what was collected of sgwatch's region."""
+def judge_resources(own: Json, snapshot: Snapshot, functions: Mapping[str, Json], tools: OwnTools) -> Iterable[Finding]:
+    """Findings about what was collected of them; mute rules on its alarms are the account's, in the snapshot."""
     for arn, function in functions.items():
         if "Settings" in function:
             yield _settings(arn, function["Settings"], tools)
@@ -28,7 +28,7 @@ def judge_resources(own: Json, region: Region, functions: Mapping[str, Json], to
         yield _table(own["table"], tools)
     if "alarms" in own:
         yield from _missing_alarms(own["alarms"], own.get("expected_alarms") or (), tools)
-        yield from _alarms(own["alarms"], own.get("alarm_topics") or {}, region, tools)
+        yield from _alarms(own, snapshot, tools)
 
 
 def _settings(arn: str, settings: Json, tools: OwnTools) -> Finding:
@@ -112,9 +112,11 @@ def _missing_alarms(alarms: Iterable[Json], expected: Iterable[str], tools: OwnT
             yield Finding("own-alarms", Status.FAIL, name, f"Alarm {name} does not exist.", tools.sgwatch("setup"))
 
 
-def _alarms(alarms: Iterable[Json], topics: Json, region: Region, tools: OwnTools) -> Iterable[Finding]:
+def _alarms(own: Json, snapshot: Snapshot, tools: OwnTools) -> Iterable[Finding]:
     """Each of sgwatch's own alarms has to notify a topic with a confirmed subscriber."""
-    for alarm in alarms:
+    topics, region = own.get("alarm_topics") or {}, snapshot.region(str(own.get("region") or ""))
+    refused = refused_mutes(snapshot, region)
+    for alarm in own["alarms"]:
         arn, actions = str(alarm.get("AlarmArn") or alarm.get("AlarmName")), list(alarm.get("AlarmActions") or ())
         name = str(alarm.get("AlarmName"))
         if not alarm.get("ActionsEnabled", True) or not actions:
@@ -138,4 +140,8 @@ def _alarms(alarms: Iterable[Json], topics: Json, region: Region, tools: OwnTool
             Status.FAIL: "notifies a topic that nobody is subscribed to",
         }[status]
         fix = tools.aws(subscribe(actions[0])) if status is Status.FAIL else None
-        yield Finding("own-alarms", status, arn, f"Alarm {name} {words}.", fix)
+        doubt = unread_mute(region, name, arn) or refused
+        if doubt and status is Status.PASS:
+            yield Finding("own-alarms", Status.UNKNOWN, arn, doubt)
+        else:
+            yield Finding("own-alarms", status, arn, f"Alarm {name} {words}.", fix)
