@@ -379,7 +379,7 @@ class Guard:
         parts = (previous.parts if previous else None) if standing.parts is None else standing.parts
         memory = replace(decision.memory, parts=parts)
         if reported:
-            memory = replace(memory, told=standing.own_failures)
+            memory = replace(memory, reported=standing.own_failures)
         other = self._remember(memory, found.previous, deliveries, log)
         if other is None or not (occasion or reported):
             return other
@@ -400,7 +400,9 @@ class Guard:
             return latest, reported
         # What an alert has said by now is what anything else is news to.
         standing = self._standing(found)
-        alerted = replace(decide(found.previous, standing.status, self.alerts.now()).memory, told=standing.own_failures)
+        alerted = replace(
+            decide(found.previous, standing.status, self.alerts.now()).memory, reported=standing.own_failures
+        )
         before = latest.previous
         if before is not None:
             alerted = replace(alerted, parts=before.parts, revision=before.revision)

@@ -49,7 +49,7 @@ def test_times_that_cannot_be_read_are_not_known_and_hide_no_status() -> None:
 def test_an_announcement_in_the_future_silences_nothing(ahead: timedelta) -> None:
     decision = decide(RememberedStatus(Status.FAIL, NOON + ahead, None, NOON + ahead), Status.FAIL, NOON)
     assert decision.occasion is Occasion.STILL_BROKEN
-    assert decision.memory == RememberedStatus(Status.FAIL, NOON, None, NOON, NOON, told=frozenset())
+    assert decision.memory == RememberedStatus(Status.FAIL, NOON, None, NOON, NOON, reported=frozenset())
 
 
 def test_what_began_is_remembered_until_it_is_over() -> None:
@@ -64,7 +64,7 @@ def test_more_that_fails_of_sgwatchs_own_path_is_news_where_that_is_asked() -> N
     first = decide(None, Status.FAIL, NOON, frozenset({rule})).memory
     again = decide(first, Status.FAIL, NOON + HOUR, frozenset({rule, queue}))
     assert again.occasion is None
-    assert again.memory.told == frozenset({rule}), "not asked, so it is news to the next that is"
+    assert again.memory.reported == frozenset({rule}), "not asked, so it is news to the next that is"
     more = decide(again.memory, Status.FAIL, NOON + 2 * HOUR, frozenset({rule, queue}), more_is_news=True)
     assert more.occasion is Occasion.WORSE
     assert more.more == {queue}
@@ -76,6 +76,6 @@ def test_more_that_fails_of_sgwatchs_own_path_is_news_where_that_is_asked() -> N
     )
 
 
-def test_what_an_earlier_version_told_is_not_known_and_is_no_news() -> None:
+def test_what_an_earlier_version_reported_is_not_known_and_is_no_news() -> None:
     old = RememberedStatus.from_json({"version": 1, "status": "fail", "announced_at": NOON.isoformat()})
     assert decide(old, Status.FAIL, NOON + HOUR, frozenset({"own-rule changes"}), more_is_news=True).occasion is None

@@ -34,9 +34,9 @@ class RememberedStatus:
 
     ``since`` is when the status ceased to be pass. ``parts`` are the names of what the path consisted of, so that one
     that is gone is still known for a part. ``audited_at`` tells every audit from the one before it, so that one under
-    way notices another that has ended, whatever it found. ``told`` are the failures of sgwatch's own path that an alert
-    has named. Each is None where it is not known. ``revision`` counts how often it was written by the time that it was
-    read; 0 where it is not read from anywhere, or was not counted.
+    way notices another that has ended, whatever it found. ``reported`` are the failures of sgwatch's own path that
+    an alert has named. Each is None where it is not known. ``revision`` counts how often it was written by the time
+    that it was read; 0 where it is not read from anywhere, or was not counted.
     """
 
     status: Status
@@ -45,7 +45,7 @@ class RememberedStatus:
     since: datetime | None = None
     audited_at: datetime | None = None
     revision: int = 0
-    told: frozenset[str] | None = None
+    reported: frozenset[str] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For a parameter or a table."""
@@ -56,7 +56,7 @@ class RememberedStatus:
             "since": self.since.isoformat() if self.since else None,
             "audited_at": self.audited_at.isoformat() if self.audited_at else None,
             "parts": None if self.parts is None else sorted(self.parts),
-            "told": None if self.told is None else sorted(self.told),
+            "reported": None if self.reported is None else sorted(self.reported),
         }
 
     @classmethod
@@ -77,7 +77,7 @@ class RememberedStatus:
             _texts(value.get("parts")),
             parse_time(value.get("since")),
             parse_time(value.get("audited_at")),
-            told=_texts(value.get("told")),
+            reported=_texts(value.get("reported")),
         )
 
     def clamped(self, now: datetime) -> RememberedStatus:
@@ -121,10 +121,10 @@ def decide(
     one more of these is announced.
     """
     known = previous.clamped(now) if previous else None
-    told = known.told if known else None
+    reported = known.reported if known else None
     occasion, more = _occasion(known, status, now), frozenset[str]()
-    if occasion is None and more_is_news and status is Status.FAIL and told is not None:
-        more = failing - told
+    if occasion is None and more_is_news and status is Status.FAIL and reported is not None:
+        more = failing - reported
         occasion = Occasion.WORSE if more else None
     announced_at = known.announced_at if known else None
     return Decision(
@@ -134,7 +134,7 @@ def decide(
             now if occasion else announced_at,
             since=_since(known, status, now),
             audited_at=now,
-            told=failing if occasion or told is None else told & failing,
+            reported=failing if occasion or reported is None else reported & failing,
         ),
         more,
     )

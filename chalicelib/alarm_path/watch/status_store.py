@@ -71,13 +71,13 @@ class ParameterMemory:
         return _decoded(parameter["Value"], parameter["Version"])
 
     def save(self, memory: RememberedStatus, after: RememberedStatus | None) -> RememberedStatus | None:
-        """See StatusMemory. Parts that do not fit are left out: what is deleted then counts as one. What was told too.
+        """See StatusMemory. What does not fit is left out, the parts first: what is deleted then counts as one.
 
         A parameter takes no condition. Its versions tell afterwards what was overwritten:
         https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-versions.html
         """
         without_parts = replace(memory, parts=None)
-        kept = (memory, without_parts, replace(without_parts, told=None))
+        kept = (memory, without_parts, replace(without_parts, reported=None))
         texts = (json.dumps(each.to_json(), separators=(",", ":")) for each in kept)
         text = next(text for text in texts if len(text) <= MAX_PARAMETER_BYTES)
         try:
