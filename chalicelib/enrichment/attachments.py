@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.security_groups.changes import VPC_ENDPOINT, Attachment, Change
+from chalicelib.security_groups.changes import NOT_NAMED, VPC_ENDPOINT, Attachment, Change
 from chalicelib.security_groups.lookup_result import LookupResult
 from chalicelib.security_groups.unknowns import UnknownTopic, without
 
@@ -50,7 +50,7 @@ def resource_of(attachment: Attachment, looked_up: LookupResult) -> str | None:
     An instance's groups are those of its one interface, and either call may change them. Of an endpoint whose
     groups could not be looked up only those added are known, and a list of those is nothing to remember.
     """
-    if attachment.groups_after is None:
+    if attachment.groups_after is None or attachment.resource_id == NOT_NAMED:
         return None
     if attachment.resource_type == VPC_ENDPOINT and attachment.groups_after != looked_up.endpoint_groups:
         return None

@@ -127,6 +127,8 @@ def _for_attachment(record: CloudTrailRecord, change: Change, *, with_config: bo
         return LookupPlan()
     named = (*(attachment.groups_after or ()), *change.detached)
     questions = [_groups_by_id(named, "what the groups are")] if named else []
+    if attachment.resource_id == NOT_NAMED:
+        return LookupPlan(tuple(questions))
     if attachment.resource_type in INTERFACES_OF:
         by, kind = INTERFACES_OF[attachment.resource_type]
         questions.append(_interfaces(by, attachment.resource_id))

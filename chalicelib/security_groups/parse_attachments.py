@@ -113,9 +113,14 @@ def _resource(change: Change, request: Parameters) -> tuple[str, str]:
     return resource_type, text(request.get(key)) or NOT_NAMED
 
 
+def _called(resource_type: str, resource_id: str) -> str:
+    return f"the {resource_type}" if resource_id == NOT_NAMED else resource_id
+
+
 def _read_groups_of(change: Change, request: Parameters, _response: Parameters) -> Change:
     """The calls that give a resource a whole new list of groups."""
     resource_type, resource_id = _resource(change, request)
+    called = _called(resource_type, resource_id)
     given = request.get("groupSet") if is_set(request.get("groupSet")) else None
     if given is None and _is_attribute(request):
         given = request.get("value")
@@ -129,12 +134,12 @@ def _read_groups_of(change: Change, request: Parameters, _response: Parameters) 
         skips_privatelink=_skips_privatelink(request), associated_vpc_id=text(request.get("vpcId")), attached=groups
     )
     if groups:
-        before = f"the groups of {resource_id} before: the record carries the new ones only"
+        before = f"the groups of {called} before: the record carries the new ones only"
         return _attached(change, Attachment(resource_type, resource_id, None, groups), (_before(before),))
     attachment = Attachment(resource_type, resource_id, None, None)
     if text(request.get("vpcId")):
         # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyClientVpnEndpoint.html
-        before = f"the groups of {resource_id}: the call names a VPC and no group, and AWS may apply the VPC's default"
+        before = f"the groups of {called}: the call names a VPC and no group, and AWS may apply the VPC's default"
         return _attached(change, attachment, (_before(before),))
     return _attached(change, attachment, ())
 
@@ -173,7 +178,8 @@ def _read_endpoint(change: Change, request: Parameters, _response: Parameters) -
         raise NotUnderstood(f"{change.event.name} carries nothing that can be read")
     if any(listed.values()):
         named = " and ".join(f"{verb} ({', '.join(ids)})" for verb, ids in listed.items() if ids)
-        unknowns = (_before(f"all groups of {resource_id}, before and after: the record names only those {named}"),)
+        called = _called(resource_type, resource_id)
+        unknowns = (_before(f"all groups of {called}, before and after: the record names only those {named}"),)
     attachment = Attachment(resource_type, resource_id, None, listed["added"] or None)
     change = _with_unknown_keys(change, *map(request.get, _ENDPOINT_GROUPS.values()))
     change = change._replace(attached=listed["added"], detached=listed["removed"])

@@ -515,6 +515,21 @@ def test_either_call_that_changes_the_groups_of_an_instance_knows_those_before()
     assert before == [None, ("sg-0",), ("sg-1",), ("sg-2",)]
 
 
+@pytest.mark.parametrize("name", ["ModifyNetworkInterfaceAttribute", "ModifyClientVpnEndpoint", "SetSecurityGroups"])
+def test_what_a_resource_without_a_name_has_is_not_taken_for_what_another_had(name: str) -> None:
+    source = "elasticloadbalancing.amazonaws.com" if name == "SetSecurityGroups" else "ec2.amazonaws.com"
+    key, snapshots = "securityGroups" if name == "SetSecurityGroups" else "groupSet", Snapshots(MemoryTable())
+    for second in range(2):
+        stub = Stubbed({"ec2:DescribeNetworkInterfaces": {"NetworkInterfaces": []}})
+        raw = record(name, {key: [f"sg-{second}"]}, source)
+        raw |= {"eventID": str(second), "eventTime": f"2026-11-23T10:00:0{second}Z"}
+        alert = Enricher(Lookups(stub, {"123456789012": "production"}, timeout=20), snapshots).alert_of(raw)
+        assert alert.attachment is not None
+        assert alert.attachment.groups_before is None
+        assert alert.undo.commands is None
+        assert "unknown" not in " ".join(sentences(alert.unknowns))
+
+
 class Hanging(MemoryTable):
     """A state table that answers when it is let go."""
 
