@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.alert.build import alert_of, not_a_record
 from chalicelib.alert.model import from_json, to_json
 from chalicelib.cloudtrail.catalog import EVENTS
+from chalicelib.cloudtrail.records import INCOMPLETE
 from chalicelib.security_groups.changes import NotWatched
 from tests.support import records as r
 from tests.support.schema import assert_valid
@@ -94,6 +95,12 @@ def test_nothing_but_a_name_is_needed(pair: tuple[str, str], parts: dict[str, An
 def test_what_is_not_watched_is_not_judged(source: Any, name: Any) -> None:
     with pytest.raises(NotWatched):
         alert_of({"eventSource": source, "eventName": name})
+
+
+def test_what_is_not_watched_is_not_judged_though_its_record_is_incomplete() -> None:
+    record = {"eventSource": "ec2.amazonaws.com", "eventName": "DescribeInstances", INCOMPLETE: "it was cut off"}
+    with pytest.raises(NotWatched):
+        alert_of(record)
 
 
 @pytest.mark.parametrize(

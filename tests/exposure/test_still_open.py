@@ -35,6 +35,8 @@ ALL, PART = "others still allow the same", "others still allow a part of it"
         (rule("0.0.0.0/0"), (), "closed to the internet"),
         (rule("0.0.0.0/0"), (rule("0.0.0.0/0", *EVERY_PORT),), ALL),
         (rule("0.0.0.0/0"), (rule("0.0.0.0/1"), rule("128.0.0.0/1")), ALL),
+        (rule("8.0.0.0/7"), (rule("8.0.0.0/8"), rule("9.0.0.0/8")), ALL),
+        (rule("sg-1", 20, 25), (rule("sg-1", 20, 22), rule("sg-1", 23, 25)), ALL),
         (rule("0.0.0.0/0", *EVERY_PORT), (rule("0.0.0.0/0"),), PART),
         (rule("0.0.0.0/0", None, protocol="-1"), (rule("0.0.0.0/0", 443),), PART),
         (rule("0.0.0.0/0", None, protocol="-1"), (rule("0.0.0.0/1", 443),), PART),
