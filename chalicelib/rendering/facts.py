@@ -94,7 +94,9 @@ def _who(principal: Principal) -> Iterator[str]:
 
 def _from(principal: Principal) -> Iterator[str]:
     yield value(principal.source_ip or "address not recorded")
-    invoked = [f"through {principal.invoked_by}"] if principal.invoked_by else []
+    # A service that calls for somebody stands in the place of the address, too.
+    is_said = principal.invoked_by in (None, principal.source_ip)
+    invoked = [] if is_said else [f"through {principal.invoked_by}"]
     yield value(", ".join([principal.client, *invoked, _MFA[principal.mfa]]))
     if principal.access_key_id:
         yield f"key {value(principal.access_key_id)}"

@@ -250,3 +250,17 @@ def test_wrapping_loses_nothing(words: list[str]) -> None:
 
 def test_numbers_agree_with_their_noun() -> None:
     assert [number_of(n, "rule") for n in (0, 1, 2, 1_000)] == ["0 rules", "1 rule", "2 rules", "1,000 rules"]
+
+
+def test_a_service_that_calls_for_somebody_is_named_once() -> None:
+    principal = critical_open_ssh().principal
+    assert principal is not None
+    service = "cloudformation.amazonaws.com"
+    by_service = principal._replace(client="cloudformation", invoked_by=service, source_ip=service)
+    apart = by_service._replace(source_ip="203.0.113.24")
+    said = [
+        str(next(fact.lines for fact in facts(critical_open_ssh()._replace(principal=each)) if fact.label == "From"))
+        for each in (by_service, apart)
+    ]
+    assert said[0].count(service) == 1
+    assert f"through {service}" in said[1]
