@@ -35,7 +35,7 @@ def judge_prefix_list(change: Change, looked_up: LookupResult, around: Surroundi
     around = _with_entries(list_id, change.prefix_list, looked_up, around)
     opened = in_order(item for group in users for item in _opened_on(group, list_id, around))
     yield from opened[:_SHOWN]
-    if rest := opened[_SHOWN:]:
+    if rest := [item for item in opened[_SHOWN:] if item.kind is ExposureKind.OPENING]:
         reason = f"The list's new entries open {number_of(len(rest), 'more way')} in, none of them worse than these."
         yield Exposure(rest[0].severity, reason, kind=ExposureKind.PREFIX_LIST)
     yield Exposure(Severity.LOW, _used_by(users), kind=ExposureKind.PREFIX_LIST)

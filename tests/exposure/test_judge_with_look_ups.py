@@ -88,6 +88,13 @@ def test_every_group_that_uses_a_list_is_judged_and_the_worst_comes_first(many: 
     assert any(f"{many - 50} more ways in" in item.reason for item in exposures) == (many > 50)
 
 
+def test_ways_in_that_other_rules_allow_already_are_not_counted_as_opened() -> None:
+    groups = {f"sg-{i}": GroupInfo(f"sg-{i}", "app", rules=(rule(LIST), rule("0.0.0.0/0"))) for i in range(60)}
+    exposures = judged(list_change("0.0.0.0/0"), LookupResult(groups=groups))
+    assert severity_of(exposures) == "medium"
+    assert not any("more way" in item.reason for item in exposures)
+
+
 @pytest.mark.parametrize("place", [0, 20, 59])
 def test_the_one_group_where_a_list_opens_ssh_hides_behind_no_other(place: int) -> None:
     groups = users(60, rule(LIST, 443))
