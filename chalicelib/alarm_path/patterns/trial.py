@@ -205,12 +205,17 @@ def _combined(
         by_selector.setdefault(condition.selector, []).append(place)
     combined: set[Verdicts] = set()
     complete, limit = True, _limit(found)
+    # Most values are made from the literals, and are the same for many samples.
+    tried: dict[Selector, dict[str, Verdicts]] = {selector: {} for selector in by_selector}
     for sample, is_service in samples:
         partial: set[Verdicts] = {(Verdict.NO_MATCH,) * len(found)}
         for selector, places in by_selector.items():
             here = [found[place] for place in places]
             values = _distinct(found_values(selector, sample, here, is_service=is_service))
-            options = {tuple(condition_verdict(condition, value) for condition in here) for value in values}
+            known = tried[selector]
+            for text in values.keys() - known.keys():
+                known[text] = tuple(condition_verdict(condition, values[text]) for condition in here)
+            options = {known[text] for text in values}
             if len(partial) * len(options) > limit:
                 complete, ends = False, sorted(options)
                 options = {ends[0], ends[-1]} if 2 * len(partial) <= limit else {ends[0]}
@@ -223,9 +228,9 @@ def _limit(found: Sequence[FieldCondition]) -> int:
     return max(1, min(_MAX_COMBINATIONS, _MAX_ANSWERS // max(1, len(found))))
 
 
-def _distinct(values: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+def _distinct(values: Iterable[tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
     # 1 == True == 1.0 for Python, and not for AWS.
-    return {repr(value): value for value in values}.values()
+    return {repr(value): value for value in values}
 
 
 def _placed(answers: Verdicts, places: Sequence[int], option: Verdicts) -> Verdicts:
