@@ -17,7 +17,7 @@ CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
 # What is over by itself, as Chalice's tracebacks name it; everything that Chalice makes it makes again or leaves alone.
 PASSING = (*THROTTLED, "ResourceInUseException", "ResourceConflictException", "ConcurrentModification")
 ATTEMPTS = 5
-# Each as long again as the one before: others may use up what AWS allows an account for minutes.
+# Each twice as long as the one before: others may use up what AWS allows an account for minutes.
 PAUSE_SECONDS = 10.0
 SHOWN_LINES = 12
 
