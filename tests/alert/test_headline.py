@@ -38,6 +38,7 @@ TITLES: list[tuple[Json, str]] = [
     (authorize(world(0, 65535)), f"All tcp ports opened to the internet on {G}"),
     (authorize(world(8000, 8100, "udp")), f"udp/8000-8100 opened to the internet on {G}"),
     (authorize(world(8, 0, "icmp")), f"icmp type 8 code 0 opened to the internet on {G}"),
+    (authorize(world(-1, 3, "icmp")), f"icmp opened to the internet on {G}"),
     (authorize(world(None, protocol="50")), f"Protocol 50 opened to the internet on {G}"),
     (authorize(permission(v4=("203.0.113.0/24",))), f"tcp/22 opened to 203.0.113.0/24 on {G}"),
     (authorize(permission(groups=(r.PEER_ID,))), f"tcp/22 opened to group {r.PEER_ID} on {G}"),

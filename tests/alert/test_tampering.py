@@ -50,6 +50,8 @@ def test_each_call_is_alerted_in_words_that_hold_the_name_and_its_operation(call
     assert alert.severity in ("medium", "high")
     assert "sgwatch-prod-x" in alert.title
     assert f"({call.api_name} by alice)" in alert.title
+    assert alert.principal is not None
+    assert alert.principal.name == "alice"
     assert "{" not in alert.summary
     assert not alert.unknowns
 

@@ -388,3 +388,24 @@ def test_a_peer_that_cannot_be_read_is_shown_up_to_60_characters() -> None:
     out = rule("x" * 61, None, Direction.EGRESS, "-1")
     worst, *_ = judged(added(out), name="AuthorizeSecurityGroupEgress")
     assert f" {'x' * 59}…, which cannot be read and may be anywhere" in worst.reason
+
+
+def test_an_earlier_version_that_the_record_does_not_number_is_said_so() -> None:
+    alert = alert_of(r.record("RestoreManagedPrefixListVersion", {"prefixListId": LIST}))
+    assert any(item.reason.startswith("An earlier version of the list is in force") for item in alert.exposures)
+
+
+def test_of_a_lists_ranges_the_widest_are_named() -> None:
+    cidrs = ("8.0.0.0/24", "9.0.0.0/12", "10.0.0.0/8", "11.0.0.0/16", "12.0.0.0/20")
+    known = LookupResult(prefix_lists={LIST: PrefixList("l", aws_managed=False, cidrs=cidrs, owner_id=r.ACCOUNT)})
+    worst, *_ = judged(added(rule(LIST)), known)
+    first, second = (worst.reason.index(cidr) for cidr in ("9.0.0.0/12", "11.0.0.0/16"))
+    assert first < second
+
+
+@pytest.mark.parametrize(("cidrs", "together"), [(("0.0.0.0/1", "128.0.0.0/1"), True), (("0.0.0.0/0",), False)])
+def test_that_it_takes_several_rules_is_said_of_ways_out_too(cidrs: tuple[str, ...], together: bool) -> None:
+    out = [rule(cidr, None, Direction.EGRESS, "-1") for cidr in cidrs]
+    said = [item.reason for item in judged(added(*out)) if item.reason.startswith("All traffic may leave to")]
+    assert said
+    assert any("together" in reason for reason in said) is together

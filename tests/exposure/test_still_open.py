@@ -80,3 +80,13 @@ def test_of_egress_too_a_part_is_a_part() -> None:
     change = Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=Changes(removed=(gone,)))
     exposures = judge(ResolvedChange(change, after=(left,)), by_root=False, account_id=r.ACCOUNT)
     assert title(change, exposures).endswith("others still allow a part of it")
+
+
+def test_of_egress_the_way_is_out() -> None:
+    event = lookup("ec2.amazonaws.com", "RevokeSecurityGroupEgress")
+    assert event is not None
+    gone = rule("0.0.0.0/0", out=True)
+    change = Change(event, Outcome.SUCCEEDED, r.GROUP_ID, changes=Changes(removed=(gone,)))
+    left = rule("0.0.0.0/0", *EVERY_PORT, out=True)
+    exposures = judge(ResolvedChange(change, after=(left,)), by_root=False, account_id=r.ACCOUNT)
+    assert title(change, exposures).startswith("Rule for tcp/22 to the internet removed on ")

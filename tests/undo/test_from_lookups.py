@@ -15,6 +15,7 @@ from chalicelib.security_groups.lookup_result import GroupInfo
 from chalicelib.security_groups.parse import read_change
 from chalicelib.security_groups.rules import Direction, ModifiedRule, Peer, PeerType, SecurityGroupRule
 from chalicelib.undo.aws_cli import NOTHING_TO_UNDO
+from chalicelib.undo.aws_cli import command as aws_command
 from chalicelib.undo.from_lookups import restore, rule_request
 from tests.support import records as r
 
@@ -240,3 +241,19 @@ def test_rules_of_a_deleted_group_without_an_id_keep_their_peers(group_id: str |
     undo = restore(deleted(itself)._replace(group_id=group_id), REGION, GROUP)
     (authorized,) = [command for command in undo.commands or () if "authorize-security-group" in command]
     assert json.dumps(group_id or "sg-2") in authorized
+
+
+def test_a_description_that_reads_like_our_mark_stays_one() -> None:
+    itself = rule(2, PeerType.SECURITY_GROUP)._replace(
+        peer=Peer(PeerType.SECURITY_GROUP, "sg-0a1"), description="NEW_GROUP_ID"
+    )
+    undo = restore(deleted(itself)._replace(group_id="sg-0a1"), REGION, GROUP)
+    (authorized,) = [command for command in undo.commands or () if "authorize-security-group" in command]
+    assert '"Description": "NEW_GROUP_ID"' in authorized
+    assert '"GroupId": "sg-0a1"' not in authorized
+
+
+def test_a_region_is_one_word_of_the_command() -> None:
+    assert aws_command("delete-security-group", {"GroupId": "sg-1"}, "eu-west-1; true").startswith(
+        "aws ec2 delete-security-group --region 'eu-west-1; true' "
+    )
