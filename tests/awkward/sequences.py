@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -184,7 +185,13 @@ class AwkwardCampaign:
             if any(name in item.title for item in self._cloud.inbox.messages("webhook")):
                 return 0
             time.sleep(0.1)
-        print(f"no alert of {name}")
+        print(f"no alert of {name}; the inbox has, latest last:")
+        print(*[f"  {item.at:%H:%M:%S} {item.title}" for item in self._cloud.inbox.messages("webhook")[-8:]], sep="\n")
+        print(f"  idle: {self._cloud.wait_until_idle(1.0)}; it was {datetime.now(UTC):%H:%M:%S}; the functions logged:")
+        logs = self._client("logs")
+        for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]:
+            found = logs.filter_log_events(logGroupName=group["logGroupName"])["events"][-12:]
+            print(*[f"  {group['logGroupName']} {event['message'].strip()}" for event in found], sep="\n")
         return 1
 
 
@@ -192,10 +199,10 @@ class AwkwardCampaign:
 def campaign(seed: int) -> Iterator[AwkwardCampaign]:
     """A campaign in a cloud of its own, which this process's AWS clients then talk to."""
     warnings.simplefilter("ignore")  # moto names the kinds of resource that it does not make
-    awkwardness = replace(FULL, seed=seed)
-    with tempfile.TemporaryDirectory() as folder, LocalCloud(awkwardness=awkwardness) as cloud:
+    with tempfile.TemporaryDirectory() as folder, LocalCloud() as cloud:
         cloud.enable_regions(*REGIONS)
         forked_chalice.preload()
         make_alarm_path(cloud)
+        cloud.traits.set(replace(FULL, seed=seed))
         os.environ.update(cloud.environment())
         yield AwkwardCampaign(cloud, Path(folder), seed)
