@@ -20,9 +20,13 @@ def _muted_names(rule: Mapping[str, Any]) -> Sequence[str]:
     return names if isinstance(names, list) else ()
 
 
+def _rules_on(region: Region, name: str, arn: str) -> list[Mapping[str, Any]]:
+    return [rule for rule in region.mute_rules if {name, arn} & set(_muted_names(rule))]
+
+
 def mute_of(region: Region, name: str, arn: str) -> tuple[str | None, tuple[str, ...]]:
     """The mute rule that silences an alarm now, and notes on those that will."""
-    rules = [rule for rule in region.mute_rules if {name, arn} & set(_muted_names(rule))]
+    rules = _rules_on(region, name, arn)
     active = next((str(rule.get("Name")) for rule in rules if rule.get("Status") == "ACTIVE"), None)
     later = tuple(
         f"Mute rule {rule.get('Name')} is scheduled to mute alarm {name}."
@@ -34,7 +38,7 @@ def mute_of(region: Region, name: str, arn: str) -> tuple[str | None, tuple[str,
 
 def unread_mute(region: Region, name: str, arn: str) -> str | None:
     """Why it is not known whether an alarm is muted; None where it is."""
-    rules = [rule for rule in region.mute_rules if {name, arn} & set(_muted_names(rule))]
+    rules = _rules_on(region, name, arn)
     unclear = next((rule for rule in rules if rule.get("Status") not in _MUTE_STATES), None)
     if unclear is not None:
         return f"Whether mute rule {unclear.get('Name')} mutes alarm {name} now is not known: it came without a status."
